@@ -1,0 +1,44 @@
+# make demo and make test work on a bare machine with Python 3.11 and make, also from a path with spaces.
+# The path of the environment is kept relative for that reason: make cannot hold spaces in a target.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/medtl-ready
+FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu"
+
+.PHONY: venv demo test check benchmark format clean
+
+venv: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medtl needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $(STAMP)
+
+demo: venv
+	$(BIN)/python -m medtl demo --out runs/demo
+
+check: venv
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q $(FAST)
+
+test: venv
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+benchmark: venv
+	$(BIN)/python -m pytest -m benchmark -s -q tests/benchmarks
+
+format: venv
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,78 @@
+"""A case, a cohort of cases, and those who were left out.
+
+A *case* is one image with its label. A *patient* may have several cases and is the unit that is split, counted and
+resampled. Values here are frozen and valid once they exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+Covariate = str | float | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image of one patient.
+
+    `image` is absolute and lies under the data root. `line` is the manifest's line (the header is line 1).
+    `covariates` holds numbers as float and anything else as text; an empty cell is None.
+    """
+
+    case_id: str
+    patient_id: str
+    image: Path
+    label: str
+    line: int
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    split: str | None = None
+
+    def __str__(self) -> str:
+        return f"case {self.case_id} (manifest line {self.line})"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A case that is not studied: `reason` is a short code for counting, `detail` a sentence for people."""
+
+    case_id: str
+    line: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Who is studied, who is not, and what the reader should be told.
+
+    `classes` are in the study's order; with two classes the last one is the positive class.
+    `covariates` are the names every case carries, in report order. Cases are in manifest order, ids are unique.
+    """
+
+    cases: tuple[Case, ...]
+    classes: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def positive_class(self) -> str | None:
+        """The class whose probability is the score, or None with more than two classes."""
+        return self.classes[-1] if len(self.classes) == 2 else None
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The patients, each once, in order of first appearance."""
+        return tuple(dict.fromkeys(case.patient_id for case in self.cases))
+
+    def without(self, exclusions: tuple[Exclusion, ...]) -> Cohort:
+        """The same cohort with more cases left out by name."""
+        gone = {exclusion.case_id for exclusion in exclusions}
+        kept = tuple(case for case in self.cases if case.case_id not in gone)
+        return replace(self, cases=kept, exclusions=self.exclusions + exclusions)
+
+    def told(self, *notes: str) -> Cohort:
+        """The same cohort with more to tell."""
+        return replace(self, notes=self.notes + notes)

@@ -1,0 +1,139 @@
+"""Files that are whole or absent, and tables that are safe to open.
+
+In: bytes, text or a table, and a path. Out: the file complete on disk, or the old one untouched.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medtl.errors import ConfigurationError, ResourceExhausted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+
+
+def sha256_of(data: bytes | memoryview) -> str:
+    """The sha256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """The sha256 of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(value: object) -> str:
+    """Twelve hexadecimal digits that name a JSON-like value; the order of keys does not matter."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return sha256_of(canonical.encode())[:12]
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that a reader sees the old or the new content, never a part.
+
+    Written beside the target, flushed to disk, then renamed. Permissions follow the user's umask.
+    A full disk raises `ResourceExhausted` with the bytes that were needed and leaves the old file as it was.
+    """
+    payload = data.encode("utf-8") if isinstance(data, str) else data
+    with replacing(path, bytes_needed=len(payload)) as temporary:
+        temporary.write_bytes(payload)
+
+
+@contextmanager
+def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
+    """A temporary path beside `path` for a library to write to; takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        os.fchmod(handle, 0o666 & ~_umask())
+        os.close(handle)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        size = f"{bytes_needed:,} bytes" if bytes_needed else "more space"
+        raise ResourceExhausted(
+            f"No space left while saving {path.name}: {size} needed in its folder. "
+            "What was finished before is kept. Free some space and run again with --resume.",
+            file=path.name,
+            bytes_needed=bytes_needed,
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON, sorted and indented, refusing NaN and infinity: an undefined number is null."""
+    write_atomically(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as UTF-8 CSV with floats in full precision; text that a spreadsheet would run is quoted by `'`."""
+    safe = table.copy()
+    for column in safe.columns:
+        if safe[column].dtype == object or str(safe[column].dtype) in ("string", "str", "category"):
+            safe[column] = [_disarm(cell) for cell in safe[column]]
+    safe.columns = [_disarm(str(name)) for name in safe.columns]
+    write_atomically(path, safe.to_csv(index=False, lineterminator="\n"))
+
+
+def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote; `text_columns` stay text even when they look like numbers."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise ConfigurationError(f"{path.name} is missing in {path.parent.name}: was this folder made by medtl run?")
+    table = pd.read_csv(
+        path, dtype={name: "string" for name in text_columns}, keep_default_na=False, na_values=[""],
+        float_precision="round_trip",
+    )
+    table.columns = [_rearm(str(name)) for name in table.columns]
+    for column in table.columns:
+        if str(table[column].dtype) in ("object", "string", "str"):
+            table[column] = [_rearm(cell) for cell in table[column]]
+    return table
+
+
+def _disarm(cell: object) -> object:
+    if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA_STARTS):
+        return "'" + cell
+    return cell
+
+
+def _rearm(cell: object) -> object:
+    if isinstance(cell, str) and cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS):
+        return cell[1:]
+    return cell
