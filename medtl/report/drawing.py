@@ -1,0 +1,133 @@
+"""A matplotlib figure as an inline SVG: the same bytes each time, text that stays text, ids that never clash.
+
+In: a function that paints, a name that is unique on the page, and a sentence that states the finding. Out: markup.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from medtl.report.theme import FONT_POINTS, HAIRLINE, INK, QUIET
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "medtl",
+    "text.parse_math": False,
+    "font.size": FONT_POINTS,
+    "axes.titlesize": FONT_POINTS,
+    "axes.titlelocation": "left",
+    "axes.titleweight": 600,
+    "axes.labelsize": FONT_POINTS,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": FONT_POINTS - 1,
+    "ytick.labelsize": FONT_POINTS - 1,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "grid.color": HAIRLINE,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": FONT_POINTS - 0.5,
+    "hatch.linewidth": 0.5,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+"""The look of every figure. Labels come from users: dollar signs in them are no formulas."""
+
+REFERENCE = re.compile(r"url\(#([^)]+)\)")
+FONT_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
+
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", XLINK)
+
+
+def draw(paint: Callable[[Figure], None], *, name: str, finding: str, inches: tuple[float, float]) -> Markup:
+    """Paint on an empty figure and give it back as SVG with `finding` as its alternative text.
+
+    `name` begins every id in the figure, so it has to be unique on the page: letters, digits and hyphens.
+    """
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=inches, layout="constrained")
+        paint(figure)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _inline(stream.getvalue(), name=name, finding=finding)
+
+
+def quiet_grid(axes: Axes, *, axis: str = "both") -> None:
+    """Hairlines behind the data."""
+    axes.grid(visible=True, axis=axis)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def unit_square(axes: Axes) -> None:
+    """Axes from 0 to 1 with equal aspect, as for ROC, precision-recall and calibration curves."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    quiet_grid(axes)
+
+
+def _inline(data: bytes, *, name: str, finding: str) -> Markup:
+    root = ElementTree.fromstring(data)
+    wanted = {target for element in root.iter() for target in _references(element)}
+    for element in root.iter():
+        _own_ids(element, wanted=wanted, name=name)
+        style = element.get("style")
+        if style and "font-family" in style:
+            element.set("style", FONT_FAMILY.sub("", style))
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+                parent.remove(child)
+    for size in ("width", "height", "version"):
+        root.attrib.pop(size, None)
+    root.set("role", "img")
+    root.set("aria-label", finding)
+    root.set("class", "figure")
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _references(element: ElementTree.Element) -> list[str]:
+    href = element.get(f"{{{XLINK}}}href", "")
+    targets = [href[1:]] if href.startswith("#") else []
+    return targets + [
+        found for key in ("clip-path", "style", "fill") for found in REFERENCE.findall(element.get(key, ""))
+    ]
+
+
+def _own_ids(element: ElementTree.Element, *, wanted: set[str], name: str) -> None:
+    own = element.attrib.pop("id", None)
+    if own in wanted:
+        element.set("id", f"{name}-{own}")
+    href = element.get(f"{{{XLINK}}}href", "")
+    if href.startswith("#"):
+        element.set(f"{{{XLINK}}}href", f"#{name}-{href[1:]}")
+    for key in ("clip-path", "style", "fill"):
+        value = element.get(key)
+        if value and "url(#" in value:
+            element.set(key, REFERENCE.sub(lambda found: f"url(#{name}-{found.group(1)})", value))

@@ -1,0 +1,115 @@
+"""A run folder as one frozen value: everything the pages tell, from files alone.
+
+In: the folder that `medtl run` made, finished or not. Out: a `RunFolder`. Folds without DONE.json are not told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.files import read_csv
+from medtl.predictions import PredictionTable, concatenate
+from medtl.report.fold_record import FoldRecord, read_fold
+from medtl.report.plain_data import read_mapping
+from medtl.report.run_facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
+
+PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
+"""Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run. `planned_folds` are all that folds.csv names; `folds` are those that are finished, in order.
+
+    `predictions` holds the validation and test rows of the finished folds. `classes` are in the study's order.
+    """
+
+    folder: Path
+    study: StudyFacts
+    cohort: CohortFacts
+    provenance: Provenance
+    locked_cases: pd.DataFrame
+    fold_table: pd.DataFrame
+    exclusions: pd.DataFrame
+    predictions: PredictionTable
+    folds: tuple[FoldRecord, ...]
+    planned_folds: tuple[int, ...]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every planned fold is finished."""
+        return len(self.folds) == len(self.planned_folds)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the study's order; with two, the last is the positive class."""
+        return self.cohort.classes
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models in the order of the predictions."""
+        return self.predictions.models
+
+    @property
+    def chosen_model(self) -> str:
+        """The model the pages speak of: the first declared policy that ran, fixed before any result is known."""
+        return next(name for name in (*self.study.policies, *PREFERRED_MODELS, *self.models) if name in self.models)
+
+    def fold(self, number: int) -> FoldRecord:
+        """A finished fold by its number."""
+        for record in self.folds:
+            if record.fold == number:
+                return record
+        finished = ", ".join(str(record.fold) for record in self.folds)
+        raise ConfigurationError(
+            f"Fold {number} of {self.folder.name} is not finished; finished are: {finished}. "
+            "Run again with --resume, or ask for one of these.",
+            fold=number,
+        )
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read a run folder; refuses by name what is missing, and a folder without a finished fold."""
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"There is no run folder {folder.name}: give the folder that medtl run made, such as runs/NAME-FINGERPRINT."
+        )
+    settings = read_mapping(folder / "study.yaml")
+    ids = ("case_id", "patient_id", "label")
+    fold_table = read_csv(folder / "folds.csv", text_columns=ids)
+    planned = tuple(sorted(int(fold) for fold in fold_table["fold"].unique()))
+    finished = tuple(fold for fold in planned if (folder / f"fold_{fold}" / "DONE.json").is_file())
+    if not finished:
+        raise ConfigurationError(
+            f"No fold of {folder.name} is finished, so there is nothing to report. Run again with --resume.",
+            planned=planned,
+        )
+    cohort = cohort_facts(read_mapping(folder / "cohort.json"))
+    predictions = _predictions(folder, finished, is_whole=finished == planned)
+    if tuple(predictions.classes) != cohort.classes:
+        raise IntegrityFailure(
+            f"predictions.csv of {folder.name} speaks of the classes {', '.join(predictions.classes)}, cohort.json of "
+            f"{', '.join(cohort.classes)}. The files are from different runs; restore them, or run again."
+        )
+    return RunFolder(
+        folder=folder,
+        study=study_facts(settings),
+        cohort=cohort,
+        provenance=provenance(read_mapping(folder / "environment.json")),
+        locked_cases=read_csv(folder / "manifest.lock.csv", text_columns=(*ids, "sha256", "pixel_sha256")),
+        fold_table=fold_table,
+        exclusions=read_csv(folder / "exclusions.csv", text_columns=("case_id", "reason", "detail")),
+        predictions=predictions,
+        folds=tuple(read_fold(folder / f"fold_{fold}", fold=fold) for fold in finished),
+        planned_folds=planned,
+    )
+
+
+def _predictions(folder: Path, finished: tuple[int, ...], *, is_whole: bool) -> PredictionTable:
+    if is_whole and (folder / "predictions.csv").is_file():
+        return PredictionTable.read(folder / "predictions.csv")
+    return concatenate([PredictionTable.read(folder / f"fold_{n}" / "predictions.csv") for n in finished])
