@@ -19,6 +19,8 @@ class Case:
 
     `image` is absolute and lies under the data root. `line` is the manifest's line (the header is line 1).
     `covariates` holds numbers as float and anything else as text; an empty cell is None.
+    `split` is the cell of the column that folds are read from. `chance_key` names the case by the manifest's own ids,
+    hashed: chance is drawn from it, so folds do not change with the pseudonym key. It is never written or shown.
     """
 
     case_id: str
@@ -28,6 +30,7 @@ class Case:
     line: int
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     split: str | None = None
+    chance_key: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return f"case {self.case_id} (manifest line {self.line})"
@@ -49,6 +52,8 @@ class Cohort:
 
     `classes` are in the study's order; with two classes the last one is the positive class.
     `covariates` are the names every case carries, in report order. Cases are in manifest order, ids are unique.
+    `split_column` names the manifest column that `Case.split` came from. `limited` says in words when only a sample of
+    the patients is studied. `is_phantom` is true when the manifest itself says that every image is a phantom.
     """
 
     cases: tuple[Case, ...]
@@ -56,6 +61,9 @@ class Cohort:
     covariates: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     notes: tuple[str, ...] = ()
+    split_column: str | None = None
+    limited: str | None = None
+    is_phantom: bool = False
 
     @property
     def positive_class(self) -> str | None:

@@ -1,0 +1,99 @@
+"""One line of a manifest, valid once it exists: a pydantic model and its faults in words."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+
+from medtl.cohort.image_paths import PathRefused, locate_image
+
+LONGEST_NAME = 200
+"""Characters an id, a label or a covariate may have: more is a cell that swallowed its neighbours."""
+
+OLDEST_YEARS = 130.0
+"""No human has lived longer (record: 122 years), so a larger age is a date or a typing mistake."""
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+"""A finite decimal number as a CSV holds it; `nan`, `inf` and `1_000`, which Python would take, are text."""
+
+
+def as_number(cell: str) -> float | None:
+    """The number that a cell holds, or None when it is text."""
+    value = float(cell) if NUMBER.fullmatch(cell) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def _plain(text: str) -> str:
+    composed = unicodedata.normalize("NFC", text)
+    if len(composed) > LONGEST_NAME:
+        raise ValueError(f"has {len(composed)} characters, more than {LONGEST_NAME} (a quote that does not close?)")
+    if any(unicodedata.category(character) == "Cc" for character in composed):
+        raise ValueError("holds a control character or a line break")
+    return composed
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise ValueError("is empty")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_filled), AfterValidator(_plain)]
+"""A cell that must hold something: Unicode in composed form (NFC), so that ü is one letter on every computer."""
+
+Text = Annotated[str, AfterValidator(_plain)]
+
+
+class ManifestRow(BaseModel):
+    """The cells of one line under medtl's own names. `label` may be empty; `case_id` is None without such a column.
+
+    Validate with `context={"root": Path}`, the real data root that `image` must lie under.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    line: int
+    image: Path
+    patient_id: Name
+    label: Text
+    case_id: Name | None = None
+    split: Text | None = None
+    age_years: float | None = None
+    covariates: Mapping[str, Text] = {}
+
+    @field_validator("image", mode="before")
+    @classmethod
+    def _lies_under_the_root(cls, cell: str, info: ValidationInfo) -> Path:
+        _filled(cell)
+        root = (info.context or {})["root"]
+        return locate_image(cell, root=root)
+
+    @field_validator("age_years", mode="before")
+    @classmethod
+    def _is_an_age(cls, cell: str | None) -> float | None:
+        if not cell:
+            return None
+        years = as_number(cell)
+        if years is None:
+            raise ValueError(f"is {cell[:40]!r}, not a number (write 63 or 63.5; leave it empty when unknown)")
+        if not 0 <= years <= OLDEST_YEARS:
+            raise ValueError(f"is {years:g}, not between 0 and {OLDEST_YEARS:g} years")
+        return years
+
+
+def row_faults(error: ValidationError, *, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The faults of one line as sentences without an end; `columns` gives the manifest's name of each field."""
+    faults = []
+    for detail in error.errors(include_url=False, include_context=True, include_input=False):
+        field, *inside = (str(part) for part in detail["loc"])
+        column = inside[0] if field == "covariates" and inside else columns.get(field, field)
+        what = detail.get("ctx", {}).get("error", detail["msg"])
+        subject = f"the image path in {column}" if isinstance(what, PathRefused) else f"column {column}"
+        faults.append(f"{subject} {what}")
+    return tuple(faults)

@@ -1,0 +1,156 @@
+"""Other names for patients and cases, the same every time on this computer and meaningless elsewhere.
+
+A pseudonym is HMAC-SHA256 of the id under a private key (RFC 2104), cut to twelve digits: without the key nobody can
+go back by trying out numbers. The key and the link tables live in the user's own folder, never in a run folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from medtl.cohort.case import Cohort
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.files import write_csv
+
+HOME_VARIABLE = "MEDTL_HOME"
+KEY_FILE = "pseudonym.key"
+LINK_FOLDER = "links"
+
+KEY_BYTES = 32
+"""As long as SHA-256's output, the length RFC 2104 advises."""
+
+PSEUDONYM_DIGITS = 12
+"""48 bits: among 100,000 ids two are equal by chance in one of 56,000 studies, and then the study is refused."""
+
+WHAT_TO_DO = (
+    f"Set {HOME_VARIABLE} to a private folder that you can write to, or write `identifiers: as_in_manifest` in the "
+    "study when the manifest's ids are pseudonyms already."
+)
+
+
+def private_home() -> Path:
+    """The user's own folder for keys: `MEDTL_HOME`, else `~/.local/share/medtl`. It need not exist yet."""
+    if named := os.environ.get(HOME_VARIABLE):
+        return Path(named).absolute()
+    try:
+        return Path.home() / ".local" / "share" / "medtl"
+    except RuntimeError as error:
+        raise ConfigurationError(f"This user has no home folder to keep the pseudonym key in. {WHAT_TO_DO}") from error
+
+
+def pseudonym_key(home: Path | None = None) -> bytes:
+    """The private key, made on first use: folder 0700, file 0600, complete or absent; two first uses agree.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or others can read the key.
+        IntegrityFailure: the file does not hold a key.
+    """
+    file = (home or private_home()) / KEY_FILE
+    try:
+        if not file.exists():
+            _make_key(file)
+        open_to_others = file.stat().st_mode & 0o077
+        text = file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise ConfigurationError(f"The pseudonym key cannot be kept ({error.strerror}). {WHAT_TO_DO}") from error
+    if open_to_others:
+        raise ConfigurationError(
+            f"Other users can read the pseudonym key {KEY_FILE} (mode {file.stat().st_mode & 0o777:o}, expected 600), "
+            f"so its pseudonyms hide nothing. Run chmod 600 on it. {WHAT_TO_DO}"
+        )
+    if len(text) != 2 * KEY_BYTES or set(text) - set("0123456789abcdef"):
+        raise IntegrityFailure(
+            f"{KEY_FILE} should hold {2 * KEY_BYTES} hexadecimal digits and holds {len(text)} characters. Restore it "
+            "from a backup to keep the old pseudonyms; delete it to begin with new ones."
+        )
+    return bytes.fromhex(text)
+
+
+def _make_key(file: Path) -> None:
+    _private_folder(file.parent)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".key.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(temporary, file)
+        except FileExistsError:
+            return
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _private_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+
+def pseudonymised(cohort: Cohort, *, key: bytes) -> Cohort:
+    """The same cohort under pseudonyms: `p-…` for patients and `c-…` for cases, also of those left out.
+
+    Raises:
+        IntegrityFailure: two ids would get the same pseudonym.
+    """
+    patients = _pseudonyms((case.patient_id for case in cohort.cases), kind="patient", key=key)
+    every_case = [case.case_id for case in cohort.cases] + [gone.case_id for gone in cohort.exclusions]
+    cases = _pseudonyms(every_case, kind="case", key=key)
+    return replace(
+        cohort,
+        cases=tuple(
+            replace(case, case_id=cases[case.case_id], patient_id=patients[case.patient_id]) for case in cohort.cases
+        ),
+        exclusions=tuple(replace(gone, case_id=cases[gone.case_id]) for gone in cohort.exclusions),
+    )
+
+
+def _pseudonyms(names: Iterable[str], *, kind: str, key: bytes) -> dict[str, str]:
+    found = {
+        name: f"{kind[0]}-{hmac.new(key, f'{kind}:{name}'.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]}"
+        for name in dict.fromkeys(names)
+    }
+    if len(set(found.values())) < len(found):
+        raise IntegrityFailure(
+            f"Two of {len(found)} {kind} ids would get the same pseudonym, which would join them. Use another key "
+            f"(move {KEY_FILE} away) or `identifiers: as_in_manifest`."
+        )
+    return found
+
+
+def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | None = None) -> Path:
+    """Write which pseudonym is which manifest id, mode 0600, beside the key; `name` is the study's.
+
+    Raises:
+        ConfigurationError: the folder cannot be written.
+    """
+    import pandas as pd
+
+    folder = (home or private_home()) / LINK_FOLDER
+    file = folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
+    table = pd.DataFrame(
+        {
+            "case_id": [case.case_id for case in hidden.cases],
+            "patient_id": [case.patient_id for case in hidden.cases],
+            "line": [case.line for case in original.cases],
+            "manifest_case_id": [case.case_id for case in original.cases],
+            "manifest_patient_id": [case.patient_id for case in original.cases],
+        }
+    )
+    try:
+        _private_folder(folder.parent)
+        _private_folder(folder)
+        write_csv(file, table)
+        file.chmod(0o600)
+    except OSError as error:
+        raise ConfigurationError(f"The link table cannot be kept ({error.strerror}). {WHAT_TO_DO}") from error
+    return file
