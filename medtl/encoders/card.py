@@ -1,0 +1,82 @@
+"""What is known about an encoder: the card that lies beside its weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Architecture = Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169"]
+GreyRule = Literal["repeat", "sum_stem"]
+
+NAME_PATTERN = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+"""Names become folder names: lower-case letters and digits, joined by single dots, dashes or underscores."""
+
+LONGEST_NAME = 64
+"""Characters; short enough for every file system and for a column of a table."""
+
+EncoderName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class AccountSummary(BaseModel):
+    """How many tensors of the stored file reach the encoder, and how; the names are in `Account`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loaded: int = Field(ge=0, description="Tensors taken as they are.")
+    adapted: int = Field(ge=0, description="Tensors changed by a named rule, such as float16 widened to float32.")
+    left_out: int = Field(ge=0, description="Tensors of the file that the encoder does not use: the old classifier.")
+
+
+class EncoderCard(BaseModel):
+    """Everything a Methods section says about a borrowed encoder, and all that is needed to feed it rightly.
+
+    A scan in [0, 1] is mapped linearly onto `value_range`, then standardised by `mean` and `std` of its channel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: EncoderName
+    architecture: Architecture
+    dimensions: Literal[2] = 2
+    channels: Literal[1, 3] = Field(default=3, description="Channels that the first convolution was trained on.")
+    value_range: tuple[float, float] = Field(default=(0.0, 1.0), description="Values that black and white map to.")
+    mean: tuple[float, ...] = Field(description="Per channel, in units of value_range.")
+    std: tuple[float, ...] = Field(description="Per channel, in units of value_range.")
+    input_size_px: int = Field(default=224, ge=32, description="Side of the square images seen in training.")
+    grey_rule: GreyRule = Field(
+        default="repeat",
+        description="How a grey scan enters a 3-channel stem: shown three times (repeat), or through the stem's "
+        "kernels summed over the channels (sum_stem): the same function, a little less work, grey scans only.",
+    )
+    trained_on: str = Field(description="The task and the data of the weights.")
+    licence: str
+    source: str = Field(description="Where the weights come from, or can be had.")
+    citation: str = ""
+    note: str = Field(default="", description="What a reader has to know, such as a disputed normalisation.")
+    needs_weights: bool = Field(default=True, description="False for bare architectures: they start from chance.")
+    layout: str | None = Field(default=None, description="The layout of tensor names that the file came in.")
+    published_sha256: Sha256 | None = Field(default=None, description="Of the publisher's file, where it is known.")
+    original_sha256: Sha256 | None = Field(default=None, description="Of the file that was imported.")
+    sha256: Sha256 | None = Field(default=None, description="Of the stored weights.safetensors.")
+    account: AccountSummary | None = None
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        low, high = self.value_range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(f"value_range is {self.value_range}; expected two finite numbers, the lower one first")
+        for field, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) != self.channels:
+                raise ValueError(
+                    f"{field} has {len(numbers)} numbers; expected one per channel, that is {self.channels}"
+                )
+            if not all(math.isfinite(number) for number in numbers):
+                raise ValueError(f"{field} is {numbers}; expected finite numbers")
+        if min(self.std) <= 0:
+            raise ValueError(f"std is {self.std}; expected numbers above 0")
+        if self.grey_rule == "sum_stem" and self.channels != 3:
+            raise ValueError("grey_rule sum_stem is for stems of 3 channels; this one has 1")
+        return self

@@ -1,0 +1,228 @@
+"""The folders where encoders lie on this machine: `<folder>/<name>/weights.safetensors` and `card.json` beside it.
+
+The folders are named by MEDTL_WEIGHTS; they are searched in order and the first one is written to. Weights are checked
+against the card's sha256 whenever they are loaded. Nothing is ever fetched from a network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from pydantic import ValidationError
+
+from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
+from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
+from medtl.encoders.key_maps import Account
+from medtl.encoders.weight_import import account_of_tensors, read_for_import
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.files import sha256_of, sha256_of_file, write_atomically, write_json
+
+if TYPE_CHECKING:
+    import torch
+
+ENVIRONMENT_VARIABLE: Final = "MEDTL_WEIGHTS"
+USUAL_FOLDER: Final = "~/.local/share/medtl/weights"
+WEIGHTS_FILE: Final = "weights.safetensors"
+CARD_FILE: Final = "card.json"
+
+
+@dataclass(frozen=True)
+class WeightStore:
+    """Weights on disk, by name. `folders` are searched in order; the first one is written to."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The store that MEDTL_WEIGHTS names (several folders are separated as in PATH), or the usual one."""
+        named = [part for part in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if part.strip()]
+        return cls(tuple(Path(part).expanduser().absolute() for part in named or [USUAL_FOLDER]))
+
+    def names(self) -> tuple[str, ...]:
+        """Every name that is stored, sorted; nothing is opened."""
+        found = {card.parent.name for folder in self.folders for card in folder.glob(f"*/{CARD_FILE}")}
+        return tuple(sorted(name for name in found if _is_name(name)))
+
+    def list(self) -> tuple[EncoderCard, ...]:
+        """The cards of everything stored, by name; a damaged card is refused by name."""
+        return tuple(self.card(name) for name in self.names())
+
+    def card(self, name: str) -> EncoderCard:
+        """The stored card, or the catalogue's for an architecture that needs no weights.
+
+        Refuses an unknown name with close matches, and an absent encoder with where it was looked for and how to get
+        it. Needs neither torch nor the weights, so a study asks here before it starts.
+        """
+        place = self._place(name)
+        if place is not None:
+            return _read_card(place)
+        if name not in {card.name for card in known_encoders()}:
+            raise unknown_encoder(name, also=self.names())
+        card = find_encoder(name)
+        if card.needs_weights:
+            raise self._absent(card)
+        return card
+
+    def path(self, name: str) -> Path:
+        """The weights file of a stored encoder."""
+        card = self.card(name)
+        place = self._place(name)
+        if place is None:
+            raise ConfigurationError(
+                f"The encoder {card.name} has no weights file: it is an architecture and starts from chance."
+            )
+        return place / WEIGHTS_FILE
+
+    def verify(self, name: str) -> EncoderCard:
+        """Read the weights file once and hold its sha256 against the card's; returns the card when they agree."""
+        path, card = self.path(name), self.card(name)
+        if not path.is_file():
+            raise _weights_gone(path, card)
+        _same_sha256(path, card, got=sha256_of_file(path))
+        return card
+
+    def load(self, name: str) -> dict[str, torch.Tensor]:
+        """The stored tensors by MONAI's names, the old classifier's among them, as the card's sha256 vouches for.
+
+        The bytes that are hashed are the bytes that are used.
+        """
+        from safetensors.torch import load
+
+        path, card = self.path(name), self.card(name)
+        if not path.is_file():
+            raise _weights_gone(path, card)
+        data = path.read_bytes()
+        _same_sha256(path, card, got=sha256_of(data))
+        return load(data)
+
+    def import_file(
+        self,
+        path: Path,
+        name: str,
+        *,
+        architecture: Architecture | None = None,
+        like: str | None = None,
+        licence: str | None = None,
+        source: str | None = None,
+        replace: bool = False,
+    ) -> EncoderCard:
+        """Take a published weights file into the store, every tensor accounted for.
+
+        Args:
+            path: a .safetensors, .pt or .pth file in a layout of `key_maps`.
+            name: a catalogue name, which says what is expected, or a new name together with `like`.
+            architecture: refuse the file when it is another network than this.
+            like: the known encoder whose pixel range, mean and std the new name shares.
+            licence: overrides what the file, or else the catalogue, states.
+            source: overrides what the file, or else the catalogue, states.
+            replace: allow an encoder of this name to be replaced.
+        """
+        self._refuse_taken(name, replace=replace)
+        borrowed = read_for_import(path, name, architecture=architecture, like=like, licence=licence, source=source)
+        return self._write(borrowed.tensors, borrowed.card, borrowed.account)
+
+    def save(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, *, replace: bool = False) -> EncoderCard:
+        """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256."""
+        self._refuse_taken(card.name, replace=replace)
+        account = account_of_tensors(tensors, architecture=card.architecture, channels=card.channels)
+        if not account.complete:
+            raise ConfigurationError(
+                f"These tensors are not the {card.architecture} of the card {card.name}: {account.complaint()}. "
+                "Expected Encoder.tensors() of the encoder that the card describes. Nothing was stored."
+            )
+        return self._write(tensors, card, account)
+
+    def _write(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, account: Account) -> EncoderCard:
+        from safetensors.torch import save
+
+        data = save(
+            {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}, {"format": "pt"}
+        )
+        stored = EncoderCard.model_validate(
+            card.model_dump() | {"sha256": sha256_of(data), "account": account.summary, "needs_weights": True}
+        )
+        place = self.folders[0] / card.name
+        write_atomically(place / WEIGHTS_FILE, data)
+        write_json(place / CARD_FILE, stored.model_dump(mode="json"))
+        return stored
+
+    def _place(self, name: str) -> Path | None:
+        _check_name(name)
+        return next((folder / name for folder in self.folders if (folder / name / CARD_FILE).is_file()), None)
+
+    def _refuse_taken(self, name: str, *, replace: bool) -> None:
+        place = self._place(name)
+        if name in {card.name for card in known_encoders() if not card.needs_weights}:
+            raise ConfigurationError(
+                f"The name {name} stands for the untrained architecture; weights need another name, "
+                f"such as {name}-imagenet."
+            )
+        if place is not None and not replace:
+            raise ConfigurationError(
+                f"An encoder {name} is stored already in {place}. Choose another name, or replace it on purpose "
+                "(--replace)."
+            )
+
+    def _absent(self, card: EncoderCard) -> ConfigurationError:
+        looked = ", ".join(str(folder / card.name) for folder in self.folders)
+        return ConfigurationError(
+            f"The weights of the encoder {card.name} are not on this machine. Looked for: {looked} "
+            f"({ENVIRONMENT_VARIABLE} names other folders). Get the file from {card.source} on a machine with internet "
+            f"(licence: {card.licence}), then: medtl weights import FILE --as {card.name}",
+            encoder=card.name,
+            folders=[str(folder) for folder in self.folders],
+        )
+
+
+def _is_name(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN[1:-1], name) is not None
+
+
+def _check_name(name: str) -> None:
+    if not _is_name(name):
+        raise ConfigurationError(
+            f"{name!r} cannot be the name of an encoder: expected lower-case letters and digits, joined by single "
+            f"dots, dashes or underscores, at most {LONGEST_NAME} characters, such as resnet18-imagenet."
+        )
+
+
+def _read_card(place: Path) -> EncoderCard:
+    path = place / CARD_FILE
+    try:
+        card = EncoderCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, ValueError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is not JSON"
+        raise IntegrityFailure(
+            f"The card {path} cannot be read: {reason}. Import the weights again with --replace.", file=str(path)
+        ) from error
+    if card.name != place.name or card.sha256 is None:
+        raise IntegrityFailure(
+            f"The card {path} is for {card.name}, sha256 {card.sha256}; expected one for {place.name} with a sha256. "
+            "Was the folder renamed or the card edited? Import the weights again with --replace."
+        )
+    return card
+
+
+def _weights_gone(path: Path, card: EncoderCard) -> IntegrityFailure:
+    return IntegrityFailure(
+        f"The card of {card.name} is there, but {path} is not. Import the weights again: "
+        f"medtl weights import FILE --as {card.name} --replace",
+        file=str(path),
+    )
+
+
+def _same_sha256(path: Path, card: EncoderCard, *, got: str) -> None:
+    if got != card.sha256:
+        raise IntegrityFailure(
+            f"{path} is damaged or was exchanged: expected sha256 {card.sha256}, got {got}. It was not used. "
+            f"Import the weights again: medtl weights import FILE --as {card.name} --replace",
+            file=str(path),
+            expected=card.sha256,
+            got=got,
+        )
