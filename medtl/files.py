@@ -105,7 +105,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     safe = table.copy()
     for column in safe.columns:
         if safe[column].dtype == object or str(safe[column].dtype) in ("string", "str", "category"):
-            safe[column] = [_disarm(cell) for cell in safe[column]]
+            safe[column] = safe[column].map(_disarm)
     safe.columns = [_disarm(str(name)) for name in safe.columns]
     write_atomically(path, safe.to_csv(index=False, lineterminator="\n"))
 
@@ -117,13 +117,16 @@ def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         raise ConfigurationError(f"{path.name} is missing in {path.parent.name}: was this folder made by medtl run?")
     table = pd.read_csv(
-        path, dtype={name: "string" for name in text_columns}, keep_default_na=False, na_values=[""],
+        path,
+        dtype=dict.fromkeys(text_columns, "string"),
+        keep_default_na=False,
+        na_values=[""],
         float_precision="round_trip",
     )
     table.columns = [_rearm(str(name)) for name in table.columns]
     for column in table.columns:
         if str(table[column].dtype) in ("object", "string", "str"):
-            table[column] = [_rearm(cell) for cell in table[column]]
+            table[column] = table[column].map(_rearm)
     return table
 
 

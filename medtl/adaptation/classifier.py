@@ -1,0 +1,47 @@
+"""An encoder with a head: what the training loop fits."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from medtl.adaptation.probe import Probe
+from medtl.encoders import Encoder
+
+HEAD_STANDARD_DEVIATION = 0.01
+"""Spread of a new head's weights: small, so that its first probabilities are close to equal."""
+
+
+class Classifier(nn.Module):
+    """Scans in [0, 1] to logits: the card's normalisation, the encoder, global average pooling, dropout, one layer."""
+
+    def __init__(self, encoder: Encoder, head: nn.Linear, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = head
+
+    def forward(self, scans: Float[Tensor, "case channel height width"]) -> Float[Tensor, "case class"]:
+        """Logits per class."""
+        return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans))))
+
+
+def classifier_from_probe(encoder: Encoder, probe: Probe, *, dropout: float = 0.0) -> Classifier:
+    """The classifier whose outputs in eval mode are the probe's (to float32 rounding)."""
+    weight, bias = probe.folded()
+    head = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(weight))
+        head.bias.copy_(torch.from_numpy(bias))
+    return Classifier(encoder, head, dropout=dropout)
+
+
+def classifier_with_new_head(encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0) -> Classifier:
+    """A classifier with a small random head drawn from `seed`."""
+    head = nn.Linear(encoder.feature_count, classes)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        head.weight.normal_(0.0, HEAD_STANDARD_DEVIATION, generator=generator)
+        head.bias.zero_()
+    return Classifier(encoder, head, dropout=dropout)

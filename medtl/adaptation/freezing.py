@@ -1,0 +1,64 @@
+"""What stays as it was borrowed while the rest learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from medtl.adaptation.classifier import Classifier
+from medtl.errors import ConfigurationError
+
+
+@contextmanager
+def stages_frozen(classifier: Classifier, stages: Sequence[str]) -> Iterator[None]:
+    """Stop gradients into the named stages of the encoder; their former state is given back at the end."""
+    unknown = [name for name in stages if name not in classifier.encoder.stages]
+    if unknown:
+        raise ConfigurationError(
+            f"frozen_stages names {', '.join(unknown)}; this encoder's stages are "
+            f"{', '.join(classifier.encoder.stages)}.",
+            unknown=unknown,
+        )
+    parameters = [parameter for name in stages for parameter in classifier.encoder.stage(name).parameters()]
+    before = [parameter.requires_grad for parameter in parameters]
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter, state in zip(parameters, before, strict=True):
+            parameter.requires_grad_(state)
+
+
+@contextmanager
+def training_mode(module: nn.Module, *, batch_norm_frozen: bool) -> Iterator[None]:
+    """Training mode for the block, batch-norm layers in eval mode when their statistics are to stay as borrowed."""
+    before = {name: part.training for name, part in module.named_modules()}
+    try:
+        module.train()
+        if batch_norm_frozen:
+            for part in module.modules():
+                if isinstance(part, _BatchNorm):
+                    part.eval()
+        yield
+    finally:
+        _give_back(module, before)
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Eval mode for the block; every part's former mode is given back."""
+    before = {name: part.training for name, part in module.named_modules()}
+    try:
+        module.eval()
+        yield
+    finally:
+        _give_back(module, before)
+
+
+def _give_back(module: nn.Module, before: dict[str, bool]) -> None:
+    for name, part in module.named_modules():
+        part.training = before[name]

@@ -1,0 +1,40 @@
+"""How fast each part of a classifier may move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from medtl.adaptation.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that share a rate and a decay, named in a fixed order so that an optimiser's state can be stored."""
+
+    names: tuple[str, ...]
+    parameters: tuple[nn.Parameter, ...]
+    rate: float
+    decays: bool
+
+
+def parameter_groups(classifier: Classifier, *, encoder_rate: float) -> tuple[ParameterGroup, ...]:
+    """The learnable parameters by rate (share of the head's) and by decay: biases and norm scales do not decay.
+
+    Decay on one-dimensional parameters only shrinks what normalisation needs (He 2019, arXiv 1812.01187, section 3.1).
+    """
+    kinds: dict[tuple[float, bool], list[tuple[str, nn.Parameter]]] = {}
+    for name, parameter in classifier.named_parameters():
+        if parameter.requires_grad:
+            rate = 1.0 if name.startswith("head.") else encoder_rate
+            kinds.setdefault((rate, parameter.ndim > 1), []).append((name, parameter))
+    return tuple(
+        ParameterGroup(
+            names=tuple(name for name, _ in members),
+            parameters=tuple(parameter for _, parameter in members),
+            rate=rate,
+            decays=decays,
+        )
+        for (rate, decays), members in sorted(kinds.items(), key=lambda item: item[0], reverse=True)
+    )

@@ -1,0 +1,72 @@
+"""Everything that can be known before training: who would be studied, what is wrong, what each fold would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from medtl.cohort import Cohort, flow
+from medtl.folds import FoldTable
+from medtl.imaging import inspect_cohort
+from medtl.recruitment import apart, read_cohort
+from medtl.study_settings import Study, read_study, study_from
+
+MOST_NAMED = 20
+"""Excluded cases named one by one; the rest are counted."""
+
+
+def check_data(path: Path, *, changes: Sequence[str] = ()) -> str:
+    """Read a manifest or a study and every scan it names, and say what was found.
+
+    Raises:
+        MedtlError: whatever would stop a study before training, as that study would say it.
+    """
+    study = _study_of(path, changes=changes)
+    cohort = read_cohort(study)
+    facts, exclusions = inspect_cohort(cohort.cases)
+    recruited = apart(study, cohort.without(exclusions), facts)
+    parts = [_people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort), _folds(recruited.folds)]
+    return "\n\n".join(part for part in parts if part) + "\n\nA study can start."
+
+
+def _study_of(path: Path, *, changes: Sequence[str]) -> Study:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_study(path, changes=changes)
+    values = {"name": "check", "manifest": str(path.resolve()), "identifiers": "as_in_manifest"}
+    return study_from(values, folder=path.parent, changes=changes, what="The check")
+
+
+def _people(cohort: Cohort) -> str:
+    counts = flow.flow_of(cohort)
+    lines = [f"{counts.files} cases in the manifest, {counts.cases} studied, of {counts.patients} patients."]
+    lines += [
+        f"  {row.variable:6} {row.value:20} {row.cases:6} cases {row.patients:6} patients"
+        for row in flow.characteristics(cohort)
+    ]
+    return "\n".join(lines)
+
+
+def _left_out(cohort: Cohort) -> str:
+    if not cohort.exclusions:
+        return "No case is left out."
+    lines = [f"{len(cohort.exclusions)} cases are left out:"]
+    lines += [f"  {count.reason}: {count.cases}" for count in flow.flow_of(cohort).exclusions]
+    lines += [
+        f"  manifest line {gone.line}, case {gone.case_id}: {gone.detail}" for gone in cohort.exclusions[:MOST_NAMED]
+    ]
+    rest = len(cohort.exclusions) - MOST_NAMED
+    return "\n".join(lines + ([f"  and {rest} more"] if rest > 0 else []))
+
+
+def _notes(cohort: Cohort) -> str:
+    return "\n".join(f"Note: {note}" for note in cohort.notes)
+
+
+def _folds(table: FoldTable) -> str:
+    lines = ["Folds, as patients (cases):"]
+    for (fold, role), part in table.rows.groupby(["fold", "role"], sort=False):
+        inside = ", ".join(
+            f"{label} {rows['patient_id'].nunique()} ({len(rows)})" for label, rows in part.groupby("label", sort=True)
+        )
+        lines.append(f"  fold {fold} {role:11} {inside}")
+    return "\n".join(lines)

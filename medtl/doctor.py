@@ -1,0 +1,63 @@
+"""What this machine has and what is missing, in plain words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from medtl import encoders, environment, imaging
+
+GIGA = 1e9
+LITTLE_DISK_GB = 5.0
+"""Below this a cohort of a few thousand prepared scans and five folds of checkpoints may not fit."""
+LITTLE_MEMORY_GB = 4.0
+
+
+def examine() -> str:
+    """The state of this machine, a line a thing; what needs attention begins with `!`."""
+    import torch
+
+    found = environment.versions()
+    lines = [f"  {package} {version or 'is missing'}" for package, version in found.items()]
+    lines += [f"  Python {environment.machine()['python']}, {os.cpu_count()} processors"]
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        lines += [f"  CUDA device: {properties.name}, {properties.total_memory / GIGA:.0f} GB"]
+    else:
+        lines += ["  no CUDA device: studies run on the processor (frozen probes are quick, fine-tuning is slow)"]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGA
+    lines += [f"{'!' if memory < LITTLE_MEMORY_GB else ' '} memory: {memory:.0f} GB"]
+    lines += [_space("here, for runs", Path.cwd())]
+    lines += [_space("prepared-scan cache", imaging.default_cache_folder())]
+    store = encoders.WeightStore.from_environment()
+    here = [card.name for card in store.list()]
+    lines += [f"  weights in the store: {', '.join(here)}"] if here else [
+        "! no pretrained weights in the store: medtl weights list says where to get them, medtl weights import takes "
+        "them in; medtl demo needs none"
+    ]  # fmt: skip
+    missing = [package for package, version in found.items() if version is None]
+    lines += [f"! install {', '.join(missing)}"] if missing else []
+    return "\n".join(lines)
+
+
+def weight_table() -> str:
+    """Every encoder of the catalogue and the store, whether it is here, and where to get it."""
+    store = encoders.WeightStore.from_environment()
+    here = {card.name: card for card in store.list()}
+    known = {card.name: card for card in encoders.known_encoders()}
+    lines = []
+    for name, card in {**known, **here}.items():
+        state = "here" if name in here else ("not here" if card.needs_weights else "starts from chance")
+        lines.append(f"{name:26} {state:20} {card.licence if card.needs_weights else ''}")
+        if state == "not here":
+            lines.append(f"{'':26} from {card.source}")
+    return "\n".join(lines)
+
+
+def _space(what: str, folder: Path) -> str:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(there).free / GIGA
+    is_writable = os.access(there, os.W_OK)
+    mark = " " if free >= LITTLE_DISK_GB and is_writable else "!"
+    return f"{mark} {what}: {free:.0f} GB free" + ("" if is_writable else ", but it cannot be written to")

@@ -1,0 +1,84 @@
+"""HiResCAM: where in the feature maps the evidence for a class lay (Draelos and Carin 2020, arXiv 2011.08891).
+
+The map is the sum over channels of activation times gradient, position by position, negative parts cut off. After a
+global average pool and one linear layer, at the last stage, it equals Grad-CAM and CAM; at earlier stages it stays
+faithful where Grad-CAM, which averages the gradient first, does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from medtl.adaptation import Classifier, freezing
+from medtl.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class RawSaliency:
+    """A map on the grid of the stage, in units of the logit: `values` (height, width), nothing negative.
+
+    `strength` is its maximum: what one position adds to the logit of `target`. A weak map is not evidence.
+    """
+
+    target: int
+    values: Float[np.ndarray, "height width"]
+
+    @property
+    def strength(self) -> float:
+        """The largest contribution of one position."""
+        return float(self.values.max())
+
+
+def hirescam(
+    classifier: Classifier,
+    scans: Float[Tensor, "case channel height width"],
+    targets: Sequence[int],
+    *,
+    stage: str | None,
+) -> tuple[RawSaliency, ...]:
+    """HiResCAM maps of `scans` for the class index in `targets`, one map a scan.
+
+    Runs in eval mode and float32, leaves no hook, no gradient and no changed mode behind.
+    """
+    name = stage or classifier.encoder.stages[-1]
+    if name not in classifier.encoder.stages:
+        raise ConfigurationError(
+            f"explanation.stage is {name!r}; this encoder's stages are {', '.join(classifier.encoder.stages)}.",
+            stage=name,
+        )
+    device = next(classifier.parameters()).device
+    with (
+        freezing.eval_mode(classifier),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+        _captured(classifier.encoder.stage(name)) as captured,
+    ):
+        logits = classifier(scans.to(device, torch.float32))
+        wanted = logits.gather(1, torch.tensor(list(targets), device=device)[:, None]).sum()
+        (gradient,) = torch.autograd.grad(wanted, captured[0])
+    maps = (gradient * captured[0]).sum(dim=1).relu().detach().cpu().numpy()
+    return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
+
+
+@contextmanager
+def _captured(stage: nn.Module) -> Iterator[list[Tensor]]:
+    """The stage's output of the next forward pass, as the leaf from which gradients are taken."""
+    outputs: list[Tensor] = []
+
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        leaf = output.detach().requires_grad_(True)
+        outputs.append(leaf)
+        return leaf + 0  # a copy: what follows may change its input in place
+
+    handle = stage.register_forward_hook(keep)
+    try:
+        yield outputs
+    finally:
+        handle.remove()

@@ -1,0 +1,141 @@
+"""Where a study's results lie: names of files, who works here now, what has happened, and what is finished.
+
+In: a folder. Out: paths by name, a lock that one process holds, a line of `events.jsonl` for each thing that happened,
+and a DONE file per fold with the hashes of what the fold wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from medtl.errors import ConfigurationError, IntegrityFailure, Locked
+from medtl.files import sha256_of_file, write_json
+
+STUDY = "study.yaml"
+COHORT = "cohort.json"
+LOCK_TABLE = "manifest.lock.csv"
+FOLDS = "folds.csv"
+EXCLUSIONS = "exclusions.csv"
+ENVIRONMENT = "environment.json"
+EVENTS = "events.jsonl"
+PREDICTIONS = "predictions.csv"
+METRICS = "metrics.json"
+HISTORY = "history.csv"
+PROBE = "probe.json"
+REPORT = "report.html"
+CHECKPOINT = "checkpoint.safetensors"
+DONE = "DONE.json"
+SALIENCY = "saliency"
+SALIENCY_TABLE = "saliency.csv"
+TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def fold(self, fold: int) -> Path:
+        """The folder of one fold."""
+        return self.path / f"fold_{fold}"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for this process; another holder is `Locked`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Locked(
+                f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out.",
+                folder=self.path.name,
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def claim(self, *, fingerprint: str, resume: bool) -> None:
+        """Check that this study may write here: an empty folder, or its own with `--resume`."""
+        if not (self / STUDY).is_file():
+            others = [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
+            if others:
+                raise ConfigurationError(
+                    f"{self.path.name} holds files that no study wrote ({', '.join(sorted(others)[:3])}). "
+                    "Choose an empty or new folder with --out.",
+                    folder=self.path.name,
+                )
+            return
+        there = self.fingerprint()
+        if not resume:
+            raise ConfigurationError(
+                f"{self.path.name} already holds a run. Add --resume to continue it, or choose another folder with "
+                "--out; nothing was overwritten.",
+                folder=self.path.name,
+            )
+        if there != fingerprint:
+            raise ConfigurationError(
+                f"{self.path.name} holds a run of another study (fingerprint {there}, this one is {fingerprint}): its "
+                "settings, manifest, weights or medtl differ. Choose another folder with --out.",
+                folder=self.path.name,
+                there=there,
+                here=fingerprint,
+            )
+
+    def fingerprint(self) -> str | None:
+        """The fingerprint the run was started with."""
+        path = self / ENVIRONMENT
+        return json.loads(path.read_text())["fingerprint"] if path.is_file() else None
+
+    def tell(self, event: str, **facts: object) -> None:
+        """Add a line to events.jsonl."""
+        line = json.dumps({"at": utc_now(), "event": event, **facts}, ensure_ascii=False)
+        with (self / EVENTS).open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def finish_fold(self, fold: int) -> None:
+        """Mark a fold as finished: the hashes of everything it wrote, written last. Pages are made anew at any time."""
+        folder = self.fold(fold)
+        written = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (DONE, REPORT))
+        hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in written}
+        write_json(folder / DONE, {"fold": fold, "sha256": hashes})
+
+    def is_finished(self, fold: int) -> bool:
+        """Whether a fold has a DONE file; a finished fold whose files have changed is refused."""
+        folder = self.fold(fold)
+        if not (folder / DONE).is_file():
+            return False
+        hashes: dict[str, str] = json.loads((folder / DONE).read_text())["sha256"]
+        for name, expected in hashes.items():
+            path = folder / name
+            found = sha256_of_file(path) if path.is_file() else "nothing"
+            if found != expected:
+                raise IntegrityFailure(
+                    f"{folder.name}/{name} is not what the fold wrote: expected sha256 {expected[:12]}, found "
+                    f"{found[:12]}. Delete {folder.name} and run again with --resume to make the fold anew.",
+                    file=f"{folder.name}/{name}",
+                    expected=expected,
+                    found=found,
+                )
+        return True
+
+    def finished_folds(self) -> tuple[int, ...]:
+        """The folds with a DONE file, in order."""
+        return tuple(sorted(int(path.parent.name.removeprefix("fold_")) for path in self.path.glob(f"fold_*/{DONE}")))
+
+
+def utc_now() -> str:
+    """The time, in UTC and ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

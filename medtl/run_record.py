@@ -1,0 +1,95 @@
+"""What a run writes of itself: who was in it, what it was made with, and how long each part took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from medtl import environment
+from medtl import run_folder as names
+from medtl.cohort import Cohort, flow
+from medtl.encoders import EncoderCard
+from medtl.files import write_csv, write_json
+from medtl.imaging import ScanFacts
+from medtl.run_folder import RunFolder, utc_now
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class RunRecord:
+    """Keeps `environment.json` and `events.jsonl` of one run up to date."""
+
+    run: RunFolder
+    facts: dict[str, object]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def begin(
+        cls, run: RunFolder, *, fingerprint: str, seed: int, device: torch.device, card: EncoderCard
+    ) -> RunRecord:
+        """Write down what the run is made with, before anything is computed."""
+        facts: dict[str, object] = {
+            "fingerprint": fingerprint,
+            "seed": seed,
+            "device": device.type,
+            "versions": environment.versions(),
+            **environment.machine(),
+            "encoder": card.model_dump(mode="json"),
+            "started_utc": utc_now(),
+            "finished_utc": None,
+        }
+        record = cls(run, facts)
+        record._write()
+        run.tell("started", fingerprint=fingerprint, device=device.type)
+        return record
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Note how long a part took; a part that fails is told in events.jsonl by the kind of its error."""
+        began = time.monotonic()
+        try:
+            yield
+        except BaseException as error:
+            self.run.tell("stopped", part=part, error=type(error).__name__)
+            raise
+        self.seconds[part] = round(time.monotonic() - began, 3)
+        self.run.tell("did", part=part, seconds=self.seconds[part])
+
+    def finish(self) -> None:
+        """Write down that the run is finished."""
+        self.facts["finished_utc"] = utc_now()
+        self._write()
+        self.run.tell("finished")
+
+    def _write(self) -> None:
+        write_json(self.run / names.ENVIRONMENT, {**self.facts, "seconds": self.seconds})
+
+
+def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: RunFolder) -> None:
+    """Write who is in the study and who is not: manifest.lock.csv, exclusions.csv, cohort.json."""
+    write_csv(run / names.LOCK_TABLE, flow.manifest_lock(cohort, facts))
+    columns = ["case_id", "line", "reason", "detail"]
+    left_out = [asdict(exclusion) for exclusion in cohort.exclusions]
+    write_csv(run / names.EXCLUSIONS, pd.DataFrame(left_out, columns=columns))
+    counts = flow.flow_of(cohort)
+    write_json(
+        run / names.COHORT,
+        {
+            "files": counts.files,
+            "cases": counts.cases,
+            "patients": counts.patients,
+            "classes": cohort.classes,
+            "positive_class": cohort.positive_class,
+            "covariates": cohort.covariates,
+            "notes": cohort.notes,
+            "is_phantom": cohort.is_phantom,
+            "limited": cohort.limited,
+        },
+    )

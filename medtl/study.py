@@ -1,0 +1,138 @@
+"""The staircase: one study, told in order, from the manifest to the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medtl import encoders, evaluation, explanation, files, imaging, report, training
+from medtl import run_folder as names
+from medtl.cohort import Cohort
+from medtl.folds import FoldTable, read_folds, write_folds
+from medtl.predictions import PredictionTable, concatenate
+from medtl.progress import say
+from medtl.recruitment import apart, read_cohort
+from medtl.run_folder import RunFolder
+from medtl.run_record import RunRecord, write_cohort_tables
+from medtl.study_settings import Study, write_study
+
+SCHEMA = 1
+"""Raised when the same study would give other numbers than before."""
+
+
+def run_study(study: Study, *, out: Path | None = None, device: str = "auto", resume: bool = False) -> Path:
+    """Run a study and give its folder: `runs/<name>-<fingerprint>`, or `out`.
+
+    With `resume`, a run that was stopped goes on at its last finished epoch.
+    """
+    place = training.choose_device(device)
+    borrowed = encoders.build_encoder(study.encoder, store=encoders.WeightStore.from_environment(), seed=study.seed)
+    manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
+    mark = files.fingerprint([SCHEMA, study.deciding(), manifest, borrowed.card.sha256])
+    run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
+    cohort = read_cohort(study)
+    with run.held():
+        run.claim(fingerprint=mark, resume=resume)
+        write_study(study, run / names.STUDY)
+        record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, card=borrowed.card)
+
+        with record.timed("preparation"):
+            cache = imaging.PreparedCache(imaging.default_cache_folder())
+            prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
+        recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+        cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
+        write_cohort_tables(cohort, prepared.facts, run)
+        scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
+
+        with record.timed("features"):
+            features = training.feature_table(
+                borrowed,
+                scans,
+                {case.case_id: prepared.keys[case.case_id] for case in cohort.cases},
+                folder=cache.folder,
+                device=place,
+                loading_workers=study.recipe.loading_workers,
+            )
+        for fold in (fold for fold in table.folds if not run.is_finished(fold)):
+            with record.timed(f"fold {fold}"):
+                task = training.FoldTask(
+                    number=fold,
+                    split=table.split(fold),
+                    cohort=cohort,
+                    groups=recruited.groups,
+                    scans=scans,
+                    features=features,
+                    borrowed=borrowed,
+                    untrained=lambda seed: encoders.build_untrained(borrowed.card, seed=seed),
+                    adaptation=study.adaptation,
+                    recipe=study.recipe,
+                    seed=study.seed,
+                    device=place,
+                    states=run.fold(fold) / names.TRAINING,
+                )
+                fitted = training.train_fold(task)
+                training.write_fold(fitted, primary=study.adaptation.primary, folder=run.fold(fold))
+                primary = study.adaptation.primary
+                explanation.explain_fold(
+                    fitted.classifiers[primary],
+                    fitted.predictions.of(model=primary, role="test"),
+                    model=primary,
+                    cohort=cohort,
+                    prepared=prepared,
+                    preparation=study.preparation,
+                    settings=study.explanation,
+                    folder=run.fold(fold) / names.SALIENCY,
+                )
+                metrics = evaluation.evaluate_fold(fitted.predictions, fold)
+                files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
+                run.finish_fold(fold)
+
+        said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
+        said.write(run / names.PREDICTIONS)
+        judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed)
+        files.write_json(run / names.METRICS, judged.to_json())
+        record.finish()
+        report.write_reports(run.path)
+    say(f"The report is {run.path / names.REPORT}")
+    return run.path
+
+
+def _kept_folds(table: FoldTable, path: Path, cohort: Cohort) -> FoldTable:
+    if not path.is_file():
+        write_folds(table, path)
+    return read_folds(path, cohort=cohort)
+
+
+def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: bool = False) -> encoders.EncoderCard:
+    """Pretrain the study's encoder on its manifest and store it as `name`; the first fold's test part is held out."""
+    place = training.choose_device(device)
+    store = encoders.WeightStore.from_environment()
+    encoder = encoders.build_encoder(study.encoder, store=store, seed=study.seed)
+    cohort = read_cohort(study)
+    cache = imaging.PreparedCache(imaging.default_cache_folder())
+    prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
+    recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+    scans = training.Scans.of(
+        recruited.cohort, prepared, augmentation=study.augmentation, preparation=study.preparation
+    )
+    result = training.pretraining.pretrain(
+        encoder,
+        cohort=recruited.cohort,
+        split=recruited.folds.split(recruited.folds.folds[0]),
+        scans=scans,
+        recipe=study.recipe,
+        dropout=study.adaptation.dropout,
+        seed=study.seed,
+        device=place,
+        states=cache.folder / "pretraining" / files.fingerprint(study.deciding()),
+    )
+    card = encoder.card.model_copy(
+        update={
+            "name": name,
+            "needs_weights": True,
+            "trained_on": f"{study.name}: {len(recruited.cohort.cases)} cases, classes "
+            f"{', '.join(recruited.cohort.classes)}. {result.in_words()}",
+            "licence": "that of the data it was trained on",
+            "source": "medtl pretrain",
+        }
+    )
+    return store.save(result.encoder.tensors(), card, replace=replace)

@@ -1,0 +1,175 @@
+"""A study as settings: what is in study.yaml, read as data and never as code.
+
+In: YAML and `key=value` changes. Out: a frozen `Study`, or one letter with every wrong key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from medtl.adaptation import AdaptationSettings
+from medtl.cohort import ManifestSettings
+from medtl.errors import ConfigurationError
+from medtl.explanation import ExplanationSettings
+from medtl.files import write_atomically
+from medtl.folds import FoldSettings
+from medtl.imaging import AugmentationSettings, PreparationSettings
+from medtl.training import Recipe
+
+LARGEST_STUDY_FILE = 1_000_000
+"""Bytes; a study file is a page of text."""
+
+
+class Study(ManifestSettings):
+    """Everything that decides a result, in one frozen value: how the manifest is read, and what is done with it."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", max_length=64, description="Names the run folder.")
+    question: str = Field(default="", max_length=300, description="The clinical question, in one sentence.")
+    manifest: Path = Field(description="CSV or TSV; a relative path starts at the study file's folder.")
+    folds: FoldSettings = FoldSettings()
+    preparation: PreparationSettings = PreparationSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    encoder: str = Field(default="resnet18-imagenet", description="A name of `medtl weights list`.")
+    adaptation: AdaptationSettings = AdaptationSettings()
+    recipe: Recipe = Recipe()
+    explanation: ExplanationSettings = ExplanationSettings()
+    resamples: int = Field(default=2000, ge=100, le=100_000, description="Of the bootstrap by patient.")
+    limit_patients: int | None = Field(default=None, ge=1, description="At most so many patients of each class.")
+    identifiers: Literal["pseudonymous", "as_in_manifest"] = Field(
+        default="pseudonymous", description="as_in_manifest: the manifest's ids are pseudonyms or public already."
+    )
+
+    @model_validator(mode="after")
+    def _folds_and_columns_agree(self) -> Self:
+        if self.folds.column is not None and self.split_column not in (None, self.folds.column):
+            raise ValueError(f"folds are read from {self.folds.column!r}, but split_column is {self.split_column!r}")
+        return self
+
+    @property
+    def seed(self) -> int:
+        """Where all chance of the study starts."""
+        return self.folds.seed
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that can change a number; the paths of the manifest and its images are not among them."""
+        return self.model_dump(mode="json", exclude={"manifest", "data_root", "question"})
+
+
+def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:
+    """Read a study file and apply `key=value` changes, keys with dots for what lies deeper."""
+    if not path.is_file():
+        raise ConfigurationError(f"There is no study file {path.name}. A study is a YAML file; README shows one.")
+    if path.stat().st_size > LARGEST_STUDY_FILE:
+        raise ConfigurationError(f"{path.name} is larger than {LARGEST_STUDY_FILE:,} bytes; a study file is a page.")
+    values = _parsed(path.read_text(encoding="utf-8-sig"), what=path.name)
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path.name} should hold keys and values, such as `name: my-study`.")
+    return study_from(values, folder=path.parent, changes=changes, what=path.name)
+
+
+def study_from(
+    values: Mapping[str, Any], *, folder: Path, changes: Sequence[str] = (), what: str = "The study"
+) -> Study:
+    """A study from plain values; relative paths start at `folder`."""
+    changed = dict(values)
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key:
+            raise ConfigurationError(f"--set takes key=value, such as recipe.epochs=5; got {change!r}.")
+        changed = _with(changed, key.strip().split("."), _parsed(text, what=f"--set {key}"))
+    if isinstance(changed.get("manifest"), str):
+        changed["manifest"] = folder / changed["manifest"]
+    try:
+        return Study.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigurationError(_letter(error, what=what), faults=error.error_count()) from error
+
+
+def with_changes(study: Study, changes: Sequence[str]) -> Study:
+    """The study with `key=value` changes."""
+    return study_from(study.model_dump(mode="json"), folder=Path.cwd(), changes=changes) if changes else study
+
+
+def as_yaml(study: Study, *, folder: Path) -> str:
+    """The study as YAML that `read_study` reads back to the same study from `folder`; no absolute path is written."""
+    values = study.model_dump(mode="json", exclude_none=True)
+    values["manifest"] = _relative(study.manifest, folder)
+    if study.data_root is not None:
+        values["data_root"] = _relative(study.manifest.parent / study.data_root, study.manifest.parent)
+    first = ("name", "question", "manifest")
+    ordered = {key: values[key] for key in (*first, *(key for key in values if key not in first))}
+    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_study(study: Study, path: Path) -> None:
+    """Write study.yaml so that it runs again from where it lies."""
+    write_atomically(path, as_yaml(study, folder=path.parent))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+class _OneMeaning(yaml.SafeLoader):
+    """YAML as data: safe types only, no anchors to expand, no key twice."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.YAMLError(f"line {event.start_mark.line + 1}: aliases (*name) are not read; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (dict, list)) or key in seen:
+                raise yaml.YAMLError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands there twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _parsed(text: str, *, what: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_OneMeaning)  # noqa: S506  (a SafeLoader, stricter)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        where = str(error).replace("\n", " ")[:300]
+        raise ConfigurationError(f"{what} is not YAML that can be read: {where}. No value was used.") from error
+
+
+def _with(values: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
+    if len(keys) == 1:
+        return {**values, keys[0]: value}
+    inner = values.get(keys[0])
+    return {**values, keys[0]: _with(inner if isinstance(inner, dict) else {}, keys[1:], value)}
+
+
+def _letter(error: ValidationError, *, what: str) -> str:
+    lines = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"]) or "the study"
+        got = repr(fault["input"])
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"  - {key}: no such key{_hint(fault['loc'])}")
+        elif fault["type"] == "missing":
+            lines.append(f"  - {key}: this key is needed")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            lines.append(f"  - {key}: {message}" + ("" if isinstance(fault["input"], dict) else f"; got {got[:80]}"))
+    return f"{what} has {len(lines)} fault{'s' if len(lines) > 1 else ''}; nothing was started:\n" + "\n".join(lines)
+
+
+def _hint(location: tuple[int | str, ...]) -> str:
+    model: Any = Study
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation if isinstance(part, str) else model
+    known = list(getattr(model, "model_fields", {}))
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"

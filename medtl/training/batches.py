@@ -1,0 +1,100 @@
+"""Prepared scans, batch by batch, with augmentation that depends on seed, fold, epoch and case alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from medtl.cohort import Cohort
+from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort, augment
+from medtl.progress import track
+
+MAX_WORKERS = 8
+"""Loading processes on a GPU server; a shared machine wants some cores left."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Scans (case, channel, height, width) in [0, 1], their labels as class indices, and whose they are."""
+
+    case_ids: tuple[str, ...]
+    scans: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a loading process is asked for: a case, and the seed of its augmentation (None: as prepared)."""
+
+    case_id: str
+    seed: int | None = None
+
+
+class Scans(Dataset[tuple[str, np.ndarray, int]]):
+    """Scans by request. `pixels` gives a prepared scan, `augment` changes one by seed, `labels` gives class indices."""
+
+    def __init__(
+        self,
+        pixels: Callable[[str], np.ndarray],
+        labels: Mapping[str, int],
+        augment: Callable[[np.ndarray, int], np.ndarray],
+    ) -> None:
+        self.pixels = pixels
+        self.labels = labels
+        self.augment = augment
+
+    @classmethod
+    def of(
+        cls,
+        cohort: Cohort,
+        prepared: PreparedCohort,
+        *,
+        augmentation: AugmentationSettings,
+        preparation: PreparationSettings,
+    ) -> Scans:
+        """The prepared scans of a cohort, labels as indices into its classes."""
+        labels = {case.case_id: cohort.classes.index(case.label) for case in cohort.cases}
+        return cls(prepared.pixels, labels, partial(augment, preset=augmentation.chosen(preparation)))
+
+    def __getitem__(self, request: Request) -> tuple[str, np.ndarray, int]:
+        scan = self.pixels(request.case_id)
+        if request.seed is not None:
+            scan = self.augment(scan, request.seed)
+        return request.case_id, scan, self.labels[request.case_id]
+
+
+def load(scans: Scans, plan: Sequence[Sequence[Request]], *, workers: int) -> Iterator[Batch]:
+    """The batches of `plan` in order, loaded ahead by `workers` processes (0: in this process)."""
+    loader = DataLoader(
+        scans,
+        batch_sampler=plan,  # type: ignore[arg-type]  # torch types indices as int; any index a dataset takes will do
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=torch.cuda.is_available(),
+    )
+    yield from loader
+
+
+def load_once(scans: Scans, case_ids: Sequence[str], *, batch_size: int, workers: int, what: str) -> Iterator[Batch]:
+    """Every case once, unaugmented, in the order given."""
+    plan = [[Request(case) for case in case_ids[at : at + batch_size]] for at in range(0, len(case_ids), batch_size)]
+    yield from track(load(scans, plan, workers=workers), what=what, total=len(plan))
+
+
+def worker_count(device: torch.device, wanted: int | None) -> int:
+    """How many loading processes: as asked; else none beside a CPU that computes, and up to eight beside a GPU."""
+    if wanted is not None:
+        return wanted
+    return 0 if device.type == "cpu" else min(MAX_WORKERS, max(1, (os.cpu_count() or 2) - 1))
+
+
+def _collate(items: Sequence[tuple[str, np.ndarray, int]]) -> Batch:
+    case_ids, scans, labels = zip(*items, strict=True)
+    return Batch(tuple(case_ids), torch.from_numpy(np.stack(scans)), torch.tensor(labels, dtype=torch.long))

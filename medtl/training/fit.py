@@ -1,0 +1,155 @@
+"""The loop, in plain sight.
+
+Cross-entropy, AdamW, a cosine schedule with a short warm-up, averaged weights, and a state on disk after every epoch.
+A resumed fit continues bit for bit on the CPU, because every draw is named by seed, fold, epoch and case.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from medtl.adaptation import Classifier, freezing, parameter_groups
+from medtl.progress import say
+from medtl.training.average import WeightAverage, wearing
+from medtl.training.batches import Request, Scans, load, worker_count
+from medtl.training.chance import batches_of, seed_for
+from medtl.training.checkpoint import (
+    CheckpointFolder,
+    EpochRecord,
+    Progress,
+    optimiser_tensors,
+    restore_optimiser,
+)
+from medtl.training.device import lower_precision
+from medtl.training.predict import mean_log_loss, predict_logits
+from medtl.training.recipe import Recipe
+from medtl.training.step import TrainingStep
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """One fit: which cases teach, which judge the epochs, and the names that seed every draw.
+
+    `chance_keys` name the cases for chance, so that pseudonyms do not change a result.
+    """
+
+    name: str
+    scans: Scans
+    chance_keys: Mapping[str, str]
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    recipe: Recipe
+    encoder_rate: float
+    batch_norm_frozen: bool
+    seed_names: tuple[object, ...]
+    device: torch.device
+
+
+def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) -> tuple[EpochRecord, ...]:
+    """Fit `classifier` in place, so that it ends with the weights to be judged, and give the history.
+
+    Continues from `checkpoints` when they hold a state of this fit. A loss that is not a finite number stops the fit
+    and names the cases of the batch; nothing non-finite is ever saved.
+    """
+    recipe, device = task.recipe, task.device
+    classifier.to(device)
+    groups = parameter_groups(classifier, encoder_rate=task.encoder_rate)
+    names = tuple(name for group in groups for name in group.names)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": group.parameters, "rate": group.rate, "weight_decay": recipe.weight_decay * group.decays}
+            for group in groups
+        ]
+    )
+    dtype = lower_precision(device, wanted=recipe.mixed_precision)
+    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+    step = TrainingStep(classifier, optimiser, scaler, recipe=recipe, dtype=dtype, device=device)
+    average = WeightAverage(classifier, decay=recipe.average_decay)
+    progress, best = Progress(), dict[str, Tensor]()
+
+    if state := checkpoints.latest():
+        tensors, progress = state
+        classifier.load_state_dict(_part(tensors, "weights"))
+        average.values = {name: value.to(device) for name, value in _part(tensors, "average").items()}
+        average.steps = progress.average_steps
+        restore_optimiser(optimiser, names, _part(tensors, "optimiser"))
+        scaler.load_state_dict(progress.gradient_scale)
+        best = _part(tensors, "best")
+
+    steps_an_epoch = -(-len(task.training) // recipe.batch_size)
+    plan = [batch for epoch in range(progress.epochs_done, recipe.epochs) for batch in _plan(task, epoch)]
+    stream = load(task.scans, plan, workers=worker_count(device, recipe.loading_workers))
+
+    for epoch in range(progress.epochs_done, recipe.epochs):
+        started, loss_sum, rate = time.monotonic(), 0.0, 0.0
+        with freezing.training_mode(classifier, batch_norm_frozen=task.batch_norm_frozen):
+            for index, batch in enumerate(islice(stream, steps_an_epoch), start=epoch * steps_an_epoch):
+                rate = recipe.learning_rate * schedule(index, steps_an_epoch=steps_an_epoch, recipe=recipe)
+                loss = step.take(batch, rate=rate, seed=seed_for(*task.seed_names, "dropout", index))
+                loss_sum += loss * len(batch.case_ids)
+                average.update(classifier)
+        with wearing(classifier, average.values):
+            validation_loss = _validation_loss(classifier, task)
+        record = EpochRecord(
+            epoch=epoch + 1,
+            learning_rate=rate,
+            training_loss=loss_sum / len(task.training),
+            validation_loss=validation_loss,
+            seconds=round(time.monotonic() - started, 3),
+        )
+        history = (*progress.history, record)
+        if recipe.stopping == "validation_loss" and record == min(history, key=lambda row: row.validation_loss):
+            best = {name: value.clone() for name, value in average.values.items()}
+        progress = Progress(history=history, average_steps=average.steps, gradient_scale=scaler.state_dict())
+        parts = {
+            "weights": classifier.state_dict(),
+            "average": average.values,
+            "best": best,
+            "optimiser": optimiser_tensors(optimiser, names),
+        }
+        checkpoints.save(
+            {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, progress
+        )
+        say(
+            f"{task.name}: epoch {record.epoch} of {recipe.epochs}, training loss {record.training_loss:.3f}, "
+            f"validation loss {record.validation_loss:.3f}, {record.seconds:.0f} s"
+        )
+
+    classifier.load_state_dict(best or average.values)
+    return progress.history
+
+
+def schedule(step: int, *, steps_an_epoch: int, recipe: Recipe) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then half a cosine down to zero."""
+    total, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
+
+
+def _plan(task: FitTask, epoch: int) -> list[list[Request]]:
+    order = batches_of(
+        task.training, batch_size=task.recipe.batch_size, seed=seed_for(*task.seed_names, "order", epoch)
+    )
+    return [
+        [Request(case, seed_for(*task.seed_names, "augment", epoch, task.chance_keys[case])) for case in batch]
+        for batch in order
+    ]
+
+
+def _validation_loss(classifier: Classifier, task: FitTask) -> float:
+    logits = predict_logits(
+        classifier, task.scans, task.validation, recipe=task.recipe, device=task.device, what="validation"
+    )
+    return mean_log_loss(logits, [task.scans.labels[case] for case in task.validation])
+
+
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}/"): value for name, value in tensors.items() if name.startswith(f"{part}/")}

@@ -1,0 +1,188 @@
+"""One fold: every model of the study fitted on its training part and asked about its validation and test parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file
+
+from medtl import run_folder as names
+from medtl.adaptation import (
+    AdaptationSettings,
+    Classifier,
+    classifier_from_probe,
+    classifier_with_new_head,
+    fit_centroids,
+    fit_probe,
+    freezing,
+)
+from medtl.adaptation.probe import Probe
+from medtl.cohort import Case, Cohort
+from medtl.encoders import Encoder
+from medtl.files import fingerprint, replacing, write_csv, write_json
+from medtl.folds import Split
+from medtl.predictions import PredictionTable, concatenate
+from medtl.training.batches import Scans
+from medtl.training.chance import seed_for
+from medtl.training.checkpoint import CheckpointFolder, EpochRecord
+from medtl.training.device import repeatable
+from medtl.training.feature_table import FeatureTable
+from medtl.training.fit import FitTask, fit
+from medtl.training.predict import predict_logits, probabilities
+from medtl.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """What a fold needs: who, what was borrowed, how it is adapted, and where its states are kept."""
+
+    number: int
+    split: Split
+    cohort: Cohort
+    groups: Mapping[str, str]
+    scans: Scans
+    features: FeatureTable
+    borrowed: Encoder
+    untrained: Callable[[int], Encoder]
+    adaptation: AdaptationSettings
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    states: Path
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """What a fold gives: predictions of every model, the curves of the trained ones, and the fitted parts."""
+
+    predictions: PredictionTable
+    history: pd.DataFrame
+    probe: Probe
+    classifiers: Mapping[str, Classifier]
+
+
+def train_fold(task: FoldTask) -> FittedFold:
+    """Fit every model of the study on one fold; continues where an interrupted fold stopped."""
+    cases = {case.case_id: case for case in task.cohort.cases}
+    ids = {"training": task.split.training, "validation": task.split.validation, "test": task.split.test}
+    ids = {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in ids.items()}
+    classes = list(task.cohort.classes)
+    labels = np.array([classes.index(cases[name].label) for name in ids["training"]])
+    learnt = task.features.of(ids["training"])
+    probe = fit_probe(
+        learnt,
+        labels,
+        groups=[task.groups[name] for name in ids["training"]],
+        classes=len(classes),
+        seed=seed_for(task.seed, "inner folds", task.number),
+    )
+    centroids = fit_centroids(learnt, labels, classes=len(classes))
+
+    classifiers: dict[str, Classifier] = {}
+    records: list[pd.DataFrame] = []
+    for policy in task.adaptation.trained:
+        classifier, history = _trained(policy, task, ids, probe, cases)
+        classifiers[policy] = classifier
+        records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
+    if task.adaptation.primary == "probe":
+        classifiers["probe"] = classifier_from_probe(copy.deepcopy(task.borrowed), probe).to(task.device)
+
+    said: list[PredictionTable] = []
+    for model in task.adaptation.models:
+        for role in ("validation", "test"):
+            members = ids[role]
+            if model == "probe":
+                values = probe.probabilities(task.features.of(members).astype(np.float64))
+            elif model == "centroid":
+                values = centroids.probabilities(task.features.of(members).astype(np.float64))
+            else:
+                values = probabilities(
+                    predict_logits(
+                        classifiers[model], task.scans, members, recipe=task.recipe, device=task.device,
+                        what=f"fold {task.number}, {model}, {role}",
+                    )
+                )  # fmt: skip
+            said.append(
+                PredictionTable.of_cases(
+                    [cases[name] for name in members],
+                    values,
+                    classes=classes,
+                    covariates=task.cohort.covariates,
+                    fold=task.number,
+                    role=role,
+                    model=model,
+                )
+            )
+    curves = pd.concat(records) if records else pd.DataFrame(columns=["model", *EpochRecord.model_fields])
+    return FittedFold(concatenate(said), curves, probe, classifiers)
+
+
+def _trained(
+    policy: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], probe: Probe, cases: Mapping[str, Case]
+) -> tuple[Classifier, tuple[EpochRecord, ...]]:
+    seed_names = (task.seed, policy, task.number)
+    dropout = task.adaptation.dropout
+    head_seed = seed_for(*seed_names, "head")
+    classes = len(task.cohort.classes)
+    if policy == "scratch":
+        encoder = task.untrained(seed_for(*seed_names, "encoder"))
+        classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
+    elif policy == "full":
+        encoder = copy.deepcopy(task.borrowed)
+        classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
+    else:
+        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), probe, dropout=dropout)
+    is_borrowed = policy != "scratch"
+    fit_task = FitTask(
+        name=f"fold {task.number}, {policy}",
+        scans=task.scans,
+        chance_keys={name: case.chance_key for name, case in cases.items()},
+        training=ids["training"],
+        validation=ids["validation"],
+        recipe=task.recipe,
+        encoder_rate=task.adaptation.encoder_rate if is_borrowed else 1.0,
+        batch_norm_frozen=is_borrowed,
+        seed_names=seed_names,
+        device=task.device,
+    )
+    name = fingerprint([*seed_names, task.recipe.model_dump(), task.adaptation.model_dump(), *ids["training"]])
+    frozen = task.adaptation.frozen_stages if is_borrowed else ()
+    with freezing.stages_frozen(classifier, frozen), repeatable(task.device, wanted=task.recipe.deterministic):
+        history = fit(classifier, fit_task, CheckpointFolder(task.states / policy, name))
+    return classifier, history
+
+
+def write_fold(fitted: FittedFold, *, primary: str, folder: Path) -> None:
+    """Write predictions, history, the probe's record and the fitted weights of a fold.
+
+    `checkpoint.safetensors` is the primary model's, `checkpoint_<model>.safetensors` the others'. A probe's file holds
+    its standardisation, weight and bias; its encoder is the borrowed one.
+    """
+    fitted.predictions.write(folder / names.PREDICTIONS)
+    write_csv(folder / names.HISTORY, fitted.history)
+    probe = fitted.probe
+    write_json(
+        folder / names.PROBE,
+        {
+            "C": probe.c,
+            "C_grid": probe.c_grid,
+            "inner_log_loss": probe.inner_log_loss,
+            "inner_folds": probe.inner_folds,
+            "converged": probe.converged,
+        },
+    )
+    for model, classifier in fitted.classifiers.items():
+        path = folder / (names.CHECKPOINT if model == primary else f"checkpoint_{model}.safetensors")
+        with replacing(path) as temporary:
+            if model == "probe":
+                parts = ("mean", "scale", "weight", "bias")
+                save_arrays({part: np.ascontiguousarray(getattr(probe, part)) for part in parts}, temporary)
+            else:
+                save_file({name: v.cpu().contiguous() for name, v in classifier.state_dict().items()}, temporary)

@@ -1,0 +1,46 @@
+"""What a fitted classifier says of scans it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.special import log_softmax, softmax
+
+from medtl.adaptation import Classifier, freezing
+from medtl.errors import IntegrityFailure
+from medtl.training.batches import Scans, load_once, worker_count
+from medtl.training.recipe import Recipe
+
+CASES_AT_ONCE = 32
+"""Cases a forward pass without gradients; fixed, so that a case's score does not depend on the recipe."""
+
+
+def predict_logits(
+    classifier: Classifier, scans: Scans, case_ids: Sequence[str], *, recipe: Recipe, device: torch.device, what: str
+) -> Float[np.ndarray, "case class"]:
+    """Logits in float64, in the order of `case_ids`; eval mode, float32 arithmetic, no augmentation."""
+    workers = worker_count(device, recipe.loading_workers)
+    stream = load_once(scans, case_ids, batch_size=CASES_AT_ONCE, workers=workers, what=what)
+    with freezing.eval_mode(classifier), torch.no_grad():
+        logits = np.concatenate([classifier(batch.scans.to(device)).double().cpu().numpy() for batch in stream])
+    bad = [case for case, row in zip(case_ids, logits, strict=True) if not np.isfinite(row).all()]
+    if bad:
+        raise IntegrityFailure(
+            f"The classifier gives no finite score for {len(bad)} cases: {', '.join(bad[:10])}. "
+            "Its weights are damaged or have diverged: lower recipe.learning_rate and run again.",
+            cases=bad,
+        )
+    return logits
+
+
+def probabilities(logits: Float[np.ndarray, "case class"]) -> Float[np.ndarray, "case class"]:
+    """Softmax of logits."""
+    return softmax(logits, axis=1)
+
+
+def mean_log_loss(logits: Float[np.ndarray, "case class"], labels: Sequence[int]) -> float:
+    """Mean cross-entropy in nats."""
+    return -float(log_softmax(logits, axis=1)[np.arange(len(labels)), list(labels)].mean())

@@ -1,0 +1,87 @@
+"""One step of the optimiser: as many cases at once as fit, gradients added up, no step on a loss that is no number."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from medtl.adaptation import Classifier
+from medtl.errors import DataRefused, ResourceExhausted
+from medtl.progress import say
+from medtl.training.batches import Batch
+from medtl.training.chance import seeded_torch
+from medtl.training.device import autocast
+from medtl.training.recipe import Recipe
+
+
+class TrainingStep:
+    """Takes steps for one fit.
+
+    When the device runs out of memory the micro-batch is halved, once and for the rest of the fit, and the step is
+    taken again: the gradient is the same sum over the batch. (A net whose batch-norm statistics are not frozen sees
+    smaller batches from then on; that is said.)
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        optimiser: Optimizer,
+        scaler: torch.amp.GradScaler,
+        *,
+        recipe: Recipe,
+        dtype: torch.dtype | None,
+        device: torch.device,
+    ) -> None:
+        self.classifier, self.optimiser, self.scaler = classifier, optimiser, scaler
+        self.recipe, self.dtype, self.device = recipe, dtype, device
+        self.micro_batch_size = recipe.micro_batch_size or recipe.batch_size
+
+    def take(self, batch: Batch, *, rate: float, seed: int) -> float:
+        """Learn from one batch at `rate` times each group's share; gives the mean loss of the batch."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["rate"]
+        while True:
+            try:
+                loss = self._gradients(batch, seed=seed)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve(error)
+        self.scaler.unscale_(self.optimiser)
+        torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), self.recipe.gradient_limit)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return loss
+
+    def _gradients(self, batch: Batch, *, seed: int) -> float:
+        self.optimiser.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=self.device)
+        with seeded_torch(seed, self.device):
+            for scans, labels in zip(
+                batch.scans.split(self.micro_batch_size), batch.labels.split(self.micro_batch_size), strict=True
+            ):
+                with autocast(self.device, self.dtype):
+                    logits = self.classifier(scans.to(self.device, non_blocking=True))
+                    loss = cross_entropy(logits.float(), labels.to(self.device), reduction="sum") / len(batch.case_ids)
+                self.scaler.scale(loss).backward()
+                total += loss.detach()
+        mean = float(total)
+        if not torch.isfinite(total):
+            raise DataRefused(
+                f"The training loss is {mean} on the batch of cases {', '.join(batch.case_ids)}. No step was taken and "
+                "nothing was saved. Lower recipe.learning_rate, or look at these scans with medtl check.",
+                cases=batch.case_ids,
+            )
+        return mean
+
+    def _halve(self, error: torch.OutOfMemoryError) -> None:
+        if self.micro_batch_size == 1:
+            raise ResourceExhausted(
+                "The device has too little memory even for one case at a time. Use a smaller preparation.size_px, a "
+                "smaller encoder, or another device; finished epochs are kept for --resume.",
+            ) from error
+        self.micro_batch_size = max(1, self.micro_batch_size // 2)
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        say(f"Out of memory: from here on {self.micro_batch_size} cases at a time, gradients added up to the batch.")
