@@ -27,7 +27,7 @@ STYLE = {
     "font.size": FONT_POINTS,
     "axes.titlesize": FONT_POINTS,
     "axes.titlelocation": "left",
-    "axes.titleweight": 600,
+    "axes.titleweight": "bold",
     "axes.labelsize": FONT_POINTS,
     "axes.edgecolor": QUIET,
     "axes.labelcolor": INK,

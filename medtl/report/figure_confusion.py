@@ -55,7 +55,7 @@ def confusion_figure(
         for row, column in np.ndindex(*counts.shape):
             colour = "white" if shares[row, column] > DARK_FROM else INK
             number = f"{counts[row, column]:,}"
-            axes.text(column, row, number, ha="center", va="bottom", color=colour, fontsize=large, fontweight=600)
+            axes.text(column, row, number, ha="center", va="bottom", color=colour, fontsize=large, fontweight="bold")
             share = percent(float(counts[row, column]), float(counts[row].sum()))
             axes.text(column, row + 0.06, share, ha="center", va="top", color=colour, fontsize=8)
 

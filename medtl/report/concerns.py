@@ -1,0 +1,186 @@
+"""What speaks against a result, by fixed rules, the strongest first, each with its evidence and what to do.
+
+In: a run and its numbers. Out: concerns in plain words. A rule looks at numbers only, never at how they please.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medtl.report.judged import Judged, JudgedModel
+from medtl.report.numbers import count, interval, joined, plain
+from medtl.report.run_folder import RunFolder
+
+CHANCE = 0.5
+FEW_PATIENTS = 100
+"""Below this a 95 % interval of an AUROC of 0.8 is wider than 0.17 (Hanley and McNeil 1982)."""
+
+FEW_IN_A_CLASS = 30
+WIDE_SPREAD = 0.15
+"""AUROC between the best and the worst fold from which the mean hides more than it tells."""
+
+LARGE_GAP = 0.10
+"""Training minus validation AUROC in the last epoch from which the network has learned patients by heart."""
+
+
+@dataclass(frozen=True)
+class Concern:
+    """`title` stands in the verdict; `evidence` are the numbers; `advice` says what to do about it."""
+
+    title: str
+    evidence: str
+    advice: str
+
+
+def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+    """Every concern that fired, the strongest first; the last one always holds."""
+    chosen = judged.models[run.chosen_model]
+    found = [
+        _phantoms(run),
+        _limited(run),
+        _unfinished(run),
+        _undefined(chosen),
+        _chance(chosen),
+        _few_patients(run, judged),
+        _gap(run),
+        _spread(chosen),
+        _probe(run),
+        _internal(run),
+    ]
+    return tuple(concern for concern in found if concern is not None)
+
+
+def _phantoms(run: RunFolder) -> Concern | None:
+    if not run.cohort.is_phantom:
+        return None
+    return Concern(
+        "The data are phantoms: the numbers show that the software works, and say nothing about patients.",
+        "cohort.json marks the cohort as phantoms.",
+        "Use your own manifest for a study.",
+    )
+
+
+def _limited(run: RunFolder) -> Concern | None:
+    if not run.cohort.limited:
+        return None
+    return Concern(
+        "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
+        f"The limit: {run.cohort.limited}.",
+        "Run without the limit before quoting a number.",
+    )
+
+
+def _unfinished(run: RunFolder) -> Concern | None:
+    if run.is_finished:
+        return None
+    return Concern(
+        f"Only {len(run.folds)} of {len(run.planned_folds)} folds are finished; the others may differ.",
+        f"Finished are the folds {joined([str(record.fold) for record in run.folds])}.",
+        "Continue with --resume.",
+    )
+
+
+def _undefined(chosen: JudgedModel) -> Concern | None:
+    auroc = chosen.pooled["auroc"]
+    if auroc.value is None:
+        return Concern(
+            "The AUROC is not defined in these patients, so nothing can be said about ranking.",
+            f"Reason: {auroc.reason}.",
+            "Use fewer folds or a cohort with every class in every fold.",
+        )
+    missing = [fold for fold, values in chosen.by_fold.items() if values["auroc"].value is None]
+    if not missing:
+        return None
+    reason = chosen.by_fold[missing[0]]["auroc"].reason
+    return Concern(
+        f"In {count(len(missing), 'fold')} the AUROC is not defined; the pooled value leans on the other folds.",
+        f"{'Fold' if len(missing) == 1 else 'Folds'} {joined([str(fold) for fold in missing])}: {reason}.",
+        "Use fewer folds, so that each holds every class.",
+    )
+
+
+def _chance(chosen: JudgedModel) -> Concern | None:
+    auroc = chosen.pooled["auroc"]
+    if auroc.low is None or auroc.low > CHANCE:
+        return None
+    return Concern(
+        "The interval of the AUROC includes 0.5: the ranking is compatible with chance.",
+        f"AUROC {plain(auroc.value)}, 95 % CI {interval(auroc.low, auroc.high)}.",
+        "Do not claim that the condition can be told from these scans; collect more patients.",
+    )
+
+
+def _few_patients(run: RunFolder, judged: Judged) -> Concern | None:
+    fewest = min(judged.by_class)
+    if judged.patients >= FEW_PATIENTS and fewest >= FEW_IN_A_CLASS:
+        return None
+    auroc = judged.models[run.chosen_model].pooled["auroc"]
+    width = ""
+    if auroc.low is not None and auroc.high is not None:
+        width = f" The 95 % interval of the AUROC is {plain(auroc.high - auroc.low)} wide."
+    smallest = run.classes[judged.by_class.index(fewest)]
+    return Concern(
+        f"The study is small: {count(judged.patients, 'patient')}, of whom {fewest} in the smallest class.",
+        f"Smallest class: {smallest}, {count(fewest, 'patient')}.{width}",
+        "Quote the interval, never the point alone; differences between models of this size are rarely real.",
+    )
+
+
+def _gap(run: RunFolder) -> Concern | None:
+    gaps = []
+    for record in run.folds:
+        if record.history is not None:
+            own = record.history[record.history["model"] == run.chosen_model]
+            if len(own):
+                last = own.sort_values("epoch").iloc[-1]
+                gaps.append(float(last["training_auroc"]) - float(last["validation_auroc"]))
+    defined = [gap for gap in gaps if gap == gap]
+    if not defined or sum(defined) / len(defined) < LARGE_GAP:
+        return None
+    mean = sum(defined) / len(defined)
+    return Concern(
+        "The network fits its training patients much better than its validation patients: it overfits.",
+        f"Training minus validation AUROC in the last epoch: {plain(mean)} on average over {count(len(defined), 'fold')}.",
+        "Prefer the frozen probe, train for fewer epochs, or add patients.",
+    )
+
+
+def _spread(chosen: JudgedModel) -> Concern | None:
+    values = [found["auroc"].value for found in chosen.by_fold.values()]
+    defined = [value for value in values if value is not None]
+    if len(defined) < 2 or max(defined) - min(defined) < WIDE_SPREAD:
+        return None
+    return Concern(
+        "The folds disagree: which patients are tested matters more than most differences between models.",
+        f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}.",
+        "Look at the worst fold's page; repeat the folds with other seeds.",
+    )
+
+
+def _probe(run: RunFolder) -> Concern | None:
+    probes = [(record.fold, record.probe) for record in run.folds if record.probe is not None]
+    stuck = [fold for fold, probe in probes if not probe.converged]
+    edge = [fold for fold, probe in probes if probe.at_the_edge]
+    if stuck:
+        return Concern(
+            "The frozen probe did not converge in every fold, so the baseline may be too weak.",
+            f"Not converged: {'fold' if len(stuck) == 1 else 'folds'} {joined([str(fold) for fold in stuck])}.",
+            "Look for constant or duplicated features before comparing with it.",
+        )
+    if not edge:
+        return None
+    return Concern(
+        "The probe's regularisation lies at the edge of what was tried, so the baseline may be too weak.",
+        f"At the edge: {'fold' if len(edge) == 1 else 'folds'} {joined([str(fold) for fold in edge])}.",
+        "Widen the grid of C.",
+    )
+
+
+def _internal(run: RunFolder) -> Concern:
+    sites = run.locked_cases["site"].nunique() if "site" in run.locked_cases.columns else 0
+    found = f"The manifest names {count(int(sites), 'site')}." if sites else "The manifest names no site."
+    return Concern(
+        "This is internal testing: how the model does in another hospital is not known.",
+        f"Training and test patients come from the same cohort. {found}",
+        "Test on patients of another hospital before any use.",
+    )

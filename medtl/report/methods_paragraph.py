@@ -1,0 +1,112 @@
+"""The Methods paragraph in publication English, written from the study's settings and nothing else.
+
+In: a run and its numbers. Out: sentences to paste into a manuscript, and the limits that belong beside them.
+"""
+
+from __future__ import annotations
+
+from medtl.report.judged import Judged
+from medtl.report.numbers import count, joined
+from medtl.report.run_folder import RunFolder
+
+POLICY_SENTENCES = {
+    "probe": "an L2-penalised logistic regression on standardised frozen features (the frozen probe), its penalty "
+    "chosen in inner folds by patient",
+    "centroid": "a nearest-centroid classifier on the same features",
+    "lp_ft": "fine-tuning of the whole network from the probe's solution (LP-FT) with frozen batch-normalisation "
+    "statistics",
+    "full": "fine-tuning of the whole network",
+    "scratch": "the same network trained from random weights",
+}
+MAIN_LIBRARIES = ("medtl", "torch", "monai", "scikit-learn")
+
+
+def methods_paragraph(run: RunFolder, judged: Judged) -> str:
+    """One paragraph; what the run does not state is left out rather than guessed."""
+    return " ".join([_design(run), _network(run), _models(run), _evaluation(run, judged), _software(run)])
+
+
+def _design(run: RunFolder) -> str:
+    cases = f"{count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')}"
+    study = run.study
+    if study.fold_source == "official split":
+        design = "were divided by the data set's official split"
+    elif study.fold_source.startswith("folds given"):
+        design = f"were divided into the {count(len(run.planned_folds), 'fold')} that the manifest names"
+    else:
+        repeated = f", repeated {study.repeats} times" if study.repeats > 1 else ""
+        number = study.fold_count or len(run.planned_folds)
+        design = f"were divided by {number}-fold cross-validation stratified by class{repeated}"
+    return (
+        f"{cases} {design}; all images of a patient were kept in one part. Within each training part, a validation "
+        "part of other patients served the choice of thresholds; test patients served no choice."
+    )
+
+
+def _network(run: RunFolder) -> str:
+    study = run.study
+    size = f", scaled to {' × '.join(str(side) for side in study.size_px)} pixels (aspect ratio kept)" if study.size_px else ""
+    preset = f"Images were prepared with the {study.preset} preset{size}. " if study.preset else ""
+    card = dict(run.provenance.encoder)
+    if not study.encoder:
+        return preset.strip()
+    origin = f" ({card['source']})" if "source" in card else ""
+    return f"{preset}The encoder was {study.encoder}{origin}."
+
+
+def _models(run: RunFolder) -> str:
+    told = [POLICY_SENTENCES.get(model, f"the model {model}") for model in run.models]
+    epochs = f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
+    return f"On the same folds we compared {joined(told)}.{epochs}"
+
+
+def _trains(run: RunFolder) -> bool:
+    return any(model in ("lp_ft", "full", "scratch") for model in run.models)
+
+
+def _evaluation(run: RunFolder, judged: Judged) -> str:
+    decision = (
+        "Sensitivity and specificity refer to a threshold chosen per fold on the validation patients (Youden index)."
+        if len(run.classes) == 2
+        else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
+        "against the rest."
+    )
+    return (
+        "Probabilities of a patient's images were averaged; the patient is the unit of all numbers. Metrics were "
+        "computed on out-of-fold predictions pooled over folds, with 95 % percentile intervals from "
+        f"{judged.resamples:,} bootstrap resamples of patients. {decision}"
+    )
+
+
+def _software(run: RunFolder) -> str:
+    versions = dict(run.provenance.versions)
+    named = [f"{name} {versions[name]}" for name in MAIN_LIBRARIES if name in versions]
+    software = f"Software: {', '.join(named)}, Python {run.provenance.python}. " if named else ""
+    return f"{software}The study's seed was {run.provenance.seed}; its configuration has the fingerprint {run.provenance.fingerprint}."
+
+
+def limits_of(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+    """What these numbers cannot carry, in plain words."""
+    fewest = min(judged.by_class)
+    limits = [
+        f"The study has {count(judged.patients, 'patient')}, {fewest} in the smallest class. The intervals say how far "
+        "other patients of the same kind could move the numbers; they do not cover other hospitals, scanners or times.",
+        "Internal testing only. Cross-validation estimates how models trained this way do on average, not how one "
+        "particular model does.",
+        "Folds share training patients, so the spread over folds is no confidence interval.",
+        "The reference standard is taken as given by the manifest; its errors count as the model's.",
+        "Predicted probabilities reflect the share of classes in this cohort. Where the condition is rarer, they are "
+        "too high, and predictive values fall.",
+    ]
+    if any(record.saliency for record in run.folds):
+        limits.append(
+            "The maps show where evidence for a decision arose in the network. They are not validated as localisation "
+            "and were not checked against lesions."
+        )
+    trained = [name for name in run.study.policies if name in run.models]
+    if len(trained) > 1:
+        limits.append(
+            f"{len(run.models)} models were looked at on the same patients. Choosing the best of them from this page "
+            "would make its number too high; the page speaks of the first one that the study declares."
+        )
+    return tuple(limits)

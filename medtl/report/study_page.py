@@ -1,0 +1,188 @@
+"""The study page: one file that serves a radiologist with two minutes and a statistician with an hour.
+
+In: a run folder. Out: report.html in it, the same bytes each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from medtl.files import sha256_of_file, write_atomically
+from medtl.report.calibration_words import calibration_sentences, reliability_points
+from medtl.report.cohort_tables import cohort_rows, flow_of
+from medtl.report.concerns import Concern, concerns_of
+from medtl.report.figures import (
+    confusion_drawn,
+    curves_drawn,
+    folds_drawn,
+    histories_drawn,
+    models_drawn,
+    reliability_drawn,
+)
+from medtl.report.gallery import GalleryRow, colour_bar, gallery
+from medtl.report.judged import Judged, judge
+from medtl.report.methods_paragraph import limits_of, methods_paragraph
+from medtl.report.model_tables import folds_table, models_table, threshold_sentences
+from medtl.report.numbers import duration
+from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
+from medtl.report.run_folder import RunFolder
+from medtl.report.scores import scores_of
+from medtl.report.theme import look_of
+from medtl.report.training_words import training_sentences
+from medtl.report.verdict import Verdict, compared, metric_name, verdict_of
+from medtl.report.worst_errors import Error, worst_errors
+
+CONTENTS = (
+    ("who", "Who was studied"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
+    ("overfit", "Does it overfit or cheat"), ("looked", "Where it looked"), ("wrong", "What was wrong"),
+    ("methods", "Methods and provenance"), ("limits", "Limits"),
+)  # fmt: skip
+
+HASHED_FILES = ("predictions.csv", "folds.csv", "manifest.lock.csv", "exclusions.csv", "study.yaml")
+MOST_REASONS_IN_FLOW = 4
+
+
+@dataclass(frozen=True)
+class FlowWords:
+    """The flow diagram's numbers and lines as text."""
+
+    files: str
+    excluded: str
+    reasons: tuple[str, ...]
+    cases: str
+    patients: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Everything on the study page, in its order."""
+
+    head: Heading
+    metric: str
+    verdict: Verdict
+    flow: FlowWords
+    cohort_table: Table
+    folds_figure: Drawn
+    curves: tuple[Drawn, ...]
+    models_table: Table
+    models_figure: Drawn
+    differences: tuple[str, ...]
+    confusion_figure: Drawn
+    threshold_sentences: tuple[str, ...]
+    folds_table: Table
+    reliability: tuple[Drawn, ...]
+    calibration_sentences: tuple[str, ...]
+    histories: tuple[Drawn, ...]
+    training_sentences: tuple[str, ...]
+    concerns: tuple[Concern, ...]
+    notes: tuple[str, ...]
+    gallery: tuple[GalleryRow, ...]
+    colour_bar: Markup
+    errors: tuple[Error, ...]
+    methods: str
+    settings: tuple[tuple[str, str], ...]
+    machine: tuple[tuple[str, str], ...]
+    hashes: tuple[tuple[str, str], ...]
+    limits: tuple[str, ...]
+    contents: tuple[tuple[str, str], ...] = CONTENTS
+
+
+def write_study_page(run: RunFolder, *, judged: Judged | None = None) -> Path:
+    """Write report.html into the run folder; `judged` spares the counting when it was done before."""
+    page = study_page(run, judged or judge(run))
+    path = run.folder / "report.html"
+    write_atomically(path, render("study.html.j2", page))
+    return path
+
+
+def study_page(run: RunFolder, judged: Judged) -> StudyPage:
+    """The page as a value."""
+    concerns = concerns_of(run, judged)
+    chosen = judged.models[run.chosen_model]
+    scores = scores_of(run.predictions, model=run.chosen_model)
+    folds = [record.fold for record in run.folds]
+    return StudyPage(
+        head=heading_of(run, fold=None),
+        metric=metric_name(run.classes),
+        verdict=verdict_of(run, judged, concerns),
+        flow=_flow_words(run),
+        cohort_table=_cohort_table(run),
+        folds_figure=folds_drawn(run),
+        curves=curves_drawn(run, judged, fold=None),
+        models_table=models_table(run, judged),
+        models_figure=models_drawn(run, judged),
+        differences=_differences(run, judged),
+        confusion_figure=confusion_drawn(run, judged, fold=None),
+        threshold_sentences=threshold_sentences(
+            run.classes, chosen.confusion, chosen.pooled, chosen.thresholds, name=look_of(run.chosen_model, run.models).name
+        ),
+        folds_table=folds_table(run, judged),
+        reliability=reliability_drawn(run, reliability_points(scores)),
+        calibration_sentences=calibration_sentences(run, judged, scores),
+        histories=histories_drawn(run, folds=folds, prefix="fold_{fold}/"),
+        training_sentences=training_sentences(run.folds),
+        concerns=concerns,
+        notes=run.cohort.notes,
+        gallery=gallery(run, folds=folds),
+        colour_bar=colour_bar(),
+        errors=worst_errors(scores),
+        methods=methods_paragraph(run, judged),
+        settings=run.study.settings,
+        machine=_machine(run),
+        hashes=_hashes(run),
+        limits=limits_of(run, judged),
+    )
+
+
+def _flow_words(run: RunFolder) -> FlowWords:
+    flow = flow_of(run)
+    reasons = [f"{reason.cases:,} {reason.reason}" for reason in flow.reasons[:MOST_REASONS_IN_FLOW]]
+    rest = flow.excluded - sum(reason.cases for reason in flow.reasons[:MOST_REASONS_IN_FLOW])
+    if rest:
+        reasons.append(f"{rest:,} for other reasons")
+    return FlowWords(
+        files=f"{flow.files:,}",
+        excluded=f"{flow.excluded:,}",
+        reasons=tuple(reasons),
+        cases=f"{flow.cases:,}",
+        patients=f"{flow.patients:,}",
+        classes=tuple(f"{patients:,} {label}" for label, patients, _ in flow.by_class),
+    )
+
+
+def _cohort_table(run: RunFolder) -> Table:
+    rows = tuple(
+        Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run)
+    )
+    note = "Covariates count patients. A patient with images of two classes counts in both columns, once in the last."
+    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,))
+
+
+def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+    sentences = []
+    for model in run.models:
+        if model in judged.differences:
+            sentence = compared(judged.differences[model], baseline="the frozen probe")
+            sentences.append(f"{look_of(model, run.models).name}. {sentence}")
+    return tuple(sentences)
+
+
+def _machine(run: RunFolder) -> tuple[tuple[str, str], ...]:
+    made = run.provenance
+    rows = [
+        ("Fingerprint", made.fingerprint), ("Seed", str(made.seed)),
+        ("Started (UTC)", made.started_utc or "not recorded"), ("Finished (UTC)", made.finished_utc or "not finished"),
+        *((f"Time for {stage}", duration(spent)) for stage, spent in made.seconds),
+        ("Device", made.device), ("CPU cores", made.cpu_count), ("Platform", made.platform), ("Python", made.python),
+        *made.versions, *((f"Encoder: {name}", text) for name, text in made.encoder),
+    ]  # fmt: skip
+    return tuple(rows)
+
+
+def _hashes(run: RunFolder) -> tuple[tuple[str, str], ...]:
+    present = [name for name in HASHED_FILES if (run.folder / name).is_file()]
+    return tuple((name, sha256_of_file(run.folder / name)) for name in present)

@@ -1,0 +1,53 @@
+"""The patients that were judged most wrongly, and how wrongly.
+
+In: pooled scores. Out: the ten patients to whose true class the model gave the least probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from medtl.report.numbers import plain
+from medtl.report.scores import Scores
+
+SHOWN_AT_MOST = 10
+
+
+@dataclass(frozen=True)
+class Error:
+    """A patient whose most probable class is not the reference standard's."""
+
+    patient_id: str
+    truth: str
+    called: str
+    probability_of_called: float
+    probability_of_truth: float
+
+    @property
+    def called_text(self) -> str:
+        """The probability of the most probable class."""
+        return plain(self.probability_of_called, digits=2)
+
+    @property
+    def truth_text(self) -> str:
+        """The probability of the reference standard's class."""
+        return plain(self.probability_of_truth, digits=2)
+
+
+def worst_errors(scores: Scores) -> tuple[Error, ...]:
+    """At most ten, the worst first; ties in the order of the table."""
+    called = scores.probabilities.argmax(axis=1)
+    of_truth = scores.probabilities[np.arange(len(scores.truth)), scores.truth]
+    order = [place for place in np.argsort(of_truth, kind="stable") if called[place] != scores.truth[place]]
+    return tuple(
+        Error(
+            patient_id=scores.patient_ids[place],
+            truth=scores.classes[scores.truth[place]],
+            called=scores.classes[called[place]],
+            probability_of_called=float(scores.probabilities[place, called[place]]),
+            probability_of_truth=float(of_truth[place]),
+        )
+        for place in order[:SHOWN_AT_MOST]
+    )
