@@ -1,0 +1,142 @@
+"""Training scans, slightly varied: the same seed gives the same bytes, on any worker and after a resume.
+
+What is left out matters as much: no flip where left and right mean something (heart, liver, marker on a radiograph),
+no change of brightness on CT, whose values are measured.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from monai.networks.layers import AffineTransform
+from monai.transforms import (
+    Compose,
+    RandomizableTransform,
+)
+from monai.transforms.utils import create_rotate, create_scale, create_translate
+from torch.nn.functional import interpolate
+
+from medtl.imaging.settings import AugmentationSettings, PreparationSettings, Preset
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How far one preset varies a scan.
+
+    `rotation_degrees`, `shift` (share of the side) and `zoom` (share) are symmetric limits drawn uniformly. `gamma` is
+    the exponent's largest factor, `gain` the largest relative change of brightness, `bias` the largest
+    logarithm of a smooth field (MR coils); each of the three comes to half of the scans. `mirrored` allows left-right flips.
+    """
+
+    rotation_degrees: float = 10.0
+    shift: float = 0.05
+    zoom: float = 0.1
+    gamma: float = 1.0
+    gain: float = 0.0
+    bias: float = 0.0
+    mirrored: bool = False
+
+
+VARIATIONS: dict[Preset, Variation] = {
+    "radiograph": Variation(gamma=1.25, gain=0.1),
+    "ultrasound": Variation(gamma=1.25, gain=0.2),
+    "mr": Variation(gamma=1.25, bias=0.3),
+    "ct": Variation(),
+    "photograph": Variation(rotation_degrees=20.0, gamma=1.25, gain=0.1, mirrored=True),
+}
+"""Mild: what differs between two careful acquisitions of the same patient (positioning, exposure, gain, coil)."""
+
+HALF = 0.5
+FIELD_POINTS = 4
+"""Random points per side between which the field of a coil is smooth: about a third of the picture apart."""
+_chains = threading.local()
+
+
+def augment(
+    prepared: Float32[np.ndarray, "channel height width"],
+    *,
+    seed: int,
+    settings: AugmentationSettings,
+    preparation: PreparationSettings,
+) -> Float32[np.ndarray, "channel height width"]:
+    """A varied copy of a prepared scan, still in [0, 1]; a function of the scan, the seed and the settings alone.
+
+    `seed` is any whole number from 0 to 2**32 - 1, best `sha256(seed|fold|epoch|case)`. What turns in from outside the
+    picture is black.
+    """
+    preset = settings.chosen(preparation)
+    if preset is None:
+        return prepared.copy()
+    chain = _chain(preset)
+    chain.set_random_state(seed=seed)
+    varied = chain(torch.from_numpy(np.ascontiguousarray(prepared)))
+    return varied.clamp(0.0, 1.0).numpy().astype(np.float32, copy=False)
+
+
+def _chain(preset: Preset) -> Compose:
+    """This thread's own chain of a preset: MONAI's random transforms carry state and cannot be shared."""
+    if not hasattr(_chains, preset):
+        setattr(_chains, preset, Compose(_steps(VARIATIONS[preset])))
+    return getattr(_chains, preset)
+
+
+def _steps(variation: Variation) -> list[RandomizableTransform]:
+    steps: list[RandomizableTransform] = [RandMildAffine(variation)]
+    if variation.gamma > 1 or variation.gain > 0 or variation.bias > 0:
+        steps.append(RandBrightness(variation))
+    return steps
+
+
+class RandMildAffine(RandomizableTransform):
+    """Turn, shift, zoom (and mirror) about the centre by one matrix, bilinear, outside black.
+
+    MONAI's RandAffine does the same through a grid of coordinates, in about twice the time.
+    """
+
+    def __init__(self, variation: Variation) -> None:
+        super().__init__(prob=1.0)
+        self.variation = variation
+        self._resample = AffineTransform(normalized=True, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        """(channel, height, width) in, the same shape out."""
+        angle, zoom, *shift = self.R.uniform(-1.0, 1.0, 4)
+        mirror = -1.0 if self.variation.mirrored and self.R.random() < HALF else 1.0
+        turn = create_rotate(2, math.radians(angle * self.variation.rotation_degrees))
+        size = 1 + zoom * self.variation.zoom
+        scale = create_scale(2, [size, size * mirror])
+        move = create_translate(2, [2 * self.variation.shift * part for part in shift])  # the picture spans -1..1
+        height, width = picture.shape[-2:]
+        to_span = np.diag([1 / height, 1 / width, 1.0])
+        matrix = move @ to_span @ turn @ scale @ np.linalg.inv(to_span)
+        return self._resample(picture[None], torch.from_numpy(matrix).to(picture)[None])[0]
+
+
+class RandBrightness(RandomizableTransform):
+    """Gamma, gain and a smooth field, each for half of the scans.
+
+    MONAI's own three carry metadata from step to step, and its RandBiasField alone takes longer than all of this.
+    """
+
+    def __init__(self, variation: Variation) -> None:
+        super().__init__(prob=1.0)
+        self.variation = variation
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        """(channel, height, width) in, the same shape out."""
+        curved, gained, shaded = self.R.random(3) < HALF
+        exponent, factor = self.R.uniform(-1.0, 1.0, 2)
+        field = self.R.uniform(-1.0, 1.0, (1, 1, FIELD_POINTS, FIELD_POINTS))
+        if curved and self.variation.gamma > 1:
+            picture = picture.clamp(0.0, 1.0).pow(float(self.variation.gamma**exponent))
+        if gained and self.variation.gain > 0:
+            picture = picture * float(1 + factor * self.variation.gain)
+        if shaded and self.variation.bias > 0:
+            smooth = interpolate(torch.from_numpy(field).to(picture), size=picture.shape[-2:], mode="bicubic")
+            picture = picture * torch.exp(self.variation.bias * smooth[0])
+        return picture

@@ -1,0 +1,30 @@
+"""A scan as people look at it: on its own grid, in the window that the encoder's picture was made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from medtl.imaging.intensity import as_channels, black_and_white
+from medtl.imaging.scan import Scan
+from medtl.imaging.settings import PreparationSettings
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A scan in [0, 1] on its own grid, one grey channel or three, and its window in words."""
+
+    pixels: Float32[np.ndarray, "channel height width"]
+    window: str
+
+
+def displayed(scan: Scan, settings: PreparationSettings) -> Shown:
+    """The scan between the black and the white of its preparation; what lies outside is clipped."""
+    channels = as_channels(scan, settings)
+    black, white = black_and_white(scan, channels, settings)
+    pixels = np.clip((channels - black) / (white - black), 0.0, 1.0).astype(np.float32)
+    unit = " HU" if settings.preset == "ct" else ""
+    named = f"{settings.window.replace('_', ' ')} window, " if settings.window else ""
+    return Shown(pixels, f"{named}black {black:g}{unit}, white {white:g}{unit}")

@@ -1,0 +1,28 @@
+"""A look at every scan of a cohort without preparing one; neither torch nor MONAI is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medtl.cohort import Case, Exclusion
+from medtl.files import sha256_of
+from medtl.imaging.facts import ScanFacts, inspect_scan, refuse_unusable
+from medtl.imaging.reading import decode_scan, read_file_bytes
+from medtl.imaging.scan import UnreadableScan
+from medtl.progress import track
+
+
+def inspect_cohort(cases: Sequence[Case]) -> tuple[dict[str, ScanFacts], tuple[Exclusion, ...]]:
+    """The facts of every readable scan by case_id, and an exclusion for each that cannot be read or shows nothing."""
+    facts: dict[str, ScanFacts] = {}
+    exclusions: list[Exclusion] = []
+    for case in track(cases, what="reading scans", total=len(cases)):
+        try:
+            data = read_file_bytes(case.image)
+            scan = decode_scan(data)
+            refuse_unusable(scan)
+        except UnreadableScan as refusal:
+            exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
+        else:
+            facts[case.case_id] = inspect_scan(scan, sha256=sha256_of(data))
+    return facts, tuple(exclusions)

@@ -1,0 +1,53 @@
+"""From a scan to the picture an encoder looks at: a short MONAI chain on an array that we read ourselves.
+
+In: `Scan`. Out: float32 (channel, height, width) in [0, 1] of exactly the settings' size. The encoder's own
+normalisation follows later, from its card.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from monai.transforms import Compose, Pad, Resize, ScaleIntensityRange, ToNumpy
+
+from medtl.imaging.facts import refuse_unusable
+from medtl.imaging.intensity import as_channels, black_and_white
+from medtl.imaging.placement import Placement
+from medtl.imaging.scan import Scan, UnreadableScan
+from medtl.imaging.settings import PreparationSettings
+
+
+def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "channel height width"]:
+    """The prepared picture of a scan: channels, brightness in [0, 1], size with the aspect ratio kept, black padding.
+
+    Making smaller smooths first (Gaussian, sigma = (factor - 1) / 2 as scikit-image does), then bilinear.
+
+    Raises:
+        UnreadableScan: what `refuse_unusable` refuses, `not_hounsfield`, or `constant_in_window`.
+    """
+    refuse_unusable(scan)
+    channels = as_channels(scan, settings)
+    black, white = black_and_white(scan, channels, settings)
+    place = Placement.of(*channels.shape[1:], size_px=settings.size_px)
+    chain = Compose(
+        [
+            ScaleIntensityRange(a_min=black, a_max=white, b_min=0.0, b_max=1.0, clip=True),
+            Resize((place.scaled_height, place.scaled_width), mode="bilinear", anti_aliasing=True),
+            Pad([(0, 0), (place.top, place.bottom), (place.left, place.right)], mode="constant"),
+            ToNumpy(dtype=np.float32),
+        ]
+    )
+    prepared = np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
+    _refuse_flat(prepared, place, black=black, white=white)
+    return prepared
+
+
+def _refuse_flat(prepared: np.ndarray, place: Placement, *, black: float, white: float) -> None:
+    inside = prepared[:, place.top : place.top + place.scaled_height, place.left : place.left + place.scaled_width]
+    if float(inside.min()) == float(inside.max()):
+        raise UnreadableScan(
+            f"Between {black:g} (black) and {white:g} (white) the image has one brightness: the window does not fit "
+            "its values. Check the preset, the window and the units.",
+            reason="constant_in_window",
+        )

@@ -1,0 +1,87 @@
+"""From a file to a `Scan`. The bytes decide which library reads it, never the name.
+
+Pillow reads PNG, JPEG and TIFF, pydicom reads DICOM with its preamble, nibabel reads NIfTI (.nii, .nii.gz).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from medtl.imaging.scan import Scan, UnreadableScan
+
+MAX_FILE_BYTES = 2**30
+"""Largest file that is opened: `MAX_PIXELS` in three channels of 16 bits is 0.6 GB."""
+
+PNG, JPEG, TIFF, GZIP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"II*\x00", b"MM\x00*"), b"\x1f\x8b"
+DICOM_MARK = slice(128, 132)
+NIFTI_SIZES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
+"""A NIfTI header begins with its own length, 348 or 540, in either byte order."""
+
+
+def read_scan(path: Path) -> Scan:
+    """The scan in a file.
+
+    Raises:
+        UnreadableScan: with a reason code: missing_file, not_a_file, unreadable_file, empty_file, file_too_large,
+            unsupported_format, too_large, several_frames, truncated, undecodable.
+    """
+    return decode_scan(read_file_bytes(path))
+
+
+def read_file_bytes(path: Path) -> bytes:
+    """The bytes of a regular file; pipes, devices and folders are refused before they are opened.
+
+    Raises:
+        UnreadableScan: missing_file, not_a_file, unreadable_file, empty_file or file_too_large.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableScan(
+                "Expected a file with one image; got a folder, pipe or device. Name the image itself.",
+                reason="not_a_file",
+            )
+        if status.st_size > MAX_FILE_BYTES:
+            raise UnreadableScan(
+                f"The file has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read for one 2D image.",
+                reason="file_too_large",
+            )
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableScan(
+            "The file does not exist. Check the image column of the manifest and the data root.", reason="missing_file"
+        ) from error
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) and error.strerror else "not a possible file name"
+        raise UnreadableScan(
+            f"The file cannot be opened: {words}. Check its name and permissions.", reason="unreadable_file"
+        ) from error
+    if not data:
+        raise UnreadableScan("The file is empty (0 bytes). Get it again from its source.", reason="empty_file")
+    return data
+
+
+def decode_scan(data: bytes) -> Scan:
+    """The scan in the bytes of a file; refusals as in `read_scan`.
+
+    DICOM is looked for first, because its preamble may imitate a TIFF (PS3.10, dual-personality files).
+    """
+    if data[DICOM_MARK] == b"DICM":
+        from medtl.imaging.dicom_file import decode_dicom
+
+        return decode_dicom(data)
+    if data.startswith((PNG, JPEG, *TIFF)):
+        from medtl.imaging.picture_file import decode_picture
+
+        return decode_picture(data)
+    if data.startswith((GZIP, *NIFTI_SIZES)):
+        from medtl.imaging.nifti_file import decode_nifti
+
+        return decode_nifti(data)
+    raise UnreadableScan(
+        "The content is none of PNG, JPEG, TIFF, DICOM (with its 128-byte preamble) or NIfTI. "
+        "Convert it, or leave the case out.",
+        reason="unsupported_format",
+    )
