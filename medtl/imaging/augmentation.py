@@ -29,8 +29,8 @@ class Variation:
     """How far one preset varies a scan.
 
     `rotation_degrees`, `shift` (share of the side) and `zoom` (share) are symmetric limits drawn uniformly. `gamma` is
-    the exponent's largest factor, `gain` the largest relative change of brightness, `bias` the largest
-    logarithm of a smooth field (MR coils); each of the three comes to half of the scans. `mirrored` allows left-right flips.
+    the exponent's largest factor, `gain` the largest relative change of brightness, `bias` the largest logarithm of a
+    smooth field (MR coils); each of the three comes to half of the scans. `mirrored` allows left-right flips.
     """
 
     rotation_degrees: float = 10.0

@@ -6,6 +6,10 @@ normalisation follows later, from its card.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from jaxtyping import Float32
@@ -38,7 +42,8 @@ def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "c
             ToNumpy(dtype=np.float32),
         ]
     )
-    prepared = np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
+    with _one_thread_each():
+        prepared = np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
     _refuse_flat(prepared, place, black=black, white=white)
     return prepared
 
@@ -51,3 +56,24 @@ def _refuse_flat(prepared: np.ndarray, place: Placement, *, black: float, white:
             "its values. Check the preset, the window and the units.",
             reason="constant_in_window",
         )
+
+
+_lock = threading.Lock()
+_inside: list[int] = []
+"""One entry per `prepare` in progress, each with the number of threads to give back."""
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Torch on one thread: on pictures this small, handing work to others costs more than the work (and on a busy
+    machine a hundred times more). The number of threads is given back, also when several scans are in work."""
+    with _lock:
+        before = _inside[0] if _inside else torch.get_num_threads()
+        _inside.append(before)
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside.pop()
+            torch.set_num_threads(before)
