@@ -137,13 +137,14 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
 
     folder = (home or private_home()) / LINK_FOLDER
     file = folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
+    nobody: list[str | None] = [None] * len(original.exclusions)
     table = pd.DataFrame(
         {
-            "case_id": [case.case_id for case in hidden.cases],
-            "patient_id": [case.patient_id for case in hidden.cases],
-            "line": [case.line for case in original.cases],
-            "manifest_case_id": [case.case_id for case in original.cases],
-            "manifest_patient_id": [case.patient_id for case in original.cases],
+            "case_id": [case.case_id for case in (*hidden.cases, *hidden.exclusions)],
+            "patient_id": [case.patient_id for case in hidden.cases] + nobody,
+            "line": [case.line for case in (*original.cases, *original.exclusions)],
+            "manifest_case_id": [case.case_id for case in (*original.cases, *original.exclusions)],
+            "manifest_patient_id": [case.patient_id for case in original.cases] + nobody,
         }
     )
     try:

@@ -1,0 +1,121 @@
+"""folds.csv: written, read back, and refused when somebody's hand was in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from medtl.cohort import Case, Cohort
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.folds import FoldSettings, FoldTable, assign, fold_file, read_folds, refuse_leaks, write_folds
+
+NAMES = ("=1+1", "01", "NA", "Ümit, 'x'", "<script>", "-5")
+
+
+@pytest.fixture
+def cohort() -> Cohort:
+    cases = tuple(
+        Case(f"{NAMES[n % 6]} {n}" if n < 6 else f"c{n}", f"{NAMES[n % 6]}" if n < 6 else f"{n:03d}",
+             Path(f"/{n}"), "ab"[n % 2], n + 2)
+        for n in range(24)
+    )  # fmt: skip
+    return Cohort(cases=cases, classes=("a", "b"))
+
+
+@pytest.fixture
+def table(cohort: Cohort) -> FoldTable:
+    return assign(cohort, FoldSettings(count=3, repeats=2), groups={})
+
+
+def lines_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+
+def test_folds_read_back_as_they_were_written_whatever_the_names(
+    tmp_path: Path, table: FoldTable, cohort: Cohort
+) -> None:
+    path = tmp_path / "folds.csv"
+    write_folds(table, path)
+    back = read_folds(path, cohort=cohort)
+    assert back.rows.values.tolist() == table.rows.values.tolist()
+    assert [back.split(fold) for fold in back.folds] == [table.split(fold) for fold in table.folds]
+    assert not any(line.startswith(("=", "-")) for line in lines_of(path))
+
+
+def test_the_file_has_the_contract_columns(tmp_path: Path, table: FoldTable) -> None:
+    write_folds(table, tmp_path / "folds.csv")
+    assert lines_of(tmp_path / "folds.csv")[0] == "case_id,patient_id,label,repeat,fold,role\n"
+
+
+def test_a_leak_made_by_hand_names_patient_fold_and_roles(tmp_path: Path, table: FoldTable) -> None:
+    path = tmp_path / "folds.csv"
+    write_folds(table, path)
+    lines = lines_of(path)
+    stranger = next(line for line in lines if line.endswith(",1,test\n") or ",1,test" in line)
+    own = stranger.split(",")
+    lines.append(",".join(["added", *own[1:-1], "training\n"]))
+    path.write_text("".join(lines), encoding="utf-8")
+    with pytest.raises(IntegrityFailure, match=rf"fold 1: patient {own[1]} in training and test"):
+        read_folds(path)
+
+
+def test_many_leaks_are_cut_and_counted() -> None:
+    rows = [(f"c{n}{role}", f"P{n}", "a", 0, 0, role) for n in range(15) for role in ("training", "test")]
+    leaking = FoldTable(pd.DataFrame(rows, columns=["case_id", "patient_id", "label", "repeat", "fold", "role"]))
+    with pytest.raises(IntegrityFailure, match=r"15 times this is not so(.|\n)*and 5 more"):
+        refuse_leaks(leaking, kind=IntegrityFailure)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            lambda text: text.replace(",training\n", ",learning\n", 1),
+            r"line \d+ has the role 'learning'; expected training",
+        ),
+        (lambda text: text.replace("case_id,", "case,", 1), "has the columns case, patient_id"),
+        (lambda text: text + text.splitlines()[1] + "\n", r"line 146 has case .* a second time in fold 0"),
+        (lambda text: text.replace(",1,5,", ",1,7,"), "has the folds 0, 1, 2, 3, 4, 7; expected 0, 1, 2"),
+        (lambda text: text.replace(",1,5,", ",1,x,"), "must be whole numbers"),
+        (lambda text: text.replace(",1,5,", ",1,,", 1), "must be whole numbers"),
+        (lambda text: text.replace(",a,", ",,", 1), r"has an empty cell in line \d"),
+        (lambda text: text.splitlines()[0] + "\n", r"has the folds \(none\)"),
+        (lambda _: "", "is not a table"),
+        (lambda text: text + 'a,"b\n', "is not a table"),
+    ],
+)
+def test_a_file_that_was_edited_into_nonsense_is_refused(
+    tmp_path: Path, table: FoldTable, change: object, why: str
+) -> None:
+    path = tmp_path / "folds.csv"
+    write_folds(table, path)
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(IntegrityFailure, match=why):
+        read_folds(path)
+
+
+def test_folds_of_another_cohort_are_refused(tmp_path: Path, table: FoldTable, cohort: Cohort) -> None:
+    path = tmp_path / "folds.csv"
+    write_folds(table, path)
+    relabelled = replace(cohort, cases=(*cohort.cases[:-1], replace(cohort.cases[-1], label="a")))
+    with pytest.raises(IntegrityFailure, match=r"differ in 1 cases .* first case c23"):
+        read_folds(path, cohort=relabelled)
+
+
+def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"folds\.csv is missing"):
+        read_folds(tmp_path / "folds.csv")
+
+
+def test_a_file_that_changes_behind_the_writer_is_noticed(
+    tmp_path: Path, table: FoldTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interfering(path: Path, rows: pd.DataFrame) -> None:
+        rows.assign(role=rows["role"].replace({"training": "validation"})).to_csv(path, index=False)
+
+    monkeypatch.setattr(fold_file, "write_csv", interfering)
+    with pytest.raises(IntegrityFailure, match="does not read back as the folds that were written"):
+        write_folds(table, tmp_path / "folds.csv")
