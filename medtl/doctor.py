@@ -29,7 +29,7 @@ def examine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGA
     lines += [f"{'!' if memory < LITTLE_MEMORY_GB else ' '} memory: {memory:.0f} GB"]
     lines += [_space("here, for runs", Path.cwd())]
-    lines += [_space("prepared-scan cache", imaging.default_cache_folder())]
+    lines += [_space("prepared-scan cache", imaging.PreparedCache.shared().folder)]
     store = encoders.WeightStore.from_environment()
     here = [card.name for card in store.list()]
     lines += [f"  weights in the store: {', '.join(here)}"] if here else [

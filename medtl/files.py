@@ -60,9 +60,9 @@ def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
-        os.fchmod(handle, 0o666 & ~_umask())
         os.close(handle)
         yield temporary
+        temporary.chmod(0o666 & ~_umask())  # after the writing: a library may have put a file of its own there
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from medtl.cohort import Cohort, audit, limit_patients, pseudonyms, read_manifest
+from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
+from medtl.cohort.sampling import limit_patients
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import ScanFacts

@@ -36,7 +36,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, card=borrowed.card)
 
         with record.timed("preparation"):
-            cache = imaging.PreparedCache(imaging.default_cache_folder())
+            cache = imaging.PreparedCache.shared()
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
@@ -108,7 +108,7 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
     store = encoders.WeightStore.from_environment()
     encoder = encoders.build_encoder(study.encoder, store=store, seed=study.seed)
     cohort = read_cohort(study)
-    cache = imaging.PreparedCache(imaging.default_cache_folder())
+    cache = imaging.PreparedCache.shared()
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
     recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
     scans = training.Scans.of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from medtl.adaptation.probe import Probe
 from medtl.encoders import Encoder
@@ -30,7 +31,7 @@ class Classifier(nn.Module):
 def classifier_from_probe(encoder: Encoder, probe: Probe, *, dropout: float = 0.0) -> Classifier:
     """The classifier whose outputs in eval mode are the probe's (to float32 rounding)."""
     weight, bias = probe.folded()
-    head = nn.Linear(weight.shape[1], weight.shape[0])
+    head = skip_init(nn.Linear, weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
         head.bias.copy_(torch.from_numpy(bias))
@@ -39,7 +40,7 @@ def classifier_from_probe(encoder: Encoder, probe: Probe, *, dropout: float = 0.
 
 def classifier_with_new_head(encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0) -> Classifier:
     """A classifier with a small random head drawn from `seed`."""
-    head = nn.Linear(encoder.feature_count, classes)
+    head = skip_init(nn.Linear, encoder.feature_count, classes)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         head.weight.normal_(0.0, HEAD_STANDARD_DEVIATION, generator=generator)

@@ -20,7 +20,7 @@ from medtl.explanation.overlay import map_png, overlay_picture, png, scan_pictur
 from medtl.explanation.saliency import RawSaliency, hirescam
 from medtl.explanation.settings import ExplanationSettings
 from medtl.files import write_atomically, write_csv
-from medtl.imaging import Placement, PreparationSettings, PreparedCohort, displayed
+from medtl.imaging import PreparationSettings, PreparedCohort, ScanFacts
 from medtl.predictions import PredictionTable
 
 COLUMNS = (
@@ -62,11 +62,11 @@ def choose(predictions: PredictionTable, *, of_each_kind: int) -> tuple[Chosen, 
     return tuple(chosen)
 
 
-def on_scan_grid(raw: RawSaliency, placement: Placement) -> Float[np.ndarray, "height width"]:
+def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, size_px: tuple[int, int]) -> Float[np.ndarray, "height width"]:
     """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
     values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
-    prepared = torch.nn.functional.interpolate(values, size=placement.size_px, mode="bilinear", align_corners=False)
-    own = placement.to_scan_grid(prepared[0, 0].numpy())
+    prepared = torch.nn.functional.interpolate(values, size=size_px, mode="bilinear", align_corners=False)
+    own = facts.placement(size_px=size_px).to_scan_grid(prepared[0, 0].numpy())
     highest = float(own.max())
     return own / highest if highest > 0 else np.zeros_like(own)
 
@@ -91,8 +91,8 @@ def explain_fold(
         case, facts = cases[pick.case_id], prepared.facts[pick.case_id]
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
         (raw,) = hirescam(classifier, scan, [pick.target], stage=settings.stage)
-        saliency = on_scan_grid(raw, Placement.of(facts.height, facts.width, size_px=preparation.size_px))
-        view = displayed(case.image, preparation)
+        saliency = on_scan_grid(raw, facts, size_px=preparation.size_px)
+        view = prepared.displayed(pick.case_id)
         stem = f"{model}-{number:02d}"
         write_atomically(folder / f"{stem}-scan.png", png(scan_picture(view.pixels), spacing_mm=facts.spacing_mm))
         write_atomically(

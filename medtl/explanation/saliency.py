@@ -41,7 +41,7 @@ def hirescam(
     scans: Float[Tensor, "case channel height width"],
     targets: Sequence[int],
     *,
-    stage: str | None,
+    stage: str | None = None,
 ) -> tuple[RawSaliency, ...]:
     """HiResCAM maps of `scans` for the class index in `targets`, one map a scan.
 

@@ -44,7 +44,7 @@ class Scans(Dataset[tuple[str, np.ndarray, int]]):
         self,
         pixels: Callable[[str], np.ndarray],
         labels: Mapping[str, int],
-        augment: Callable[[np.ndarray, int], np.ndarray],
+        augment: Callable[..., np.ndarray],
     ) -> None:
         self.pixels = pixels
         self.labels = labels
@@ -61,12 +61,12 @@ class Scans(Dataset[tuple[str, np.ndarray, int]]):
     ) -> Scans:
         """The prepared scans of a cohort, labels as indices into its classes."""
         labels = {case.case_id: cohort.classes.index(case.label) for case in cohort.cases}
-        return cls(prepared.pixels, labels, partial(augment, preset=augmentation.chosen(preparation)))
+        return cls(prepared.pixels, labels, partial(augment, settings=augmentation, preparation=preparation))
 
     def __getitem__(self, request: Request) -> tuple[str, np.ndarray, int]:
         scan = self.pixels(request.case_id)
         if request.seed is not None:
-            scan = self.augment(scan, request.seed)
+            scan = self.augment(scan, seed=request.seed)
         return request.case_id, scan, self.labels[request.case_id]
 
 
@@ -78,6 +78,7 @@ def load(scans: Scans, plan: Sequence[Sequence[Request]], *, workers: int) -> It
         num_workers=workers,
         collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # its own: the loader would draw from torch's global one
     )
     yield from loader
 

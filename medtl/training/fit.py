@@ -20,13 +20,7 @@ from medtl.progress import say
 from medtl.training.average import WeightAverage, wearing
 from medtl.training.batches import Request, Scans, load, worker_count
 from medtl.training.chance import batches_of, seed_for
-from medtl.training.checkpoint import (
-    CheckpointFolder,
-    EpochRecord,
-    Progress,
-    optimiser_tensors,
-    restore_optimiser,
-)
+from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
 from medtl.training.predict import mean_log_loss, predict_logits
 from medtl.training.recipe import Recipe

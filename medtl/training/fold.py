@@ -19,11 +19,9 @@ from medtl.adaptation import (
     Classifier,
     classifier_from_probe,
     classifier_with_new_head,
-    fit_centroids,
-    fit_probe,
     freezing,
+    probe,
 )
-from medtl.adaptation.probe import Probe
 from medtl.cohort import Case, Cohort
 from medtl.encoders import Encoder
 from medtl.files import fingerprint, replacing, write_csv, write_json
@@ -64,7 +62,7 @@ class FittedFold:
 
     predictions: PredictionTable
     history: pd.DataFrame
-    probe: Probe
+    probe: probe.Probe
     classifiers: Mapping[str, Classifier]
 
 
@@ -76,30 +74,30 @@ def train_fold(task: FoldTask) -> FittedFold:
     classes = list(task.cohort.classes)
     labels = np.array([classes.index(cases[name].label) for name in ids["training"]])
     learnt = task.features.of(ids["training"])
-    probe = fit_probe(
+    fitted_probe = probe.fit_probe(
         learnt,
         labels,
         groups=[task.groups[name] for name in ids["training"]],
         classes=len(classes),
         seed=seed_for(task.seed, "inner folds", task.number),
     )
-    centroids = fit_centroids(learnt, labels, classes=len(classes))
+    centroids = probe.fit_centroids(learnt, labels, classes=len(classes))
 
     classifiers: dict[str, Classifier] = {}
     records: list[pd.DataFrame] = []
     for policy in task.adaptation.trained:
-        classifier, history = _trained(policy, task, ids, probe, cases)
+        classifier, history = _trained(policy, task, ids, fitted_probe, cases)
         classifiers[policy] = classifier
         records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
     if task.adaptation.primary == "probe":
-        classifiers["probe"] = classifier_from_probe(copy.deepcopy(task.borrowed), probe).to(task.device)
+        classifiers["probe"] = classifier_from_probe(copy.deepcopy(task.borrowed), fitted_probe).to(task.device)
 
     said: list[PredictionTable] = []
     for model in task.adaptation.models:
         for role in ("validation", "test"):
             members = ids[role]
             if model == "probe":
-                values = probe.probabilities(task.features.of(members).astype(np.float64))
+                values = fitted_probe.probabilities(task.features.of(members).astype(np.float64))
             elif model == "centroid":
                 values = centroids.probabilities(task.features.of(members).astype(np.float64))
             else:
@@ -121,11 +119,11 @@ def train_fold(task: FoldTask) -> FittedFold:
                 )
             )
     curves = pd.concat(records) if records else pd.DataFrame(columns=["model", *EpochRecord.model_fields])
-    return FittedFold(concatenate(said), curves, probe, classifiers)
+    return FittedFold(concatenate(said), curves, fitted_probe, classifiers)
 
 
 def _trained(
-    policy: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], probe: Probe, cases: Mapping[str, Case]
+    policy: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], start: probe.Probe, cases: Mapping[str, Case]
 ) -> tuple[Classifier, tuple[EpochRecord, ...]]:
     seed_names = (task.seed, policy, task.number)
     dropout = task.adaptation.dropout
@@ -138,7 +136,7 @@ def _trained(
         encoder = copy.deepcopy(task.borrowed)
         classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
     else:
-        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), probe, dropout=dropout)
+        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), start, dropout=dropout)
     is_borrowed = policy != "scratch"
     fit_task = FitTask(
         name=f"fold {task.number}, {policy}",
@@ -167,15 +165,15 @@ def write_fold(fitted: FittedFold, *, primary: str, folder: Path) -> None:
     """
     fitted.predictions.write(folder / names.PREDICTIONS)
     write_csv(folder / names.HISTORY, fitted.history)
-    probe = fitted.probe
+    start = fitted.probe
     write_json(
         folder / names.PROBE,
         {
-            "C": probe.c,
-            "C_grid": probe.c_grid,
-            "inner_log_loss": probe.inner_log_loss,
-            "inner_folds": probe.inner_folds,
-            "converged": probe.converged,
+            "C": start.c,
+            "C_grid": start.c_grid,
+            "inner_log_loss": start.inner_log_loss,
+            "inner_folds": start.inner_folds,
+            "converged": start.converged,
         },
     )
     for model, classifier in fitted.classifiers.items():
@@ -183,6 +181,6 @@ def write_fold(fitted: FittedFold, *, primary: str, folder: Path) -> None:
         with replacing(path) as temporary:
             if model == "probe":
                 parts = ("mean", "scale", "weight", "bias")
-                save_arrays({part: np.ascontiguousarray(getattr(probe, part)) for part in parts}, temporary)
+                save_arrays({part: np.ascontiguousarray(getattr(start, part)) for part in parts}, temporary)
             else:
                 save_file({name: v.cpu().contiguous() for name, v in classifier.state_dict().items()}, temporary)

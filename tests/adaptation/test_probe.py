@@ -9,8 +9,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
-from medtl.adaptation import fit_centroids, fit_probe
-from medtl.adaptation.probe import C_GRID
+from medtl.adaptation.probe import C_GRID, fit_centroids, fit_probe
 from medtl.errors import IntegrityFailure
 
 

@@ -22,7 +22,7 @@ def pictures(count: int = 12, side: int = 32) -> dict[str, np.ndarray]:
     return found
 
 
-def jitter(scan: np.ndarray, seed: int) -> np.ndarray:
+def jitter(scan: np.ndarray, *, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.clip(scan + rng.normal(0, 0.05, scan.shape), 0, 1).astype(np.float32)
 
