@@ -30,6 +30,7 @@ ENVIRONMENT_VARIABLE: Final = "MEDTL_WEIGHTS"
 USUAL_FOLDER: Final = "~/.local/share/medtl/weights"
 WEIGHTS_FILE: Final = "weights.safetensors"
 CARD_FILE: Final = "card.json"
+OWN_LAYOUT: Final = "medtl"
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,24 @@ class WeightStore:
             source: overrides what the file, or else the catalogue, states.
             replace: allow an encoder of this name to be replaced.
         """
-        self._refuse_taken(name, replace=replace)
+        self.require_free(name, replace=replace)
         borrowed = read_for_import(path, name, architecture=architecture, like=like, licence=licence, source=source)
         return self._write(borrowed.tensors, borrowed.card, borrowed.account)
 
     def save(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, *, replace: bool = False) -> EncoderCard:
-        """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256."""
-        self._refuse_taken(card.name, replace=replace)
+        """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256.
+
+        What the card says of a file that was imported once is dropped: these are other weights.
+        """
+        self.require_free(card.name, replace=replace)
         account = account_of_tensors(tensors, architecture=card.architecture, channels=card.channels)
         if not account.complete:
             raise ConfigurationError(
                 f"These tensors are not the {card.architecture} of the card {card.name}: {account.complaint()}. "
                 "Expected Encoder.tensors() of the encoder that the card describes. Nothing was stored."
             )
-        return self._write(tensors, card, account)
+        own = {"layout": OWN_LAYOUT, "original_sha256": None, "published_sha256": None}
+        return self._write(tensors, card.model_copy(update=own), account)
 
     def _write(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, account: Account) -> EncoderCard:
         from safetensors.torch import save
@@ -156,7 +161,8 @@ class WeightStore:
         _check_name(name)
         return next((folder / name for folder in self.folders if (folder / name / CARD_FILE).is_file()), None)
 
-    def _refuse_taken(self, name: str, *, replace: bool) -> None:
+    def require_free(self, name: str, *, replace: bool = False) -> None:
+        """Refuse a name that cannot be given to weights, or is taken; asked before hours of pretraining."""
         place = self._place(name)
         if name in {card.name for card in known_encoders() if not card.needs_weights}:
             raise ConfigurationError(

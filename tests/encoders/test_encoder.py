@@ -13,7 +13,8 @@ from medtl.encoders.encoder import build_encoder, build_untrained
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 
-ALL = ("resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169")
+QUICK = ("resnet10", "resnet18", "densenet121")
+LONG = tuple(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet34", "resnet50", "densenet169"))
 
 
 def norm(x, w, name):
@@ -89,7 +90,7 @@ def test_monais_default_stride_loads_strictly_and_gives_other_features() -> None
         assert (encoder(scans) - surprise(scans)).abs().max() > 0.01 * encoder(scans).abs().max()
 
 
-@pytest.mark.parametrize("architecture", ALL)
+@pytest.mark.parametrize("architecture", [*QUICK, *LONG])
 def test_every_architecture_has_ordered_stages_that_chain_to_its_maps(architecture) -> None:
     encoder = build_untrained(find_encoder(architecture), seed=2).eval()
     assert encoder.stages[0] == "stem"
@@ -199,11 +200,20 @@ def test_scans_of_the_wrong_number_of_channels_are_refused() -> None:
 
 def test_an_encoder_of_ones_own_comes_back_bit_for_bit(store: WeightStore) -> None:
     card = find_encoder("resnet10").model_copy(
-        update={"name": "phantoms", "trained_on": "phantoms", "channels": 1, "mean": (0.5,), "std": (0.25,)}
+        update={
+            "name": "phantoms",
+            "trained_on": "phantoms",
+            "published_sha256": "0" * 64,
+            "original_sha256": "0" * 64,
+            "channels": 1,
+            "mean": (0.5,),
+            "std": (0.25,),
+        }
     )
     encoder = build_untrained(card, seed=9)
     stored = store.save(encoder.tensors(), card)
     assert stored.needs_weights
+    assert (stored.layout, stored.original_sha256, stored.published_sha256) == ("medtl", None, None)
     again = build_encoder("phantoms", store=store, seed=0)
     assert again.card == stored
     assert again.account is not None

@@ -17,7 +17,8 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 @pytest.fixture(scope="module")
 def file18(layout, numbers, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("published") / "resnet18.safetensors"
-    save_file({key: tensor.half() if tensor.ndim else tensor for key, tensor in numbers(layout("resnet18")).items()}, path)
+    tensors = numbers(layout("resnet18"))
+    save_file({key: tensor.half() if tensor.ndim else tensor for key, tensor in tensors.items()}, path)
     return path
 
 
@@ -111,9 +112,7 @@ def test_an_architecture_has_a_card_but_no_file(store) -> None:
         store.path("resnet18")
 
 
-def test_a_resnet50_file_is_not_a_resnet18_and_the_first_differences_are_named(
-    store, layout, numbers, tmp_path
-) -> None:
+def test_a_resnet50_file_is_not_a_resnet18_and_the_first_differences_are_named(store, layout, blanks, tmp_path) -> None:
     save_file(blanks(layout("resnet50")), tmp_path / "f.safetensors")
     with pytest.raises(ConfigurationError) as refusal:
         store.import_file(tmp_path / "f.safetensors", "resnet18-imagenet")
@@ -169,13 +168,21 @@ def test_a_file_that_is_not_the_published_one_says_so_on_its_card(store, layout,
 
 def test_nothing_stored_is_replaced_unless_on_purpose(imported, file18) -> None:
     with pytest.raises(ConfigurationError, match=r"resnet18-imagenet is stored already in .*replace it on purpose"):
-        with pytest.raises(ConfigurationError, match="stored already"):
+        imported.import_file(file18, "resnet18-imagenet")
+    with pytest.raises(ConfigurationError, match="stored already"):
         imported.save({}, imported.card("resnet18-imagenet"))
 
 
 def test_the_name_of_an_architecture_is_not_given_to_weights(store, file18) -> None:
     with pytest.raises(ConfigurationError, match="resnet18 stands for the untrained architecture"):
         store.import_file(file18, "resnet18")
+
+
+def test_a_name_can_be_asked_for_before_the_work_begins(imported) -> None:
+    imported.require_free("ward-seven")
+    imported.require_free("resnet18-imagenet", replace=True)
+    with pytest.raises(ConfigurationError, match="stored already"):
+        imported.require_free("resnet18-imagenet")
 
 
 def test_tensors_that_are_not_the_cards_network_are_not_saved(store) -> None:
