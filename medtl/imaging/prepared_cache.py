@@ -46,7 +46,8 @@ WHITE = 65535
 """Stored value of 1.0: 16 bits round by at most 0.5 / 65535 = 7.6e-6, far below what 8-bit scans resolve."""
 
 LONGEST_HEADER = 2**20
-TENSOR = "prepared"
+TENSOR, SEALS = "prepared", "medtl"
+"""Names inside an entry. One metadata name only: safetensors writes several in an order that changes."""
 _one_writer = threading.Lock()
 
 
@@ -145,7 +146,7 @@ def _write(entry: Path, data: bytes, *, key: str, sha256: str, settings: Prepara
     stored = np.rint(prepared * WHITE).astype("<u2")
     told = facts.model_dump_json()
     seals = {"key": key, "facts": told, "facts_sha256": _seal(key, told), "sha256": _seal(key, stored.tobytes())}
-    content = save({TENSOR: stored}, metadata=seals)
+    content = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
     with _one_writer, replacing(entry, bytes_needed=len(content)) as temporary:  # the umask is read process-wide
         temporary.write_bytes(content)
     return facts
@@ -161,7 +162,7 @@ def _read_facts(entry: Path, *, key: str) -> ScanFacts | None:
         with entry.open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(min(length, LONGEST_HEADER)))
-            seals, span = header["__metadata__"], header[TENSOR]["data_offsets"]
+            seals, span = json.loads(header["__metadata__"][SEALS]), header[TENSOR]["data_offsets"]
             whole = os.fstat(stream.fileno()).st_size == 8 + length + span[1]
         if not whole or seals["key"] != key or seals["facts_sha256"] != _seal(key, seals["facts"]):
             return None
@@ -178,7 +179,7 @@ def _read_pixels(entry: Path, *, key: str) -> np.ndarray | None:
         header = json.loads(content[8 : 8 + length])
         tensor = header[TENSOR]
         stored = np.frombuffer(content, dtype="<u2", offset=8 + length).reshape(tensor["shape"])
-        seals = header["__metadata__"]
+        seals = json.loads(header["__metadata__"][SEALS])
         intact = seals["key"] == key and seals["sha256"] == _seal(key, stored.tobytes())
         return stored if intact and tensor["dtype"] == "U16" else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

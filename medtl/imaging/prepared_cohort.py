@@ -92,8 +92,7 @@ def prepare_cohort(
         if isinstance(result, CachedScan):
             scans[case.case_id] = result
         else:
-            detail = f"{case}: {result}"
-            exclusions.append(Exclusion(case.case_id, case.line, result.reason, detail))
+            exclusions.append(Exclusion(case.case_id, case.line, result.reason, str(result)))
     return PreparedCohort(scans=scans, exclusions=tuple(exclusions), seconds=time.monotonic() - started)
 
 

@@ -1,0 +1,125 @@
+"""Variation by seed: the same bytes for the same seed, never mirrored where sides matter."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import torch
+
+from medtl.imaging.augmentation import VARIATIONS, RandBrightness, RandMildAffine, Variation, augment
+from medtl.imaging.settings import AugmentationSettings, PreparationSettings
+
+AUTO = AugmentationSettings()
+PRESETS = tuple(VARIATIONS)
+
+
+def preparation(preset: str) -> PreparationSettings:
+    return PreparationSettings.model_validate({"preset": preset})
+
+
+def picture(preset: str, side: int = 96) -> np.ndarray:
+    rough = np.random.default_rng(0).random((preparation(preset).channels, side, side))
+    smooth = scipy.ndimage.gaussian_filter(rough, (0, 4, 4))
+    return ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_seed_alone_decides_on_any_thread_and_in_any_order(preset: str) -> None:
+    scan, prepared_as = picture(preset), preparation(preset)
+
+    def vary(seed: int) -> bytes:
+        return augment(scan, seed=seed, settings=AUTO, preparation=prepared_as).tobytes()
+
+    forward = [vary(seed) for seed in range(20)]
+    backward = [vary(seed) for seed in reversed(range(20))]
+    with ThreadPoolExecutor(4) as pool:
+        threaded = list(pool.map(vary, range(20)))
+    assert forward == backward[::-1] == threaded
+    assert len(set(forward)) == 20
+    assert scan.tobytes() == picture(preset).tobytes()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_result_stays_a_prepared_scan(preset: str) -> None:
+    for seed in range(30):
+        varied = augment(picture(preset), seed=seed, settings=AUTO, preparation=preparation(preset))
+        assert varied.shape == picture(preset).shape
+        assert varied.dtype == np.float32
+        assert varied.min() >= 0
+        assert varied.max() <= 1
+
+
+def test_none_leaves_the_scan_as_it_is_but_hands_out_a_copy() -> None:
+    scan = picture("mr")
+    same = augment(scan, seed=1, settings=AugmentationSettings(preset="none"), preparation=preparation("mr"))
+    np.testing.assert_array_equal(scan, same)
+    assert same is not scan
+
+
+def columns_of_two_marks(preset: str, seed: int) -> tuple[float, float]:
+    """Where a bright and a dim mark, left and right in the picture, come to lie."""
+    scan = np.zeros((preparation(preset).channels, 96, 96), np.float32)
+    scan[:, 44:52, 20:28], scan[:, 44:52, 68:76] = 1.0, 0.5
+    varied = augment(scan, seed=seed, settings=AUTO, preparation=preparation(preset))[0]
+    middle = varied[:, 46:50].mean() * 0 + 0.75 * varied.max()
+    bright, dim = varied > middle, (varied > 0.2 * varied.max()) & (varied < 0.6 * varied.max())
+    return float(np.nonzero(bright)[1].mean()), float(np.median(np.nonzero(dim)[1]))
+
+
+@pytest.mark.parametrize("preset", ["radiograph", "ultrasound", "ct", "mr"])
+def test_left_stays_left_where_anatomy_has_sides(preset: str) -> None:
+    assert all(left < right for left, right in (columns_of_two_marks(preset, seed) for seed in range(40)))
+
+
+def test_photographs_are_mirrored_about_half_the_time() -> None:
+    mirrored = sum(left > right for left, right in (columns_of_two_marks("photograph", seed) for seed in range(60)))
+    assert 15 <= mirrored <= 45
+
+
+def test_ct_values_are_moved_but_never_changed() -> None:
+    flat = np.full((1, 96, 96), 0.4, np.float32)
+    for seed in range(20):
+        varied = augment(flat, seed=seed, settings=AUTO, preparation=preparation("ct"))[0, 30:66, 30:66]
+        np.testing.assert_allclose(varied, 0.4, atol=1e-6)
+    for preset in ("radiograph", "ultrasound", "mr"):
+        centres = {
+            float(augment(flat, seed=seed, settings=AUTO, preparation=preparation(preset))[0, 48, 48]).__round__(3)
+            for seed in range(20)
+        }
+        assert len(centres) > 5
+
+
+@pytest.mark.parametrize("shape", [(1, 60, 60), (1, 50, 90)])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_affine_is_the_one_scipy_computes_from_the_same_numbers(shape: tuple[int, ...], seed: int) -> None:
+    variation = Variation(rotation_degrees=15, shift=0.1, zoom=0.2)
+    scan = scipy.ndimage.gaussian_filter(np.random.default_rng(seed).random(shape), (0, 3, 3))
+    step = RandMildAffine(variation)
+    step.set_random_state(seed=seed)
+    angle, zoom, *shift = np.random.RandomState(seed).uniform(-1, 1, 4)
+    turn, size = np.deg2rad(15 * angle), 1 + 0.2 * zoom
+    matrix = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    sides = np.array(shape[1:])
+    centre = (sides - 1) / 2
+    offset = centre - matrix @ centre + 0.1 * np.array(shift) * sides
+    witness = scipy.ndimage.affine_transform(scan[0], matrix, offset, order=1)
+    varied = step(torch.from_numpy(scan)).numpy()[0]
+    inner = varied[8:-8, 8:-8] * (witness[8:-8, 8:-8] > 0)
+    whole = (inner > 0) & (scipy.ndimage.minimum_filter(witness, 3)[8:-8, 8:-8] > 0)
+    assert whole.mean() > 0.4
+    assert np.abs(varied[8:-8, 8:-8] - witness[8:-8, 8:-8])[whole].max() < 1e-5
+
+
+def test_brightness_follows_gamma_gain_and_field_within_their_limits() -> None:
+    step = RandBrightness(Variation(gamma=1.25, gain=0.1))
+    values = set()
+    for seed in range(200):
+        step.set_random_state(seed=seed)
+        values.add(round(float(step(torch.full((1, 4, 4), 0.5))[0, 0, 0]), 6))
+    assert min(values) >= 0.5**1.25 * 0.9 - 1e-6
+    assert max(values) <= 0.5**0.8 * 1.1 + 1e-6
+    assert 0.5 in values
+    assert len(values) > 100
