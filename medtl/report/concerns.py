@@ -5,9 +5,10 @@ In: a run and its numbers. Out: concerns in plain words. A rule looks at numbers
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from medtl.report.judged import Judged, JudgedModel
+from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, plain
 from medtl.report.run_folder import RunFolder
 
@@ -34,16 +35,17 @@ class Concern:
 
 def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
     """Every concern that fired, the strongest first; the last one always holds."""
-    chosen = judged.models[run.chosen_model]
+    chosen, by_fold = judged.of(run.chosen_model, fold=None), judged.by_fold[run.chosen_model]
     found = [
         _phantoms(run),
         _limited(run),
         _unfinished(run),
-        _undefined(chosen),
+        _undefined(chosen, by_fold),
         _chance(chosen),
-        _few_patients(run, judged),
+        _few_patients(run, chosen),
         _gap(run),
-        _spread(chosen),
+        _spread(by_fold),
+        _unlike_cases(judged),
         _probe(run),
         _internal(run),
     ]
@@ -80,18 +82,18 @@ def _unfinished(run: RunFolder) -> Concern | None:
     )
 
 
-def _undefined(chosen: JudgedModel) -> Concern | None:
-    auroc = chosen.pooled["auroc"]
+def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern | None:
+    auroc = chosen.auroc
     if auroc.value is None:
         return Concern(
             "The AUROC is not defined in these patients, so nothing can be said about ranking.",
             f"Reason: {auroc.reason}.",
             "Use fewer folds or a cohort with every class in every fold.",
         )
-    missing = [fold for fold, values in chosen.by_fold.items() if values["auroc"].value is None]
+    missing = [fold for fold, found in by_fold.items() if found.auroc.value is None]
     if not missing:
         return None
-    reason = chosen.by_fold[missing[0]]["auroc"].reason
+    reason = by_fold[missing[0]].auroc.reason
     return Concern(
         f"In {count(len(missing), 'fold')} the AUROC is not defined; the pooled value leans on the other folds.",
         f"{'Fold' if len(missing) == 1 else 'Folds'} {joined([str(fold) for fold in missing])}: {reason}.",
@@ -99,8 +101,8 @@ def _undefined(chosen: JudgedModel) -> Concern | None:
     )
 
 
-def _chance(chosen: JudgedModel) -> Concern | None:
-    auroc = chosen.pooled["auroc"]
+def _chance(chosen: Judgement) -> Concern | None:
+    auroc = chosen.auroc
     if auroc.low is None or auroc.low > CHANCE:
         return None
     return Concern(
@@ -110,17 +112,16 @@ def _chance(chosen: JudgedModel) -> Concern | None:
     )
 
 
-def _few_patients(run: RunFolder, judged: Judged) -> Concern | None:
-    fewest = min(judged.by_class)
-    if judged.patients >= FEW_PATIENTS and fewest >= FEW_IN_A_CLASS:
+def _few_patients(run: RunFolder, chosen: Judgement) -> Concern | None:
+    fewest = min(chosen.by_class)
+    if chosen.patients >= FEW_PATIENTS and fewest >= FEW_IN_A_CLASS:
         return None
-    auroc = judged.models[run.chosen_model].pooled["auroc"]
     width = ""
-    if auroc.low is not None and auroc.high is not None:
-        width = f" The 95 % interval of the AUROC is {plain(auroc.high - auroc.low)} wide."
-    smallest = run.classes[judged.by_class.index(fewest)]
+    if chosen.auroc.low is not None and chosen.auroc.high is not None:
+        width = f" The 95 % interval of the AUROC is {plain(chosen.auroc.high - chosen.auroc.low)} wide."
+    smallest = run.classes[chosen.by_class.index(fewest)]
     return Concern(
-        f"The study is small: {count(judged.patients, 'patient')}, of whom {fewest} in the smallest class.",
+        f"The study is small: {count(chosen.patients, 'patient')}, of whom {fewest} in the smallest class.",
         f"Smallest class: {smallest}, {count(fewest, 'patient')}.{width}",
         "Quote the interval, never the point alone; differences between models of this size are rarely real.",
     )
@@ -140,13 +141,13 @@ def _gap(run: RunFolder) -> Concern | None:
     mean = sum(defined) / len(defined)
     return Concern(
         "The network fits its training patients much better than its validation patients: it overfits.",
-        f"Training minus validation AUROC in the last epoch: {plain(mean)} on average over {count(len(defined), 'fold')}.",
+        f"Training minus validation AUROC in the last epoch: {plain(mean)}, mean of {count(len(defined), 'fold')}.",
         "Prefer the frozen probe, train for fewer epochs, or add patients.",
     )
 
 
-def _spread(chosen: JudgedModel) -> Concern | None:
-    values = [found["auroc"].value for found in chosen.by_fold.values()]
+def _spread(by_fold: Mapping[int, Judgement]) -> Concern | None:
+    values = [found.auroc.value for found in by_fold.values()]
     defined = [value for value in values if value is not None]
     if len(defined) < 2 or max(defined) - min(defined) < WIDE_SPREAD:
         return None
@@ -154,6 +155,17 @@ def _spread(chosen: JudgedModel) -> Concern | None:
         "The folds disagree: which patients are tested matters more than most differences between models.",
         f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}.",
         "Look at the worst fold's page; repeat the folds with other seeds.",
+    )
+
+
+def _unlike_cases(judged: Judged) -> Concern | None:
+    notes = [note for note in judged.notes if "not tested on the same cases" in note]
+    if not notes:
+        return None
+    return Concern(
+        "The models were not tested on the same cases, so their rows must not be compared with each other.",
+        notes[0],
+        "Compare only by the differences given, which use the patients that both models share.",
     )
 
 

@@ -83,6 +83,19 @@ def quiet_grid(axes: Axes, *, axis: str = "both") -> None:
     axes.set_axisbelow(True)
 
 
+LEFT_INCHES, FOOT_INCHES, SQUARE_INCHES = 0.54, 0.5, 2.52
+"""Where the square of a pair's figure stands; what is right of it holds the labels."""
+
+
+def square_axes(figure: Figure, *, foot_inches: float = FOOT_INCHES, side_inches: float = SQUARE_INCHES) -> Axes:
+    """A unit square at the left of the figure, always at the same place, so that pairs align."""
+    figure.set_layout_engine("none")
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((LEFT_INCHES / width, foot_inches / height, side_inches / width, side_inches / height))
+    unit_square(axes)
+    return axes
+
+
 def unit_square(axes: Axes) -> None:
     """Axes from 0 to 1 with equal aspect, as for ROC, precision-recall and calibration curves."""
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")

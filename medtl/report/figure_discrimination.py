@@ -1,6 +1,7 @@
 """ROC and precision-recall curves: thin per fold, thick pooled, with a band; other models as quiet lines.
 
-In: scores. Out: inline SVG. With more than two classes there is one curve per class against the rest.
+In: predictions with one row per patient. Out: inline SVG. With more than two classes there is one curve per class
+against the rest, of the chosen model.
 """
 
 from __future__ import annotations
@@ -14,32 +15,40 @@ from jaxtyping import Float
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import precision_recall_curve, roc_curve
 
-from medtl.report.curve_band import curve_band
-from medtl.report.drawing import draw, unit_square
-from medtl.report.scores import Scores
-from medtl.report.theme import FOLD_OPACITY, PAIR_INCHES, QUIET, class_colour, look_of, short_label
+from medtl.evaluation import precision_recall_curve, roc_curve
+from medtl.predictions import PredictionTable
+from medtl.report.drawing import draw, square_axes
+from medtl.report.theme import FOLD_OPACITY, QUIET, class_colour, look_of, short_label
 
 Kind = Literal["roc", "precision_recall"]
 
-MOST_CLASSES_LABELLED = 8
+CURVE_INCHES = (4.6, 3.32)
+"""A pair's width, and no higher than the square needs."""
+
+BAND_RESAMPLES = 500
+"""Enough for a band that is looked at; the numbers in the tables have their own, larger bootstrap."""
+
+MOST_LABELS = 8
 """More direct labels than these do not fit beside the curve."""
+
+LABEL_LETTERS = 19
+"""Letters that fit beside the square."""
 
 CLASS_DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (7, 1.5, 1.2, 1.5)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CurveSet:
-    """What one figure shows: the pooled scores of all models, and the chosen model's scores per fold.
+    """What one figure shows. `patients` holds the test rows of all models, one per patient and fold.
 
-    `labels` are the numbers written beside each model's (or class's) name, already in words.
+    `numbers` are written below the models' names, already in words; `thin` are folds of the chosen model.
     """
 
-    pooled: Mapping[str, Scores]
-    folds: Sequence[Scores]
+    patients: PredictionTable
     chosen: str
-    labels: Mapping[str, str]
+    thin: tuple[int, ...]
+    numbers: Mapping[str, str]
     seed: int
 
 
@@ -47,76 +56,79 @@ def curve_figure(curves: CurveSet, *, kind: Kind, name: str, finding: str) -> Ma
     """The ROC or the precision-recall curve."""
 
     def paint(figure: Figure) -> None:
-        axes = figure.subplots()
-        unit_square(axes)
+        axes = square_axes(figure)
         if kind == "roc":
             axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.6, dashes=(2, 3))
             axes.set(xlabel="1 - specificity", ylabel="Sensitivity", title="ROC")
         else:
             axes.set(xlabel="Recall (sensitivity)", ylabel="Precision (PPV)", title="Precision and recall")
-        if curves.pooled[curves.chosen].is_binary:
+        if curves.patients.positive_class is not None:
             _paint_models(axes, curves, kind=kind)
         else:
-            _paint_classes(axes, curves.pooled[curves.chosen], labels=curves.labels, kind=kind)
+            _paint_classes(axes, curves, kind=kind)
 
-    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES)
+    return draw(paint, name=name, finding=finding, inches=CURVE_INCHES)
 
 
 def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
-    models = list(curves.pooled)
-    chosen, look = curves.pooled[curves.chosen], look_of(curves.chosen, models)
-    truth, score = chosen.against_rest(1)
-    if kind == "precision_recall":
-        axes.axhline(float(truth.mean()), color=QUIET, linewidth=0.6, dashes=(2, 3))
-    band = curve_band(truth, score, patients=chosen.patient_ids, kind=kind, seed=curves.seed)
-    if band is not None:
-        axes.fill_between(band.x, band.low, band.high, color=look.colour, alpha=0.13, linewidth=0)
-    for fold in curves.folds:
-        _line(axes, fold, 1, kind=kind, color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7)
-    for model in [*(name for name in models if name != curves.chosen), curves.chosen]:
-        other = look_of(model, models)
-        width = 2.0 if model == curves.chosen else 1.1
-        _line(axes, curves.pooled[model], 1, kind=kind, color=other.colour, linestyle=other.dash, linewidth=width)
-    order = [curves.chosen, *(name for name in models if name != curves.chosen)]
-    entries = [(look_of(m, models).colour, look_of(m, models).dash, short_label(look_of(m, models).name),
-                curves.labels.get(m, "")) for m in order]  # fmt: skip
+    models = list(curves.patients.models)
+    others = [name for name in models if name != curves.chosen]
+    chosen = curves.patients.of(model=curves.chosen)
+    look = look_of(curves.chosen, models)
+    thick = _line_of(chosen, kind=kind, resamples=BAND_RESAMPLES, seed=curves.seed)
+    axes.fill_between(thick.grid, thick.low, thick.high, color=look.colour, alpha=0.13, linewidth=0)
+    if thick.chance is not None:
+        axes.axhline(thick.chance, color=QUIET, linewidth=0.6, dashes=(2, 3))
+    for fold in curves.thin:
+        thin = _line_of(chosen.of(fold=fold), kind=kind)
+        axes.plot(thin.x, thin.y, color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7)
+    for model in others:
+        other, line = look_of(model, models), _line_of(curves.patients.of(model=model), kind=kind)
+        axes.plot(line.x, line.y, color=other.colour, linestyle=other.dash, linewidth=1.1)
+    axes.plot(thick.x, thick.y, color=look.colour, linestyle=look.dash, linewidth=2.0)
+    looks = [(model, look_of(model, models)) for model in (curves.chosen, *others)]
+    _direct_labels(axes, [(own.colour, own.dash, own.name, curves.numbers.get(model, "")) for model, own in looks])
+
+
+def _paint_classes(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
+    entries = []
+    for place, label in enumerate(curves.patients.classes):
+        dash = CLASS_DASHES[place % len(CLASS_DASHES)]
+        line = _line_of(curves.patients.of(model=curves.chosen), kind=kind, of_class=label)
+        axes.plot(line.x, line.y, color=class_colour(place), linestyle=dash, linewidth=1.6)
+        entries.append((class_colour(place), dash, label, ""))
     _direct_labels(axes, entries)
 
 
-def _paint_classes(axes: Axes, scores: Scores, *, labels: Mapping[str, str], kind: Kind) -> None:
-    entries = []
-    for place, label in enumerate(scores.classes):
-        dash = CLASS_DASHES[place % len(CLASS_DASHES)]
-        _line(axes, scores, place, kind=kind, color=class_colour(place), linestyle=dash, linewidth=1.6)
-        entries.append((class_colour(place), dash, short_label(label), labels.get(label, "")))
-    _direct_labels(axes, entries[:MOST_CLASSES_LABELLED])
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A curve with its band; all empty when it is not defined."""
+
+    x: Float[np.ndarray, " point"]
+    y: Float[np.ndarray, " point"]
+    grid: Float[np.ndarray, " place"]
+    low: Float[np.ndarray, " place"]
+    high: Float[np.ndarray, " place"]
+    chance: float | None
 
 
-def _line(axes: Axes, scores: Scores, place: int, *, kind: Kind, **style: object) -> None:
-    x, y = _points(scores, place, kind=kind)
-    if len(x):
-        axes.plot(x, y, **style)  # type: ignore[arg-type]
-
-
-def _points(
-    scores: Scores, place: int, *, kind: Kind
-) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
-    truth, score = scores.against_rest(place)
-    if truth.all() or not truth.any():
-        return np.empty(0), np.empty(0)
+def _line_of(
+    table: PredictionTable, *, kind: Kind, of_class: str | None = None, resamples: int = 0, seed: int = 0
+) -> _Line:
     if kind == "roc":
-        false_positive_rate, true_positive_rate, _ = roc_curve(truth, score)
-        return false_positive_rate, true_positive_rate
-    precision, recall, _ = precision_recall_curve(truth, score)
-    return recall, precision
+        roc = roc_curve(table, of_class=of_class, resamples=resamples, seed=seed)
+        band = roc.band
+        return _Line(roc.false_positive_rate, roc.true_positive_rate, band.grid, band.low, band.high, None)
+    curve = precision_recall_curve(table, of_class=of_class, resamples=resamples, seed=seed)
+    return _Line(curve.recall, curve.precision, curve.band.grid, curve.band.low, curve.band.high, curve.prevalence)
 
 
 def _direct_labels(axes: Axes, entries: Sequence[tuple[str, object, str, str]]) -> None:
     """Names and numbers right of the square, each after a piece of its line: no legend to look up."""
-    for row, (colour, dash, label, number) in enumerate(entries):
-        height = 0.97 - 0.135 * row
-        axes.plot([1.05, 1.12], [height, height], color=colour, linestyle=dash, linewidth=1.8,
-                  transform=axes.transAxes, clip_on=False)  # fmt: skip
-        axes.text(1.15, height, label, transform=axes.transAxes, va="center")
-        if number:
-            axes.text(1.15, height - 0.055, number, transform=axes.transAxes, va="center", color=QUIET, fontsize=8)
+    for row, (colour, dash, label, number) in enumerate(entries[:MOST_LABELS]):
+        height, place = 0.97 - 0.125 * row, axes.transAxes
+        axes.plot(
+            [1.04, 1.125], [height] * 2, color=colour, linestyle=dash, linewidth=1.8, transform=place, clip_on=False
+        )
+        axes.text(1.155, height, short_label(label, letters=LABEL_LETTERS), transform=place, va="center", fontsize=8.5)
+        axes.text(1.155, height - 0.055, number, transform=place, va="center", color=QUIET, fontsize=8)

@@ -47,7 +47,7 @@ def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str,
                     "edgecolor": "white",
                     "linewidth": 0.6,
                 }
-                axes.barh(range(len(folds)), width, left=left, height=0.72, label=short_label(label), **look)  # type: ignore[arg-type]
+                axes.barh(range(len(folds)), width, left=left, height=0.72, label=short_label(label), **look)
                 left = left + width
             axes.set(title=role.capitalize(), xlabel="Patients")
             axes.set_yticks(range(len(folds)), [f"Fold {fold}" for fold in folds])

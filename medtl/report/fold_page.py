@@ -8,20 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from markupsafe import Markup
 
+from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
-from medtl.report.figures import confusion_drawn, curves_drawn, histories_drawn
+from medtl.report.figures import confusion_drawn, curves_drawn
 from medtl.report.gallery import GalleryRow, colour_bar, gallery
-from medtl.report.judged import Judged, judge
-from medtl.report.model_tables import fold_models_table, threshold_sentences
-from medtl.report.numbers import count, plain
+from medtl.report.judged import Judged, judge_fold
+from medtl.report.model_tables import models_table, threshold_sentences
+from medtl.report.numbers import count, with_interval
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
 from medtl.report.theme import look_of
-from medtl.report.training_words import training_sentences
-from medtl.report.verdict import Headline, Verdict, metric_name
+from medtl.report.training_words import histories_drawn, training_sentences
+from medtl.report.verdict import Verdict, headlines_of, metric_name
 from medtl.report.worst_errors import Error, worst_errors
 
 ROLES = ("training", "validation", "test")
@@ -37,7 +39,7 @@ class FoldPage:
     parts_table: Table
     curves: tuple[Drawn, ...]
     models_table: Table
-    confusion_figure: Drawn
+    confusion_figure: Drawn | None
     threshold_sentences: tuple[str, ...]
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
@@ -46,10 +48,10 @@ class FoldPage:
     errors: tuple[Error, ...]
 
 
-def write_fold_page(run: RunFolder, *, fold: int, judged: Judged | None = None) -> Path:
-    """Write fold_K/report.html; refuses a fold that is not finished."""
+def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
+    """Write fold_K/report.html; refuses a fold that is not finished. `metrics` spares the counting."""
     record = run.fold(fold)
-    page = fold_page(run, judged or judge(run), fold=record.fold)
+    page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
     path = run.folder / f"fold_{fold}" / "report.html"
     write_atomically(path, render("fold.html.j2", page))
     return path
@@ -57,24 +59,17 @@ def write_fold_page(run: RunFolder, *, fold: int, judged: Judged | None = None) 
 
 def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
     """The page as a value."""
-    chosen = judged.models[run.chosen_model]
-    scores = scores_of(run.predictions, model=run.chosen_model, fold=fold)
+    scores = scores_of(judged.patients, model=run.chosen_model, fold=fold)
     return FoldPage(
         head=heading_of(run, fold=fold),
         metric=metric_name(run.classes),
         verdict=_verdict(run, judged, fold=fold),
         parts_table=_parts_table(run, fold=fold),
         curves=curves_drawn(run, judged, fold=fold),
-        models_table=fold_models_table(run, judged, fold=fold),
+        models_table=models_table(run, judged, fold=fold),
         confusion_figure=confusion_drawn(run, judged, fold=fold),
-        threshold_sentences=threshold_sentences(
-            run.classes,
-            chosen.confusion_by_fold[fold],
-            chosen.by_fold[fold],
-            {fold: chosen.thresholds.get(fold)},
-            name=look_of(run.chosen_model, run.models).name,
-        ),
-        histories=histories_drawn(run, folds=(fold,), prefix=""),
+        threshold_sentences=threshold_sentences(run, judged, fold=fold),
+        histories=histories_drawn(run, fold=fold),
         training_sentences=training_sentences([run.fold(fold)]),
         gallery=gallery(run, folds=(fold,)),
         colour_bar=colour_bar(),
@@ -83,27 +78,18 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
 
 
 def _verdict(run: RunFolder, judged: Judged, *, fold: int) -> Verdict:
-    chosen, metric = run.chosen_model, metric_name(run.classes)
-    look = look_of(chosen, run.models)
-    found = judged.models[chosen].by_fold[fold]["auroc"]
-    others = [values["auroc"].value for values in judged.models[chosen].by_fold.values()]
-    defined = [value for value in others if value is not None]
-    phrase = look.phrase[0].upper() + look.phrase[1:]
-    if found.value is None:
-        sentence = f"{phrase}: the {metric} of this fold is not defined, because {found.reason}."
-    else:
-        sentence = f"{phrase} reached {metric} {plain(found.value)} on the {count(found.n, 'test patient')} of this fold."
-        if len(defined) > 1:
-            sentence += f" Over all finished folds it lies between {plain(min(defined))} and {plain(max(defined))}."
-    names = [chosen, *(name for name in ("probe", "scratch", "centroid") if name != chosen and name in run.models)][:3]
-    headlines = []
-    for name in names:
-        value = judged.models[name].by_fold[fold]["auroc"]
-        own = look_of(name, run.models)
-        told = f"{count(value.n, 'patient')}"
-        headlines.append(Headline(name, own.name, own.colour, plain(value.value), told, value.reason))
-    against = "One fold is a small sample: its numbers move with a few patients. The study page has the intervals."
-    return Verdict(tuple(headlines), (sentence,), against)
+    metric, found = metric_name(run.classes), judged.of(run.chosen_model, fold=fold)
+    phrase = look_of(run.chosen_model, run.models).phrase
+    auroc, patients = found.auroc, count(found.patients, "test patient")
+    sentence = f"For {phrase} the {metric} is not defined in the {patients} of this fold: {auroc.reason}."
+    if auroc.value is not None:
+        number = with_interval(auroc.value, auroc.low, auroc.high)
+        article = "an" if metric.startswith("A") else "a"
+        sentence = (
+            f"{phrase[0].upper()}{phrase[1:]} reached {article} {metric} of {number} in the {patients} of this fold."
+        )
+    against = "One fold is a small sample: its numbers move with a few patients. The study page judges all folds."
+    return Verdict(headlines_of(run, judged, fold=fold), (sentence,), against)
 
 
 def _parts_table(run: RunFolder, *, fold: int) -> Table:
@@ -113,9 +99,11 @@ def _parts_table(run: RunFolder, *, fold: int) -> Table:
         part = own[own["role"] == role]
         cells = [_counts(part[part["label"] == label]) for label in run.classes]
         rows.append(Row(name=role.capitalize(), cells=text_cells([*cells, _counts(part)])))
-    note = "Patients (cases). No patient is in two parts."
+    shared = int((own.groupby("patient_id")["role"].nunique() > 1).sum())
+    apart = f"{count(shared, 'patient')} in two parts: this is a leak." if shared else "No patient is in two parts."
+    note = f"Patients (cases). {apart}"
     return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,))
 
 
-def _counts(part) -> str:  # type: ignore[no-untyped-def]
+def _counts(part: pd.DataFrame) -> str:
     return f"{part['patient_id'].nunique():,} ({len(part):,})"

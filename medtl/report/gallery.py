@@ -23,6 +23,7 @@ PAIRS_PER_ROW = 2
 """Pairs of scan and map in each row of the gallery: large enough to be read on paper."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NARROWEST_FRAME, WIDEST_FRAME = 0.7, 1.5
 LARGEST_PICTURE_BYTES = 4_000_000
 """A picture of 512 by 512 in colour has less than 0.8 MB; a larger file is not one that the run wrote."""
 
@@ -33,6 +34,11 @@ class Picture:
 
     uri: Markup
     aspect: float
+
+    @property
+    def frame(self) -> float:
+        """The black frame's width to height: the picture's own, unless it is a strip."""
+        return max(NARROWEST_FRAME, min(WIDEST_FRAME, self.aspect))
 
 
 @dataclass(frozen=True)

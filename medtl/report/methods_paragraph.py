@@ -45,7 +45,11 @@ def _design(run: RunFolder) -> str:
 
 def _network(run: RunFolder) -> str:
     study = run.study
-    size = f", scaled to {' × '.join(str(side) for side in study.size_px)} pixels (aspect ratio kept)" if study.size_px else ""
+    size = (
+        f", scaled to {' × '.join(str(side) for side in study.size_px)} pixels (aspect ratio kept)"
+        if study.size_px
+        else ""
+    )
     preset = f"Images were prepared with the {study.preset} preset{size}. " if study.preset else ""
     card = dict(run.provenance.encoder)
     if not study.encoder:
@@ -56,7 +60,9 @@ def _network(run: RunFolder) -> str:
 
 def _models(run: RunFolder) -> str:
     told = [POLICY_SENTENCES.get(model, f"the model {model}") for model in run.models]
-    epochs = f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
+    epochs = (
+        f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
+    )
     return f"On the same folds we compared {joined(told)}.{epochs}"
 
 
@@ -82,14 +88,16 @@ def _software(run: RunFolder) -> str:
     versions = dict(run.provenance.versions)
     named = [f"{name} {versions[name]}" for name in MAIN_LIBRARIES if name in versions]
     software = f"Software: {', '.join(named)}, Python {run.provenance.python}. " if named else ""
-    return f"{software}The study's seed was {run.provenance.seed}; its configuration has the fingerprint {run.provenance.fingerprint}."
+    seed = f"The study's seed was {run.provenance.seed}"
+    return f"{software}{seed}; its configuration has the fingerprint {run.provenance.fingerprint}."
 
 
 def limits_of(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     """What these numbers cannot carry, in plain words."""
-    fewest = min(judged.by_class)
+    found = judged.of(run.chosen_model, fold=None)
     limits = [
-        f"The study has {count(judged.patients, 'patient')}, {fewest} in the smallest class. The intervals say how far "
+        f"The study has {count(found.patients, 'patient')}, {min(found.by_class)} in the smallest class. "
+        "The intervals say how far "
         "other patients of the same kind could move the numbers; they do not cover other hospitals, scanners or times.",
         "Internal testing only. Cross-validation estimates how models trained this way do on average, not how one "
         "particular model does.",

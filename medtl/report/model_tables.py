@@ -5,169 +5,152 @@ In: judged models. Out: tables whose every number stands in metrics.json.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int
 
-from medtl.report.judged import Estimate, Judged
-from medtl.report.numbers import count, in_table, percent, plain
+from medtl.evaluation import Estimate
+from medtl.report.judged import Judged, Judgement
+from medtl.report.numbers import count, in_table, joined, percent, plain
 from medtl.report.page import Cell, Row, Table, reasons_below
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
+NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "balanced_accuracy": "Balanced accuracy",
+    "mcc": "MCC",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+}
+"""The metrics as tables name them."""
 
-@dataclass(frozen=True)
-class Metric:
-    """A metric as tables name it; `many` is its name with more than two classes, None when it is not told then."""
 
-    key: str
-    two: str
-    many: str | None
+def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
+    """All models on the same patients, pooled out of fold or of one fold, with intervals."""
+    found = {model: judged.of(model, fold=fold) for model in run.models}
+    rows = []
+    reasons: dict[str, str | None] = {}
+    for model, one in found.items():
+        look = look_of(model, run.models)
+        cells = tuple(_cell(one.estimates[key]) for key in NAMES)
+        kind = "chosen" if model == run.chosen_model else ""
+        rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
+        for key, name in NAMES.items():
+            if one.estimates[key].value is None:
+                reasons.setdefault(name, one.estimates[key].reason)
+    patients = max(one.patients for one in found.values())
+    title = f"All models on the same {count(patients, 'patient')}, out of fold"
+    note = INTERVALS
+    if fold is not None:
+        title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
+        note = f"One fold is few patients: read these numbers as part of the study, not alone. {INTERVALS}"
+    notes = (note, *judged.notes, *reasons_below(reasons))
+    return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models")
 
 
-METRICS = (
-    Metric("auroc", "AUROC", "AUROC, macro"),
-    Metric("average_precision", "Average precision", "Average precision, macro"),
-    Metric("balanced_accuracy", "Balanced accuracy", "Balanced accuracy"),
-    Metric("mcc", "MCC", "MCC"),
-    Metric("sensitivity", "Sensitivity", None),
-    Metric("specificity", "Specificity", None),
-    Metric("brier", "Brier score", "Brier score"),
-    Metric("log_loss", "Log loss", "Log loss"),
+INTERVALS = (
+    "95 % intervals by bootstrap of patients. AUROC and average precision judge the ranking; balanced accuracy, MCC, "
+    "sensitivity and specificity the decisions at the threshold; Brier score and log loss the probabilities (lower is "
+    "better)."
 )
 
 
-def metrics_shown(class_count: int) -> tuple[tuple[str, str], ...]:
-    """(key, name) of the metrics that are told for this number of classes."""
-    if class_count == 2:
-        return tuple((metric.key, metric.two) for metric in METRICS)
-    return tuple((metric.key, metric.many) for metric in METRICS if metric.many is not None)
-
-
-def models_table(run: RunFolder, judged: Judged) -> Table:
-    """All models on the same patients, pooled out of fold, with intervals."""
-    found = {model: judged.models[model].pooled for model in run.models}
-    patients = count(judged.patients, "patient")
-    return _models(
-        run,
-        found,
-        title=f"All models on the same {patients}, out of fold",
-        note="95 % intervals by bootstrap of patients. AUROC and average precision rank patients; the others judge "
-        "decisions at the threshold (balanced accuracy, MCC, sensitivity, specificity) or probabilities (Brier score "
-        "and log loss, lower is better).",
-    )
-
-
-def fold_models_table(run: RunFolder, judged: Judged, *, fold: int) -> Table:
-    """All models on the test patients of one fold."""
-    found = {model: judged.models[model].by_fold[fold] for model in run.models}
-    patients = count(max(values["auroc"].n for values in found.values()), "test patient")
-    return _models(
-        run,
-        found,
-        title=f"All models on the {patients} of fold {fold}",
-        note="One fold is few patients: read these numbers as part of the study, not alone.",
-    )
-
-
-def _models(run: RunFolder, found: Mapping[str, Mapping[str, Estimate]], *, title: str, note: str) -> Table:
-    shown = metrics_shown(len(run.classes))
-    rows = []
-    reasons: dict[str, str | None] = {}
-    for model, values in found.items():
-        look = look_of(model, run.models)
-        estimates = [values[key] for key, _ in shown]
-        cells = tuple(Cell(in_table(found.value, found.low, found.high)) for found in estimates)
-        kind = "chosen" if model == run.chosen_model else ""
-        rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
-        for (_, name), estimate in zip(shown, estimates, strict=True):
-            if estimate.value is None:
-                reasons.setdefault(name, estimate.reason)
-    return Table(title, ("Model", *(name for _, name in shown)), tuple(rows), (note, *reasons_below(reasons)))
+def _cell(found: Estimate) -> Cell:
+    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
+    return Cell(number, beside=bounds)
 
 
 def folds_table(run: RunFolder, judged: Judged) -> Table:
-    """The AUROC of each model in each fold, with the threshold of the chosen model."""
-    names = [look_of(model, run.models).name for model in run.models]
-    rows, reasons = [], {}
-    thresholds = judged.models[run.chosen_model].thresholds
+    """The AUROC of each model in each fold, with the threshold of the chosen model and the probe's C."""
+    rows = []
+    reasons: dict[str, str | None] = {}
     for record in run.folds:
-        estimates = [judged.models[model].by_fold[record.fold]["auroc"] for model in run.models]
-        cells = [Cell(f"{max((found.n for found in estimates), default=0):,}")]
-        cells += [Cell(plain(found.value)) for found in estimates]
+        found = {model: judged.of(model, fold=record.fold) for model in run.models}
+        cells = [Cell(f"{max(one.patients for one in found.values()):,}")]
+        cells += [Cell(plain(one.auroc.value)) for one in found.values()]
         if len(run.classes) == 2:
-            cells.append(Cell(plain(thresholds.get(record.fold))))
-        if record.probe is not None:
-            cells.append(Cell(f"{record.probe.penalty_inverse:g}"))
-        elif _has_probe(run):
-            cells.append(Cell("–"))
+            cells.append(Cell(plain(found[run.chosen_model].threshold)))
+        if _has_probe(run):
+            cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
         rows.append(Row(name=f"Fold {record.fold}", cells=tuple(cells)))
-        reasons.update({f"fold {record.fold}": found.reason for found in estimates if found.value is None})
-    heads = ["Fold", "Test patients", *names]
+        missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
+        reasons.update({f"fold {record.fold}": reason for reason in missing[:1]})
+    heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]
     if len(run.classes) == 2:
-        heads.append(f"Threshold ({look_of(run.chosen_model, run.models).name})")
+        heads.append("Threshold")
     if _has_probe(run):
         heads.append("Probe's C")
-    notes = (
-        "Folds share training patients, so their spread is no confidence interval.",
-        *reasons_below(reasons),
-    )
-    return Table("AUROC by fold", tuple(heads), tuple(rows), notes)
+    chosen = look_of(run.chosen_model, run.models).name
+    threshold = f" The threshold is that of {chosen}." if len(run.classes) == 2 else ""
+    note = f"Folds share training patients, so their spread is no confidence interval.{threshold}"
+    return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)))
 
 
 def _has_probe(run: RunFolder) -> bool:
     return any(record.probe is not None for record in run.folds)
 
 
-def threshold_sentences(
+def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[str, ...]:
+    """Where the threshold came from, and what it does to patients, in counts."""
+    name = look_of(run.chosen_model, run.models).name
+    found = judged.of(run.chosen_model, fold=fold)
+    folds = [record.fold for record in run.folds] if fold is None else [fold]
+    if found.confusion is None:
+        reason = found.estimates["sensitivity"].reason
+        return (f"{name}: no decisions are told, because {reason}.",)
+    if len(run.classes) > 2:
+        return _of_several(run.classes, found, found.confusion, name=name)
+    thresholds = [judged.of(run.chosen_model, fold=number).threshold for number in folds]
+    return _of_two(run.classes, found, found.confusion, [one for one in thresholds if one is not None], name=name)
+
+
+def _of_two(
     classes: tuple[str, ...],
-    counts: Int[np.ndarray, "truth decision"],
-    estimates: Mapping[str, Estimate],
-    thresholds: Mapping[int, float | None],
+    found: Judgement,
+    confusion: Int[np.ndarray, "truth called"],
+    thresholds: Sequence[float],
     *,
     name: str,
 ) -> tuple[str, ...]:
-    """Where the threshold came from, and what it does to patients, in counts."""
-    total = int(counts.sum())
-    if len(classes) > 2:
-        right = int(np.trace(counts))
-        return (
-            f"{name}: the decision is the most probable class; no threshold is chosen.",
-            f"{right} of {count(total, 'patient')} were given the class of the reference standard "
-            f"({percent(right, total)}). With shares of {_shares(classes, counts)} in the cohort, always naming the most "
-            f"frequent class would reach {percent(float(counts.sum(axis=1).max()), total)}.",
-        )
     negative, positive = classes
-    (right_negative, false_positive), (false_negative, right_positive) = counts.tolist()
-    values = [value for value in thresholds.values() if value is not None]
+    (right_negative, false_positive), (false_negative, right_positive) = confusion.tolist()
+    have, have_not = false_negative + right_positive, right_negative + false_positive
     return (
-        _where_from(values, name=name, positive=positive),
-        f"Of {count(false_negative + right_positive, 'patient')} with {positive}, {right_positive} were called so: "
-        f"sensitivity {_estimate(estimates['sensitivity'])}.",
-        f"Of {count(right_negative + false_positive, 'patient')} with {negative}, {right_negative} were called so: "
-        f"specificity {_estimate(estimates['specificity'])}.",
-        f"The cohort's share of {positive} is {percent(false_negative + right_positive, total)}; predictive values "
-        "hold for this share only.",
+        _where_from(thresholds, name=name, positive=positive),
+        f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive} were called so: "
+        f"sensitivity {_estimate(found.estimates['sensitivity'])}.",
+        f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative} were called so: "
+        f"specificity {_estimate(found.estimates['specificity'])}.",
+        f"The share of {positive} is {percent(have, have + have_not)}; predictive values hold for this share only.",
     )
 
 
-def _where_from(values: list[float], *, name: str, positive: str) -> str:
-    if not values:
-        return f"{name}: no threshold could be chosen on the validation patients."
-    told = plain(values[0]) if len(values) == 1 else f"{plain(min(values))} to {plain(max(values))}"
-    fold = "in this fold" if len(values) == 1 else "in each fold"
+def _of_several(
+    classes: tuple[str, ...], found: Judgement, confusion: Int[np.ndarray, "truth called"], *, name: str
+) -> tuple[str, ...]:
+    total, right = int(confusion.sum()), int(np.trace(confusion))
+    shares = [f"{label} {percent(float(row.sum()), total)}" for label, row in zip(classes, confusion, strict=True)]
+    most = percent(float(confusion.sum(axis=1).max()), total)
     return (
-        f"{name}: a patient is called {positive} from a probability of {told} on. The threshold was chosen {fold} on "
-        "the validation patients (Youden index); test patients had no part in it."
+        f"{name}: the decision is the most probable class; no threshold is chosen.",
+        f"{right} of {count(total, found.counted)} agree with the reference standard ({percent(right, total)}).",
+        f"The shares are {joined(shares)}: always naming the most frequent class would agree in {most}.",
+    )
+
+
+def _where_from(thresholds: Sequence[float], *, name: str, positive: str) -> str:
+    low, high = plain(min(thresholds)), plain(max(thresholds))
+    told = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
+    return (
+        f"{name}: a patient is called {positive} from a probability of {told}. The threshold was chosen in each fold "
+        "on its validation patients (Youden index); test patients had no part in it."
     )
 
 
 def _estimate(found: Estimate) -> str:
     return in_table(found.value, found.low, found.high) if found.value is not None else f"not defined ({found.reason})"
-
-
-def _shares(classes: tuple[str, ...], counts: Int[np.ndarray, "truth decision"]) -> str:
-    total = float(counts.sum())
-    return ", ".join(f"{label} {percent(float(row.sum()), total)}" for label, row in zip(classes, counts, strict=True))

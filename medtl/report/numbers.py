@@ -46,6 +46,13 @@ def in_table(value: float | None, low: float | None = None, high: float | None =
     return f"{text} ({bounds})" if bounds and value is not None else text
 
 
+def p_value(value: float) -> str:
+    """`p = 0.03`, `p = 0.004`, `p < 0.001`."""
+    if value < 0.001:
+        return "p < 0.001"
+    return f"p = {value:.{3 if value < 0.01 else 2}f}"
+
+
 def percent(part: float, whole: float) -> str:
     """`42 %` below 200, `42.3 %` from there on; a dash when there is no whole."""
     if not whole:

@@ -6,6 +6,7 @@ but what this floor drew itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +15,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from medtl.report.numbers import count
+from medtl.report.numbers import count, joined
 from medtl.report.run_folder import RunFolder
+
+NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
+"""A number and its unit, which no line break may part."""
 
 DATE_LETTERS = 10
 """The date in an ISO time stamp."""
@@ -43,14 +47,15 @@ class Drawn:
 
     svg: Markup
     caption: str
-    sources: tuple[str, ...]
+    sources: tuple[Link, ...]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table; text stands left, numbers stand right."""
+    """One cell of a table: text stands left, numbers right; `beside` is an interval in smaller type."""
 
     text: str
+    beside: str = ""
     is_text: bool = False
 
 
@@ -72,6 +77,7 @@ class Table:
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ def badges_of(run: RunFolder) -> tuple[Badge, ...]:
     """The badges of a run: phantoms, a limit, folds that are missing."""
     badges = []
     if run.cohort.is_phantom:
-        badges.append(Badge("Phantom data", "The data are phantoms made by a computer; nothing here is about patients."))
+        badges.append(
+            Badge("Phantom data", "The data are phantoms made by a computer; nothing here is about patients.")
+        )
     if run.cohort.limited:
         badges.append(Badge("Limited run", f"This run was limited: {run.cohort.limited}."))
     if not run.is_finished:
@@ -133,14 +141,16 @@ def _question(run: RunFolder) -> str:
         return run.study.question
     if len(run.classes) == 2:
         return f"Can {run.classes[1]} be told from {run.classes[0]} in patients whom the model has not seen?"
-    return f"Can {', '.join(run.classes[:-1])} and {run.classes[-1]} be told apart in patients whom the model has not seen?"
+    return f"Can {joined(run.classes)} be told apart in patients whom the model has not seen?"
 
 
 def _links(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
     up = "" if fold is None else "../"
     links = [Link("Study", None if fold is None else "../report.html")]
     for record in run.folds:
-        links.append(Link(f"Fold {record.fold}", None if record.fold == fold else f"{up}fold_{record.fold}/report.html"))
+        links.append(
+            Link(f"Fold {record.fold}", None if record.fold == fold else f"{up}fold_{record.fold}/report.html")
+        )
     files = ["folds.csv", "exclusions.csv", "manifest.lock.csv", "study.yaml", "environment.json"]
     if fold is None:
         files = [name for name in ("predictions.csv", "metrics.json") if (run.folder / name).is_file()] + files
@@ -154,7 +164,8 @@ def render(template: str, page: object) -> str:
     """A page as HTML."""
     environment = _environment()
     source = environment.loader.get_source(environment, "style.css")[0] if environment.loader else ""
-    return environment.get_template(template).render(page=page, style=Markup(_tightened(source))) + "\n"
+    html = environment.get_template(template).render(page=page, style=Markup(_tightened(source)))
+    return NUMBER_AND_UNIT.sub("\\1\u00a0", html) + "\n"
 
 
 @cache

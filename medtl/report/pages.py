@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from medtl.report.fold_page import write_fold_page
-from medtl.report.judged import judge
 from medtl.report.run_folder import read_run
 from medtl.report.study_page import write_study_page
 
@@ -16,6 +15,5 @@ from medtl.report.study_page import write_study_page
 def write_reports(folder: Path) -> tuple[Path, ...]:
     """Write the study page and a page per finished fold. Needs no torch, and writes the same bytes each time."""
     run = read_run(folder)
-    judged = judge(run)
-    study = write_study_page(run, judged=judged)
-    return (study, *(write_fold_page(run, fold=record.fold, judged=judged) for record in run.folds))
+    study = write_study_page(run)
+    return (study, *(write_fold_page(run, fold=record.fold) for record in run.folds))

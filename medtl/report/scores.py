@@ -1,7 +1,6 @@
-"""What each model said of each patient, as arrays that figures and galleries read.
+"""What a model said of each patient, as arrays that the histogram and the list of errors read.
 
-In: the table of predictions. Out: one row per patient (and label, for a patient with two), test rows only. Over
-repeats a patient's probabilities are averaged first, so that nobody counts twice.
+In: predictions with one row per patient. Out: test rows only; over repeats a patient's probabilities are averaged.
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from medtl.predictions import PredictionTable, per_patient
+from medtl.predictions import PredictionTable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
-    """Out-of-fold probabilities of one model, a row per patient. `truth` is the class's place in `classes`."""
+    """Out-of-fold probabilities of one model. `truth` is the class's place in `classes`, `folds` who judged when."""
 
     classes: tuple[str, ...]
-    patient_ids: tuple[str, ...]
+    names: tuple[str, ...]
+    folds: tuple[tuple[int, ...], ...]
     truth: Int[np.ndarray, " patient"]
     probabilities: Float[np.ndarray, "patient class"]
 
@@ -33,14 +33,16 @@ class Scores:
         return self.truth == place, self.probabilities[:, place]
 
 
-def scores_of(table: PredictionTable, *, model: str, fold: int | None = None) -> Scores:
+def scores_of(patients: PredictionTable, *, model: str, fold: int | None = None) -> Scores:
     """The test scores of a model: of one fold, or pooled out of fold."""
-    rows = per_patient(table.of(model=model, role="test", fold=fold)).rows
-    columns = [f"p_{name}" for name in table.classes]
-    pooled = rows.groupby(["case_id", "patient_id", "truth"], sort=False)[columns].mean().reset_index()
+    rows = patients.of(model=model, role="test", fold=fold).rows
+    columns = [f"p_{name}" for name in patients.classes]
+    groups = rows.groupby(["case_id", "truth"], sort=False)
+    pooled = groups[columns].mean().reset_index()
     return Scores(
-        classes=table.classes,
-        patient_ids=tuple(pooled["patient_id"]),
-        truth=np.array([table.classes.index(label) for label in pooled["truth"]], dtype=np.int64),
+        classes=patients.classes,
+        names=tuple(pooled["case_id"]),
+        folds=tuple(tuple(sorted({int(number) for number in numbers})) for numbers in groups["fold"].agg(list)),
+        truth=np.array([patients.classes.index(label) for label in pooled["truth"]], dtype=np.int64),
         probabilities=pooled[columns].to_numpy(dtype=float),
     )

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
-from medtl.report.calibration_words import calibration_sentences, reliability_points
+from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concerns import Concern, concerns_of
 from medtl.report.figures import (
     confusion_drawn,
     curves_drawn,
     folds_drawn,
-    histories_drawn,
     models_drawn,
     reliability_drawn,
 )
@@ -26,12 +26,12 @@ from medtl.report.gallery import GalleryRow, colour_bar, gallery
 from medtl.report.judged import Judged, judge
 from medtl.report.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.model_tables import folds_table, models_table, threshold_sentences
-from medtl.report.numbers import duration
+from medtl.report.numbers import duration, p_value
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
 from medtl.report.theme import look_of
-from medtl.report.training_words import training_sentences
+from medtl.report.training_words import histories_drawn, training_sentences
 from medtl.report.verdict import Verdict, compared, metric_name, verdict_of
 from medtl.report.worst_errors import Error, worst_errors
 
@@ -71,7 +71,7 @@ class StudyPage:
     models_table: Table
     models_figure: Drawn
     differences: tuple[str, ...]
-    confusion_figure: Drawn
+    confusion_figure: Drawn | None
     threshold_sentences: tuple[str, ...]
     folds_table: Table
     reliability: tuple[Drawn, ...]
@@ -91,9 +91,9 @@ class StudyPage:
     contents: tuple[tuple[str, str], ...] = CONTENTS
 
 
-def write_study_page(run: RunFolder, *, judged: Judged | None = None) -> Path:
-    """Write report.html into the run folder; `judged` spares the counting when it was done before."""
-    page = study_page(run, judged or judge(run))
+def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Path:
+    """Write report.html into the run folder; `metrics` spares the counting when it was done before."""
+    page = study_page(run, judge(run, metrics=metrics))
     path = run.folder / "report.html"
     write_atomically(path, render("study.html.j2", page))
     return path
@@ -102,8 +102,7 @@ def write_study_page(run: RunFolder, *, judged: Judged | None = None) -> Path:
 def study_page(run: RunFolder, judged: Judged) -> StudyPage:
     """The page as a value."""
     concerns = concerns_of(run, judged)
-    chosen = judged.models[run.chosen_model]
-    scores = scores_of(run.predictions, model=run.chosen_model)
+    scores = scores_of(judged.patients, model=run.chosen_model)
     folds = [record.fold for record in run.folds]
     return StudyPage(
         head=heading_of(run, fold=None),
@@ -113,17 +112,15 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         cohort_table=_cohort_table(run),
         folds_figure=folds_drawn(run),
         curves=curves_drawn(run, judged, fold=None),
-        models_table=models_table(run, judged),
+        models_table=models_table(run, judged, fold=None),
         models_figure=models_drawn(run, judged),
         differences=_differences(run, judged),
         confusion_figure=confusion_drawn(run, judged, fold=None),
-        threshold_sentences=threshold_sentences(
-            run.classes, chosen.confusion, chosen.pooled, chosen.thresholds, name=look_of(run.chosen_model, run.models).name
-        ),
+        threshold_sentences=threshold_sentences(run, judged, fold=None),
         folds_table=folds_table(run, judged),
-        reliability=reliability_drawn(run, reliability_points(scores)),
-        calibration_sentences=calibration_sentences(run, judged, scores),
-        histories=histories_drawn(run, folds=folds, prefix="fold_{fold}/"),
+        reliability=reliability_drawn(run, judged),
+        calibration_sentences=calibration_sentences(run, judged),
+        histories=histories_drawn(run, fold=None),
         training_sentences=training_sentences(run.folds),
         concerns=concerns,
         notes=run.cohort.notes,
@@ -155,19 +152,18 @@ def _flow_words(run: RunFolder) -> FlowWords:
 
 
 def _cohort_table(run: RunFolder) -> Table:
-    rows = tuple(
-        Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run)
-    )
+    rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     note = "Covariates count patients. A patient with images of two classes counts in both columns, once in the last."
     return Table("Patients by class", ("", *run.classes, "All"), rows, (note,))
 
 
 def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     sentences = []
-    for model in run.models:
-        if model in judged.differences:
-            sentence = compared(judged.differences[model], baseline="the frozen probe")
-            sentences.append(f"{look_of(model, run.models).name}. {sentence}")
+    for found in judged.differences:
+        sentence = f"{look_of(found.model, run.models).name}. {compared(found)}"
+        if found.p_value is not None:
+            sentence += f" Over the folds, corrected for shared training patients, {p_value(found.p_value)}."
+        sentences.append(sentence)
     return tuple(sentences)
 
 

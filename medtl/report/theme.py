@@ -72,7 +72,7 @@ def class_hatch(place: int) -> str:
     return CLASS_HATCHES[place % len(CLASS_HATCHES)]
 
 
-def short_label(text: str) -> str:
-    """A label that fits into a figure: one line, no control characters, at most 22 letters."""
+def short_label(text: str, *, letters: int = LONGEST_LABEL) -> str:
+    """A label that fits into a figure: one line, no control characters, at most so many letters."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1] + "…"
+    return line if len(line) <= letters else line[: letters - 1] + "…"

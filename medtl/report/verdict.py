@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtl.report.concerns import Concern
-from medtl.report.judged import Difference, Estimate, Judged
+from medtl.report.judged import Difference, Judged
 from medtl.report.numbers import count, interval, plain, with_interval
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -26,12 +26,10 @@ NUMBERS_SHOWN = 3
 class Headline:
     """One of the three numbers."""
 
-    model: str
     name: str
     colour: str
     value: str
     interval: str
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -56,45 +54,51 @@ def metric_name(classes: Sequence[str]) -> str:
 def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> Verdict:
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
-    order = [chosen, *(name for name in BASELINES if name != chosen and name in judged.models)]
     sentences = [_found(run, judged)]
     if chosen == "probe":
         sentences.append("The probe's features were frozen; no network was trained on these patients.")
-    elif chosen in judged.differences:
-        sentences.append(compared(judged.differences[chosen], baseline="the frozen probe"))
+    sentences += [compared(found) for found in judged.differences if found.model == chosen]
     return Verdict(
-        headlines=tuple(_headline(name, judged, run.models) for name in order[:NUMBERS_SHOWN]),
+        headlines=headlines_of(run, judged, fold=None),
         sentences=tuple(sentences),
         against=concerns[0].title,
     )
 
 
-def compared(difference: Difference, *, baseline: str) -> str:
+def compared(found: Difference) -> str:
     """A sentence on a difference: wins over folds, the difference with its interval, and what it is compatible with."""
-    wins = f"It ranked cases better than {baseline} in {difference.wins} of {count(difference.folds, 'fold')}"
-    if not difference.folds:
-        wins = f"No fold allows a comparison with {baseline}"
-    if difference.value is None:
-        return f"{wins}; the difference is not defined."
-    if difference.low is None or difference.high is None:
-        return f"{wins}; the difference, {plain(difference.value)}, has no interval."
-    bounds = f"{plain(difference.value)} (95 % CI {interval(difference.low, difference.high)})"
-    if difference.low > 0:
+    wins = f"It ranked cases better than the frozen probe in {found.wins} of {count(found.folds, 'fold')}"
+    if not found.folds:
+        wins = "No fold allows a comparison with the frozen probe"
+    value, low, high = found.difference.value, found.difference.low, found.difference.high
+    if value is None:
+        return f"{wins}; the difference is not defined ({found.difference.reason})."
+    if low is None or high is None:
+        return f"{wins}; the difference, {plain(value)}, has no interval ({found.difference.reason})."
+    bounds = f"{plain(value)} (95 % CI {interval(low, high)})"
+    if low > 0:
         return f"{wins}; the difference, {bounds}, lies above zero."
-    if difference.high < 0:
-        return f"{wins}; the difference, {bounds}, lies below zero: {baseline} ranked them better."
+    if high < 0:
+        return f"{wins}; the difference, {bounds}, lies below zero: the frozen probe ranked them better."
     return f"{wins}; the difference, {bounds}, is compatible with none."
+
+
+def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
+    """The chosen model's number, then those of the baselines."""
+    order = [run.chosen_model, *(name for name in BASELINES if name != run.chosen_model and name in run.models)]
+    return tuple(_headline(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
 
 
 def _found(run: RunFolder, judged: Judged) -> str:
     phrase = look_of(run.chosen_model, run.models).phrase
     subject = phrase[0].upper() + phrase[1:]
-    auroc = judged.models[run.chosen_model].pooled["auroc"]
-    patients = count(judged.patients, "patient")
+    auroc = judged.of(run.chosen_model, fold=None).auroc
+    number_of_patients = judged.of(run.chosen_model, fold=None).patients
+    patients = count(number_of_patients, "patient")
     if auroc.value is None:
         return f"For {phrase} the {metric_name(run.classes)} is not defined in {patients}."
     number = with_interval(auroc.value, auroc.low, auroc.high)
-    unseen = "each judged by a model that had not seen them" if judged.patients > 1 else "unseen in training"
+    unseen = "each judged by a model that had not seen them" if number_of_patients > 1 else "unseen in training"
     if len(run.classes) == 2:
         told = f"ranked {run.classes[1]} above {run.classes[0]}"
     else:
@@ -106,15 +110,13 @@ def _article(run: RunFolder) -> str:
     return "an" if len(run.classes) == 2 else "a"
 
 
-def _headline(model: str, judged: Judged, models: Sequence[str]) -> Headline:
-    auroc: Estimate = judged.models[model].pooled["auroc"]
+def _headline(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:
+    auroc = judged.of(model, fold=fold).auroc
     look = look_of(model, models)
     bounds = interval(auroc.low, auroc.high)
     return Headline(
-        model=model,
         name=look.name,
         colour=look.colour,
         value=plain(auroc.value),
-        interval=f"95 % CI {bounds}" if bounds else "no interval",
-        reason=auroc.reason,
+        interval=f"95 % CI {bounds}" if bounds else f"no interval: {auroc.reason}",
     )

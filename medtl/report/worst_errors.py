@@ -19,7 +19,8 @@ SHOWN_AT_MOST = 10
 class Error:
     """A patient whose most probable class is not the reference standard's."""
 
-    patient_id: str
+    patient: str
+    fold: str
     truth: str
     called: str
     probability_of_called: float
@@ -43,7 +44,8 @@ def worst_errors(scores: Scores) -> tuple[Error, ...]:
     order = [place for place in np.argsort(of_truth, kind="stable") if called[place] != scores.truth[place]]
     return tuple(
         Error(
-            patient_id=scores.patient_ids[place],
+            patient=scores.names[place],
+            fold=", ".join(str(fold) for fold in scores.folds[place]),
             truth=scores.classes[scores.truth[place]],
             called=scores.classes[called[place]],
             probability_of_called=float(scores.probabilities[place, called[place]]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -225,7 +224,7 @@ def _predictions(
         for name in covariates:
             table[name] = table.case_id.map(facts[name])
         tables.append(table)
-    return pd.concat(tables, ignore_index=True).sort_values(["fold", "role", "model"], kind="stable")
+    return pd.concat(tables, ignore_index=True).sort_values("fold", kind="stable")
 
 
 def _write_fold(
