@@ -1,0 +1,90 @@
+"""Two models on the same patients.
+
+In: per-patient tables of a model and a reference. Out: their AUROC difference with a paired interval, and over folds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medtl.evaluation.across_folds import compare_over_folds
+from medtl.evaluation.discrimination import auroc
+from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.intervals import auroc_difference_draws, percentile_interval
+from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.study_metrics import Comparison
+from medtl.evaluation.units import Units, units_of
+from medtl.predictions import PredictionTable
+
+
+def compare_models(patients: PredictionTable, *, model: str, reference: str, resamples: int, seed: int) -> Comparison:
+    """AUROC of the model minus the reference's, on the patients that both were tested on.
+
+    Pooled out of fold with a paired percentile interval by patient; and over the folds, with the wins and the
+    Nadeau-Bengio correction.
+    """
+    test = patients.of(role="test")
+    first, second = in_common(units_of(test.of(model=model)), units_of(test.of(model=reference)))
+    differences = [
+        auroc_difference(
+            *in_common(
+                units_of(test.of(model=model, fold=fold)),
+                units_of(test.of(model=reference, fold=fold)),
+            )
+        )
+        for fold in test.folds
+    ]
+    return Comparison(
+        model=model,
+        reference=reference,
+        difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        over_folds=compare_over_folds(
+            [None if isinstance(difference, Undefined) else difference for difference in differences],
+            test_to_training=test_to_training(patients),
+        ),
+    )
+
+
+def paired_difference(first: Units, second: Units, *, resamples: int, seed: int) -> Estimate:
+    """AUROC of the first minus the second, both on the same units, with an interval from patients drawn for both."""
+    value = auroc_difference(first, second)
+    resampling = resample_patients(first, resamples=resamples, seed=seed, scope="patient|pooled")
+    undrawn = isinstance(value, Undefined) or resampling.reason is not None
+    draws = np.empty(0) if undrawn else auroc_difference_draws(first, second, resampling)
+    return percentile_interval(value, draws, n=first.patient_count, reason=resampling.reason)
+
+
+def auroc_difference(first: Units, second: Units) -> float | Undefined:
+    """AUROC of the first minus the second."""
+    areas = auroc(first), auroc(second)
+    if isinstance(areas[0], Undefined):
+        return areas[0]
+    return areas[1] if isinstance(areas[1], Undefined) else areas[0] - areas[1]
+
+
+def in_common(first: Units, second: Units) -> tuple[Units, Units]:
+    """The units that both have, in the same order."""
+    shared = np.intersect1d(np.array(first.ids, dtype=str), np.array(second.ids, dtype=str))
+    return (
+        first.among(np.isin(np.array(first.ids, dtype=str), shared)),
+        second.among(np.isin(np.array(second.ids, dtype=str), shared)),
+    )
+
+
+def test_to_training(patients: PredictionTable) -> float | None:
+    """Test patients divided by training patients, the mean over folds, or None when nobody is left to train on.
+
+    The table holds no training rows: in each fold, training patients are those tested in other folds and not used for
+    validation here.
+    """
+    tested = {
+        fold: set(patients.of(role="test", fold=fold).rows["patient_id"]) for fold in patients.of(role="test").folds
+    }
+    everyone = set().union(*tested.values()) if tested else set()
+    ratios = []
+    for fold, here in tested.items():
+        training = everyone - here - set(patients.of(role="validation", fold=fold).rows["patient_id"])
+        if not training:
+            return None
+        ratios.append(len(here) / len(training))
+    return float(np.mean(ratios)) if ratios else None

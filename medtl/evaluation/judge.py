@@ -1,0 +1,102 @@
+"""Judging a study or a fold from its table of predictions alone.
+
+In: predictions.csv as a table. Out: every number of the page, per fold and pooled out of fold, per patient and per
+image. Thresholds come from each fold's validation rows; the intervals from resampled patients.
+"""
+
+from __future__ import annotations
+
+from medtl.errors import ConfigurationError
+from medtl.evaluation.comparison import compare_models
+from medtl.evaluation.model_metrics import judge_fold, judge_model
+from medtl.evaluation.notes import notes_on
+from medtl.evaluation.study_metrics import FoldMetrics, ModelInFold, ModelMetrics, StudyMetrics
+from medtl.predictions import PredictionTable, per_patient
+
+RESAMPLES = 2000
+"""Bootstrap resamples by default: each tail of 2.5 % then rests on 50 draws."""
+
+REFERENCE = "probe"
+"""The model that every other has to beat: frozen features with a logistic regression."""
+
+
+def evaluate(table: PredictionTable, *, resamples: int = RESAMPLES, seed: int) -> StudyMetrics:
+    """Judge a study: every model per patient (primary) and per image, and every model against the probe.
+
+    Scores pool over folds after averaging a case's repeats; decisions are made in each fold by its own threshold and
+    then pooled. The result does not depend on the order of rows.
+
+    Args:
+        table: predictions of all folds and models, validation and test.
+        resamples: bootstrap resamples; 0 leaves out every interval.
+        seed: the study's seed; the draws follow from it.
+
+    Raises:
+        ConfigurationError: a model has no test predictions, or a negative number of resamples.
+    """
+    _must_be_tested(table)
+    patients = per_patient(table)
+    return StudyMetrics(
+        classes=table.classes,
+        positive_class=table.positive_class,
+        resamples=resamples,
+        seed=seed,
+        folds=table.of(role="test").folds,
+        models=tuple(
+            ModelMetrics(
+                model=model,
+                patient=judge_model(patients.of(model=model), unit="patient", resamples=resamples, seed=seed),
+                image=judge_model(table.of(model=model), unit="image", resamples=resamples, seed=seed),
+            )
+            for model in table.models
+        ),
+        comparisons=tuple(
+            compare_models(patients, model=model, reference=REFERENCE, resamples=resamples, seed=seed)
+            for model in table.models
+            if model != REFERENCE and REFERENCE in table.models
+        ),
+        notes=notes_on(table),
+    )
+
+
+def evaluate_fold(table: PredictionTable, fold: int, *, resamples: int = RESAMPLES, seed: int) -> FoldMetrics:
+    """Judge one fold; the numbers are those that `evaluate` gives for it.
+
+    Raises:
+        ConfigurationError: there is no such fold, a model has no test predictions in it, or a negative number of
+            resamples.
+    """
+    images = table.of(fold=fold)
+    _must_be_tested(images)
+    patients = per_patient(images)
+    return FoldMetrics(
+        fold=fold,
+        classes=table.classes,
+        positive_class=table.positive_class,
+        resamples=resamples,
+        seed=seed,
+        models=tuple(
+            ModelInFold(
+                model=model,
+                patient=judge_fold(patients.of(model=model), fold, unit="patient", resamples=resamples, seed=seed)[0],
+                image=judge_fold(images.of(model=model), fold, unit="image", resamples=resamples, seed=seed)[0],
+            )
+            for model in images.models
+        ),
+        notes=notes_on(images),
+    )
+
+
+def _must_be_tested(table: PredictionTable) -> None:
+    tested = table.of(role="test").models
+    untested = [model for model in table.models if model not in tested]
+    if untested or not tested:
+        raise ConfigurationError(
+            f"Expected test predictions of every model in {_folds(table.folds)}, got none of "
+            f"{', '.join(untested) or 'any model'}: a model can only be judged on cases it was tested on.",
+            models=tuple(untested),
+        )
+
+
+def _folds(folds: tuple[int, ...]) -> str:
+    return f"fold {folds[0]}" if len(folds) == 1 else f"{len(folds)} folds"

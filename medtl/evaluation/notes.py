@@ -1,0 +1,45 @@
+"""What the reader must be told beside the numbers, one sentence each.
+
+In: the table of predictions. Out: sentences; none when there is nothing to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medtl.predictions import PredictionTable, patients_with_several_labels
+
+
+def notes_on(table: PredictionTable) -> tuple[str, ...]:
+    """Facts about these predictions that change how the numbers are to be read."""
+    return tuple(_notes(table))
+
+
+def _notes(table: PredictionTable) -> Iterator[str]:
+    test = table.of(role="test")
+    several = patients_with_several_labels(test)
+    if several:
+        yield (
+            f"{_count(len(several), 'patient')} with images of more than one class: counted once per class, "
+            "and always drawn together."
+        )
+    if len(table.classes) > 2:
+        yield (
+            "More than two classes: the most probable class is called, without a threshold; AUROC, average precision, "
+            "sensitivity and specificity are means over the classes, each against the rest; Brier sums over classes."
+        )
+    tested = test.rows[test.rows["model"] == test.models[0]] if test.models else test.rows
+    most = int(tested.groupby("case_id").size().max()) if len(tested) else 0
+    if most > 1:
+        yield (
+            f"Cases were tested up to {most} times (repeats): pooled numbers average each case's probabilities first; "
+            "decisions are counted once per repeat."
+        )
+    cases = {model: frozenset(test.of(model=model).rows["case_id"]) for model in test.models}
+    if len(set(cases.values())) > 1:
+        counts = ", ".join(f"{model} {len(ids)}" for model, ids in cases.items())
+        yield f"The models were not tested on the same cases ({counts}): compare them only by the comparisons given."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,216 @@
+"""What metrics.json holds: every number of a study or a fold, frozen.
+
+In and out: JSON without NaN, the same value after the round trip. This room only holds; `judge` computes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from medtl.errors import IntegrityFailure
+from medtl.evaluation.across_folds import FoldComparison, Spread
+from medtl.evaluation.estimate import CONFIDENCE, Estimate
+from medtl.evaluation.thresholds import Threshold
+
+Unit = Literal["patient", "image"]
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Metrics(BaseModel):
+    """The eight metrics. With more than two classes the first six are unweighted means of each class against the rest
+    (MCC is the several-class form), Brier sums over classes."""
+
+    model_config = _FROZEN
+
+    auroc: Estimate
+    average_precision: Estimate
+    balanced_accuracy: Estimate
+    mcc: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    brier: Estimate
+    log_loss: Estimate
+
+
+class Spreads(BaseModel):
+    """Each metric over the folds."""
+
+    model_config = _FROZEN
+
+    auroc: Spread
+    average_precision: Spread
+    balanced_accuracy: Spread
+    mcc: Spread
+    sensitivity: Spread
+    specificity: Spread
+    brier: Spread
+    log_loss: Spread
+
+
+class Judgement(BaseModel):
+    """One model judged on test units: of one fold, or pooled out of fold (`fold` and `threshold` are null).
+
+    `class_counts` and `prevalence` count units in class order. `confusion` has the truth in rows and the called class
+    in columns; pooled, every unit was called by its own fold's threshold (with repeats once per repeat, and the counts
+    add up to more than `units`). It is null when a threshold is missing, for the reason given with the sensitivity.
+    """
+
+    model_config = _FROZEN
+
+    fold: NonNegativeInt | None
+    units: NonNegativeInt
+    patients: NonNegativeInt
+    class_counts: tuple[NonNegativeInt, ...]
+    prevalence: tuple[float, ...]
+    threshold: Threshold | None
+    confusion: tuple[tuple[NonNegativeInt, ...], ...] | None
+    metrics: Metrics
+
+
+class UnitMetrics(BaseModel):
+    """One model per patient or per image: each fold, over the folds, and pooled out of fold."""
+
+    model_config = _FROZEN
+
+    folds: tuple[Judgement, ...]
+    over_folds: Spreads
+    pooled: Judgement
+
+
+class ModelMetrics(BaseModel):
+    """One model; the patient is the primary unit."""
+
+    model_config = _FROZEN
+
+    model: str
+    patient: UnitMetrics
+    image: UnitMetrics
+
+
+class Comparison(BaseModel):
+    """A model against a reference on the same patients: AUROC difference (model minus reference).
+
+    `difference` is pooled out of fold with a paired bootstrap interval by patient; `over_folds` has the wins.
+    """
+
+    model_config = _FROZEN
+
+    model: str
+    reference: str
+    metric: Literal["auroc"] = "auroc"
+    unit: Literal["patient"] = "patient"
+    difference: Estimate
+    over_folds: FoldComparison
+
+
+class StudyMetrics(BaseModel):
+    """A whole study. `notes` are sentences that the reader must be told with the numbers."""
+
+    model_config = _FROZEN
+
+    classes: tuple[str, ...]
+    positive_class: str | None
+    primary_unit: Literal["patient"] = "patient"
+    confidence: float = CONFIDENCE
+    resamples: NonNegativeInt
+    seed: int
+    folds: tuple[NonNegativeInt, ...]
+    models: tuple[ModelMetrics, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...] = ()
+
+    def of(self, model: str) -> ModelMetrics:
+        """One model's metrics.
+
+        Raises:
+            IntegrityFailure: there is no such model.
+        """
+        return _find(self.models, model)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `write_json`."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """The metrics that `to_json` gave.
+
+        Raises:
+            IntegrityFailure: the value is not of this form; every place is named.
+        """
+        return _read(cls, value)
+
+
+class ModelInFold(BaseModel):
+    """One model in one fold."""
+
+    model_config = _FROZEN
+
+    model: str
+    patient: Judgement
+    image: Judgement
+
+
+class FoldMetrics(BaseModel):
+    """One fold, every model; the numbers are the ones the study's metrics hold for this fold."""
+
+    model_config = _FROZEN
+
+    fold: NonNegativeInt
+    classes: tuple[str, ...]
+    positive_class: str | None
+    primary_unit: Literal["patient"] = "patient"
+    confidence: float = CONFIDENCE
+    resamples: NonNegativeInt
+    seed: int
+    models: tuple[ModelInFold, ...]
+    notes: tuple[str, ...] = ()
+
+    def of(self, model: str) -> ModelInFold:
+        """One model's metrics.
+
+        Raises:
+            IntegrityFailure: there is no such model.
+        """
+        return _find(self.models, model)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `write_json`."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """The metrics that `to_json` gave.
+
+        Raises:
+            IntegrityFailure: the value is not of this form; every place is named.
+        """
+        return _read(cls, value)
+
+
+Found = TypeVar("Found", ModelMetrics, ModelInFold)
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def _find(models: tuple[Found, ...], name: str) -> Found:
+    for found in models:
+        if found.model == name:
+            return found
+    known = ", ".join(found.model for found in models)
+    raise IntegrityFailure(f"The metrics have no model {name!r}; there is {known or 'none'}. Evaluate the run again.")
+
+
+def _read(form: type[Form], value: object) -> Form:
+    try:
+        return form.model_validate(value)
+    except ValidationError as error:
+        places = "\n".join(
+            f"  - {'.'.join(str(part) for part in fault['loc']) or 'top'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise IntegrityFailure(
+            f"These are not the metrics that medtl wrote ({error.error_count()} faults):\n{places}\n"
+            "Rebuild metrics.json from predictions.csv.",
+        ) from error
