@@ -49,7 +49,7 @@ class EncoderCard(BaseModel):
     grey_rule: GreyRule = Field(
         default="repeat",
         description="How a grey scan enters a 3-channel stem: shown three times (repeat), or through the stem's "
-        "kernels summed over the channels (sum_stem): the same function, no faster as measured on CPUs, grey scans only.",
+        "kernels summed over the channels (sum_stem): the same function, no faster on a CPU, grey scans only.",
     )
     trained_on: str = Field(description="The task and the data of the weights.")
     licence: str

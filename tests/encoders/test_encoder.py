@@ -106,7 +106,7 @@ def test_every_architecture_has_ordered_stages_that_chain_to_its_maps(architectu
     assert len(by_stage) == len(list(encoder.parameters())), "each parameter is in exactly one stage"
 
 
-@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "densenet121"])
+@pytest.mark.parametrize("architecture", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow), "densenet121"])
 def test_what_a_hook_sees_of_a_stage_is_not_changed_later_and_carries_gradients(architecture) -> None:
     encoder = build_untrained(find_encoder(architecture), seed=2).eval()
     for name in encoder.stages:
