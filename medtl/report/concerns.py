@@ -41,6 +41,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _limited(run),
         _unfinished(run),
         _undefined(chosen, by_fold),
+        _perfect(chosen),
         _chance(chosen),
         _few_patients(run, chosen),
         _gap(run),
@@ -95,9 +96,20 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
         return None
     reason = by_fold[missing[0]].auroc.reason
     return Concern(
-        f"In {count(len(missing), 'fold')} the AUROC is not defined; the pooled value leans on the other folds.",
+        f"In {count(len(missing), 'fold')} the AUROC is not defined; so wins and spread rest on the other folds.",
         f"{'Fold' if len(missing) == 1 else 'Folds'} {joined([str(fold) for fold in missing])}: {reason}.",
         "Use fewer folds, so that each holds every class.",
+    )
+
+
+def _perfect(chosen: Judgement) -> Concern | None:
+    auroc = chosen.auroc
+    if auroc.value is None or auroc.low is None or auroc.low < 1.0:
+        return None
+    return Concern(
+        "Every pair of patients was ranked rightly; a bootstrap cannot tell how uncertain that is.",
+        f"AUROC {plain(auroc.value)} in {count(chosen.patients, 'patient')}, and in every resample.",
+        "Look for duplicates, for a mark of the scanner or site, and for patients in two folds, before believing it.",
     )
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.report.fold_record import SaliencyCase
+from medtl.report.judged import Judged
 from medtl.report.numbers import plain
 from medtl.report.run_folder import RunFolder
 
@@ -76,38 +77,38 @@ class GalleryRow:
     shown: tuple[Shown, ...]
 
 
-def gallery(run: RunFolder, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
+def gallery(run: RunFolder, judged: Judged, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
     """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps."""
     cases = [case for record in run.folds if record.fold in folds for case in record.saliency]
     spoken = run.chosen_model if any(case.model == run.chosen_model for case in cases) else None
     model = spoken or (cases[0].model if cases else None)
-    judged = [(case, *_decision(run, case)) for case in cases if case.model == model]
-    if not judged:
+    decided = [(case, *_decision(run, judged, case)) for case in cases if case.model == model]
+    if not decided:
         return ()
     if len(run.classes) == 2:
         negative, positive = run.classes
         kinds = [
             (f"Confident and right: {positive}", f"Called {positive}, and the reference standard agrees.",
-             [item for item in judged if item[0].truth == positive == item[1]]),
+             [item for item in decided if item[0].truth == positive == item[1]]),
             (f"Confident and right: {negative}", f"Called {negative}, and the reference standard agrees.",
-             [item for item in judged if item[0].truth == negative == item[1]]),
+             [item for item in decided if item[0].truth == negative == item[1]]),
             (f"Confident and wrong: called {positive}", f"The reference standard says {negative}: false positives.",
-             [item for item in judged if item[0].truth == negative and item[1] == positive]),
+             [item for item in decided if item[0].truth == negative and item[1] == positive]),
             (f"Confident and wrong: called {negative}", f"The reference standard says {positive}: false negatives.",
-             [item for item in judged if item[0].truth == positive and item[1] == negative]),
+             [item for item in decided if item[0].truth == positive and item[1] == negative]),
         ]  # fmt: skip
     else:
         kinds = [
             ("Confident and right", "The most probable class is the reference standard's.",
-             [item for item in judged if item[0].truth == item[1]]),
+             [item for item in decided if item[0].truth == item[1]]),
             ("Confident and wrong", "The most probable class is another than the reference standard's.",
-             [item for item in judged if item[0].truth != item[1]]),
+             [item for item in decided if item[0].truth != item[1]]),
         ]  # fmt: skip
     return tuple(GalleryRow(title, explanation, _surest(items)) for title, explanation, items in kinds)
 
 
-def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
-    """The decision for one image and its probability, from the predictions."""
+def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
+    """The class called for one image, by its fold's threshold where there is one, and that class's probability."""
     rows = run.predictions.rows
     match = rows[(rows["case_id"] == case.case_id) & (rows["fold"] == case.fold) & (rows["model"] == case.model)]
     if match.empty:
@@ -117,8 +118,12 @@ def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
             case_id=case.case_id,
         )
     said = {label: float(match[f"p_{label}"].iloc[0]) for label in run.classes}
-    decision = max(said, key=lambda label: said[label])
-    return decision, said[decision]
+    called = max(said, key=lambda label: said[label])
+    threshold = judged.of(case.model, fold=case.fold).threshold
+    if len(run.classes) == 2 and threshold is not None:
+        negative, positive = run.classes
+        called = positive if said[positive] >= threshold else negative
+    return called, said[called]
 
 
 def _surest(items: Iterable[tuple[SaliencyCase, str, float]]) -> tuple[Shown, ...]:

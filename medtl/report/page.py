@@ -194,4 +194,4 @@ def reasons_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
     for name, reason in reasons.items():
         if reason:
             by_reason.setdefault(reason, []).append(name)
-    return tuple(f"– not defined for {', '.join(names)}: {reason}." for reason, names in by_reason.items())
+    return tuple(f"Not defined: {', '.join(names)}. Reason: {reason}." for reason, names in by_reason.items())

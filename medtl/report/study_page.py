@@ -124,7 +124,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         training_sentences=training_sentences(run.folds),
         concerns=concerns,
         notes=run.cohort.notes,
-        gallery=gallery(run, folds=folds),
+        gallery=gallery(run, judged, folds=folds),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
         methods=methods_paragraph(run, judged),
@@ -161,7 +161,7 @@ def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     sentences = []
     for found in judged.differences:
         sentence = f"{look_of(found.model, run.models).name}. {compared(found)}"
-        if found.p_value is not None:
+        if found.p_value is not None and p_value(found.p_value) not in sentence:
             sentence += f" Over the folds, corrected for shared training patients, {p_value(found.p_value)}."
         sentences.append(sentence)
     return tuple(sentences)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from medtl.report.concerns import Concern
 from medtl.report.judged import Difference, Judged
-from medtl.report.numbers import count, interval, plain, with_interval
+from medtl.report.numbers import count, interval, p_value, plain, with_interval
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -20,6 +20,9 @@ BASELINES = ("probe", "scratch", "centroid", "full", "lp_ft")
 """Which models stand beside the chosen one among the three numbers, in this order."""
 
 NUMBERS_SHOWN = 3
+
+DOUBTFUL_P = 0.05
+"""From here on the corrected test over folds does not support a difference that the pooled interval shows."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ def compared(found: Difference) -> str:
     if low is None or high is None:
         return f"{wins}; the difference, {plain(value)}, has no interval ({found.difference.reason})."
     bounds = f"{plain(value)} (95 % CI {interval(low, high)})"
+    if low > 0 and found.p_value is not None and found.p_value > DOUBTFUL_P:
+        return (
+            f"{wins}; the difference, {bounds}, lies above zero, but over the folds it is not distinguishable from "
+            f"none ({p_value(found.p_value)})."
+        )
     if low > 0:
         return f"{wins}; the difference, {bounds}, lies above zero."
     if high < 0:
