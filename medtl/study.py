@@ -82,7 +82,9 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     settings=study.explanation,
                     folder=run.fold(fold) / names.SALIENCY,
                 )
-                metrics = evaluation.evaluate_fold(fitted.predictions, fold)
+                metrics = evaluation.evaluate_fold(
+                    fitted.predictions, fold, resamples=study.resamples, seed=study.seed
+                )
                 files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
                 run.finish_fold(fold)
 
@@ -106,6 +108,7 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
     """Pretrain the study's encoder on its manifest and store it as `name`; the first fold's test part is held out."""
     place = training.choose_device(device)
     store = encoders.WeightStore.from_environment()
+    store.require_free(name, replace=replace)
     encoder = encoders.build_encoder(study.encoder, store=store, seed=study.seed)
     cohort = read_cohort(study)
     cache = imaging.PreparedCache.shared()
@@ -133,6 +136,8 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
             f"{', '.join(recruited.cohort.classes)}. {result.in_words()}",
             "licence": "that of the data it was trained on",
             "source": "medtl pretrain",
+            "citation": "",
+            "note": "",
         }
     )
     return store.save(result.encoder.tensors(), card, replace=replace)

@@ -28,14 +28,18 @@ class Classifier(nn.Module):
         return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans))))
 
 
-def classifier_from_probe(encoder: Encoder, probe: Probe, *, dropout: float = 0.0) -> Classifier:
-    """The classifier whose outputs in eval mode are the probe's (to float32 rounding)."""
+def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
+    """The classifier whose outputs are the probe's (to float32 rounding).
+
+    It has no dropout: the folded head acts on features that are not centred, where dropping one moves the logit by its
+    mean, many times its spread.
+    """
     weight, bias = probe.folded()
     head = skip_init(nn.Linear, weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
         head.bias.copy_(torch.from_numpy(bias))
-    return Classifier(encoder, head, dropout=dropout)
+    return Classifier(encoder, head)
 
 
 def classifier_with_new_head(encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0) -> Classifier:

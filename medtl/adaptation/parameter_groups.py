@@ -19,15 +19,17 @@ class ParameterGroup:
     decays: bool
 
 
-def parameter_groups(classifier: Classifier, *, encoder_rate: float) -> tuple[ParameterGroup, ...]:
-    """The learnable parameters by rate (share of the head's) and by decay: biases and norm scales do not decay.
+def parameter_groups(
+    classifier: Classifier, *, encoder_rate: float, head_rate: float
+) -> tuple[ParameterGroup, ...]:
+    """The learnable parameters by rate (share of the recipe's) and by decay: biases and norm scales do not decay.
 
     Decay on one-dimensional parameters only shrinks what normalisation needs (He 2019, arXiv 1812.01187, section 3.1).
     """
     kinds: dict[tuple[float, bool], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in classifier.named_parameters():
         if parameter.requires_grad:
-            rate = 1.0 if name.startswith("head.") else encoder_rate
+            rate = head_rate if name.startswith("head.") else encoder_rate
             kinds.setdefault((rate, parameter.ndim > 1), []).append((name, parameter))
     return tuple(
         ParameterGroup(

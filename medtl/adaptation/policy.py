@@ -26,12 +26,12 @@ class AdaptationSettings(BaseModel):
     policy: Annotated[tuple[Policy, ...], BeforeValidator(_as_tuple)] = Field(
         default=("lp_ft",), min_length=1, description="One policy or a list; all of them on the same folds."
     )
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of pooled features dropped before the head.")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of pooled features dropped before a new head.")
     frozen_stages: tuple[str, ...] = Field(
         default=(), description="Stages of the encoder that keep their borrowed weights in lp_ft and full."
     )
     encoder_rate: float = Field(
-        default=0.1, gt=0, le=1, description="Learning rate of borrowed weights as a share of the head's."
+        default=0.1, gt=0, le=1, description="Learning rate of borrowed weights, and of a head taken over from the probe, as a share of the recipe's."
     )
 
     @field_validator("policy")

@@ -41,6 +41,7 @@ class FitTask:
     validation: tuple[str, ...]
     recipe: Recipe
     encoder_rate: float
+    head_rate: float
     batch_norm_frozen: bool
     seed_names: tuple[object, ...]
     device: torch.device
@@ -54,7 +55,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     """
     recipe, device = task.recipe, task.device
     classifier.to(device)
-    groups = parameter_groups(classifier, encoder_rate=task.encoder_rate)
+    groups = parameter_groups(classifier, encoder_rate=task.encoder_rate, head_rate=task.head_rate)
     names = tuple(name for group in groups for name in group.names)
     optimiser = torch.optim.AdamW(
         [

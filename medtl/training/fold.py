@@ -136,7 +136,7 @@ def _trained(
         encoder = copy.deepcopy(task.borrowed)
         classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
     else:
-        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), start, dropout=dropout)
+        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), start)
     is_borrowed = policy != "scratch"
     fit_task = FitTask(
         name=f"fold {task.number}, {policy}",
@@ -146,6 +146,7 @@ def _trained(
         validation=ids["validation"],
         recipe=task.recipe,
         encoder_rate=task.adaptation.encoder_rate if is_borrowed else 1.0,
+        head_rate=task.adaptation.encoder_rate if policy == "lp_ft" else 1.0,
         batch_norm_frozen=is_borrowed,
         seed_names=seed_names,
         device=task.device,

@@ -69,6 +69,7 @@ def pretrain(
         validation=split.validation,
         recipe=recipe,
         encoder_rate=1.0,
+        head_rate=1.0,
         batch_norm_frozen=encoder.card.needs_weights,
         seed_names=(seed, "pretrain"),
         device=device,

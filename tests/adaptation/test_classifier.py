@@ -25,7 +25,7 @@ def test_before_the_first_step_the_classifier_says_what_the_probe_says(encoder, 
     with freezing.eval_mode(encoder), torch.no_grad():
         features = encoder.pooled(encoder.normalised(scans)).numpy()
     probe = fit_probe(features, labels, groups=[str(i) for i in range(30)], classes=classes, seed=0)
-    classifier = classifier_from_probe(copy.deepcopy(encoder), probe, dropout=0.5)
+    classifier = classifier_from_probe(copy.deepcopy(encoder), probe)
     with freezing.eval_mode(classifier), torch.no_grad():
         said = torch.softmax(classifier(scans), dim=1).numpy()
     np.testing.assert_allclose(said, probe.probabilities(features.astype(np.float64)), atol=1e-5)
@@ -62,7 +62,7 @@ def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(encoder) -> N
 
 def test_borrowed_weights_move_slower_and_norms_do_not_decay(encoder) -> None:
     classifier = classifier_with_new_head(copy.deepcopy(encoder), classes=2, seed=0)
-    groups = parameter_groups(classifier, encoder_rate=0.1)
+    groups = parameter_groups(classifier, encoder_rate=0.1, head_rate=1.0)
     assert sum(len(group.names) for group in groups) == len(list(classifier.parameters()))
     for group in groups:
         assert all((name.startswith("head.")) == (group.rate == 1.0) for name in group.names)

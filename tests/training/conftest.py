@@ -56,6 +56,7 @@ def make_task(scans: Scans) -> Callable[..., FitTask]:
             validation=tuple(names)[8:],
             recipe=Recipe.model_validate(settings),
             encoder_rate=1.0,
+            head_rate=1.0,
             batch_norm_frozen=batch_norm_frozen,
             seed_names=(7, "test", 0),
             device=torch.device("cpu"),
