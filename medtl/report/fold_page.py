@@ -71,7 +71,7 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
         threshold_sentences=threshold_sentences(run, judged, fold=fold),
         histories=histories_drawn(run, fold=fold),
         training_sentences=training_sentences([run.fold(fold)]),
-        gallery=gallery(run, judged, folds=(fold,)),
+        gallery=gallery(run, folds=(fold,)),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
     )

@@ -66,6 +66,7 @@ def read_fold(folder: Path, *, fold: int) -> FoldRecord:
     history = read_csv(folder / "history.csv", text_columns=("model",)) if (folder / "history.csv").is_file() else None
     if history is not None:
         _require(history, HISTORY_COLUMNS, where=f"fold_{fold}/history.csv")
+        history = history if len(history) else None
     probe = _probe(folder / "probe.json") if (folder / "probe.json").is_file() else None
     return FoldRecord(fold=fold, history=history, probe=probe, saliency=_saliency(folder / "saliency", fold=fold))
 

@@ -16,7 +16,6 @@ from markupsafe import Markup
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.report.fold_record import SaliencyCase
-from medtl.report.judged import Judged
 from medtl.report.numbers import plain
 from medtl.report.run_folder import RunFolder
 
@@ -77,12 +76,12 @@ class GalleryRow:
     shown: tuple[Shown, ...]
 
 
-def gallery(run: RunFolder, judged: Judged, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
+def gallery(run: RunFolder, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
     """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps."""
     cases = [case for record in run.folds if record.fold in folds for case in record.saliency]
     spoken = run.chosen_model if any(case.model == run.chosen_model for case in cases) else None
     model = spoken or (cases[0].model if cases else None)
-    decided = [(case, *_decision(run, judged, case)) for case in cases if case.model == model]
+    decided = [(case, *_decision(run, case)) for case in cases if case.model == model]
     if not decided:
         return ()
     if len(run.classes) == 2:
@@ -107,8 +106,8 @@ def gallery(run: RunFolder, judged: Judged, *, folds: Sequence[int]) -> tuple[Ga
     return tuple(GalleryRow(title, explanation, _surest(items)) for title, explanation, items in kinds)
 
 
-def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
-    """The class called for one image, by its fold's threshold where there is one, and that class's probability."""
+def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
+    """The most probable class of one image, which its map explains, and that class's probability."""
     rows = run.predictions.rows
     match = rows[(rows["case_id"] == case.case_id) & (rows["fold"] == case.fold) & (rows["model"] == case.model)]
     if match.empty:
@@ -119,10 +118,6 @@ def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, 
         )
     said = {label: float(match[f"p_{label}"].iloc[0]) for label in run.classes}
     called = max(said, key=lambda label: said[label])
-    threshold = judged.of(case.model, fold=case.fold).threshold
-    if len(run.classes) == 2 and threshold is not None:
-        negative, positive = run.classes
-        called = positive if said[positive] >= threshold else negative
     return called, said[called]
 
 

@@ -77,7 +77,7 @@ class Judged:
 
 def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
     """Every number of the run; `metrics` spares the counting when it was done before."""
-    found = metrics or evaluate(run.predictions, seed=run.provenance.seed)
+    found = metrics or evaluate(run.predictions, resamples=run.study.resamples, seed=run.provenance.seed)
     return Judged(
         patients=per_patient(run.predictions),
         pooled={one.model: _judgement(one.patient.pooled) for one in found.models},
@@ -96,7 +96,7 @@ def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
 
 def judge_fold(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
     """The numbers of one fold, the same as those that `judge` gives for it."""
-    found = metrics or evaluate_fold(run.predictions, fold, seed=run.provenance.seed)
+    found = metrics or evaluate_fold(run.predictions, fold, resamples=run.study.resamples, seed=run.provenance.seed)
     return Judged(
         patients=per_patient(run.predictions.of(fold=fold)),
         pooled={},

@@ -54,7 +54,7 @@ def _network(run: RunFolder) -> str:
     card = dict(run.provenance.encoder)
     if not study.encoder:
         return preset.strip()
-    origin = f" ({card['source']})" if "source" in card else ""
+    origin = f", trained on {card['trained_on'].rstrip('.')}" if "trained_on" in card else ""
     return f"{preset}The encoder was {study.encoder}{origin}."
 
 

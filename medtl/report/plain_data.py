@@ -18,7 +18,7 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 LONGEST_YAML_BYTES = 1_000_000
 """A study is a page of text; a larger file is not one, and YAML aliases can grow without limit."""
 
-PLACE_ON_DISK = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:[\\/]|~?/|\\\\)(?:[^\s'\"<>|,;:()\\/]+[\\/])+")
+PLACE_ON_DISK = re.compile(r"(?<![\w.:/\\])(?:[A-Za-z]:[\\/]|~?/|\\\\)(?=\S)(?:[^'\"<>|,;:()\\/\n]+[\\/])+")
 """The folders of an absolute path inside a text: `/a/b/` of `/a/b/c.png`, but not of `https://a/b`."""
 
 

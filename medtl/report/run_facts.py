@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from medtl.report.plain_data import flattened, inside, text_of
 
 ENCODER_FACTS = (
-    "name", "architecture", "source", "licence", "sha256", "trained_on", "input_size_px", "channels", "feature_count",
+    "name", "architecture", "trained_on", "licence", "source", "citation", "note", "grey_rule", "published_sha256",
+    "sha256",
 )  # fmt: skip
 """The fields of an encoder's card that a page shows, in this order."""
+
+USUAL_RESAMPLES = 2000
+"""Bootstrap resamples when the study does not say: each tail of 2.5 % then rests on 50 draws."""
 
 SETTINGS_KEPT_BACK = frozenset({"manifest", "data_root", "out", "cache", "weights", "question"})
 """Settings that name places on a disk, or that a page tells elsewhere."""
@@ -33,6 +37,7 @@ class StudyFacts:
     repeats: int
     fold_source: str
     epochs: int | None
+    resamples: int
     settings: tuple[tuple[str, str], ...]
 
 
@@ -86,6 +91,7 @@ def study_facts(settings: Mapping[str, object]) -> StudyFacts:
         repeats=_whole(folds.get("repeats")) or 1,
         fold_source=_fold_source(folds),
         epochs=_whole(inside(settings, "recipe").get("epochs")),
+        resamples=_whole(settings.get("resamples")) or USUAL_RESAMPLES,
         settings=flattened({key: value for key, value in settings.items() if key not in SETTINGS_KEPT_BACK}),
     )
 
@@ -123,7 +129,7 @@ def provenance(environment: Mapping[str, object]) -> Provenance:
         device=text_of(environment.get("device", "not recorded")),
         cpu_count=text_of(environment.get("cpu_count", "not recorded")),
         seed=_whole(environment.get("seed")) or 0,
-        encoder=tuple((name, text_of(card[name])) for name in ENCODER_FACTS if card.get(name) is not None),
+        encoder=tuple((name, text_of(card[name])) for name in ENCODER_FACTS if card.get(name) not in (None, "")),
         started_utc=_text_or_none(environment.get("started_utc")),
         finished_utc=_text_or_none(environment.get("finished_utc")),
         seconds=tuple((str(stage), float(spent)) for stage, spent in stages.items() if isinstance(spent, int | float)),

@@ -124,7 +124,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         training_sentences=training_sentences(run.folds),
         concerns=concerns,
         notes=run.cohort.notes,
-        gallery=gallery(run, judged, folds=folds),
+        gallery=gallery(run, folds=folds),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
         methods=methods_paragraph(run, judged),

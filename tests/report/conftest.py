@@ -19,7 +19,7 @@ from PIL import Image
 
 from medtl.files import fingerprint, write_csv, write_json
 
-SKILL = {"probe": 1.55, "centroid": 1.15, "lp_ft": 1.9, "full": 1.6, "scratch": 0.7}
+SKILL = {"probe": 1.05, "centroid": 0.8, "lp_ft": 1.25, "full": 1.15, "scratch": 0.45}
 """How far apart the classes' scores lie, in standard deviations, for each model."""
 
 
@@ -55,6 +55,7 @@ class RunRecipe:
     limited: str | None = None
     finished_folds: tuple[int, ...] | None = None
     signal: float = 1.0
+    resamples: int = 200
     mark: str = ""
     images_per_patient: int = 3
     one_class_test_fold: bool = False
@@ -166,6 +167,7 @@ def _settings(recipe: RunRecipe) -> dict[str, object]:
         "preparation": {"preset": "radiograph", "size_px": [224, 224]},
         "encoder": "resnet18-imagenet",
         "adaptation": {"policy": list(recipe.policies)},
+        "resamples": recipe.resamples,
         "recipe": {"epochs": 10, "batch_size": 16, "learning_rate": 1e-3},
         "label_column": "label",
     }
@@ -192,6 +194,7 @@ def _environment(recipe: RunRecipe, settings: dict[str, object]) -> dict[str, ob
         "encoder": {
             "name": "resnet18-imagenet",
             "architecture": "resnet18",
+            "trained_on": "ImageNet-1k, 1.28 million natural photographs",
             "source": f"timm resnet18 (ImageNet-1k){recipe.mark}",
             "licence": "Apache-2.0",
             "sha256": "ab12" * 16,
@@ -271,23 +274,28 @@ def _write_saliency(
 ) -> None:
     home.mkdir()
     model = next(name for name in (*recipe.policies, "probe") if name in recipe.models)
-    target = recipe.classes[-1]
-    told = predictions[(predictions.role == "test") & (predictions.model == model)]
-    told = told.sort_values(f"p_{target}")
-    chosen = pd.concat([told.head(6), told.tail(6)]).drop_duplicates("case_id")
+    told = predictions[(predictions.role == "test") & (predictions.model == model)].reset_index(drop=True)
+    said = told[[f"p_{name}" for name in recipe.classes]].to_numpy()
+    told["probability"] = said.max(axis=1)
+    told["called"] = [recipe.classes[place] for place in said.argmax(axis=1)]
+    told["is_right"] = told.called == told.truth
+    surest = told.sort_values("probability", ascending=False, kind="stable")
+    chosen = surest.groupby(["called", "is_right"], sort=True).head(2)
     rows = []
     for place, case in enumerate(chosen.itertuples()):
-        scan, overlay, strength = _pictures(case.truth == target, rng)
+        scan, overlay, strength = _pictures(case.called == recipe.classes[-1], rng)
         stem = f"{place:02d}"
         Image.fromarray(scan).save(home / f"{stem}_scan.png")
         Image.fromarray(overlay).save(home / f"{stem}_overlay.png")
         rows.append(
             {
                 "case_id": case.case_id,
+                "patient_id": case.patient_id,
                 "model": model,
-                "target_class": target,
+                "kind": f"{'right' if case.is_right else 'wrong'} {case.called}",
+                "target_class": case.called,
                 "truth": case.truth,
-                "probability": chosen[f"p_{target}"].iloc[place],
+                "probability": case.probability,
                 "strength": strength,
                 "scan_png": f"{stem}_scan.png",
                 "overlay_png": f"{stem}_overlay.png",
