@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
-from jaxtyping import Float, Int, UInt16
+from jaxtyping import Float, UInt16
 
 from medtl.errors import ConfigurationError
 from medtl.evaluation.units import Units
@@ -70,10 +70,14 @@ def resample_patients(units: Units, *, resamples: int, seed: int, scope: str) ->
     return Resampling(patients, drawn)
 
 
-def _draw(size: int, resamples: int, chance: np.random.Generator) -> Int[np.ndarray, "draw member"]:
-    picked = chance.integers(size, size=(resamples, size))
-    flat = picked + np.arange(resamples)[:, None] * size
-    return np.bincount(flat.ravel(), minlength=resamples * size).reshape(resamples, size)
+def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.ndarray, "draw member"]:
+    drawn = np.empty((resamples, size), dtype="uint16")
+    rows = max(1, CHUNK_CELLS // size)
+    for start in range(0, resamples, rows):
+        count = min(rows, resamples - start)
+        picked = chance.integers(size, size=(count, size)) + np.arange(count)[:, None] * size
+        drawn[start : start + count] = np.bincount(picked.ravel(), minlength=count * size).reshape(count, size)
+    return drawn
 
 
 def _why_no_draws(labels: dict[str, set[int]], classes: tuple[str, ...], resamples: int) -> str | None:

@@ -34,7 +34,7 @@ class Units:
 
     def __post_init__(self) -> None:
         expected = (len(self.ids), len(self.classes))
-        if self.probabilities.shape != expected or len(self.patients) != len(self.ids) != len(self.truth):
+        if self.probabilities.shape != expected or {len(self.patients), len(self.truth)} - {len(self.ids)}:
             raise IntegrityFailure(
                 f"Expected {len(self.ids)} patients, truths and rows of {len(self.classes)} probabilities, got "
                 f"{len(self.patients)}, {len(self.truth)} and shape {self.probabilities.shape}: give one per unit.",

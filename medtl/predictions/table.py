@@ -102,7 +102,7 @@ class PredictionTable:
         if fold is not None:
             _must_be_known(fold, self.folds, what="fold")
             keep &= (self.rows["fold"] == fold).to_numpy()
-        return PredictionTable(self.rows[keep])
+        return _part(self.rows[keep].reset_index(drop=True))
 
     def write(self, path: Path) -> None:
         """Write the table as CSV: whole or absent, floats to the last bit, formulas disarmed."""
@@ -186,6 +186,13 @@ def concatenate(tables: Sequence[PredictionTable]) -> PredictionTable:
                 )
     filled = [table.rows.astype(object) for table in tables if len(table)] or [first.rows]
     return PredictionTable(pd.concat(filled, ignore_index=True))
+
+
+def _part(rows: pd.DataFrame) -> PredictionTable:
+    # A part of a valid table is valid: checking it again would cost more than judging it.
+    table = object.__new__(PredictionTable)
+    object.__setattr__(table, "rows", rows)
+    return table
 
 
 def _must_be_known(asked: str | int, known: Sequence[str | int], *, what: str) -> None:

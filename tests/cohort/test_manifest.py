@@ -342,7 +342,7 @@ def test_a_manifest_that_says_phantom_on_every_line_makes_a_phantom_cohort(tmp_p
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp")), min_size=1, max_size=20)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(names=st.lists(NAMES, min_size=2, max_size=8, unique=True), delimiter=st.sampled_from(",;\t"))
 def test_any_written_table_is_read_back_cell_for_cell(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], delimiter: str

@@ -13,7 +13,7 @@ from medtl.folds.partition import divided
 GROUPS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 4)), min_size=4, max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(drawn=GROUPS, count=st.integers(2, 5), seed=st.integers(0, 9))
 def test_inner_folds_hold_every_case_once_and_no_group_twice(
     drawn: list[tuple[str, int]], count: int, seed: int

@@ -1,0 +1,109 @@
+"""The pages in a real browser: nothing that a user wrote runs, nothing is fetched, nothing is wider than a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from medtl.report import write_reports
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MARKER = "EXECUTED"
+PAYLOADS = (
+    f"<script>document.title='{MARKER}'</script>",
+    f"<img src=x onerror=\"document.title='{MARKER}'\">",
+    f"<svg onload=\"document.title='{MARKER}'\">",
+    f"\"><script>document.title='{MARKER}'</script>",
+    f"'><img src=x onerror=document.title='{MARKER}'>",
+    f"</style><script>document.title='{MARKER}'</script>",
+    f"</title><script>document.title='{MARKER}'</script>",
+    f"<iframe srcdoc=\"<script>parent.document.title='{MARKER}'</script>\">",
+    f"<body onload=document.title='{MARKER}'>",
+    f"<details open ontoggle=document.title='{MARKER}'>",
+    f"javascript:document.title='{MARKER}'",
+    f"{{{{ ''.__class__ }}}}<b onmouseover=document.title='{MARKER}'>",
+    f"--><script>document.title='{MARKER}'</script><!--",
+    f"\" onfocus=document.title='{MARKER}' autofocus tabindex=1 x=\"",
+    "<link rel=stylesheet href=http://127.0.0.1:9/x.css><meta http-equiv=refresh content=0;url=http://127.0.0.1:9/>"
+    "<style>@import url(http://127.0.0.1:9/y);*{background:url(http://127.0.0.1:9/z)}</style>",
+)
+PHONE_PX = 390
+WITHOUT_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+
+
+@pytest.fixture(scope="module")
+def hostile_pages(
+    run_writer: Callable[..., Path], run_recipe: type, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[tuple[Path, ...], ...]:
+    """The pages of runs whose labels, ids, names and notes are payloads, a third of the payloads at a time."""
+    runs = []
+    for start in range(0, len(PAYLOADS), 5):
+        mark = " ".join(PAYLOADS[start : start + 5])
+        recipe = run_recipe(
+            classes=(f"normal {mark}", f"pneumonia {mark}"), patients=14, fold_count=2, mark=mark, resamples=100,
+            images_per_patient=1,
+        )  # fmt: skip
+        runs.append(write_reports(run_writer(tmp_path_factory.mktemp("hostile"), recipe)))
+    return tuple(runs)
+
+
+def test_nothing_that_a_user_wrote_is_executed(
+    hostile_pages: tuple[tuple[Path, ...], ...], chromium: Callable[..., str], tmp_path: Path
+) -> None:
+    for pages in hostile_pages:
+        for page in pages[:2]:
+            assert MARKER in page.read_text(encoding="utf-8") or "127.0.0.1:9" in page.read_text(encoding="utf-8")
+            bare = tmp_path / "bare.html"
+            bare.write_text(WITHOUT_POLICY.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+            for path in (page, bare):
+                dom = chromium("--dump-dom", path.as_uri())
+                title = re.search(r"<title>(.*?)</title>", dom)
+                assert title is not None
+                assert MARKER not in title.group(1)
+                assert "medtl" in title.group(1)
+
+
+def test_the_test_would_notice_a_script(chromium: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "open.html"
+    path.write_text(f"<!doctype html><title>medtl</title><p>{PAYLOADS[1]}</p>")
+    assert f"<title>{MARKER}</title>" in chromium("--dump-dom", path.as_uri())
+
+
+def test_nothing_is_fetched_and_the_console_stays_silent(
+    hostile_pages: tuple[tuple[Path, ...], ...], chromium: Callable[..., str], tmp_path: Path
+) -> None:
+    for number, pages in enumerate(hostile_pages):
+        log = tmp_path / f"net{number}.json"
+        said = chromium("--enable-logging=stderr", f"--log-net-log={log}", "--dump-dom", pages[0].as_uri())
+        assert ":CONSOLE" not in said
+        asked = json.dumps(json.loads(log.read_text()).get("events", []))
+        assert "127.0.0.1:9" not in asked
+
+
+@pytest.mark.parametrize("page", ["report.html", "fold_0/report.html"])
+def test_nothing_is_wider_than_a_phone(
+    small_run: Path, chromium: Callable[..., str], tmp_path: Path, page: str
+) -> None:
+    if not (small_run / page).is_file():
+        write_reports(small_run)
+    measure = (
+        "<script>addEventListener('load',()=>{const w=innerWidth;parent.postMessage([w,"
+        "document.documentElement.scrollWidth,[...document.querySelectorAll('body *')].filter(e=>"
+        "e.getBoundingClientRect().right>w+1&&!e.closest('.scroll,.canvas')).length].join('|'),'*')})</script></body>"
+    )
+    html = WITHOUT_POLICY.sub("", (small_run / page).read_text(encoding="utf-8")).replace("</body>", measure)
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    phone = tmp_path / "phone.html"
+    phone.write_text(
+        "<!doctype html><title>waiting</title><script>addEventListener('message',e=>document.title=e.data)</script>"
+        f'<iframe src="page.html" style="width:{PHONE_PX}px;height:800px;border:0"></iframe>'
+    )
+    dom = chromium("--window-size=800,900", "--virtual-time-budget=5000", "--dump-dom", phone.as_uri())
+    found = re.search(r"<title>(\d+)\|(\d+)\|(\d+)</title>", dom)
+    assert found is not None, "the page in the frame was not measured"
+    assert tuple(map(int, found.groups())) == (PHONE_PX, PHONE_PX, 0)

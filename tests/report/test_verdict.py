@@ -1,0 +1,114 @@
+"""The verdict is made by rules: short, sober, and never beyond its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medtl.evaluation import Estimate
+from medtl.report.concerns import concerns_of
+from medtl.report.judged import Difference, Judged, judge
+from medtl.report.run_folder import RunFolder, read_run
+from medtl.report.verdict import MOST_WORDS, compared, verdict_of
+
+TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "superior", "accuracy of", "robust")
+
+
+def _difference(value: float | None, low: float | None, high: float | None, p: float | None = None) -> Difference:
+    reason = None if None not in (value, low, high) else "no positives"
+    return Difference("lp_ft", Estimate(value=value, low=low, high=high, reason=reason, n=50), 4, 5, p)
+
+
+@pytest.fixture(scope="module")
+def told(small_run: Path) -> tuple[RunFolder, Judged]:
+    run = read_run(small_run)
+    return run, judge(run)
+
+
+def test_a_difference_whose_interval_holds_zero_is_compatible_with_none() -> None:
+    assert compared(_difference(0.021, -0.010, 0.052)) == (
+        "It ranked cases better than the frozen probe in 4 of 5 folds; the difference, 0.021 "
+        "(95 % CI -0.010 to 0.052), is compatible with none."
+    )
+
+
+def test_a_difference_above_or_below_zero_is_told_as_such() -> None:
+    assert compared(_difference(0.05, 0.01, 0.09, 0.01)).endswith("lies above zero.")
+    assert compared(_difference(-0.05, -0.09, -0.01)).endswith("the frozen probe ranked them better.")
+
+
+def test_a_difference_that_the_folds_do_not_support_is_told_as_doubtful() -> None:
+    assert compared(_difference(0.05, 0.01, 0.09, 0.2)).endswith("not distinguishable from none (p = 0.20).")
+
+
+def test_a_difference_without_value_or_interval_says_why() -> None:
+    assert "is not defined (no positives)" in compared(_difference(None, None, None))
+    assert "has no interval (no positives)" in compared(_difference(0.1, None, None))
+    assert compared(replace(_difference(0.1, None, None), folds=0)).startswith("No fold allows a comparison")
+
+
+def test_the_verdict_is_short_and_sober(told: tuple[RunFolder, Judged]) -> None:
+    run, judged = told
+    verdict = verdict_of(run, judged, concerns_of(run, judged))
+    assert verdict.words <= MOST_WORDS
+    assert [number.name for number in verdict.headlines] == ["Fine-tuned (LP-FT)", "Frozen probe", "From scratch"]
+    text = " ".join((*verdict.sentences, verdict.against)).lower()
+    assert not [word for word in TRIUMPH if word in text]
+
+
+def test_a_small_study_says_that_it_is_small(told: tuple[RunFolder, Judged]) -> None:
+    run, judged = told
+    titles = [concern.title for concern in concerns_of(run, judged)]
+    assert any(title.startswith("The study is small: 40 patients") for title in titles)
+    assert titles[-1].startswith("This is internal testing")
+
+
+def test_phantoms_come_before_everything_else(told: tuple[RunFolder, Judged]) -> None:
+    run, judged = told
+    phantom = replace(run, cohort=replace(run.cohort, is_phantom=True, limited="30 patients"))
+    titles = [concern.title for concern in concerns_of(phantom, judged)]
+    assert titles[0].startswith("The data are phantoms")
+    assert titles[1].startswith("The run was limited")
+
+
+def _with_auroc(judged: Judged, run: RunFolder, auroc: Estimate) -> Judged:
+    own = judged.pooled[run.chosen_model]
+    return replace(
+        judged, pooled={**judged.pooled, run.chosen_model: replace(own, estimates={**own.estimates, "auroc": auroc})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("auroc", "title"),
+    [
+        (Estimate(value=0.55, low=0.45, high=0.65, n=40), "The interval of the AUROC includes 0.5"),
+        (Estimate(value=1.0, low=1.0, high=1.0, n=40), "Every pair of patients was ranked rightly"),
+        (Estimate(value=None, reason="one class", n=40), "The AUROC is not defined in these patients"),
+    ],
+)
+def test_numbers_that_speak_against_themselves_come_first(
+    told: tuple[RunFolder, Judged], auroc: Estimate, title: str
+) -> None:
+    run, judged = told
+    changed = _with_auroc(judged, run, auroc)
+    concerns = concerns_of(run, changed)
+    assert concerns[0].title.startswith(title)
+    verdict = verdict_of(run, changed, concerns)
+    assert verdict.words <= MOST_WORDS
+
+
+def test_an_unfinished_run_and_a_stuck_probe_are_told(
+    run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path
+) -> None:
+    recipe = run_recipe(patients=24, fold_count=3, finished_folds=(0, 2), with_saliency=False, resamples=100)
+    run = read_run(run_writer(tmp_path, recipe))
+    folds = tuple(replace(one, probe=replace(one.probe, converged=False)) for one in run.folds if one.probe)
+    titles = [concern.title for concern in concerns_of(replace(run, folds=folds), judge(run))]
+    assert "Only 2 of 3 folds are finished; the others may differ." in titles
+    assert any("did not converge" in title for title in titles)
+    edge = tuple(replace(one, probe=replace(one.probe, penalty_inverse=10.0)) for one in run.folds if one.probe)
+    titles = [concern.title for concern in concerns_of(replace(run, folds=edge), judge(run))]
+    assert any("edge of what was tried" in title for title in titles)
