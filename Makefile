@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/medtl-ready
 FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu"
 
-.PHONY: venv demo test check benchmark format clean
+.PHONY: venv demo test check format clean
 
 venv: $(STAMP)
 
@@ -32,9 +32,6 @@ test: venv
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
-
-benchmark: venv
-	$(BIN)/python -m pytest -m benchmark -s -q tests/benchmarks
 
 format: venv
 	$(BIN)/python -m ruff format .

@@ -33,7 +33,7 @@ TARGET = {
     "folds": {"count": 5, "seed": SEED},
     "preparation": {"preset": "radiograph", "size_px": [64, 64]},
     "adaptation": {"policy": ["lp_ft", "scratch"]},
-    "recipe": {"epochs": 10, "batch_size": 16, "learning_rate": 1.0e-3},
+    "recipe": {"epochs": 6, "batch_size": 16, "learning_rate": 1.0e-3},
 }
 
 

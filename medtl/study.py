@@ -82,9 +82,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     settings=study.explanation,
                     folder=run.fold(fold) / names.SALIENCY,
                 )
-                metrics = evaluation.evaluate_fold(
-                    fitted.predictions, fold, resamples=study.resamples, seed=study.seed
-                )
+                metrics = evaluation.evaluate_fold(fitted.predictions, fold, resamples=study.resamples, seed=study.seed)
                 files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
                 run.finish_fold(fold)
 

@@ -19,9 +19,7 @@ class ParameterGroup:
     decays: bool
 
 
-def parameter_groups(
-    classifier: Classifier, *, encoder_rate: float, head_rate: float
-) -> tuple[ParameterGroup, ...]:
+def parameter_groups(classifier: Classifier, *, encoder_rate: float, head_rate: float) -> tuple[ParameterGroup, ...]:
     """The learnable parameters by rate (share of the recipe's) and by decay: biases and norm scales do not decay.
 
     Decay on one-dimensional parameters only shrinks what normalisation needs (He 2019, arXiv 1812.01187, section 3.1).

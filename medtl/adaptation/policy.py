@@ -31,7 +31,10 @@ class AdaptationSettings(BaseModel):
         default=(), description="Stages of the encoder that keep their borrowed weights in lp_ft and full."
     )
     encoder_rate: float = Field(
-        default=0.1, gt=0, le=1, description="Learning rate of borrowed weights, and of a head taken over from the probe, as a share of the recipe's."
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Learning rate of borrowed weights and of the probe's head, as a share of the recipe's.",
     )
 
     @field_validator("policy")

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from medtl.cohort.case import Cohort
+from medtl.cohort.case import Case, Cohort, Exclusion
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv
 
@@ -138,12 +138,14 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
     folder = (home or private_home()) / LINK_FOLDER
     file = folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
     nobody: list[str | None] = [None] * len(original.exclusions)
+    everybody: list[Case | Exclusion] = [*original.cases, *original.exclusions]
+    everybody_hidden: list[Case | Exclusion] = [*hidden.cases, *hidden.exclusions]
     table = pd.DataFrame(
         {
-            "case_id": [case.case_id for case in (*hidden.cases, *hidden.exclusions)],
+            "case_id": [case.case_id for case in everybody_hidden],
             "patient_id": [case.patient_id for case in hidden.cases] + nobody,
-            "line": [case.line for case in (*original.cases, *original.exclusions)],
-            "manifest_case_id": [case.case_id for case in (*original.cases, *original.exclusions)],
+            "line": [case.line for case in everybody],
+            "manifest_case_id": [case.case_id for case in everybody],
             "manifest_patient_id": [case.patient_id for case in original.cases] + nobody,
         }
     )

@@ -40,7 +40,7 @@ def compare_models(patients: PredictionTable, *, model: str, reference: str, res
         difference=paired_difference(first, second, resamples=resamples, seed=seed),
         over_folds=compare_over_folds(
             [None if isinstance(difference, Undefined) else difference for difference in differences],
-            test_to_training=tested_to_trained(patients),
+            test_to_training=ratio_of_tested_to_trained(patients),
         ),
     )
 
@@ -71,7 +71,7 @@ def in_common(first: Units, second: Units) -> tuple[Units, Units]:
     )
 
 
-def tested_to_trained(patients: PredictionTable) -> float | None:
+def ratio_of_tested_to_trained(patients: PredictionTable) -> float | None:
     """Test patients divided by training patients, the mean over folds, or None when nobody is left to train on.
 
     The table holds no training rows: in each fold, training patients are those tested in other folds and not used for

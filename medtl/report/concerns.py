@@ -21,7 +21,7 @@ WIDE_SPREAD = 0.15
 """AUROC between the best and the worst fold from which the mean hides more than it tells."""
 
 LARGE_GAP = 0.10
-"""Training minus validation AUROC in the last epoch from which the network has learned patients by heart."""
+"""Validation minus training loss in the last epoch from which the network has learned patients by heart."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,14 @@ def _gap(run: RunFolder) -> Concern | None:
             own = record.history[record.history["model"] == run.chosen_model]
             if len(own):
                 last = own.sort_values("epoch").iloc[-1]
-                gaps.append(float(last["training_auroc"]) - float(last["validation_auroc"]))
+                gaps.append(float(last["validation_loss"]) - float(last["training_loss"]))
     defined = [gap for gap in gaps if gap == gap]
     if not defined or sum(defined) / len(defined) < LARGE_GAP:
         return None
     mean = sum(defined) / len(defined)
     return Concern(
         "The network fits its training patients much better than its validation patients: it overfits.",
-        f"Training minus validation AUROC in the last epoch: {plain(mean)}, mean of {count(len(defined), 'fold')}.",
+        f"Validation minus training loss in the last epoch: {plain(mean)}, mean of {count(len(defined), 'fold')}.",
         "Prefer the frozen probe, train for fewer epochs, or add patients.",
     )
 

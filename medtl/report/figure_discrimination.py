@@ -26,6 +26,9 @@ Kind = Literal["roc", "precision_recall"]
 CURVE_INCHES = (4.6, 3.32)
 """A pair's width, and no higher than the square needs."""
 
+STEPS: dict[Kind, Literal["default", "steps-pre"]] = {"roc": "default", "precision_recall": "steps-pre"}
+"""Precision holds back to the recall before, as average precision counts it; straight lines would promise more."""
+
 BAND_RESAMPLES = 500
 """Enough for a band that is looked at; the numbers in the tables have their own, larger bootstrap."""
 
@@ -81,11 +84,11 @@ def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
         axes.axhline(thick.chance, color=QUIET, linewidth=0.6, dashes=(2, 3))
     for fold in curves.thin:
         thin = _line_of(chosen.of(fold=fold), kind=kind)
-        axes.plot(thin.x, thin.y, color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7)
+        axes.plot(thin.x, thin.y, drawstyle=STEPS[kind], color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7)
     for model in others:
         other, line = look_of(model, models), _line_of(curves.patients.of(model=model), kind=kind)
-        axes.plot(line.x, line.y, color=other.colour, linestyle=other.dash, linewidth=1.1)
-    axes.plot(thick.x, thick.y, color=look.colour, linestyle=look.dash, linewidth=2.0)
+        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=other.colour, linestyle=other.dash, linewidth=1.1)
+    axes.plot(thick.x, thick.y, drawstyle=STEPS[kind], color=look.colour, linestyle=look.dash, linewidth=2.0)
     looks = [(model, look_of(model, models)) for model in (curves.chosen, *others)]
     _direct_labels(axes, [(own.colour, own.dash, own.name, curves.numbers.get(model, "")) for model, own in looks])
 
@@ -95,7 +98,7 @@ def _paint_classes(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     for place, label in enumerate(curves.patients.classes):
         dash = CLASS_DASHES[place % len(CLASS_DASHES)]
         line = _line_of(curves.patients.of(model=curves.chosen), kind=kind, of_class=label)
-        axes.plot(line.x, line.y, color=class_colour(place), linestyle=dash, linewidth=1.6)
+        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=class_colour(place), linestyle=dash, linewidth=1.6)
         entries.append((class_colour(place), dash, label, ""))
     _direct_labels(axes, entries)
 

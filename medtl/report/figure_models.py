@@ -47,7 +47,7 @@ def models_figure(points: Sequence[ModelPoint], *, metric: str, name: str, findi
                 continue
             if point.low is not None and point.high is not None:
                 axes.plot([point.low, point.high], [row, row], color=look.colour, linewidth=1.6)
-            axes.plot([point.value], [row], look.marker, color=look.colour, markersize=6)
+            axes.plot([point.value], [row], look.marker, color=look.colour, markersize=6, clip_on=False)
             axes.text(1.012, row, in_table(point.value, point.low, point.high), va="center",
                       transform=axes.get_yaxis_transform())  # fmt: skip
         axes.axvline(CHANCE, color=QUIET, linewidth=0.6, dashes=(2, 3))

@@ -14,7 +14,7 @@ from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
 from medtl.report.plain_data import read_mapping, without_places
 
-HISTORY_COLUMNS = ("model", "epoch", "training_loss", "validation_loss", "training_auroc", "validation_auroc")
+HISTORY_COLUMNS = ("model", "epoch", "training_loss", "validation_loss")
 SALIENCY_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength", "scan_png", "overlay_png")
 
 

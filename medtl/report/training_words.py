@@ -17,6 +17,12 @@ from medtl.report.page import Drawn, Link
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
+MEANING = (
+    "The training loss is the running one of each epoch, with augmentation and dropout; the validation loss is that of "
+    "the averaged weights, with neither, so early epochs may show any gap."
+)
+"""Why the two losses are not the same thing measured twice; see the docstring of the training history."""
+
 
 def histories_drawn(run: RunFolder, *, fold: int | None) -> tuple[Drawn, ...]:
     """Training and validation curves of each model that was trained by epochs, of one fold or of all."""
@@ -37,15 +43,15 @@ def histories_drawn(run: RunFolder, *, fold: int | None) -> tuple[Drawn, ...]:
 def _history(run: RunFolder, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str) -> Drawn:
     look = look_of(model, run.models)
     last = pd.DataFrame([rows.iloc[-1] for _, rows in own])
-    training, validation = _mean(last["training_auroc"]), _mean(last["validation_auroc"])
-    gap = None if training is None or validation is None else training - validation
+    training, validation = _mean(last["training_loss"]), _mean(last["validation_loss"])
+    gap = None if training is None or validation is None else validation - training
     finding = (
-        f"{look.name}: in the last epoch the AUROC is {plain(training)} on training and {plain(validation)} on "
+        f"{look.name}: in the last epoch the loss is {plain(training)} on training and {plain(validation)} on "
         f"validation patients, a gap of {plain(gap)}."
     )
     drawing = history_figure([rows for _, rows in own], colour=look.colour, name=name, finding=finding)
     lines = " Thin lines are folds, thick lines their mean;" if len(own) > 1 else ""
-    caption = f"{finding}{lines} {'the' if lines else 'The'} shaded gap lies between training and validation."
+    caption = f"{finding}{lines} {'the' if lines else 'The'} gap is shaded. {MEANING}"
     files = [f"{prefix.format(fold)}history.csv" for fold, _ in own]
     names = [f"fold {fold}" for fold, _ in own] if prefix else ["history.csv"]
     return Drawn(drawing, caption, tuple(Link(told, file) for told, file in zip(names, files, strict=True)))

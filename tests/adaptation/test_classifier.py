@@ -43,7 +43,7 @@ def test_a_new_head_depends_on_its_seed_alone(encoder) -> None:
 
 def test_frozen_stages_get_no_gradient_and_are_given_back_even_after_an_error(encoder) -> None:
     classifier = classifier_with_new_head(copy.deepcopy(encoder), classes=2, seed=0)
-    with pytest.raises(ZeroDivisionError), freezing.stages_frozen(classifier, ("stem", "layer1")):
+    with pytest.raises(ZeroDivisionError), freezing.stages_frozen(classifier, ("stem", "layer1")):  # noqa: PT012
         classifier(torch.rand(2, 1, 32, 32)).sum().backward()
         assert all(p.grad is None for p in classifier.encoder.stage("layer1").parameters())
         assert all(p.grad is not None for p in classifier.encoder.stage("layer4").parameters())

@@ -13,7 +13,7 @@ import sklearn.metrics as oracle
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.evaluation import FoldMetrics, StudyMetrics, evaluate, evaluate_fold
-from medtl.evaluation.comparison import tested_to_trained
+from medtl.evaluation.comparison import ratio_of_tested_to_trained
 from medtl.files import write_json
 from medtl.predictions import PredictionTable, per_patient
 
@@ -108,7 +108,8 @@ def test_the_threshold_never_looks_at_test_rows(make_table: MakeTable) -> None:
     table = make_table(folds=3, patients=24)
     test = table.rows["role"] == "test"
     flipped = table.rows.assign(
-        p_no=table.rows["p_no"].where(~test, table.rows["p_yes"]), p_yes=table.rows["p_yes"].where(~test, table.rows["p_no"])
+        p_no=table.rows["p_no"].where(~test, table.rows["p_yes"]),
+        p_yes=table.rows["p_yes"].where(~test, table.rows["p_no"])
     )  # fmt: skip
     before, after = (
         evaluate(each, resamples=0, seed=1).of("probe").patient for each in (table, PredictionTable(flipped))
@@ -175,8 +176,8 @@ def test_models_tested_on_different_cases_are_compared_on_those_in_common_and_to
 
 def test_training_patients_are_those_tested_elsewhere_and_not_validating(make_table: MakeTable) -> None:
     table = make_table(folds=5, patients=50)
-    assert tested_to_trained(per_patient(table)) == pytest.approx(10 / 30)
-    assert tested_to_trained(per_patient(_official(make_table))) is None
+    assert ratio_of_tested_to_trained(per_patient(table)) == pytest.approx(10 / 30)
+    assert ratio_of_tested_to_trained(per_patient(_official(make_table))) is None
 
 
 def test_the_reader_is_told_of_two_labels_repeats_and_several_classes(make_table: MakeTable) -> None:

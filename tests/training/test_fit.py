@@ -1,4 +1,4 @@
-"""The loop: the same bits again, after a stop, with any number of workers, and in pieces; nothing non-finite is kept."""
+"""The loop: the same bits again, after a stop, with any number of workers, in pieces; nothing non-finite is kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_loss_that_is_no_number_names_the_cases_and_saves_nothing(
         return np.full((1, 32, 32), np.nan, np.float32) if name == "c3" else scans.pixels(name)
 
     data = Scans(broken, scans.labels, scans.augment)
-    with pytest.raises(DataRefused, match="training loss is nan on the batch of cases .*c3"):
+    with pytest.raises(DataRefused, match=r"training loss is nan on the batch of cases .*c3"):
         fitted(make_task(data=data), tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
