@@ -108,10 +108,19 @@ def test_these_rooms_open_without_torch_or_monai(door: str) -> None:
 
 @pytest.mark.parametrize(
     "phrase",
-    [r"import pickle|pickle\.load", r"joblib\.load", r"(?<!\.)\beval\(", r"\bexec\(", r"shell=True", r"strict=False", r"except Exception",
-     r"torch\.load\((?!.*weights_only=True)", r"from torchvision|import torchvision", 
-     r"yaml\.(?:unsafe_|full_)?load\((?!text, Loader=_OneMeaning)"],
-)  # fmt: skip
+    [
+        r"import pickle|pickle\.load",
+        r"joblib\.load",
+        r"(?<!\.)\beval\(",
+        r"\bexec\(",
+        r"shell=True",
+        r"strict=False",
+        r"except Exception",
+        r"torch\.load\((?!.*weights_only=True)",
+        r"from torchvision|import torchvision",
+        r"yaml\.(?:unsafe_|full_)?load\((?!text, Loader=_OneMeaning)",
+    ],
+)
 def test_nothing_runs_data_as_code_or_swallows_what_it_cannot_name(phrase: str) -> None:
     code = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
     found = []
