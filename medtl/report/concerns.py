@@ -68,7 +68,7 @@ def _limited(run: RunFolder) -> Concern | None:
         return None
     return Concern(
         "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
-        f"The limit: {run.cohort.limited}.",
+        f"What was studied: {run.cohort.limited}.",
         "Run without the limit before quoting a number.",
     )
 

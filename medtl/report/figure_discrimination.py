@@ -88,9 +88,10 @@ def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     for model in others:
         other, line = look_of(model, models), _line_of(curves.patients.of(model=model), kind=kind)
         axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=other.colour, linestyle=other.dash, linewidth=1.1)
-    axes.plot(thick.x, thick.y, drawstyle=STEPS[kind], color=look.colour, linestyle=look.dash, linewidth=2.0)
+    axes.plot(thick.x, thick.y, drawstyle=STEPS[kind], color=look.colour, linewidth=2.0)
     looks = [(model, look_of(model, models)) for model in (curves.chosen, *others)]
-    _direct_labels(axes, [(own.colour, own.dash, own.name, curves.numbers.get(model, "")) for model, own in looks])
+    dashes = {model: "-" if model == curves.chosen else own.dash for model, own in looks}
+    _direct_labels(axes, [(own.colour, dashes[model], own.name, curves.numbers.get(model, "")) for model, own in looks])
 
 
 def _paint_classes(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:

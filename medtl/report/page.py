@@ -104,7 +104,7 @@ def badges_of(run: RunFolder) -> tuple[Badge, ...]:
             Badge("Phantom data", "The data are phantoms made by a computer; nothing here is about patients.")
         )
     if run.cohort.limited:
-        badges.append(Badge("Limited run", f"This run was limited: {run.cohort.limited}."))
+        badges.append(Badge("Limited run", f"Not the whole cohort was studied: {run.cohort.limited}."))
     if not run.is_finished:
         done = f"{len(run.folds)} of {count(len(run.planned_folds), 'fold')}"
         badges.append(Badge("Unfinished run", f"Only {done} are finished."))

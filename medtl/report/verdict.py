@@ -58,9 +58,11 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
     sentences = [_found(run, judged)]
-    if chosen == "probe":
-        sentences.append("The probe's features were frozen; no network was trained on these patients.")
-    sentences += [compared(found) for found in judged.differences if found.model == chosen]
+    trained = [found for found in judged.differences if found.model != "centroid"]
+    told = [found for found in trained if chosen in ("probe", found.model)][:1]
+    sentences += [compared(found, subject=_subject(found.model, run) if chosen == "probe" else "It") for found in told]
+    if not trained:
+        sentences.append("No network was trained: all models stand on frozen features.")
     return Verdict(
         headlines=headlines_of(run, judged, fold=None),
         sentences=tuple(sentences),
@@ -68,9 +70,9 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     )
 
 
-def compared(found: Difference) -> str:
+def compared(found: Difference, *, subject: str = "It") -> str:
     """A sentence on a difference: wins over folds, the difference with its interval, and what it is compatible with."""
-    wins = f"It ranked cases better than the frozen probe in {found.wins} of {count(found.folds, 'fold')}"
+    wins = f"{subject} ranked cases better than the frozen probe in {found.wins} of {count(found.folds, 'fold')}"
     if not found.folds:
         wins = "No fold allows a comparison with the frozen probe"
     value, low, high = found.difference.value, found.difference.low, found.difference.high
@@ -99,7 +101,7 @@ def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[H
 
 def _found(run: RunFolder, judged: Judged) -> str:
     phrase = look_of(run.chosen_model, run.models).phrase
-    subject = phrase[0].upper() + phrase[1:]
+    subject = _subject(run.chosen_model, run)
     auroc = judged.of(run.chosen_model, fold=None).auroc
     number_of_patients = judged.of(run.chosen_model, fold=None).patients
     patients = count(number_of_patients, "patient")
@@ -112,6 +114,11 @@ def _found(run: RunFolder, judged: Judged) -> str:
     else:
         told = f"told {len(run.classes)} classes apart"
     return f"{subject} {told} with {_article(run)} {metric_name(run.classes)} of {number} in {patients}, {unseen}."
+
+
+def _subject(model: str, run: RunFolder) -> str:
+    phrase = look_of(model, run.models).phrase
+    return phrase[0].upper() + phrase[1:]
 
 
 def _article(run: RunFolder) -> str:

@@ -6,12 +6,14 @@ import logging
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from medtl.report.drawing import draw
 from medtl.report.figure_confusion import confusion_figure
 from medtl.report.figure_models import ModelPoint, models_figure
+from medtl.report.figure_training import history_figure
 from medtl.report.theme import MODEL_LOOKS, look_of, short_label
 
 
@@ -86,3 +88,17 @@ def test_further_models_get_the_palettes_next_colours() -> None:
 def test_long_labels_and_control_characters_are_shortened() -> None:
     assert short_label("a\x00b\n c") == "a b c"
     assert len(short_label("x" * 90)) == 22
+
+
+@pytest.mark.parametrize("epochs", [1, 6])
+def test_the_gap_between_training_and_validation_is_drawn(epochs: int) -> None:
+    history = pd.DataFrame(
+        {
+            "epoch": range(1, epochs + 1),
+            "training_loss": np.linspace(0.7, 0.2, epochs),
+            "validation_loss": np.linspace(0.7, 0.5, epochs),
+        }
+    )
+    drawing = history_figure([history, history], colour="#D55E00", name="h", finding="f")
+    assert "Gap: validation minus training loss" in drawing
+    assert "nan" not in drawing

@@ -193,7 +193,7 @@ def test_phantoms_are_called_phantoms_on_every_page(
         text = Page(path.read_text(encoding="utf-8")).text
         assert text.count("The data are phantoms") >= 2
         assert "Phantom data" in text
-        assert "This run was limited: 20 patients." in text
+        assert "Not the whole cohort was studied: 20 patients." in text
 
 
 @pytest.mark.slow

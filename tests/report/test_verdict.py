@@ -50,6 +50,17 @@ def test_a_difference_without_value_or_interval_says_why() -> None:
     assert compared(replace(_difference(0.1, None, None), folds=0)).startswith("No fold allows a comparison")
 
 
+def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[RunFolder, Judged]) -> None:
+    run, judged = told
+    probe = replace(run, study=replace(run.study, policies=("probe", "scratch")))
+    only = replace(judged, differences=tuple(one for one in judged.differences if one.model != "lp_ft"))
+    sentences = verdict_of(probe, only, concerns_of(probe, only)).sentences
+    assert sentences[0].startswith("The frozen probe ranked")
+    assert sentences[1].startswith("The network trained from scratch ranked cases better than the frozen probe in")
+    alone = replace(judged, differences=tuple(one for one in judged.differences if one.model == "centroid"))
+    assert verdict_of(probe, alone, concerns_of(probe, alone)).sentences[1].startswith("No network was trained")
+
+
 def test_the_verdict_is_short_and_sober(told: tuple[RunFolder, Judged]) -> None:
     run, judged = told
     verdict = verdict_of(run, judged, concerns_of(run, judged))
