@@ -7,7 +7,7 @@ on two people.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,12 +17,24 @@ from matplotlib.figure import Figure
 from medtl.report.drawing import LEFT_INCHES, draw, quiet_grid, square_axes
 from medtl.report.theme import INK, PAIR_INCHES, QUIET, short_label
 
-if TYPE_CHECKING:
-    from medtl.evaluation.calibration import ReliabilityCurve
-
 HISTOGRAM_BINS = 20
 SQUARE_INCHES = 2.28
 """The square and the histogram below share their width; the rest of the figure holds the label."""
+
+
+class ReliabilityCurve(Protocol):
+    """What the figure reads of `medtl.evaluation.reliability_curve`: one entry per bin, Wilson intervals."""
+
+    @property
+    def of_class(self) -> str: ...
+    @property
+    def mean_probability(self) -> Float[np.ndarray, " bin"]: ...
+    @property
+    def observed(self) -> Float[np.ndarray, " bin"]: ...
+    @property
+    def low(self) -> Float[np.ndarray, " bin"]: ...
+    @property
+    def high(self) -> Float[np.ndarray, " bin"]: ...
 
 
 def reliability_figure(
