@@ -183,6 +183,18 @@ def test_no_place_on_a_disk_gets_into_a_page(small_run: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_an_unfinished_run_links_only_to_what_is_there(
+    run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path
+) -> None:
+    recipe = run_recipe(patients=20, fold_count=3, finished_folds=(0, 2), resamples=100)
+    for path in write_reports(run_writer(tmp_path, recipe)):
+        page = Page(path.read_text(encoding="utf-8"))
+        links = [anchor["href"] for anchor in page.all("a") if not anchor["href"].startswith("#")]
+        assert all((path.parent / link).is_file() for link in links)
+        assert "Only 2 of 3 folds are finished." in page.text
+
+
+@pytest.mark.slow
 def test_phantoms_are_called_phantoms_on_every_page(
     run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path
 ) -> None:
