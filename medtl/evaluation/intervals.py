@@ -64,4 +64,4 @@ def wilson(
     share = np.asarray(successes, dtype="float64") / count
     middle = (share + z**2 / (2.0 * count)) / (1.0 + z**2 / count)
     half = z / (1.0 + z**2 / count) * np.sqrt(share * (1.0 - share) / count + z**2 / (4.0 * count**2))
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
+    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)

@@ -5,7 +5,9 @@ In: a table of predictions per image. Out: a table of the same kind whose cases 
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int
 
 from medtl.predictions.columns import PROBABILITY
 from medtl.predictions.table import PredictionTable
@@ -22,12 +24,13 @@ def per_patient(table: PredictionTable) -> PredictionTable:
     if not len(table):
         return table
     keys = ["model", "fold", "role", "patient_id", "truth"]
-    probabilities = [PROBABILITY + name for name in table.classes]
     groups = table.rows.groupby(keys, sort=False)
-    patients = groups[probabilities].mean().clip(0.0, 1.0)
+    means = _means(table, groups.ngroup().to_numpy())
+    patients = groups.size().reset_index()[keys]
+    for index, name in enumerate(table.classes):
+        patients[PROBABILITY + name] = means[:, index]
     for name in table.covariates:
-        patients[name] = groups[name].first().where(_agreeing(table.rows, keys, name))
-    patients = patients.reset_index()
+        patients[name] = groups[name].first().where(_agreeing(table.rows, keys, name)).to_numpy()
     several = set(patients_with_several_labels(table))
     patients["case_id"] = [
         f"{patient} [{truth}]" if patient in several else patient
@@ -40,6 +43,15 @@ def patients_with_several_labels(table: PredictionTable) -> tuple[str, ...]:
     """The patients whose images carry more than one label, in order of appearance; the reader should be told."""
     pairs = table.rows[["patient_id", "truth"]].drop_duplicates()
     return tuple(dict.fromkeys(pairs.loc[pairs.duplicated("patient_id"), "patient_id"]))
+
+
+def _means(table: PredictionTable, group: Int[np.ndarray, " row"]) -> Float[np.ndarray, "group class"]:
+    # Summed in the order of case ids, so that the last bit does not depend on the order of rows or on other patients.
+    order = np.argsort(table.rows["case_id"].to_numpy(dtype=str), kind="stable")
+    said = table.probabilities[order]
+    sums = [np.bincount(group[order], weights=said[:, index]) for index in range(said.shape[1])]
+    means = np.stack(sums, axis=1) / np.bincount(group)[:, None]
+    return np.clip(means, 0.0, 1.0)
 
 
 def _agreeing(rows: pd.DataFrame, keys: list[str], name: str) -> pd.Series:
