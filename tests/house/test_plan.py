@@ -82,7 +82,7 @@ def test_the_training_loop_is_short_and_the_staircase_too() -> None:
 def test_the_readmes_tree_is_the_folders() -> None:
     readme = (ROOT / "README.md").read_text()
     tree = readme.split("## The house")[1].split("```")[1]
-    drawn = set(re.findall(r"^(?:    )?(?:medtl/)?([a-z_.]+/?)  ", tree, flags=re.M))
+    drawn = set(re.findall(r"^(?:    )?(?:medtl/)?([A-Za-z_.]+/?)  ", tree, flags=re.M))
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     tracked = listed.stdout.split("\n")
     top = {name.split("/")[0] + ("/" if "/" in name else "") for name in tracked if name}
