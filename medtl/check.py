@@ -64,9 +64,12 @@ def _notes(cohort: Cohort) -> str:
 
 def _folds(table: FoldTable) -> str:
     lines = ["Folds, as patients (cases):"]
-    for (fold, role), part in table.rows.groupby(["fold", "role"], sort=False):
-        inside = ", ".join(
-            f"{label} {rows['patient_id'].nunique()} ({len(rows)})" for label, rows in part.groupby("label", sort=True)
-        )
-        lines.append(f"  fold {fold} {role:11} {inside}")
+    for fold in table.folds:
+        own = table.rows[table.rows["fold"] == fold]
+        for role in ("training", "validation", "test"):
+            inside = ", ".join(
+                f"{label} {rows['patient_id'].nunique()} ({len(rows)})"
+                for label, rows in own[own["role"] == role].groupby("label", sort=True)
+            )
+            lines.append(f"  fold {fold} {role:11} {inside}")
     return "\n".join(lines)

@@ -23,7 +23,7 @@ SOURCE = {
     "identifiers": "as_in_manifest",
     "folds": {"count": 5, "seed": SEED},
     "preparation": {"preset": "radiograph", "size_px": [64, 64]},
-    "recipe": {"epochs": 8, "batch_size": 32, "learning_rate": 2.0e-3},
+    "recipe": {"epochs": 16, "batch_size": 32, "learning_rate": 2.0e-3},
 }
 TARGET = {
     "name": "phantom-demo",
@@ -32,7 +32,7 @@ TARGET = {
     "identifiers": "as_in_manifest",
     "folds": {"count": 5, "seed": SEED},
     "preparation": {"preset": "radiograph", "size_px": [64, 64]},
-    "adaptation": {"policy": ["lp_ft", "scratch"]},
+    "adaptation": {"policy": ["lp_ft", "scratch"], "encoder_rate": 0.03},
     "recipe": {"epochs": 6, "batch_size": 16, "learning_rate": 1.0e-3},
 }
 

@@ -5,6 +5,7 @@ In: bytes, text or a table, and a path. Out: the file complete on disk, or the o
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import json
@@ -15,13 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medtl.errors import ConfigurationError, ResourceExhausted
+from safetensors import SafetensorError
+
+from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def sha256_of(data: bytes | memoryview) -> str:
@@ -66,8 +71,8 @@ def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (OSError, SafetensorError) as error:
+        if not _is_full(error):
             raise
         size = f"{bytes_needed:,} bytes" if bytes_needed else "more space"
         raise ResourceExhausted(
@@ -79,6 +84,13 @@ def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _is_full(error: OSError | SafetensorError) -> bool:
+    """Whether a disk or a quota is full; safetensors writes in Rust and gives the system's number in words only."""
+    if isinstance(error, OSError):
+        return error.errno in NO_SPACE
+    return any(f"(os error {number})" in str(error) for number in NO_SPACE)
 
 
 def _umask() -> int:
@@ -107,22 +119,37 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         if safe[column].dtype == object or str(safe[column].dtype) in ("string", "str", "category"):
             safe[column] = safe[column].map(_disarm)
     safe.columns = [_disarm(str(name)) for name in safe.columns]
-    write_atomically(path, safe.to_csv(index=False, lineterminator="\n"))
+    text = safe.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:  # without quotes a carriage return ends the line when the file is read
+        text = safe.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    write_atomically(path, text)
 
 
 def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a table that `write_csv` wrote; `text_columns` stay text even when they look like numbers."""
+    """Read a table that `write_csv` wrote; `text_columns` stay text even when they look like numbers.
+
+    Raises:
+        ConfigurationError: there is no such file.
+        IntegrityFailure: the file is empty, cut off or not text.
+    """
     import pandas as pd
 
     if not path.is_file():
         raise ConfigurationError(f"{path.name} is missing in {path.parent.name}: was this folder made by medtl run?")
-    table = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(text_columns, "string"),
-        keep_default_na=False,
-        na_values=[""],
-        float_precision="round_trip",
-    )
+    try:
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text_columns, "string"),
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        )
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise IntegrityFailure(
+            f"{path.name} is not a table ({error}): it was changed or cut off after it was written. Restore it, or "
+            "remove it and run again with --resume.",
+            file=path.name,
+        ) from error
     table.columns = [_rearm(str(name)) for name in table.columns]
     for column in table.columns:
         if str(table[column].dtype) in ("object", "string", "str"):

@@ -6,12 +6,14 @@ and a DONE file per fold with the hashes of what the fold wrote.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -25,6 +27,7 @@ FOLDS = "folds.csv"
 EXCLUSIONS = "exclusions.csv"
 ENVIRONMENT = "environment.json"
 EVENTS = "events.jsonl"
+LOCK = ".lock"
 PREDICTIONS = "predictions.csv"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
@@ -53,13 +56,20 @@ class RunFolder:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the folder for this process; another holder is `Locked`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / LOCK, timeout=0)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise Locked(
                 f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out.",
+                folder=self.path.name,
+            ) from error
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise ConfigurationError(
+                f"{self.path.name} cannot be used as a run folder ({error.strerror}). Choose another with --out.",
                 folder=self.path.name,
             ) from error
         try:
@@ -70,7 +80,7 @@ class RunFolder:
     def claim(self, *, fingerprint: str, resume: bool) -> None:
         """Check that this study may write here: an empty folder, or its own with `--resume`."""
         if not (self / STUDY).is_file():
-            others = [entry.name for entry in self.path.iterdir() if entry.name != ".lock"]
+            others = [entry.name for entry in self.path.iterdir() if entry.name != LOCK]
             if others:
                 raise ConfigurationError(
                     f"{self.path.name} holds files that no study wrote ({', '.join(sorted(others)[:3])}). "
@@ -85,6 +95,8 @@ class RunFolder:
                 "--out; nothing was overwritten.",
                 folder=self.path.name,
             )
+        if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK}:
+            return  # stopped before anything was computed
         if there != fingerprint:
             raise ConfigurationError(
                 f"{self.path.name} holds a run of another study (fingerprint {there}, this one is {fingerprint}): its "
@@ -97,7 +109,7 @@ class RunFolder:
     def fingerprint(self) -> str | None:
         """The fingerprint the run was started with."""
         path = self / ENVIRONMENT
-        return json.loads(path.read_text())["fingerprint"] if path.is_file() else None
+        return str(_recorded(path, "fingerprint")) if path.is_file() else None
 
     def tell(self, event: str, **facts: object) -> None:
         """Add a line to events.jsonl."""
@@ -117,8 +129,8 @@ class RunFolder:
         folder = self.fold(fold)
         if not (folder / DONE).is_file():
             return False
-        hashes: dict[str, str] = json.loads((folder / DONE).read_text())["sha256"]
-        for name, expected in hashes.items():
+        hashes: Any = _recorded(folder / DONE, "sha256")
+        for name, expected in dict(hashes).items():
             path = folder / name
             found = sha256_of_file(path) if path.is_file() else "nothing"
             if found != expected:
@@ -134,6 +146,18 @@ class RunFolder:
     def finished_folds(self) -> tuple[int, ...]:
         """The folds with a DONE file, in order."""
         return tuple(sorted(int(path.parent.name.removeprefix("fold_")) for path in self.path.glob(f"fold_*/{DONE}")))
+
+
+def _recorded(path: Path, key: str) -> object:
+    """One value of a JSON file that the run wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))[key]
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityFailure(
+            f"{path.parent.name}/{path.name} cannot be read: it was changed or cut off after the run wrote it. "
+            f"Delete {path.parent.name} and run again, with --resume if it is a fold.",
+            file=f"{path.parent.name}/{path.name}",
+        ) from error
 
 
 def utc_now() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,8 @@ class RunRecord:
         try:
             yield
         except BaseException as error:
-            self.run.tell("stopped", part=part, error=type(error).__name__)
+            with suppress(OSError):  # a full disk must not hide what stopped the part
+                self.run.tell("stopped", part=part, error=type(error).__name__)
             raise
         self.seconds[part] = round(time.monotonic() - began, 3)
         self.run.tell("did", part=part, seconds=self.seconds[part])

@@ -6,8 +6,9 @@ In: YAML and `key=value` changes. Out: a frozen `Study`, or one letter with ever
 from __future__ import annotations
 
 import difflib
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -52,6 +53,13 @@ class Study(ManifestSettings):
             raise ValueError(f"folds are read from {self.folds.column!r}, but split_column is {self.split_column!r}")
         return self
 
+    @model_validator(mode="after")
+    def _every_number_is_finite(self) -> Self:
+        for key, value in _leaves(self.model_dump()):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{key} is {value}; every number of a study is finite")
+        return self
+
     @property
     def seed(self) -> int:
         """Where all chance of the study starts."""
@@ -68,7 +76,7 @@ def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:
         raise ConfigurationError(f"There is no study file {path.name}. A study is a YAML file; README shows one.")
     if path.stat().st_size > LARGEST_STUDY_FILE:
         raise ConfigurationError(f"{path.name} is larger than {LARGEST_STUDY_FILE:,} bytes; a study file is a page.")
-    values = _parsed(path.read_text(encoding="utf-8-sig"), what=path.name)
+    values = _parsed(_text_of(path), what=path.name)
     if not isinstance(values, dict):
         raise ConfigurationError(f"{path.name} should hold keys and values, such as `name: my-study`.")
     return study_from(values, folder=path.parent, changes=changes, what=path.name)
@@ -130,10 +138,22 @@ class _OneMeaning(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (dict, list)) or key in seen:
-                raise yaml.YAMLError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands there twice")
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                raise yaml.YAMLError(f"line {line}: a {type(key).__name__} cannot be a key")
+            if key in seen:
+                raise yaml.YAMLError(f"line {line}: the key {key!r} stands there twice")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again."
+        ) from error
 
 
 def _parsed(text: str, *, what: str) -> Any:
@@ -142,6 +162,14 @@ def _parsed(text: str, *, what: str) -> Any:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = str(error).replace("\n", " ")[:300]
         raise ConfigurationError(f"{what} is not YAML that can be read: {where}. No value was used.") from error
+
+
+def _leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, *above, key)
+        else:
+            yield ".".join((*above, key)), value
 
 
 def _with(values: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[str, Any]:
@@ -153,7 +181,10 @@ def _with(values: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[st
 
 def _letter(error: ValidationError, *, what: str) -> str:
     lines = []
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        if fault["type"] == "too_short" and any(_lies_in(other["loc"], fault["loc"]) for other in faults):
+            continue  # a list is short only because an entry of it was refused, which is told already
         key = ".".join(str(part) for part in fault["loc"]) or "the study"
         got = repr(fault["input"])
         if fault["type"] == "extra_forbidden":
@@ -164,6 +195,10 @@ def _letter(error: ValidationError, *, what: str) -> str:
             message = fault["msg"].removeprefix("Value error, ")
             lines.append(f"  - {key}: {message}" + ("" if isinstance(fault["input"], dict) else f"; got {got[:80]}"))
     return f"{what} has {len(lines)} fault{'s' if len(lines) > 1 else ''}; nothing was started:\n" + "\n".join(lines)
+
+
+def _lies_in(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _hint(location: tuple[int | str, ...]) -> str:

@@ -17,14 +17,14 @@ from jaxtyping import Float
 from medtl.adaptation import Classifier
 from medtl.cohort import Cohort
 from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
-from medtl.explanation.saliency import RawSaliency, hirescam
+from medtl.explanation.saliency import RawSaliency, hirescam, stage_to_look_at
 from medtl.explanation.settings import ExplanationSettings
 from medtl.files import write_atomically, write_csv
 from medtl.imaging import PreparationSettings, PreparedCohort, ScanFacts
 from medtl.predictions import PredictionTable
 
 COLUMNS = (
-    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength",
+    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength", "stage", "positions",
     "scan_png", "overlay_png", "map_file", "window", "spacing_row_mm", "spacing_column_mm",
 )  # fmt: skip
 
@@ -87,10 +87,12 @@ def explain_fold(
     chosen = choose(predictions, of_each_kind=settings.cases_of_each_kind)
     truths = dict(zip(predictions.rows["case_id"], predictions.rows["truth"], strict=True))
     lines: list[dict[str, object]] = []
+    stage = settings.stage
     for number, pick in enumerate(chosen):
         case, facts = cases[pick.case_id], prepared.facts[pick.case_id]
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
-        (raw,) = hirescam(classifier, scan, [pick.target], stage=settings.stage)
+        stage = stage or stage_to_look_at(classifier.encoder, scan)
+        (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
         saliency = on_scan_grid(raw, facts, size_px=preparation.size_px)
         view = prepared.displayed(pick.case_id)
         stem = f"{model}-{number:02d}"
@@ -102,8 +104,8 @@ def explain_fold(
         row_mm, column_mm = facts.spacing_mm or (None, None)
         cells = (
             pick.case_id, case.patient_id, model, pick.kind, predictions.classes[pick.target], truths[pick.case_id],
-            pick.probability, raw.strength, f"{stem}-scan.png", f"{stem}-overlay.png", f"{stem}-map.png", view.window,
-            row_mm, column_mm,
+            pick.probability, raw.strength, stage, " x ".join(map(str, raw.values.shape)), f"{stem}-scan.png",
+            f"{stem}-overlay.png", f"{stem}-map.png", view.window, row_mm, column_mm,
         )  # fmt: skip
         lines.append(dict(zip(COLUMNS, cells, strict=True)))
     write_csv(folder / "saliency.csv", pd.DataFrame(lines, columns=list(COLUMNS)))

@@ -17,7 +17,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from medtl.adaptation import Classifier, freezing
+from medtl.encoders import Encoder
 from medtl.errors import ConfigurationError
+
+FEWEST_POSITIONS = 7
+"""Positions a side from which a map says where, not only which half; ImageNet networks have 7 at 224 px."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,20 @@ def hirescam(
         (gradient,) = torch.autograd.grad(wanted, captured[0])
     maps = (gradient * captured[0]).sum(dim=1).relu().detach().cpu().numpy()
     return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
+
+
+def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel height width"]) -> str:
+    """The deepest stage whose map of such scans has at least `FEWEST_POSITIONS` positions a side, else the first.
+
+    Deeper stages are more faithful and coarser: of a 64 px scan, layer4 of a ResNet keeps 2 x 2 positions.
+    """
+    device = next(encoder.parameters()).device
+    fine, seen = encoder.stages[0], encoder.normalised(scans[:1].to(device, torch.float32))
+    with freezing.eval_mode(encoder), torch.inference_mode():
+        for name in encoder.stages:
+            seen = encoder.stage(name)(seen)
+            fine = name if min(seen.shape[2:]) >= FEWEST_POSITIONS else fine
+    return fine
 
 
 @contextmanager

@@ -13,4 +13,7 @@ class ExplanationSettings(BaseModel):
     cases_of_each_kind: int = Field(
         default=2, ge=0, le=50, description="Per fold: confident right and wrong, of each class. 0 switches off."
     )
-    stage: str | None = Field(default=None, description="Stage of the encoder that is looked at; None is the last.")
+    stage: str | None = Field(
+        default=None,
+        description="Stage of the encoder that is looked at; None takes the deepest whose map has 7 positions a side.",
+    )

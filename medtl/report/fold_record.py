@@ -36,7 +36,10 @@ class ProbeChoice:
 
 @dataclass(frozen=True)
 class SaliencyCase:
-    """One map on one out-of-fold case. `strength` is the raw maximum before scaling to [0, 1]."""
+    """One map on one out-of-fold case. `strength` is the raw maximum before scaling to [0, 1].
+
+    `resolution` says how coarse the map is in itself, as "layer4, 7 x 7 positions", and is empty when not recorded.
+    """
 
     case_id: str
     fold: int
@@ -45,6 +48,7 @@ class SaliencyCase:
     truth: str
     probability: float
     strength: float
+    resolution: str
     scan_png: Path
     overlay_png: Path
     window: str
@@ -92,7 +96,7 @@ def _probe(path: Path) -> ProbeChoice:
 def _saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
     if not (folder / "saliency.csv").is_file():
         return ()
-    texts = ("case_id", "model", "target_class", "truth", "scan_png", "overlay_png", "window")
+    texts = ("case_id", "model", "target_class", "truth", "scan_png", "overlay_png", "window", "stage", "positions")
     table = read_csv(folder / "saliency.csv", text_columns=texts)
     _require(table, SALIENCY_COLUMNS, where=f"fold_{fold}/saliency/saliency.csv")
     return tuple(
@@ -104,6 +108,7 @@ def _saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
             truth=str(row["truth"]),
             probability=float(row["probability"]),
             strength=float(row["strength"]),
+            resolution=_resolution(row),
             scan_png=_within(folder, str(row["scan_png"]), fold=fold),
             overlay_png=_within(folder, str(row["overlay_png"]), fold=fold),
             window=_window(row.get("window")),
@@ -137,6 +142,10 @@ def _within(folder: Path, name: str, *, fold: int) -> Path:
 
 def _window(value: object) -> str:
     return "" if value is None or pd.isna(value) else without_places(str(value))  # type: ignore[call-overload]
+
+
+def _resolution(row: dict) -> str:
+    return f"{row['stage']}, {row['positions']} positions" if {"stage", "positions"} <= row.keys() else ""
 
 
 def _spacing(row: dict) -> tuple[float, float] | None:

@@ -52,6 +52,7 @@ class Shown:
     target_class: str
     probability: float
     strength: float
+    resolution: str
     window: str
     scan: Picture
     overlay: Picture
@@ -135,6 +136,7 @@ def _shown(case: SaliencyCase, decision: str) -> Shown:
         target_class=case.target_class,
         probability=case.probability,
         strength=case.strength,
+        resolution=case.resolution,
         window=case.window,
         scan=picture(case.scan_png, spacing_mm=case.spacing_mm, fold=case.fold),
         overlay=picture(case.overlay_png, spacing_mm=case.spacing_mm, fold=case.fold),

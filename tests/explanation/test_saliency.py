@@ -11,7 +11,7 @@ from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.encoders import build_untrained, find_encoder
 from medtl.errors import ConfigurationError
 from medtl.explanation import hirescam, on_scan_grid
-from medtl.explanation.saliency import RawSaliency
+from medtl.explanation.saliency import RawSaliency, stage_to_look_at
 from medtl.imaging import ScanFacts
 
 SCANS = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -78,6 +78,15 @@ def test_hooks_modes_gradients_and_statistics_are_given_back(resnet: Classifier)
 def test_the_same_scan_alone_or_among_others_has_the_same_map(resnet: Classifier) -> None:
     together = hirescam(resnet, SCANS, [0, 1, 2])[1].values
     np.testing.assert_allclose(hirescam(resnet, SCANS[1:2], [1])[0].values, together, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "stage"), [(224, "layer4"), (112, "layer3"), (64, "layer2"), (16, "stem")])
+def test_a_small_scan_is_explained_at_a_stage_that_still_says_where(resnet: Classifier, side: int, stage: str) -> None:
+    scan = torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(2))
+    found = stage_to_look_at(resnet.encoder, scan)
+    (raw,) = hirescam(resnet, scan, [0], stage=found)
+    assert found == stage
+    assert min(raw.values.shape) >= 7 or found == resnet.encoder.stages[0]
 
 
 def test_a_stage_that_does_not_exist_is_refused(resnet: Classifier) -> None:

@@ -295,6 +295,8 @@ def _write_saliency(
                 "truth": case.truth,
                 "probability": case.probability,
                 "strength": strength,
+                "stage": "layer4",
+                "positions": "7 x 7",
                 "scan_png": f"{stem}_scan.png",
                 "overlay_png": f"{stem}_overlay.png",
                 "map_file": f"{stem}.npy",
