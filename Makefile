@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/medtl-ready
+OUT ?= runs/demo
 FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu"
 
-.PHONY: venv demo test check format clean
+.PHONY: venv demo test check benchmark format clean
 
 venv: $(STAMP)
 
@@ -17,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: venv
-	$(BIN)/python -m medtl demo --out runs/demo
+	$(BIN)/python -m medtl demo --out "$(OUT)"
 
 check: venv
 	$(BIN)/python -m ruff format --check .
@@ -32,6 +33,9 @@ test: venv
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+benchmark: venv
+	$(BIN)/python -m pytest -q -s -m benchmark -o timeout=3600 tests/benchmarks
 
 format: venv
 	$(BIN)/python -m ruff format .

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from medtl.errors import Interrupted, MedtlError, ResourceExhausted
+from medtl.errors import ConfigurationError, Interrupted, MedtlError, ResourceExhausted
 
 if TYPE_CHECKING:
     from medtl.study_settings import Study
@@ -209,6 +209,11 @@ def pipeline(study: Study) -> None:
         chosen = with_changes(study, [*also, *_changes(changes, limit_patients)])
         if print_study:
             print(as_yaml(chosen, folder=Path.cwd()), end="")
+        elif not chosen.manifest.is_file():
+            raise ConfigurationError(
+                f"The manifest {chosen.manifest.name} does not exist where this script looks for it "
+                f"({study.manifest.as_posix()}, from here). Say where it lies with --manifest."
+            )
         else:
             _run(chosen, out=out, device=device, resume=resume)
 

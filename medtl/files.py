@@ -142,7 +142,6 @@ def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
             dtype=dict.fromkeys(text_columns, "string"),
             keep_default_na=False,
             na_values=[""],
-            float_precision="round_trip",
         )
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise IntegrityFailure(

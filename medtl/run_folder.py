@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,8 +119,12 @@ class RunFolder:
             stream.write(line + "\n")
 
     def finish_fold(self, fold: int) -> None:
-        """Mark a fold as finished: the hashes of everything it wrote, written last. Pages are made anew at any time."""
+        """Mark a fold as finished: the hashes of everything it wrote, written last.
+
+        Pages are made anew at any time and are not among them; states of training are no longer needed and removed.
+        """
         folder = self.fold(fold)
+        shutil.rmtree(folder / TRAINING, ignore_errors=True)
         written = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (DONE, REPORT))
         hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in written}
         write_json(folder / DONE, {"fold": fold, "sha256": hashes})

@@ -14,7 +14,8 @@ from medtl import environment
 from medtl import run_folder as names
 from medtl.cohort import Cohort, flow
 from medtl.encoders import EncoderCard
-from medtl.files import write_csv, write_json
+from medtl.errors import IntegrityFailure
+from medtl.files import read_csv, write_csv, write_json
 from medtl.imaging import ScanFacts
 from medtl.run_folder import RunFolder, utc_now
 
@@ -74,8 +75,15 @@ class RunRecord:
 
 
 def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: RunFolder) -> None:
-    """Write who is in the study and who is not: manifest.lock.csv, exclusions.csv, cohort.json."""
-    write_csv(run / names.LOCK_TABLE, flow.manifest_lock(cohort, facts))
+    """Write who is in the study and who is not: manifest.lock.csv, exclusions.csv, cohort.json.
+
+    Raises:
+        IntegrityFailure: the run goes on with other scans than it began with.
+    """
+    lock = flow.manifest_lock(cohort, facts)
+    if (run / names.LOCK_TABLE).is_file():
+        _refuse_other_scans(lock, before=read_csv(run / names.LOCK_TABLE, text_columns=("case_id", "sha256")))
+    write_csv(run / names.LOCK_TABLE, lock)
     columns = ["case_id", "line", "reason", "detail"]
     left_out = [asdict(exclusion) for exclusion in cohort.exclusions]
     write_csv(run / names.EXCLUSIONS, pd.DataFrame(left_out, columns=columns))
@@ -94,3 +102,16 @@ def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: Run
             "limited": cohort.limited,
         },
     )
+
+
+def _refuse_other_scans(lock: pd.DataFrame, *, before: pd.DataFrame) -> None:
+    began_with = dict(zip(before["case_id"], before["sha256"], strict=True))
+    changed = [
+        case for case, sha256 in zip(lock["case_id"], lock["sha256"], strict=True) if began_with.get(case) != sha256
+    ]
+    if changed:
+        raise IntegrityFailure(
+            f"{len(changed)} scan{'s have' if len(changed) > 1 else ' has'} changed since this run began, first case "
+            f"{changed[0]}: its folds would not belong together. Put the old files back, or start anew with --out.",
+            cases=tuple(changed),
+        )

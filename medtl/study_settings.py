@@ -67,7 +67,8 @@ class Study(ManifestSettings):
 
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a number; the paths of the manifest and its images are not among them."""
-        return self.model_dump(mode="json", exclude={"manifest", "data_root", "question"})
+        settings = self.model_dump(mode="json", exclude={"manifest", "data_root", "question", "recipe"})
+        return {**settings, "recipe": self.recipe.deciding()}
 
 
 def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:

@@ -19,6 +19,9 @@ LONGEST_NAME = 200
 OLDEST_YEARS = 130.0
 """No human has lived longer (record: 122 years), so a larger age is a date or a typing mistake."""
 
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+"""Looks like a blank, and comes with text copied from a web page or a word processor; read as a blank."""
+
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 """A finite decimal number as a CSV holds it; `nan`, `inf` and `1_000`, which Python would take, are text."""
 
@@ -30,11 +33,11 @@ def as_number(cell: str) -> float | None:
 
 
 def _plain(text: str) -> str:
-    composed = unicodedata.normalize("NFC", text)
+    composed = unicodedata.normalize("NFC", text).replace(NO_BREAK_SPACE, " ")
     if len(composed) > LONGEST_NAME:
         raise ValueError(f"has {len(composed)} characters, more than {LONGEST_NAME} (a quote that does not close?)")
-    if any(unicodedata.category(character) == "Cc" for character in composed):
-        raise ValueError("holds a control character or a line break")
+    if not composed.isprintable():
+        raise ValueError("holds a character that cannot be seen (a control character, a line break, a zero-width mark)")
     return composed
 
 

@@ -35,10 +35,7 @@ def read_folds(path: Path, *, cohort: Cohort | None = None) -> FoldTable:
         IntegrityFailure: columns or roles are wrong, a case stands twice in a fold, folds are not numbered 0, 1, 2 …,
             a patient is on two sides (who, where), or the cases are not the cohort's.
     """
-    try:
-        rows = read_csv(path, text_columns=tuple(name for name in COLUMNS if name not in NUMBERS))
-    except ValueError as error:
-        raise IntegrityFailure(f"{path.name} is not a table ({error}). {_AGAIN}") from error
+    rows = read_csv(path, text_columns=tuple(name for name in COLUMNS if name not in NUMBERS))
     if tuple(rows.columns) != COLUMNS:
         raise IntegrityFailure(
             f"{path.name} has the columns {', '.join(rows.columns)}; expected {', '.join(COLUMNS)}. {_AGAIN}"

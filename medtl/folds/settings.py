@@ -17,7 +17,7 @@ class FoldSettings(BaseModel):
 
     count: int = Field(default=5, ge=2, le=100, description="Test folds in each repeat.")
     repeats: int = Field(default=1, ge=1, le=100, description="How often all patients are divided anew.")
-    seed: int = Field(default=7, ge=0, description="Where chance starts.")
+    seed: int = Field(default=7, ge=0, lt=2**63, description="Where chance starts.")
     from_column: str | None = Field(
         default=None, min_length=1, description="Column of the manifest; each value is one test fold."
     )

@@ -151,7 +151,7 @@ def _trained(
         seed_names=seed_names,
         device=task.device,
     )
-    name = fingerprint([*seed_names, task.recipe.model_dump(), task.adaptation.model_dump(), *ids["training"]])
+    name = fingerprint([*seed_names, task.recipe.deciding(), task.adaptation.model_dump(), *ids["training"]])
     frozen = task.adaptation.frozen_stages if is_borrowed else ()
     with freezing.stages_frozen(classifier, frozen), repeatable(task.device, wanted=task.recipe.deterministic):
         history = fit(classifier, fit_task, CheckpointFolder(task.states / policy, name))

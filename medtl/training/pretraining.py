@@ -74,7 +74,7 @@ def pretrain(
         seed_names=(seed, "pretrain"),
         device=device,
     )
-    name = fingerprint([seed, recipe.model_dump(), dropout, *training])
+    name = fingerprint([seed, recipe.deciding(), dropout, *training])
     checkpoints = CheckpointFolder(states, name)
     with repeatable(device, wanted=recipe.deterministic):
         history = fit(classifier, task, checkpoints)

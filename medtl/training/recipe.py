@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,3 +34,7 @@ class Recipe(BaseModel):
     mixed_precision: bool = Field(default=True, description="Lower precision on CUDA; the CPU always uses float32.")
     deterministic: bool = Field(default=False, description="On CUDA: the same bits every time, at some cost in speed.")
     loading_workers: int | None = Field(default=None, ge=0, le=64, description="Processes that load and augment.")
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that can change a number: all but how many processes load."""
+        return self.model_dump(mode="json", exclude={"loading_workers"})

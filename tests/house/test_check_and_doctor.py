@@ -1,0 +1,297 @@
+"""`medtl check` tells everything before training; `medtl doctor` tells what the machine lacks. Both in plain words."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from medtl import environment
+from medtl.check import MOST_NAMED, check_data
+from medtl.cli import app
+from medtl.encoders import find_encoder
+from medtl.errors import ConfigurationError, DataRefused
+from medtl.files import write_json
+
+Rows = list[dict[str, str]]
+
+PATIENTS = 20
+"""Ten a class; each patient has one image, the first one of each class two."""
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CACHE", "HOME", "WEIGHTS"):
+        monkeypatch.setenv(f"MEDTL_{name}", str(tmp_path / name.lower()))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def medtl() -> Callable[..., Result]:
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+def draw(path: Path, seed: int) -> None:
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (16, 20), dtype=np.uint8)).save(path)
+
+
+def cohort(folder: Path) -> Rows:
+    """Images and rows by hand: 12 ill and 12 well cases of 20 patients at two sites, three of four in training."""
+    rows = []
+    for number in range(PATIENTS):
+        label = ("well", "ill")[number % 2]
+        for image in range(2 if number < 4 else 1):
+            name = f"{number:02d}-{image}.png"
+            draw(folder / name, 10 * number + image)
+            rows.append(
+                {
+                    "case_id": f"c{number:02d}{image}",
+                    "patient_id": f"p{number:02d}",
+                    "image": name,
+                    "label": label,
+                    "site": "north" if number < 6 else "south",
+                    "sex": ("F", "M", "")[number % 3],
+                    "age_years": str(40 + number),
+                    "official_split": "test" if number % 4 > 1 else "train",
+                }
+            )
+    return rows
+
+
+def manifest(folder: Path, rows: Rows) -> Path:
+    path = folder / "manifest.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def counted(told: str, variable: str) -> dict[str, tuple[int, int]]:
+    """What the check printed of one variable: value -> (cases, patients)."""
+    lines = re.findall(rf"^  {variable} +(\S.*?) +(\d+) cases +(\d+) patients$", told, flags=re.M)
+    return {value: (int(cases), int(patients)) for value, cases, patients in lines}
+
+
+def by_hand(rows: Rows, column: str) -> dict[str, tuple[int, int]]:
+    values = {row[column] for row in rows}
+    return {
+        value or "not known": (
+            sum(row[column] == value for row in rows),
+            len({row["patient_id"] for row in rows if row[column] == value}),
+        )
+        for value in values
+    }
+
+
+def test_cases_and_patients_are_counted_by_class_site_sex_age_and_split(data: Path) -> None:
+    rows = cohort(data)
+    told = check_data(manifest(data, rows))
+    assert "24 cases in the manifest, 24 studied, of 20 patients." in told
+    assert counted(told, "class") == by_hand(rows, "label") == {"well": (12, 10), "ill": (12, 10)}
+    assert counted(told, "site") == by_hand(rows, "site") == {"north": (10, 6), "south": (14, 14)}
+    assert counted(told, "sex") == by_hand(rows, "sex")
+    assert counted(told, "split") == by_hand(rows, "official_split")
+    assert counted(told, "age") == {"40-49": (14, 10), "50-59": (10, 10)}
+    assert "No case is left out." in told
+    assert told.endswith("A study can start.")
+
+
+def test_what_each_fold_would_hold_adds_up_to_the_cohort(data: Path) -> None:
+    told = check_data(manifest(data, cohort(data)))
+    held = re.findall(r"^  fold (\d) (\w+) +ill (\d+) \((\d+)\), well (\d+) \((\d+)\)$", told, flags=re.M)
+    assert [(fold, role) for fold, role, *_ in held] == [
+        (str(fold), role) for fold in range(5) for role in ("training", "validation", "test")
+    ]
+    numbers = np.array([[int(n) for n in counts] for _, _, *counts in held]).reshape(5, 3, 4)
+    assert (numbers > 0).all(), "every class is on every side"
+    assert (numbers.sum(axis=1) == [10, 12, 10, 12]).all(), "each fold holds everybody once"
+    assert (numbers[:, 2].sum(axis=0) == [10, 12, 10, 12]).all(), "everybody is tested once"
+
+
+def test_a_study_file_is_checked_with_its_own_folds_and_with_changes(data: Path) -> None:
+    manifest(data, cohort(data))
+    study = data / "study.yaml"
+    study.write_text("name: small\nmanifest: manifest.csv\nfolds: {official: official_split}\n")
+    official = check_data(study)
+    assert official.count("\n  fold ") == 3
+    assert "fold 0 test        ill 5 (6), well 5 (6)" in official
+    drawn = check_data(study, changes=["folds={count: 2}"])
+    assert drawn.count("\n  fold ") == 6
+    with pytest.raises(ConfigurationError, match=r"recipe\.epcohs: no such key; did you mean epochs\?"):
+        check_data(study, changes=["recipe.epcohs=3"])
+
+
+def test_a_pseudonymous_study_is_checked_under_pseudonyms(data: Path) -> None:
+    rows = cohort(data)
+    (data / rows[0]["image"]).write_bytes(b"")
+    manifest(data, rows)
+    (data / "study.yaml").write_text("name: small\nmanifest: manifest.csv\n")
+    told = check_data(data / "study.yaml")
+    assert re.search(r"manifest line 2, case c-[0-9a-f]{12}: The file is empty", told)
+    assert rows[0]["case_id"] not in told
+    assert "manifest line 2, case c000: The file is empty" in check_data(data / "manifest.csv")
+
+
+def test_every_image_that_cannot_be_studied_is_counted_and_named_by_line_and_reason(data: Path) -> None:
+    rows = cohort(data)
+    whole = (data / rows[5]["image"]).read_bytes()
+    (data / rows[0]["image"]).write_bytes(b"")
+    (data / rows[1]["image"]).unlink()
+    Image.fromarray(np.full((9, 9), 7, np.uint8)).save(data / rows[2]["image"])
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(data / rows[3]["image"])
+    (data / rows[5]["image"]).write_bytes(whole[: len(whole) // 2])
+    (data / rows[6]["image"]).write_text("patient,age\n")
+    told = check_data(manifest(data, rows))
+    assert "24 cases in the manifest, 18 studied" in told
+    assert "6 cases are left out:" in told
+    for line, case, reason, words in (
+        (2, "c000", "empty_file", "The file is empty (0 bytes)"),
+        (3, "c001", "missing_file", "The file does not exist"),
+        (4, "c010", "constant", "Every pixel has the same value (7)"),
+        (5, "c011", "empty", "Every pixel is 0: the image is empty"),
+        (7, "c021", "truncated", "The PNG file is cut short"),
+        (8, "c030", "unsupported_format", "The content is none of PNG, JPEG, TIFF"),
+    ):
+        assert f"  {reason}: 1\n" in told
+        assert f"manifest line {line}, case {case}: {words}" in told
+
+
+def test_a_long_list_of_unreadable_images_is_cut_and_counted(data: Path) -> None:
+    rows = cohort(data)
+    absent = [{**rows[0], "case_id": f"a{n}", "image": f"absent-{n}.png"} for n in range(MOST_NAMED + 5)]
+    told = check_data(manifest(data, rows + absent))
+    assert told.count("The file does not exist") == MOST_NAMED
+    assert f"missing_file: {MOST_NAMED + 5}" in told
+    assert "\n  and 5 more" in told
+
+
+def test_the_same_image_twice_is_named_and_tied_to_one_side(data: Path) -> None:
+    rows = cohort(data)
+    shutil.copy(data / "00-0.png", data / "00-1.png")  # within a patient
+    Image.open(data / "04-0.png").save(data / "05-0.png", compress_level=0)  # other bytes, same pixels, other class
+    told = check_data(manifest(data, rows))
+    assert "1 group of exactly equal images within one patient (2 images)" in told
+    assert "1 group of exactly equal images under different patient numbers: p04 and p05." in told
+    assert re.search(r"exactly equal images with different labels: .*c040 .* well and .*c050 .* ill", told)
+
+
+def test_a_patient_with_two_labels_and_a_site_with_one_are_told(data: Path) -> None:
+    rows = cohort(data)
+    rows[0]["label"] = "ill"
+    for row in rows:
+        row["site"] = row["label"]
+    told = check_data(manifest(data, rows))
+    assert "1 patient has cases of more than one class (first seen in manifest line 2)" in told
+    assert "All 13 cases of site ill are ill: a model can name the site instead of the disease" in told
+
+
+def test_a_cohort_of_which_no_image_can_be_read_is_refused_with_the_reasons(data: Path) -> None:
+    rows = cohort(data)
+    for row in rows:
+        (data / row["image"]).write_bytes(b"" if row["label"] == "ill" else b"text")
+    with pytest.raises(DataRefused, match=r"all 24 are left out \(empty_file, unsupported_format\)"):
+        check_data(manifest(data, rows))
+
+
+def test_checking_writes_nothing_beside_the_data(data: Path) -> None:
+    path = manifest(data, cohort(data))
+    before = {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()}
+    check_data(path)
+    assert {entry.name: entry.stat().st_mtime_ns for entry in data.iterdir()} == before
+
+
+def test_the_command_ends_with_0_and_the_findings_on_standard_output(data: Path, medtl: Callable[..., Result]) -> None:
+    done = medtl("check", manifest(data, cohort(data)))
+    assert done.exit_code == 0
+    assert done.stdout.rstrip().endswith("A study can start.")
+    assert "medtl:" not in done.stderr
+
+
+def test_the_command_ends_with_3_and_a_letter_when_the_data_are_refused(
+    data: Path, medtl: Callable[..., Result]
+) -> None:
+    rows = cohort(data)
+    few = [row for row in rows if row["label"] == "well" or row["patient_id"] < "p05"]
+    done = medtl("check", manifest(data, few))
+    assert done.exit_code == 3
+    assert not done.stdout
+    assert "medtl: The class ill has 2 patients, and 5 folds need at least 5 of each class" in done.stderr
+    one = medtl("check", manifest(data, [row for row in rows if row["label"] == "ill"]))
+    assert one.exit_code == 3
+    assert "'ill' (12 cases), but a study needs at least two classes" in one.stderr
+
+
+def test_the_command_ends_with_2_when_there_is_nothing_to_check(tmp_path: Path, medtl: Callable[..., Result]) -> None:
+    done = medtl("check", tmp_path / "nothing.csv")
+    assert done.exit_code == 2
+    assert "medtl: The manifest nothing.csv does not exist" in done.stderr
+
+
+def test_the_doctor_of_a_bare_machine_says_how_to_get_weights_and_that_the_demo_needs_none(
+    medtl: Callable[..., Result], tmp_path: Path
+) -> None:
+    done = medtl("doctor")
+    assert done.exit_code == 0
+    (lacking,) = (line for line in done.stdout.splitlines() if "weights" in line)
+    assert lacking.startswith("! no pretrained weights in the store")
+    for words in ("medtl weights list says where", "medtl weights import takes them in", "medtl demo needs none"):
+        assert words in lacking
+    for package in ("torch", "monai", "numpy", "pydicom"):
+        assert re.search(rf"^  {package} \d", done.stdout, flags=re.M)
+    assert "prepared-scan cache: " in done.stdout, "a cache that does not exist yet is on some disk all the same"
+    assert str(tmp_path) not in done.stdout
+    assert not list(tmp_path.iterdir()), "looking makes nothing"
+
+
+def test_the_doctor_names_the_weights_that_are_here(medtl: Callable[..., Result], tmp_path: Path) -> None:
+    card = find_encoder("resnet18-imagenet").model_copy(update={"sha256": "0" * 64})
+    write_json(tmp_path / "weights" / card.name / "card.json", card.model_dump(mode="json"))
+    assert "\n  weights in the store: resnet18-imagenet\n" in medtl("doctor").stdout
+    listed = medtl("weights", "list").stdout
+    assert re.search(r"^resnet18-imagenet +here +Apache-2\.0$", listed, flags=re.M)
+    assert re.search(r"^resnet50-imagenet +not here .*\n +from https://huggingface\.co/timm/resnet50", listed, re.M)
+    assert re.search(r"^resnet10 +starts from chance", listed, flags=re.M)
+
+
+def test_the_doctor_marks_little_disk_little_memory_and_missing_packages(
+    medtl: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = environment.versions()
+    monkeypatch.setattr(environment, "versions", lambda: {**found, "pydicom": None})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * 10**9))
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 500_000}.__getitem__)
+    told = medtl("doctor").stdout.splitlines()
+    assert "! memory: 2 GB" in told
+    assert "! here, for runs: 2 GB free" in told
+    assert "! prepared-scan cache: 2 GB free" in told
+    assert "  pydicom is missing" in told
+    assert "! install pydicom" in told
+
+
+def test_the_doctor_marks_a_cache_that_cannot_be_written_and_nothing_that_is_well(
+    medtl: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**12))
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4_000_000}.__getitem__)
+    monkeypatch.setattr(os, "access", lambda folder, _: folder != tmp_path)
+    told = medtl("doctor").stdout.splitlines()
+    assert "  memory: 16 GB" in told
+    assert "  here, for runs: 1000 GB free" in told
+    marked = [line for line in told if line.startswith("!") and "weights" not in line]
+    assert marked == ["! prepared-scan cache: 1000 GB free, but it cannot be written to"]

@@ -1,0 +1,127 @@
+"""The README is true: every command block in it is executed, on the files that it shows."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from medtl.encoders import build_untrained, find_encoder
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+SMALL = "--set preparation.size_px=[32,32] --set recipe.epochs=1 --set resamples=100"
+"""Added to `medtl run`, so that a network can be trained in seconds: nothing else of the README is changed."""
+
+
+def blocks(kind: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.M | re.S)
+
+
+def run(line: str, *, folder: Path, **also: str) -> subprocess.CompletedProcess[str]:
+    """One line of a block, as a user would type it."""
+    home = {name: str(folder / "private" / name) for name in ("MEDTL_WEIGHTS", "MEDTL_CACHE", "MEDTL_HOME")}
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    words = [str(ROOT / word) if word.startswith("pipelines/") else word for word in shlex.split(line)]
+    return subprocess.run(
+        words, cwd=folder, env={**os.environ, **home, "PATH": path, **also}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the README supposes it: its manifest continued to 24 patients, its study, a file of weights."""
+    folder = tmp_path_factory.mktemp("a desk")
+    (csv,), (study,) = blocks("csv"), blocks("yaml")
+    header, first, second = csv.strip().split("\n")
+    chance = np.random.default_rng(3)
+    lines = [header, first, second]
+    for number in range(2, 24):
+        label, site = ("healthy", "nodule")[number % 2], ("north", "south")[number // 2 % 2]
+        lines.append(f"c{number + 1:02d},p{number:02d},images/c{number + 1:02d}.png,{label},{site},F,{40 + number}")
+    (folder / "images").mkdir()
+    for line in lines[1:]:
+        cells = line.split(",")
+        picture = chance.integers(0, 160, (48, 40), dtype=np.uint8)
+        picture[10:20, 10:20] += 90 if cells[3] == "nodule" else 0
+        Image.fromarray(picture).save(folder / cells[2])
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    (folder / "study.yaml").write_text(study)
+    save_file(build_untrained(find_encoder("resnet18"), seed=1).tensors(), folder / "resnet18.safetensors")
+    return folder
+
+
+def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None:
+    shown = [block.strip().split("\n") for block in blocks("bash")]
+    assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "make"]
+    assert re.findall(r"^```(\w+)$", README, flags=re.M) == ["bash", "csv", "yaml", "bash", "bash", "bash"]
+
+
+@pytest.mark.slow
+def test_a_first_study_runs_as_the_readme_says(desk: Path) -> None:
+    said = {}
+    for line in blocks("bash")[1].strip().split("\n"):
+        done = run(f"{line} {SMALL}" if line.startswith("medtl run") else line, folder=desk)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        said[line.split()[1]] = done.stdout
+    assert "no pretrained weights in the store" in said["doctor"]
+    assert "24 cases in the manifest, 24 studied, of 23 patients" in said["check"]
+    assert (desk / said["run"].strip()).is_file()
+    assert "runs/first/report.html" in said["report"]
+    told = pd.read_csv(desk / "runs" / "first" / "predictions.csv")
+    assert set(told["model"]) == {"lp_ft", "scratch", "probe", "centroid"}
+    assert not set(told["patient_id"]) & {f"p{number:02d}" for number in range(25)}, "ids must be pseudonyms"
+
+
+def test_the_script_of_the_readme_prints_its_study(desk: Path) -> None:
+    (line,) = blocks("bash")[2].strip().split("\n")
+    done = run(line, folder=desk)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("name: pneumonia-radiographs\n")
+
+
+@pytest.mark.slow
+def test_make_demo_writes_a_report_in_which_the_borrowed_encoder_wins_and_every_page_says_phantom(
+    tmp_path: Path,
+) -> None:
+    assert blocks("bash")[0].split("\n")[0] == "make demo"
+    out = tmp_path / "demo run"
+    done = subprocess.run(
+        ["make", "demo", f"OUT={out}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=580
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = Path(done.stdout.strip().split("\n")[-1])
+    assert report == out / "run" / "report.html"
+    for page in (report, *(report.parent / f"fold_{fold}" / "report.html" for fold in range(5))):
+        assert "phantoms made by a computer" in page.read_text(), page
+    told = pd.read_csv(report.parent / "predictions.csv")
+    tested = told[told["role"] == "test"]
+    areas = {model: auroc_by_patient(rows) for model, rows in tested.groupby("model")}
+    assert areas["probe"] > areas["scratch"] + 0.1
+    assert areas["lp_ft"] > areas["scratch"] + 0.1
+
+
+def auroc_by_patient(rows: pd.DataFrame) -> float:
+    """scikit-learn's AUROC of the mean probability per patient."""
+    from sklearn.metrics import roc_auc_score
+
+    patients = rows.groupby(["patient_id", "truth"])["p_nodule"].mean().reset_index()
+    return float(roc_auc_score(patients["truth"] == "nodule", patients["p_nodule"]))
+
+
+@pytest.mark.parametrize("target", ["venv", "demo", "test", "check", "benchmark"])
+def test_make_knows_its_targets(target: str) -> None:
+    """`make test` runs this test, so here it only says what it would do."""
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = {"test": "pytest", "check": "mypy", "demo": "medtl demo", "benchmark": "benchmark", "venv": ""}[target]
+    assert expected in done.stdout
