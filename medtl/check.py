@@ -23,7 +23,7 @@ def check_data(path: Path, *, changes: Sequence[str] = ()) -> str:
     """
     study = _study_of(path, changes=changes)
     cohort = read_cohort(study)
-    facts, exclusions = inspect_cohort(cohort.cases)
+    facts, exclusions = inspect_cohort(cohort.cases, study.preparation)
     recruited = apart(study, cohort.without(exclusions), facts)
     parts = [_people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort), _folds(recruited.folds)]
     return "\n\n".join(part for part in parts if part) + "\n\nA study can start."

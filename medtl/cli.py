@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from medtl.errors import ConfigurationError, Interrupted, MedtlError, ResourceExhausted
+from medtl.errors import ConfigurationError, IntegrityFailure, Interrupted, MedtlError, ResourceExhausted
 
 if TYPE_CHECKING:
     from medtl.study_settings import Study
@@ -185,9 +185,16 @@ def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all whe
     from medtl.encoders import WeightStore
 
     store = WeightStore.from_environment()
-    for each in [name] if name else [card.name for card in store.list()]:
-        store.verify(each)
-        print(f"{each}: as on its card")
+    faults = []
+    for each in [name] if name else store.names():
+        try:
+            store.verify(each)
+        except IntegrityFailure as error:
+            faults.append(str(error))
+        else:
+            print(f"{each}: as on its card")
+    if faults:
+        raise IntegrityFailure("\n".join(faults), faults=tuple(faults))
 
 
 def pipeline(study: Study) -> None:

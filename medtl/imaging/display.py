@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from medtl.imaging.intensity import as_channels, black_and_white
+from medtl.imaging.intensity import as_channels, black_and_white, refuse_outside
 from medtl.imaging.scan import Scan
 from medtl.imaging.settings import PreparationSettings
 
@@ -21,9 +21,14 @@ class Shown:
 
 
 def displayed(scan: Scan, settings: PreparationSettings) -> Shown:
-    """The scan between the black and the white of its preparation; what lies outside is clipped."""
+    """The scan between the black and the white of its preparation; what lies outside is clipped.
+
+    Raises:
+        UnreadableScan: `not_hounsfield`, `constant` or `constant_in_window`, as in preparation.
+    """
     channels = as_channels(scan, settings)
     black, white = black_and_white(scan, channels, settings)
+    refuse_outside(channels, black=black, white=white)
     pixels = np.clip((channels - black) / (white - black), 0.0, 1.0).astype(np.float32)
     unit = " HU" if settings.preset == "ct" else ""
     named = f"{settings.window.replace('_', ' ')} window, " if settings.window else ""

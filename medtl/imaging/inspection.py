@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from medtl.cohort import Case, Exclusion
 from medtl.files import sha256_of
+from medtl.imaging.display import displayed
 from medtl.imaging.facts import ScanFacts, inspect_scan, refuse_unusable
 from medtl.imaging.reading import decode_scan, read_file_bytes
 from medtl.imaging.scan import UnreadableScan
+from medtl.imaging.settings import PreparationSettings
 from medtl.progress import track
 
 
-def inspect_cohort(cases: Sequence[Case]) -> tuple[dict[str, ScanFacts], tuple[Exclusion, ...]]:
-    """The facts of every readable scan by case_id, and an exclusion for each that cannot be read or shows nothing."""
+def inspect_cohort(
+    cases: Sequence[Case], settings: PreparationSettings
+) -> tuple[dict[str, ScanFacts], tuple[Exclusion, ...]]:
+    """The facts of every readable scan by case_id, and an exclusion for each that preparation would refuse."""
     facts: dict[str, ScanFacts] = {}
     exclusions: list[Exclusion] = []
     for case in track(cases, what="reading scans", total=len(cases)):
@@ -21,6 +25,7 @@ def inspect_cohort(cases: Sequence[Case]) -> tuple[dict[str, ScanFacts], tuple[E
             data = read_file_bytes(case.image)
             scan = decode_scan(data)
             refuse_unusable(scan)
+            displayed(scan, settings)
         except UnreadableScan as refusal:
             exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
         else:

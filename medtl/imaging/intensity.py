@@ -66,6 +66,16 @@ def black_and_white(
     return (black, white) if black < white else (low, high)
 
 
+def refuse_outside(channels: Float32[np.ndarray, "channel height width"], *, black: float, white: float) -> None:
+    """Refuse a scan all of whose values lie on one side of the window: clipped, it is one brightness."""
+    if float(channels.max()) <= black or float(channels.min()) >= white:
+        raise UnreadableScan(
+            f"Between {black:g} (black) and {white:g} (white) the image has one brightness: the window does not fit "
+            "its values. Check the preset, the window and the units.",
+            reason="constant_in_window",
+        )
+
+
 def _hounsfield(scan: Scan, settings: PreparationSettings) -> tuple[float, float]:
     if scan.reader.startswith("Pillow") and scan.full_scale is not None:
         raise UnreadableScan(

@@ -18,9 +18,9 @@ from monai.transforms import Compose, Lambda, Pad, ScaleIntensityRange, ToNumpy
 from torch.nn.functional import interpolate
 
 from medtl.imaging.facts import refuse_unusable
-from medtl.imaging.intensity import as_channels, black_and_white
+from medtl.imaging.intensity import as_channels, black_and_white, refuse_outside
 from medtl.imaging.placement import Placement
-from medtl.imaging.scan import Scan, UnreadableScan
+from medtl.imaging.scan import Scan
 from medtl.imaging.settings import PreparationSettings
 
 
@@ -35,6 +35,7 @@ def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "c
     refuse_unusable(scan)
     channels = as_channels(scan, settings)
     black, white = black_and_white(scan, channels, settings)
+    refuse_outside(channels, black=black, white=white)
     place = Placement.of(*channels.shape[1:], size_px=settings.size_px)
     chain = Compose(
         [
@@ -45,24 +46,12 @@ def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "c
         ]
     )
     with _one_thread_each():
-        prepared = np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
-    _refuse_flat(prepared, place, black=black, white=white)
-    return prepared
+        return np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
 
 
 def _resized(picture: torch.Tensor, *, size: tuple[int, int]) -> torch.Tensor:
     """Bilinear with a triangle filter when smaller; MONAI's Resize smooths against zero and darkens the borders."""
     return interpolate(picture[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
-
-
-def _refuse_flat(prepared: np.ndarray, place: Placement, *, black: float, white: float) -> None:
-    inside = prepared[:, place.top : place.top + place.scaled_height, place.left : place.left + place.scaled_width]
-    if float(inside.min()) == float(inside.max()):
-        raise UnreadableScan(
-            f"Between {black:g} (black) and {white:g} (white) the image has one brightness: the window does not fit "
-            "its values. Check the preset, the window and the units.",
-            reason="constant_in_window",
-        )
 
 
 _lock = threading.Lock()

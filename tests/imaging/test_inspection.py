@@ -23,12 +23,24 @@ def test_inspection_tells_the_same_facts_and_exclusions_as_preparation(tmp_path:
     Image.fromarray(GREY).save(tmp_path / "good.png")
     Image.fromarray(GREY * 0).save(tmp_path / "empty.png")
     cases = [Case(f"c{i}", "p", tmp_path / n, "x", i + 2) for i, n in enumerate(["good.png", "empty.png", "no.png"])]
-    facts, exclusions = inspect_cohort(cases)
-    prepared = prepare_cohort(cases, PreparationSettings(size_px=(16, 16)), cache=PreparedCache(tmp_path))
+    settings = PreparationSettings(size_px=(16, 16))
+    facts, exclusions = inspect_cohort(cases, settings)
+    prepared = prepare_cohort(cases, settings, cache=PreparedCache(tmp_path))
     assert facts == prepared.facts
     assert exclusions == prepared.exclusions
     assert [gone.reason for gone in exclusions] == ["empty", "missing_file"]
     np.testing.assert_allclose(prepared.displayed("c0").pixels[0], GREY / 255, atol=1e-6)
+
+
+def test_a_window_that_does_not_fit_is_found_before_anything_is_prepared(tmp_path: Path) -> None:
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+    Image.fromarray(GREY.astype(np.float32) + 5000).save(tmp_path / "bright.tiff")
+    cases = [Case(f"c{i}", "p", tmp_path / n, "x", i + 2) for i, n in enumerate(["grey.png", "bright.tiff"])]
+    settings = PreparationSettings(preset="ct", window="brain", size_px=(16, 16))
+    facts, exclusions = inspect_cohort(cases, settings)
+    assert facts == {}
+    assert [gone.reason for gone in exclusions] == ["not_hounsfield", "constant_in_window"]
+    assert exclusions == prepare_cohort(cases, settings, cache=PreparedCache(tmp_path)).exclusions
 
 
 @pytest.mark.parametrize(

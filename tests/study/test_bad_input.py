@@ -561,3 +561,21 @@ def test_pages_are_rebuilt_to_the_same_bytes_where_torch_and_monai_cannot_be_imp
     assert process.returncode == 0, err
     assert sorted(out.splitlines()) == [str(page) for page in pages]
     assert [page.read_bytes() for page in pages] == before
+
+
+def test_verifying_the_store_goes_on_after_a_damaged_encoder_and_names_every_one(
+    own_encoder: Path, medtl: Medtl
+) -> None:
+    from medtl.encoders import WeightStore, build_untrained, find_encoder
+
+    bare = find_encoder("resnet10").model_copy(update={"needs_weights": True})
+    for name in ("a-whole", "z-torn"):
+        card = bare.model_copy(update={"name": name})
+        WeightStore.from_environment().save(build_untrained(bare, seed=2).tensors(), card)
+    (own_encoder / "card.json").write_text("{")
+    (own_encoder.parent / "z-torn" / "weights.safetensors").unlink()
+    answer = medtl("weights", "verify")
+    assert answer.code == 7
+    assert "a-whole: as on its card" in answer.out
+    assert re.search(r"own-resnet10/card\.json cannot be read", answer.err)
+    assert re.search(r"The card of z-torn is there, but .*weights\.safetensors is not", answer.err)
