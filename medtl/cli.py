@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -227,12 +228,20 @@ def pipeline(study: Study) -> None:
     script.__doc__ = f"{study.question or study.name}"
     alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     alone.command()(script)
+    _share_the_processor()
     alone()
 
 
 def main() -> None:
     """The entry point of the `medtl` command."""
+    _share_the_processor()
     app()
+
+
+def _share_the_processor() -> None:
+    """Idle threads of torch wait asleep, not spinning: alone on a machine this costs nothing, beside others' work the
+    same training was 2 to 3 times faster. Read by OpenMP when torch is imported; what the user has set is kept."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 def _changes(changes: list[str] | None, limit_patients: int | None) -> list[str]:

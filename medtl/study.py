@@ -91,7 +91,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed)
         files.write_json(run / names.METRICS, judged.to_json())
         record.finish()
-        report.write_reports(run.path)
+        report.write_reports(run.path, metrics=judged)
     say(f"The report is {run.path / names.REPORT}")
     return run.path
 

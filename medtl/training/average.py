@@ -20,6 +20,11 @@ class WeightAverage:
         self.steps = 0
         self.values: dict[str, Tensor] = {name: value.detach().clone() for name, value in module.state_dict().items()}
 
+    def restore(self, values: Mapping[str, Tensor]) -> None:
+        """Take in an average that was stored; each tensor stays where and how it lies."""
+        for name, value in values.items():
+            self.values[name].copy_(value)
+
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take one step towards the module's present weights."""

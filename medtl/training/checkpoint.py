@@ -130,7 +130,8 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, names: tuple[str, ...], 
         parameter, key = name.split("|")
         by_name.setdefault(parameter, {})[key] = value
     for name, parameter in zip(names, parameters, strict=True):
-        if name in by_name:  # the step counter stays on the CPU, as AdamW keeps it
+        if name in by_name:  # the step counter stays on the CPU, as AdamW keeps it; the rest lies as its parameter lies
             optimiser.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in by_name[name].items()
+                key: value if key == "step" else torch.empty_like(parameter).copy_(value)
+                for key, value in by_name[name].items()
             }

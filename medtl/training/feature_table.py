@@ -27,7 +27,7 @@ from medtl.training.batches import Request, Scans, load, worker_count
 CASES_A_PIECE = 128
 """Cases that are stored together: some seconds of work on two cores."""
 CASES_AT_ONCE = 32
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     if state := checkpoints.latest():
         tensors, progress = state
         classifier.load_state_dict(_part(tensors, "weights"))
-        average.values = {name: value.to(device) for name, value in _part(tensors, "average").items()}
+        average.restore(_part(tensors, "average"))
         average.steps = progress.average_steps
         restore_optimiser(optimiser, names, _part(tensors, "optimiser"))
         scaler.load_state_dict(progress.gradient_scale)

@@ -66,14 +66,15 @@ def test_mapped_weights_give_the_published_networks_feature_maps(
     weights = numbers(layout(architecture))
     save_file(weights, tmp_path / "file.safetensors")
     store.import_file(tmp_path / "file.safetensors", f"{architecture}-imagenet")
-    encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0).eval()
-    scans = torch.rand(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0).eval().double()
+    scans = torch.rand(2, 3, 96, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weights = {name: value.double() for name, value in weights.items()}  # random weights amplify float32's rounding
     by_hand = resnet_by_hand if architecture.startswith("resnet") else densenet_by_hand
     with torch.no_grad():
         expected, got = by_hand(scans, weights), encoder.maps(scans)
         assert got.shape == (2, encoder.feature_count, 3, 2)
-        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(encoder(scans), expected.mean((2, 3)), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(encoder(scans), expected.mean((2, 3)), rtol=1e-9, atol=1e-9)
     assert encoder.account is not None
     assert encoder.account.summary == encoder.card.account
 
