@@ -122,10 +122,10 @@ def _of_two(
     have, have_not = false_negative + right_positive, right_negative + false_positive
     return (
         _where_from(thresholds, name=name, positive=positive),
-        f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive} were called so: "
+        f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive:,} were called so: "
         f"sensitivity {_estimate(found.estimates['sensitivity'])}.",
-        f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative} were called so: "
-        f"specificity {_estimate(found.estimates['specificity'])}.",
+        f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative:,} were called "
+        f"so: specificity {_estimate(found.estimates['specificity'])}.",
         f"The share of {positive} is {percent(have, have + have_not)}; predictive values hold for this share only.",
     )
 
