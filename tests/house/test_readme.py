@@ -96,7 +96,12 @@ def test_make_demo_writes_a_report_in_which_the_borrowed_encoder_wins_and_every_
     assert blocks("bash")[0].split("\n")[0] == "make demo"
     out = tmp_path / "demo run"
     done = subprocess.run(
-        ["make", "demo", f"OUT={out}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=580
+        ["make", "--no-print-directory", "demo", f"OUT={out}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=580,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     report = Path(done.stdout.strip().split("\n")[-1])
