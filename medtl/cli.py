@@ -40,6 +40,9 @@ Changes = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Tie = Annotated[
+    bool, typer.Option("--tie-duplicates", help="Keep patients whose images look nearly the same in one fold.")
+]
 Limit = Annotated[int | None, typer.Option(help="Study at most so many patients of each class.")]
 
 
@@ -90,7 +93,9 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the phantoms and the
 @app.command()
 @speaking
 def check(
-    manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")], changes: Changes = None
+    manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")],
+    changes: Changes = None,
+    tie_duplicates: Tie = False,
 ) -> None:
     """Read and verify everything without training: counts, faults, duplicates, and what each fold would hold.
 
@@ -98,7 +103,7 @@ def check(
     """
     from medtl.check import check_data
 
-    print(check_data(manifest, changes=changes or []))
+    print(check_data(manifest, changes=_changes(changes, tie_duplicates=tie_duplicates)))
 
 
 @app.command()
@@ -110,11 +115,13 @@ def run(
     device: Device = "auto",
     limit_patients: Limit = None,
     resume: Resume = False,
+    tie_duplicates: Tie = False,
 ) -> None:
     """Run a study: patient-level folds, frozen probe, adapted encoders, metrics with intervals, Grad-CAM, reports."""
     from medtl.study_settings import read_study
 
-    _run(read_study(study, changes=_changes(changes, limit_patients)), out=out, device=device, resume=resume)
+    chosen = _changes(changes, limit_patients=limit_patients, tie_duplicates=tie_duplicates)
+    _run(read_study(study, changes=chosen), out=out, device=device, resume=resume)
 
 
 @app.command()
@@ -214,7 +221,7 @@ def pipeline(study: Study) -> None:
         from medtl.study_settings import as_yaml, with_changes
 
         also = [f"manifest={manifest}"] if manifest else []
-        chosen = with_changes(study, [*also, *_changes(changes, limit_patients)])
+        chosen = with_changes(study, [*also, *_changes(changes, limit_patients=limit_patients)])
         if print_study:
             print(as_yaml(chosen, folder=Path.cwd()), end="")
         elif not chosen.manifest.is_file():
@@ -244,9 +251,12 @@ def _share_the_processor() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
-def _changes(changes: list[str] | None, limit_patients: int | None) -> list[str]:
+def _changes(
+    changes: list[str] | None, *, limit_patients: int | None = None, tie_duplicates: bool = False
+) -> list[str]:
     limit = [f"limit_patients={limit_patients}"] if limit_patients is not None else []
-    return [*(changes or []), *limit]
+    tie = ["folds.tie_near_duplicates=true"] if tie_duplicates else []
+    return [*(changes or []), *limit, *tie]
 
 
 def _run(study: Study, *, out: Path | None, device: str, resume: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
+from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
@@ -20,6 +21,7 @@ class Recruited:
     cohort: Cohort
     groups: Mapping[str, str]
     duplicates: tuple[tuple[str, ...], ...]
+    near: tuple[NearPair, ...]
     folds: FoldTable
 
 
@@ -46,6 +48,10 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
             exclusions=len(cohort.exclusions),
         )
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
-    groups = audit.fold_groups(cohort, duplicates=duplicates)
-    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates))
-    return Recruited(told, groups, duplicates, assign(told, study.folds, groups=groups))
+    hashes = {case.case_id: facts[case.case_id].perceptual_hash for case in cohort.cases}
+    near = near_pairs(cohort, hashes, exact=duplicates)
+    tied = study.folds.tie_near_duplicates
+    ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
+    groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
+    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
+    return Recruited(told, groups, duplicates, near, assign(told, study.folds, groups=groups))

@@ -53,6 +53,11 @@ def duplicate_notes(cohort: Cohort, *, duplicates: Iterable[Sequence[str]]) -> t
     between = [group for group in groups if len({case.patient_id for case in group}) > 1]
     disagreeing = [group for group in groups if len({case.label for case in group}) > 1]
     notes = []
+    if disagreeing:
+        named = _named(" and ".join(f"{case} {case.label}" for case in group) for group in disagreeing)
+        notes.append(
+            f"{_groups(disagreeing)} of exactly equal images with different labels: {named}. Check the labels."
+        )
     if within:
         images = sum(map(len, within))
         notes.append(f"{_groups(within)} of exactly equal images within one patient ({images} images); all are kept.")
@@ -61,11 +66,6 @@ def duplicate_notes(cohort: Cohort, *, duplicates: Iterable[Sequence[str]]) -> t
         notes.append(
             f"{_groups(between)} of exactly equal images under different patient numbers: {named}. "
             "Such patients are kept on the same side of every fold."
-        )
-    if disagreeing:
-        named = _named(" and ".join(f"{case} {case.label}" for case in group) for group in disagreeing)
-        notes.append(
-            f"{_groups(disagreeing)} of exactly equal images with different labels: {named}. Check the labels."
         )
     return tuple(notes)
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 class FoldSettings(BaseModel):
     """One of `{count: 5, repeats: 1, seed: 7}`, `{from_column: fold}` and `{official: split}`.
 
-    Each also takes `validation_fraction`, and `seed` for the validation part; written out, only what counts is shown.
+    Each also takes `validation_fraction`, `seed` for the validation part, and `tie_near_duplicates`; written out, only
+    what counts is shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +27,10 @@ class FoldSettings(BaseModel):
     )
     validation_fraction: float = Field(
         default=0.2, gt=0.0, le=0.5, description="Part of the training patients that is kept for validation."
+    )
+
+    tie_near_duplicates: bool = Field(
+        default=False, description="Keep patients whose images look nearly the same on one side of every fold."
     )
 
     @model_validator(mode="after")
@@ -52,4 +57,5 @@ class FoldSettings(BaseModel):
             form = {"from_column": self.from_column}
         elif self.official is not None:
             form = {"official": self.official}
-        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction}
+        tied = {"tie_near_duplicates": True} if self.tie_near_duplicates else {}
+        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction, **tied}

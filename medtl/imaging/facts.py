@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from medtl.files import sha256_of
+from medtl.imaging.perceptual import perceptual_hash
 from medtl.imaging.placement import Placement
 from medtl.imaging.scan import Scan, UnreadableScan
 
@@ -14,13 +15,14 @@ class ScanFacts(BaseModel):
     """The facts of one scan for the manifest's lock; JSON both ways by `model_dump_json`, `model_validate_json`.
 
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
-    are equal here). `spacing_mm` is (between rows, between columns).
+    are equal here), `perceptual_hash` of how it looks. `spacing_mm` is (between rows, between columns).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     pixel_sha256: str
+    perceptual_hash: str
     height: int
     width: int
     channels: int
@@ -41,6 +43,7 @@ def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:
     return ScanFacts(
         sha256=sha256,
         pixel_sha256=sha256_of(shape + pixels.tobytes()),
+        perceptual_hash=perceptual_hash(scan),
         height=height,
         width=width,
         channels=channels,

@@ -50,9 +50,9 @@ def test_the_notes_tell_within_between_and_differing_labels() -> None:
         ("e", "P4", "x", "n"), ("f", "P4", "y", "n"), ("g", "P5", "x", "n"),
     )  # fmt: skip
     notes = audit.audit_notes(cohort, duplicates=(("a", "b"), ("c", "d"), ("e", "f"), ("g", "gone")))
-    assert notes[0].startswith("2 groups of exactly equal images within one patient (4 images)")
-    assert "different patient numbers: P2 and P3" in notes[1]
-    assert "different labels: case e (manifest line 6) x and case f (manifest line 7) y" in notes[2]
+    assert "different labels: case e (manifest line 6) x and case f (manifest line 7) y" in notes[0]
+    assert notes[1].startswith("2 groups of exactly equal images within one patient (4 images)")
+    assert "different patient numbers: P2 and P3" in notes[2]
     assert len(notes) == 3
 
 

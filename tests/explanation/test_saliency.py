@@ -96,7 +96,15 @@ def test_a_stage_that_does_not_exist_is_refused(resnet: Classifier) -> None:
 
 def facts(height: int, width: int) -> ScanFacts:
     return ScanFacts(
-        sha256="", pixel_sha256="", height=height, width=width, channels=1, spacing_mm=None, reader="", notes=()
+        sha256="",
+        pixel_sha256="",
+        perceptual_hash="",
+        height=height,
+        width=width,
+        channels=1,
+        spacing_mm=None,
+        reader="",
+        notes=(),
     )
 
 

@@ -21,6 +21,7 @@ from medtl.cli import app
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import write_json
+from medtl.folds import FoldSettings
 
 Rows = list[dict[str, str]]
 
@@ -189,6 +190,27 @@ def test_the_same_image_twice_is_named_and_tied_to_one_side(data: Path) -> None:
     assert "1 group of exactly equal images within one patient (2 images)" in told
     assert "1 group of exactly equal images under different patient numbers: p04 and p05." in told
     assert re.search(r"exactly equal images with different labels: .*c040 .* well and .*c050 .* ill", told)
+
+
+def test_a_noisy_copy_under_another_patient_is_found_and_tied_on_request(
+    data: Path, medtl: Callable[..., Result]
+) -> None:
+    rows = cohort(data)
+    copied = np.asarray(Image.open(data / "04-0.png")) / 2.0 + np.random.default_rng(5).normal(60, 2, (16, 20))
+    Image.fromarray(copied.astype(np.uint8)).save(data / "06-0.png")
+    path = manifest(data, rows)
+    told = medtl("check", path).stdout
+    assert "1 pair of nearly equal images under different patient numbers" in told
+    assert "case c040" in told
+    assert "--tie-duplicates keeps such patients together" in told
+    tied = medtl("check", path, "--tie-duplicates").stdout
+    assert "Such patients are kept on the same side of every fold." in tied
+
+
+def test_tied_near_duplicates_are_one_group_and_the_setting_shows_only_when_it_counts() -> None:
+    assert "tie_near_duplicates" not in FoldSettings().model_dump()
+    asked = FoldSettings.model_validate({"count": 3, "tie_near_duplicates": True})
+    assert FoldSettings.model_validate(asked.model_dump()) == asked
 
 
 def test_a_patient_with_two_labels_and_a_site_with_one_are_told(data: Path) -> None:
