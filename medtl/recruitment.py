@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
+from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
+from medtl.cohort.doubtful_numbers import (
+    both_sides_notes,
+    doubtful_number_notes,
+    number_in_splits_notes,
+    prevalence_notes,
+)
 from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
+from medtl.controls import BlindAuroc, blind_auroc
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import ScanFacts
@@ -29,9 +37,11 @@ def read_cohort(study: Study) -> Cohort:
     """The study's cohort by its manifest alone: limited and pseudonymised as the study says."""
     settings = study.model_copy(update={"split_column": study.folds.column or study.split_column})
     cohort = read_manifest(study.manifest, settings)
+    named = study.identifiers == "as_in_manifest"
+    cohort = cohort.told(*number_in_splits_notes(cohort, named=named))
     if study.limit_patients is not None:
         cohort = limit_patients(cohort, per_class=study.limit_patients, seed=study.seed)
-    if study.identifiers == "as_in_manifest":
+    if named:
         return cohort
     hidden = pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key())
     pseudonyms.write_links(cohort, hidden=hidden, name=study.name)
@@ -54,4 +64,43 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
     groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
     told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
+    told = told.told(*_suspicions(cohort, facts, groups=groups, seed=study.seed))
     return Recruited(told, groups, duplicates, near, assign(told, study.folds, groups=groups))
+
+
+def _suspicions(
+    cohort: Cohort, facts: Mapping[str, ScanFacts], *, groups: Mapping[str, str], seed: int
+) -> tuple[str, ...]:
+    """What the manifest and the files' properties alone give away, in words."""
+    attributes = {
+        name: {case.case_id: str(value) for case in cohort.cases if (value := case.covariates.get(name))}
+        for name in cohort.covariates
+        if not any(isinstance(case.covariates.get(name), float) for case in cohort.cases)
+    }
+    attributes["side of the split"] = {case.case_id: case.split for case in cohort.cases if case.split}
+    properties = properties_of(cohort, facts)
+    of_groups = [groups.get(case.case_id, case.patient_id) for case in cohort.cases]
+    blind = blind_auroc(as_matrix(properties), cohort, groups=of_groups, seed=seed)
+    return (
+        *doubtful_number_notes(cohort, attributes=attributes),
+        *both_sides_notes(cohort),
+        *prevalence_notes(cohort),
+        *missing_notes(cohort),
+        *association_notes(associations(cohort, properties, seed=seed)),
+        *_blind_notes(blind, names=tuple(properties)),
+    )
+
+
+def _blind_notes(blind: BlindAuroc, *, names: tuple[str, ...]) -> tuple[str, ...]:
+    what = ", ".join(names)
+    if not names:
+        return ("Covariates, image size, file type and spacing are the same in all cases: they cannot give the label.",)
+    if blind.value is None:
+        return (f"How well the label can be told without looking at the scans is not known: {blind.reason}.",)
+    number = f"AUROC {blind.value:.3f} (95 % CI {blind.low:.3f}-{blind.high:.3f})"
+    if blind.is_suspicious:
+        return (
+            f"The label can be told without looking at the scans: {number}, out of fold, from {what} alone. "
+            "A model of the scans has to exceed this clearly before it says anything about the disease.",
+        )
+    return (f"From {what} alone the label can hardly be told: {number}, out of fold.",)

@@ -20,6 +20,13 @@ On 5,840 children's radiographs (Kermany 2018) copies with noise of 15 grey leve
 compressed anew differ from their originals by at most 24; the closest two that are no exact copies differ by 36.
 """
 
+FEWEST_CASES = 20
+"""Fewer cases do not say how alike the cohort's images are; `NEAR_BITS` is then taken as it is."""
+
+SHARE_OF_NEIGHBOUR = 0.4
+"""A copy lies nearer than this part of the distance at which the nearest image of another patient usually lies; a
+ratio of distances tells a true match as in Lowe 2004. It matters where all images are alike, as phantoms are."""
+
 CHUNK = 1024
 """Rows compared at once: 1,024 x 6,000 distances are 25 MB."""
 
@@ -64,18 +71,21 @@ def near_pairs(
     hashes: Mapping[str, str],
     *,
     exact: Iterable[Sequence[str]] = (),
-    most_bits: int = NEAR_BITS,
+    most_bits: int | None = None,
 ) -> tuple[NearPair, ...]:
     """Candidate pairs: contradicting labels first, then across patients, across splits, then by distance.
 
     `hashes` are hexadecimal by case id; a case without one is compared with nothing. Pairs inside a group of `exact`
-    duplicates are left out, since they are told already.
+    duplicates are left out, since they are told already. `most_bits` None takes `NEAR_BITS`, or fewer in a cohort whose
+    images are all alike.
     """
     cases = [case for case in cohort.cases if hashes.get(case.case_id)]
     group = {name: place for place, names in enumerate(exact) for name in names}
     found = [
         NearPair(cases[one], cases[other], bits)
-        for one, other, bits in _close([hashes[case.case_id] for case in cases], most_bits=most_bits)
+        for one, other, bits in _close(
+            [hashes[case.case_id] for case in cases], [case.patient_id for case in cases], most_bits=most_bits
+        )
         if group.get(cases[one].case_id, -1) != group.get(cases[other].case_id, -2)
     ]
     return tuple(
@@ -90,7 +100,7 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
     against = [pair for pair in pairs if pair.contradicts]
     between = [pair for pair in pairs if pair.between_patients and not pair.contradicts]
     within = len(pairs) - len(against) - len(between)
-    rule = f"perceptual hash, at most {NEAR_BITS} of 255 bits apart"
+    rule = f"perceptual hash, at most {max((pair.bits for pair in pairs), default=0)} of 255 bits apart"
     if against:
         notes.append(
             f"{_pairs(len(against))} of nearly equal images with different labels ({rule}): {_named(against)}. "
@@ -111,19 +121,26 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _close(hashes: Sequence[str], *, most_bits: int) -> list[tuple[int, int, int]]:
+def _close(hashes: Sequence[str], patients: Sequence[str], *, most_bits: int | None) -> list[tuple[int, int, int]]:
     """(place, later place, differing bits) of all close pairs: signs as -1 and 1, distances by matrix products."""
     if len(hashes) < 2:
         return []
     packed = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(len(hashes), -1)
     signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
-    found: list[tuple[int, int, int]] = []
+    owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
+    widest = NEAR_BITS if most_bits is None else most_bits
+    nearest, found = [], []
     for start in range(0, len(signs), CHUNK):
-        part = signs[start : start + CHUNK]
-        bits = np.rint((signs.shape[1] - part @ signs[start:].T) / 2).astype(np.int64)
-        ones, others = np.nonzero(np.triu(bits <= most_bits, k=1))
-        found += [(start + int(i), start + int(j), int(bits[i, j])) for i, j in zip(ones, others, strict=True)]
-    return found
+        rows = slice(start, start + CHUNK)
+        bits = np.rint((signs.shape[1] - signs[rows] @ signs.T) / 2).astype(np.int16)
+        of_others = np.where(owner[rows, None] != owner[None], bits, signs.shape[1])
+        nearest.append(of_others.min(axis=1))
+        ones, others = np.nonzero(np.triu(bits <= widest, k=start + 1))
+        found += [(start + int(i), int(j), int(bits[i, j])) for i, j in zip(ones, others, strict=True)]
+    limit = widest
+    if most_bits is None and len(hashes) >= FEWEST_CASES:
+        limit = min(widest, int(SHARE_OF_NEIGHBOUR * float(np.median(np.concatenate(nearest)))))
+    return [pair for pair in found if pair[2] <= limit]
 
 
 def _pairs(count: int) -> str:

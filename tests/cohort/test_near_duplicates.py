@@ -58,6 +58,18 @@ def test_contradicting_labels_come_first_then_other_patients_then_other_splits()
     assert near_notes((), tied=False) == ()
 
 
+def test_in_a_cohort_of_pictures_that_are_alike_fewer_bits_make_a_candidate() -> None:
+    chance = np.random.default_rng(3)
+    common = chance.integers(0, 2, 256).astype(bool)
+    bits = common ^ (chance.random((200, 256)) < 0.055)
+    names = {f"c{n}": hashed(row) for n, row in enumerate(bits)}
+    cohort = cohort_of(*((f"c{n}", f"p{n}", "x", None) for n in range(200)))
+    assert len(near_pairs(cohort, names, most_bits=NEAR_BITS)) > 100, "different pictures, within the fixed threshold"
+    assert near_pairs(cohort, names) == ()
+    names["c199"] = names["c0"]
+    assert near_pairs(cohort, names)[0].cases == (cohort.cases[0], cohort.cases[199])
+
+
 @pytest.mark.slow
 def test_six_thousand_images_are_compared_in_seconds() -> None:
     bits = np.random.default_rng(1).integers(0, 2, (6000, 256)).astype(bool)

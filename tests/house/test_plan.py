@@ -18,6 +18,7 @@ BESIDE_THE_DOOR = {
     "medtl.cohort.sampling",
     "medtl.cohort.near_duplicates",
     "medtl.cohort.confounding",
+    "medtl.cohort.doubtful_numbers",
 }
 """Rooms that one caller each enters, so that the cohort's door keeps to eight names."""
 

@@ -1,0 +1,141 @@
+"""Patient numbers that may not be one patient each, and splits whose classes are mixed differently.
+
+In: a cohort by its manifest alone. Out: sentences. Whether two images are of one person cannot be seen here; a number
+that is used twice is a reason to ask, never a proof.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+from medtl.cohort.case import Case, Cohort
+
+NAMES_SHOWN = 5
+
+MANY_IMAGES = 10
+"""A number with so many images is either a series of examinations or a counter that started again."""
+
+FEWEST_STEMS = 3
+"""Numbers repeated on both sides of a split before it is told: one or two may be chance."""
+
+SIGNIFICANT = 0.05
+
+SIDE = re.compile(r"(.*?)[-_. ]?((?<=[\d\W_])[LR]|(?<=[\W_])(?:left|right))", re.IGNORECASE)
+"""A file's stem and its side: `Image_01L`, `12-R`, `knee_left`; a letter that ends a word is no side."""
+
+
+def doubtful_number_notes(cohort: Cohort, *, attributes: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Sentences on patients in several splits or sites, with several values of an attribute, or with many images.
+
+    `attributes` are texts by name and case id that one person should have only one of, such as the site or sex.
+    """
+    notes = []
+    for name, values in attributes.items():
+        several = _with_several(cohort, values)
+        if several:
+            notes.append(
+                f"{_patients(len(several))}, of {len(cohort.patients):,}, more than one {name} (such as "
+                f"{_named(several)}): one number may stand for several people, or an entry is wrong."
+            )
+    counts = Counter(case.patient_id for case in cohort.cases)
+    many = [patient for patient, images in counts.most_common() if images >= MANY_IMAGES]
+    if many:
+        notes.append(
+            f"{len(many):,} patient number{'s have' if len(many) > 1 else ' has'} {MANY_IMAGES} images or more, the "
+            f"largest {counts[many[0]]}: check that one number is one person."
+        )
+    return tuple(notes)
+
+
+def number_in_splits_notes(cohort: Cohort, *, named: bool) -> tuple[str, ...]:
+    """A sentence when the same number stands on two sides of the split, written there with another prefix.
+
+    A split's name in front of the number (`train-person12`, `test-person12`) hides that the numbers are the same. This
+    has to look at the manifest's own numbers; `named` says whether some may be written out.
+    """
+    splits: dict[str, set[str]] = defaultdict(set)
+    for case in cohort.cases:
+        if case.split:
+            splits[_without_split(case)].add(case.split)
+    shared = sorted(stem for stem, found in splits.items() if len(found) > 1)
+    if len(shared) < FEWEST_STEMS:
+        return ()
+    such = f" (such as {_named(shared)})" if named else ""
+    return (
+        f"{len(shared):,} patient numbers occur on several sides of the split (column {cohort.split_column}) once the "
+        f"side's name is taken off{such}: whether they are the same people cannot be seen from the manifest. Ask "
+        "where the numbers come from before the test side is called unseen.",
+    )
+
+
+def both_sides_notes(cohort: Cohort) -> tuple[str, ...]:
+    """A sentence when files whose names differ only in left and right have different patient numbers.
+
+    Two eyes, breasts or knees of one person look no more alike than those of two people; names are all there is.
+    """
+    found: dict[str, dict[str, Case]] = defaultdict(dict)
+    for case in cohort.cases:
+        if match := SIDE.fullmatch(case.image.stem):
+            found[f"{case.image.parent}/{match[1]}"].setdefault(match[2][0].upper(), case)
+    pairs = [tuple(sides.values()) for sides in found.values() if len(sides) == 2]
+    apart = [(one, other) for one, other in pairs if one.patient_id != other.patient_id]
+    if not apart:
+        return ()
+    lines = "; ".join(f"{one.line} and {other.line}" for one, other in apart[:NAMES_SHOWN])
+    return (
+        f"{len(apart):,} pair{'s' if len(apart) > 1 else ''} of files named alike but for left and right have "
+        f"different patient numbers (manifest lines {lines}{'; …' if len(apart) > NAMES_SHOWN else ''}): if they are "
+        "two sides of one person, give both the same patient number.",
+    )
+
+
+def prevalence_notes(cohort: Cohort) -> tuple[str, ...]:
+    """A sentence when the split's sides mix the classes differently (chi-square over patients and classes)."""
+    from scipy.stats import chi2_contingency
+
+    sides = sorted({case.split for case in cohort.cases if case.split})
+    if len(sides) < 2:
+        return ()
+    images = [[sum(c.split == side and c.label == label for c in cohort.cases) for label in cohort.classes]
+              for side in sides]  # fmt: skip
+    patients = [
+        [len({c.patient_id for c in cohort.cases if c.split == side and c.label == label}) for label in cohort.classes]
+        for side in sides
+    ]
+    if any(not sum(column) for column in zip(*patients, strict=True)):
+        return ()
+    p = float(chi2_contingency(patients).pvalue)
+    if p >= SIGNIFICANT:
+        return ()
+    told = "; ".join(
+        f"{side}: " + ", ".join(f"{label} {100 * n / sum(row):.0f} % of {sum(row):,} cases"
+                                for label, n in zip(cohort.classes, row, strict=True))
+        for side, row in zip(sides, images, strict=True)
+    )  # fmt: skip
+    return (
+        f"The classes are mixed differently on the sides of the split ({told}; chi-square over patients "
+        f"{'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}): accuracy, predictive values and calibration will differ "
+        "between them even for a model that ranks equally well.",
+    )
+
+
+def _with_several(cohort: Cohort, values: Mapping[str, str]) -> list[str]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for case in cohort.cases:
+        if values.get(case.case_id):
+            found[case.patient_id].add(values[case.case_id])
+    return sorted(patient for patient, own in found.items() if len(own) > 1)
+
+
+def _without_split(case: Case) -> str:
+    return re.sub(rf"^{re.escape(str(case.split))}[-_./ ]+", "", case.patient_id, flags=re.IGNORECASE)
+
+
+def _patients(count: int) -> str:
+    return f"{count:,} patient number{'s have' if count != 1 else ' has'}"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")

@@ -1,0 +1,126 @@
+"""Every planted leak is found and named; what is known to be wrong with real sets is found too."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from medtl.check import check_data
+from medtl.cohort.phantoms import write_phantom_cohort
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("MEDTL_SHARED", ROOT.parent / "shared"))
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> tuple[Path, Rows]:
+    """The phantom target cohort's folder and its labelled rows."""
+    path = write_phantom_cohort(tmp_path, seed=3).target_manifest
+    with path.open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["label"]]
+    return path.parent, rows
+
+
+def told_of(folder: Path, rows: Rows) -> str:
+    path = folder / "planted.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return check_data(path)
+
+
+def copied(row: dict[str, str], folder: Path, *, name: str, noise: float = 0.0, **changed: str) -> dict[str, str]:
+    """A copy of a row's image under another name, and its row."""
+    pixels = np.asarray(Image.open(folder / row["image"]), dtype=float)
+    seen = pixels + noise * np.random.default_rng(4).standard_normal(pixels.shape)
+    Image.fromarray(np.clip(seen, 0, 255).astype(np.uint8)).save(folder / "images" / f"{name}.png")
+    return {**row, "case_id": name, "image": f"images/{name}.png", **changed}
+
+
+def test_an_honest_cohort_raises_no_suspicion(planted: tuple[Path, Rows]) -> None:
+    told = told_of(*planted)
+    for words in ("goes with the label", "can be told without", "nearly equal", "different patient numbers"):
+        assert words not in told
+    assert "alone the label can hardly be told" in told
+
+
+def test_a_patient_in_two_folds_by_renamed_files_is_found(planted: tuple[Path, Rows]) -> None:
+    folder, rows = planted
+    told = told_of(folder, [*rows, copied(rows[9], folder, name="new-1", patient_id="X001")])
+    assert re.search(rf"exactly equal images under different patient numbers: {rows[9]['patient_id']} and X001", told)
+
+
+def test_noisy_duplicates_are_found_and_contradicting_labels_come_first(planted: tuple[Path, Rows]) -> None:
+    folder, rows = planted
+    other = {"healthy": "nodule", "nodule": "healthy"}
+    plants = [
+        copied(rows[9], folder, name="new-1", noise=4, patient_id="X001"),
+        copied(rows[20], folder, name="new-2", noise=4, patient_id="X002", label=other[rows[20]["label"]]),
+    ]
+    told = told_of(folder, [*rows, *plants])
+    labels = told.index("1 pair of nearly equal images with different labels")
+    patients = told.index("1 pair of nearly equal images under different patient numbers")
+    assert labels < patients
+    assert f"case {rows[20]['case_id']}" in told[labels:patients]
+    assert "case new-2" in told[labels:patients]
+    assert f"case {rows[9]['case_id']}" in told[patients:]
+
+
+def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that_sees_no_scan(
+    planted: tuple[Path, Rows],
+) -> None:
+    folder, rows = planted
+    for row in rows:
+        if row["label"] == "nodule":
+            picture = Image.open(folder / row["image"])
+            picture.resize((104, 100)).save(folder / row["image"])
+    told = told_of(folder, rows)
+    assert "image height goes with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in told
+    assert "image width goes with the label" in told
+    assert re.search(r"can be told without looking at the scans: AUROC (0\.9\d\d|1\.000)", told)
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_what_is_known_to_be_wrong_with_the_radiographs_is_found() -> None:
+    path = SHARED / "data" / "kermany_cxr_224" / "manifest.csv"
+    if not path.is_file():
+        pytest.skip(f"{path.parent.name} is not beside the checkout")
+    told = check_data(path, changes=["label_column=label3"])
+    table = pd.read_csv(path)
+    groups = table[table.dup_group.notna()].groupby("dup_group")
+    across = int((groups.patient_id.nunique() > 1).sum())
+    assert (len(groups), across) == (30, 1)
+    assert f"{len(groups) - across} groups of exactly equal images within one patient" in told
+    assert "1 group of exactly equal images under different patient numbers: test-NORMAL2-IM-0095" in told
+    assert "nearly equal" not in told, "the closest two that are no exact copies are 36 bits apart"
+    stems = table.patient_id.str.replace(r"^(train|test)-", "", regex=True)
+    both = int((table.groupby(stems).split.nunique() > 1).sum())
+    assert both == 170
+    assert f"{both} patient numbers occur on several sides of the split" in told
+    assert "809 patients have cases of more than one class" in told
+    assert "the largest 30: check that one number is one person" in told
+    assert "test: bacteria 39 % of 624 cases, normal 38 % of 624 cases" in told
+
+
+@pytest.mark.real_data
+def test_two_eyes_of_one_child_are_suspected_from_the_files_names(tmp_path: Path) -> None:
+    path = SHARED / "data" / "chase_db1" / "manifest.csv"
+    if not path.is_file():
+        pytest.skip(f"{path.parent.name} is not beside the checkout")
+    assert "named alike but for left and right" not in check_data(path), "the manifest has one number a child"
+    table = pd.read_csv(path)
+    table["patient_id"] = [f"eye{n}" for n in range(len(table))]
+    table.to_csv(tmp_path / "eyes.csv", index=False)
+    told = check_data(tmp_path / "eyes.csv", changes=[f"data_root={path.parent}"])
+    assert "14 pairs of files named alike but for left and right have different patient numbers" in told
+    assert "(manifest lines 2 and 3; 4 and 5;" in told
