@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medtl.cohort import Cohort, flow
+from medtl.files import write_csv
 from medtl.folds import FoldTable
 from medtl.imaging import inspect_cohort
-from medtl.recruitment import apart, read_cohort
+from medtl.recruitment import Recruited, apart, read_cohort
 from medtl.study_settings import Study, read_study, study_from
 
 MOST_NAMED = 20
 """Excluded cases named one by one; the rest are counted."""
 
 
-def check_data(path: Path, *, changes: Sequence[str] = ()) -> str:
+def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = None) -> str:
     """Read a manifest or a study and every scan it names, and say what was found.
+
+    With `out`, audit.csv (the notes) and near_duplicates.csv (every candidate pair) are written there.
 
     Raises:
         MedtlError: whatever would stop a study before training, as that study would say it.
@@ -25,6 +28,8 @@ def check_data(path: Path, *, changes: Sequence[str] = ()) -> str:
     cohort = read_cohort(study)
     facts, exclusions = inspect_cohort(cohort.cases, study.preparation)
     recruited = apart(study, cohort.without(exclusions), facts)
+    if out is not None:
+        _write_audit(recruited, out)
     parts = [_people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort), _folds(recruited.folds)]
     return "\n\n".join(part for part in parts if part) + "\n\nA study can start."
 
@@ -34,6 +39,20 @@ def _study_of(path: Path, *, changes: Sequence[str]) -> Study:
         return read_study(path, changes=changes)
     values = {"name": "check", "manifest": str(path.resolve()), "identifiers": "as_in_manifest"}
     return study_from(values, folder=path.parent, changes=changes, what="The check")
+
+
+def _write_audit(recruited: Recruited, folder: Path) -> None:
+    import pandas as pd
+
+    notes = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
+    write_csv(folder / "audit.csv", notes)
+    columns = ("bits", "case_id", "patient_id", "label", "split", "other_case_id", "other_patient_id", "other_label")
+    rows = [
+        (pair.bits, pair.first.case_id, pair.first.patient_id, pair.first.label, pair.first.split,
+         pair.second.case_id, pair.second.patient_id, pair.second.label, pair.second.split)
+        for pair in recruited.near
+    ]  # fmt: skip
+    write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=[*columns, "other_split"]))
 
 
 def _people(cohort: Cohort) -> str:

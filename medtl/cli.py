@@ -96,6 +96,7 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")],
     changes: Changes = None,
     tie_duplicates: Tie = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the findings and the pairs as CSV.")] = None,
 ) -> None:
     """Read and verify everything without training: counts, faults, duplicates, and what each fold would hold.
 
@@ -103,7 +104,7 @@ def check(
     """
     from medtl.check import check_data
 
-    print(check_data(manifest, changes=_changes(changes, tie_duplicates=tie_duplicates)))
+    print(check_data(manifest, changes=_changes(changes, tie_duplicates=tie_duplicates), out=out))
 
 
 @app.command()

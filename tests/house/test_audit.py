@@ -14,6 +14,7 @@ from PIL import Image
 
 from medtl.check import check_data
 from medtl.cohort.phantoms import write_phantom_cohort
+from medtl.files import read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("MEDTL_SHARED", ROOT.parent / "shared"))
@@ -73,6 +74,18 @@ def test_noisy_duplicates_are_found_and_contradicting_labels_come_first(planted:
     assert f"case {rows[20]['case_id']}" in told[labels:patients]
     assert "case new-2" in told[labels:patients]
     assert f"case {rows[9]['case_id']}" in told[patients:]
+
+
+def test_the_findings_and_every_pair_are_written_as_tables_on_request(
+    planted: tuple[Path, Rows], tmp_path: Path
+) -> None:
+    folder, rows = planted
+    told = told_of(folder, [*rows, copied(rows[9], folder, name="new-1", noise=4, patient_id="X001")])
+    check_data(folder / "planted.csv", out=tmp_path / "audit")
+    (pair,) = read_csv(tmp_path / "audit" / "near_duplicates.csv").to_dict("records")
+    assert (pair["case_id"], pair["other_case_id"], pair["other_patient_id"]) == (rows[9]["case_id"], "new-1", "X001")
+    findings = list(read_csv(tmp_path / "audit" / "audit.csv")["finding"])
+    assert findings == re.findall(r"^Note: (.*)$", told, flags=re.M)
 
 
 def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that_sees_no_scan(
