@@ -62,11 +62,12 @@ def choose(predictions: PredictionTable, *, of_each_kind: int) -> tuple[Chosen, 
     return tuple(chosen)
 
 
-def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, size_px: tuple[int, int]) -> Float[np.ndarray, "height width"]:
+def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings) -> Float[np.ndarray, "*scan"]:
     """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
     values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
-    prepared = torch.nn.functional.interpolate(values, size=size_px, mode="bilinear", align_corners=False)
-    own = facts.placement(size_px=size_px).to_scan_grid(prepared[0, 0].numpy())
+    mode = "trilinear" if preparation.is_volume else "bilinear"
+    prepared = torch.nn.functional.interpolate(values, size=preparation.shape, mode=mode, align_corners=False)
+    own = facts.placement(preparation).to_scan_grid(prepared[0, 0].numpy())
     highest = float(own.max())
     return own / highest if highest > 0 else np.zeros_like(own)
 
@@ -93,7 +94,7 @@ def explain_fold(
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
         stage = stage or stage_to_look_at(classifier.encoder, scan)
         (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
-        saliency = on_scan_grid(raw, facts, size_px=preparation.size_px)
+        saliency = on_scan_grid(raw, facts, preparation=preparation)
         view = prepared.displayed(pick.case_id)
         stem = f"{model}-{number:02d}"
         write_atomically(folder / f"{stem}-scan.png", png(scan_picture(view.pixels), spacing_mm=facts.spacing_mm))
