@@ -124,14 +124,15 @@ def _is_volume(shape: tuple[int, ...]) -> bool:
 
 
 def _volume(image: nibabel.Nifti1Image) -> Scan:
-    values = np.asarray(image.dataobj, dtype=np.float32)
-    values = values.reshape(values.shape[:3])
+    stored = np.asarray(image.dataobj)
+    values = stored.reshape(stored.shape[:3]).astype(np.float32)
     affine, notes = _affine(image, values.shape)
     return Scan(
         pixels=np.ascontiguousarray(values[None]),
         spacing_mm=tuple(float(size) for size in np.linalg.norm(affine[:3, :3], axis=0)),
         reader="nibabel",
         notes=notes,
+        full_scale=_full_scale(image, stored),
         affine=affine,
     )
 
@@ -201,15 +202,19 @@ def _picture(image: nibabel.Nifti1Image, shape: tuple[int, ...]) -> Scan:
     known = all(0 < size <= WIDEST_SPACING_MM for size in spacing_mm)
     if not known:
         notes += ("the header's voxel size is impossible and was left aside",)
-    plain = header.get_slope_inter() in ((None, None), (1.0, 0.0))
-    full_scale = float(np.iinfo(stored.dtype).max) if plain and stored.dtype in (np.uint8, np.uint16) else None
     return Scan(
         pixels=np.ascontiguousarray(flat[None], dtype=np.float32),
         spacing_mm=spacing_mm if known else None,
         reader="nibabel",
         notes=notes,
-        full_scale=full_scale,
+        full_scale=_full_scale(image, stored),
     )
+
+
+def _full_scale(image: nibabel.Nifti1Image, stored: np.ndarray) -> float | None:
+    """The value of full brightness, when the stored numbers are unsigned and not rescaled."""
+    plain = image.header.get_slope_inter() in ((None, None), (1.0, 0.0))
+    return float(np.iinfo(stored.dtype).max) if plain and stored.dtype in (np.uint8, np.uint16) else None
 
 
 def _orientation(image: nibabel.Nifti1Image) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Preset = Literal["radiograph", "photograph", "ultrasound", "ct", "mr"]
+Preset = Literal["radiograph", "photograph", "ultrasound", "ct", "mr", "mask"]
 HounsfieldWindow = Literal["soft_tissue", "lung", "bone", "brain", "mediastinum", "liver", "stroke", "subdural"]
 Side = Annotated[int, Field(ge=16, le=2048)]
 Length = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
@@ -123,7 +123,7 @@ class AugmentationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Literal["auto", "none", "radiograph", "photograph", "ultrasound", "ct", "mr"] = "auto"
+    preset: Literal["auto", "none", "radiograph", "photograph", "ultrasound", "ct", "mr", "mask"] = "auto"
 
     def chosen(self, preparation: PreparationSettings) -> Preset | None:
         """The preset to apply to scans prepared in this way, None for no variation."""
