@@ -25,9 +25,11 @@ def inspect_cohort(
             data = read_file_bytes(case.image)
             scan = decode_scan(data)
             refuse_unusable(scan)
+            found = inspect_scan(scan, sha256=sha256_of(data))
+            found.placement(settings)
             displayed(scan, settings)
         except UnreadableScan as refusal:
             exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
         else:
-            facts[case.case_id] = inspect_scan(scan, sha256=sha256_of(data))
+            facts[case.case_id] = found
     return facts, tuple(exclusions)

@@ -26,7 +26,7 @@ from medtl.imaging.reading import decode_scan, read_file_bytes
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Raised by one whenever reading or preparing gives other pixels than before."""
 
 DECIDING_LIBRARIES = (
@@ -67,7 +67,7 @@ class CachedScan:
     entry: Path
     source: Path
 
-    def pixels(self) -> Float32[np.ndarray, "channel height width"]:
+    def pixels(self) -> Float32[np.ndarray, "channel *prepared"]:
         """The prepared scan in [0, 1], verified against the entry's sha256; a damaged entry is made again once.
 
         Raises:
@@ -172,7 +172,7 @@ def _read_facts(entry: Path, *, key: str) -> ScanFacts | None:
 
 
 def _read_pixels(entry: Path, *, key: str) -> np.ndarray | None:
-    """The stored uint16 (channel, height, width), None when missing or not what its sha256 says."""
+    """The stored uint16 (channel, then the prepared shape), None when missing or not what its sha256 says."""
     try:
         content = entry.read_bytes()
         length = int.from_bytes(content[:8], "little")

@@ -124,7 +124,7 @@ def test_spacing_is_between_rows_then_between_columns(
 
 
 def test_unusable_headers_are_refused() -> None:
-    refused(dicom(NumberOfFrames=2), "several_frames", "2 frames or slices; volumes and films are not read here yet")
+    refused(dicom(NumberOfFrames=2), "several_frames", "holds 2 frames; a case is one picture or one volume")
     refused(dicom(Rows=50000, Columns=50000), "too_large", "50000 x 50000")
     refused(dicom(PixelData=None), "unsupported_format", "holds no image")
     refused(dicom(RescaleSlope=0, RescaleIntercept=5), "undecodable", "rescale is slope 0, intercept 5")
