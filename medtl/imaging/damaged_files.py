@@ -2,12 +2,14 @@
 
 A stack that lost its first or last slice looks whole. So a DICOM file whose header cannot be read refuses the series
 whose unique identifier is still found in its bytes; else the series of a study that is; else, as nothing tells, every
-series in its folder; an empty file does so too, as a copy that failed. A file that is not even marked as DICOM is taken for a slice only where it holds an identifier.
+series in its folder. An empty file does so too, as a copy that failed. A file that is not even marked as DICOM is
+taken for a slice only where it holds an identifier.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from medtl.imaging.dicom_series import Candidate
 from medtl.imaging.slice_stack import Fault
@@ -21,6 +23,10 @@ UNREADABLE_SLICE = Fault(
 )
 
 
+EXPLAINED = ("missing_slice", "irregular_spacing", "too_few_slices")
+"""What a series looks like that one slice was lost of."""
+
+
 def tainted(
     candidates: Sequence[Candidate], damaged: Sequence[tuple[bytes, frozenset[int] | None]]
 ) -> tuple[Candidate, ...]:
@@ -32,10 +38,14 @@ def tainted(
     doubtful: set[int] = set()
     for content, neighbours in damaged:
         doubtful |= _suspects(candidates, content[:SEARCHED_BYTES], neighbours)
-    return tuple(
-        candidate.refused(UNREADABLE_SLICE) if place in doubtful else candidate
-        for place, candidate in enumerate(candidates)
-    )
+    return tuple(_doubted(candidate) if place in doubtful else candidate for place, candidate in enumerate(candidates))
+
+
+def _doubted(candidate: Candidate) -> Candidate:
+    """The damaged file comes first where it explains the other fault."""
+    if candidate.reason in EXPLAINED:
+        return replace(candidate, faults=(UNREADABLE_SLICE, *candidate.faults))
+    return candidate.refused(UNREADABLE_SLICE)
 
 
 def _suspects(candidates: Sequence[Candidate], content: bytes, neighbours: frozenset[int] | None) -> set[int]:

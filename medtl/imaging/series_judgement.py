@@ -141,7 +141,10 @@ def _has_odd_pixels(candidate: Candidate) -> list[Fault]:
     shorter = [one for one in candidate.slices if _lacks_pixels(one.header)]
     if shorter:
         return [
-            Fault("truncated", f"{len(shorter)} of {len(candidate.slices)} images hold fewer pixels than they say.")
+            Fault(
+                "truncated",
+                f"{len(shorter)} of {len(candidate.slices)} images hold fewer pixels than their headers say.",
+            )
         ]
     return []
 
