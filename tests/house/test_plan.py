@@ -13,7 +13,7 @@ PACKAGE = ROOT / "medtl"
 FLOORS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
 MOST_NAMES_AT_A_DOOR = 8
 LONGEST_ROOM = 300
-BESIDE_THE_DOOR = {"medtl.cohort.phantoms", "medtl.cohort.sampling"}
+BESIDE_THE_DOOR = {"medtl.cohort.phantoms", "medtl.cohort.sampling", "medtl.imaging.arrivals"}
 """Rooms that one caller each enters, so that the cohort's door keeps to eight names."""
 
 
