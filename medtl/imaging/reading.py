@@ -24,6 +24,9 @@ DICOM_MARK = slice(128, 132)
 NIFTI_SIZES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """A NIfTI header begins with its own length, 348 or 540, in either byte order."""
 
+PICTURE_STARTS = (PNG, JPEG, *TIFF)
+VOLUME_STARTS = (GZIP, *NIFTI_SIZES)
+
 
 @dataclass(frozen=True)
 class FolderContent:
@@ -123,11 +126,11 @@ def decode_scan(data: bytes | FolderContent) -> Scan:
         from medtl.imaging.dicom_file import decode_dicom
 
         return decode_dicom(data)
-    if data.startswith((PNG, JPEG, *TIFF)):
+    if data.startswith(PICTURE_STARTS):
         from medtl.imaging.picture_file import decode_picture
 
         return decode_picture(data)
-    if data.startswith((GZIP, *NIFTI_SIZES)):
+    if data.startswith(VOLUME_STARTS):
         from medtl.imaging.nifti_file import decode_nifti
 
         return decode_nifti(data)

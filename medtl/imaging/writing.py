@@ -1,4 +1,4 @@
-"""A scan on disk again, without anything but its pixels and its geometry: no names, no dates, no free text.
+"""A scan as a file again, without anything but its pixels and its geometry: no names, no dates, no free text.
 
 A volume becomes NIfTI. A picture becomes PNG where that loses nothing (whole numbers of 8 or 16 bits, no spacing, no
 window); else NIfTI of one slice, whose header holds the spacing and, as cal_min and cal_max, the display window.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from pathlib import Path
+from dataclasses import dataclass
 
 import nibabel
 import numpy as np
@@ -31,23 +31,27 @@ SCANNER = 1
 REDUCED = "16-bit colour reduced to 8 bits per channel"
 
 
-def write_scan(scan: Scan, stem: Path) -> tuple[Path, tuple[str, ...]]:
-    """Write a scan as `stem` with the ending of its format; the path, and notes about what was reduced.
+@dataclass(frozen=True)
+class EncodedScan:
+    """The bytes of a file, the ending of its format, and notes about what was reduced."""
 
-    The file is the same, bit for bit, for the same scan. `read_scan` gives the same pixels, affine, spacing and window
-    again; of `full_scale` only those of 8 and 16 bits.
+    content: bytes
+    ending: str
+    notes: tuple[str, ...] = ()
+
+
+def encoded(scan: Scan) -> EncodedScan:
+    """A scan as the file to write: the same bytes for the same scan.
+
+    `decode_scan` gives the same pixels, affine, spacing and window again; of `full_scale` only those of 8 and 16 bits.
     """
-    if scan.affine is not None:
-        content, ending = nifti_bytes(scan), ".nii.gz"
-    elif scan.pixels.shape[0] == 3:
+    if scan.affine is None and scan.pixels.shape[0] == 3:
         pixels, notes = _colour(scan)
-        return _written(stem, _png(pixels.transpose(1, 2, 0)), ".png"), notes
-    elif _fits_png(scan):
+        return EncodedScan(_png(pixels.transpose(1, 2, 0)), ".png", notes)
+    if scan.affine is None and _fits_png(scan):
         kind = np.uint8 if scan.full_scale == FULL_8 else np.uint16
-        content, ending = _png(scan.pixels[0].astype(kind)), ".png"
-    else:
-        content, ending = nifti_bytes(scan), ".nii.gz"
-    return _written(stem, content, ending), ()
+        return EncodedScan(_png(scan.pixels[0].astype(kind)), ".png")
+    return EncodedScan(nifti_bytes(scan), ".nii.gz")
 
 
 def nifti_bytes(scan: Scan) -> bytes:
@@ -98,13 +102,3 @@ def _png(pixels: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG", compress_level=GZIP_LEVEL)
     return stream.getvalue()
-
-
-def _written(stem: Path, content: bytes, ending: str) -> Path:
-    """Whole or absent, not flushed: whoever goes on after a crash compares the hash that was noted."""
-    path = stem.with_name(stem.name + ending)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    beside.replace(path)
-    return path

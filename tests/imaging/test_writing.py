@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medtl.imaging.nifti_file import NO_ORIENTATION
-from medtl.imaging.reading import decode_scan, read_scan
+from medtl.imaging.reading import decode_scan
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.thumbnail import thumbnail
-from medtl.imaging.writing import nifti_bytes, write_scan
+from medtl.imaging.writing import encoded, nifti_bytes
 
 AFFINE = np.array([[-0.7, 0.1, 0.2, 31.5], [0.05, 0.9, -0.3, -80.25], [0.1, 0.25, 2.4, 402.0], [0, 0, 0, 1.0]])
 AFFINE[:3, :3] = np.linalg.qr(AFFINE[:3, :3])[0] * (0.7, 0.9, 2.4)
@@ -67,11 +66,11 @@ def test_axes_that_were_only_assumed_stay_assumed() -> None:
 
 
 @pytest.mark.parametrize(("full_scale", "mode"), [(255.0, "L"), (65535.0, "I;16")])
-def test_a_grey_picture_of_8_or_16_bits_becomes_png(tmp_path: Path, full_scale: float, mode: str) -> None:
+def test_a_grey_picture_of_8_or_16_bits_becomes_png(full_scale: float, mode: str) -> None:
     values = np.random.default_rng(0).integers(0, int(full_scale) + 1, (1, 20, 30)).astype(np.float32)
-    path, notes = write_scan(Scan(values, None, "test", full_scale=full_scale), tmp_path / "c-1")
-    assert (path.name, notes, Image.open(path).mode) == ("c-1.png", (), mode)
-    back = read_scan(path)
+    file = encoded(Scan(values, None, "test", full_scale=full_scale))
+    assert (file.ending, file.notes, Image.open(io.BytesIO(file.content)).mode) == (".png", (), mode)
+    back = decode_scan(file.content)
     np.testing.assert_array_equal(back.pixels, values)
     assert back.full_scale == full_scale
 
@@ -79,31 +78,26 @@ def test_a_grey_picture_of_8_or_16_bits_becomes_png(tmp_path: Path, full_scale: 
 @pytest.mark.parametrize("spacing", [None, (0.1, 0.2)])
 @pytest.mark.parametrize("window", [None, (1500.5, 801.0)])
 def test_a_picture_with_spacing_window_or_other_values_becomes_nifti_of_one_slice(
-    tmp_path: Path, spacing: tuple[float, float] | None, window: tuple[float, float] | None
+    spacing: tuple[float, float] | None, window: tuple[float, float] | None
 ) -> None:
     values = np.random.default_rng(0).integers(-1000, 3000, (1, 20, 30)).astype(np.float32)
-    path, _ = write_scan(Scan(values, spacing, "test", window=window, full_scale=None), tmp_path / "c-1")
-    back = read_scan(path)
-    assert path.name == "c-1.nii.gz"
+    file = encoded(Scan(values, spacing, "test", window=window, full_scale=None))
+    back = decode_scan(file.content)
+    assert file.ending == ".nii.gz"
     np.testing.assert_array_equal(back.pixels, values)
     assert back.window == window
     assert back.spacing_mm == (None if spacing is None else pytest.approx(spacing))
     assert back.affine is None
 
 
-def test_colour_becomes_png_and_says_what_16_bits_lost(tmp_path: Path) -> None:
+def test_colour_becomes_png_and_says_what_16_bits_lost() -> None:
     values = np.random.default_rng(0).integers(0, 256, (3, 20, 30)).astype(np.float32)
-    path, notes = write_scan(Scan(values, (1.0, 1.0), "test", full_scale=255.0), tmp_path / "a")
-    np.testing.assert_array_equal(read_scan(path).pixels, values)
-    path, notes = write_scan(Scan(values * 257, None, "test", full_scale=65535.0), tmp_path / "b")
-    np.testing.assert_array_equal(read_scan(path).pixels, values)
-    assert notes == ("16-bit colour reduced to 8 bits per channel",)
-
-
-def test_a_dot_in_the_name_is_no_ending(tmp_path: Path) -> None:
-    path, _ = write_scan(volume(np.arange(24).reshape(2, 3, 4)), tmp_path / "case.1")
-    assert path.name == "case.1.nii.gz"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["case.1.nii.gz"]
+    whole = encoded(Scan(values, (1.0, 1.0), "test", full_scale=255.0))
+    np.testing.assert_array_equal(decode_scan(whole.content).pixels, values)
+    assert whole.notes == ()
+    reduced = encoded(Scan(values * 257, None, "test", full_scale=65535.0))
+    np.testing.assert_array_equal(decode_scan(reduced.content).pixels, values)
+    assert reduced.notes == ("16-bit colour reduced to 8 bits per channel",)
 
 
 def test_a_thumbnail_shows_left_on_the_right_and_anterior_on_top() -> None:
