@@ -1,0 +1,39 @@
+"""Folders of pictures: a folder for each class, perhaps below a folder for each part of an official split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medtl.intake.file_offer import ALONE, file_offer
+from medtl.intake.finding import content_of, files_below, left_aside
+from medtl.intake.offer import Offer, Survey
+from medtl.intake.settings import IntakeSettings
+
+SPLITS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""What the folders of a split are called, and how a manifest names them."""
+
+
+def survey_pictures(folder: Path, settings: IntakeSettings) -> Survey:
+    """Every picture is a case; its class is the folder it lies in, unless a labels file is given."""
+    files = files_below(folder)
+    pictures = [path for path in files if content_of(path) == "picture"]
+    offers = tuple(_offer(path, folder, by_folder=settings.labels is None) for path in pictures)
+    return Survey(
+        "pictures", files, offers, left_aside(files, folder, taken=set(pictures)), notes=(ALONE, *_classes(offers))
+    )
+
+
+def _offer(path: Path, root: Path, *, by_folder: bool) -> Offer:
+    folders = list(path.relative_to(root).parts[:-1])
+    split = ""
+    if folders and folders[0].lower() in SPLITS:
+        split = SPLITS[folders.pop(0).lower()]
+    return file_offer(path, root, label=folders[0] if folders and by_folder else "", split=split)
+
+
+def _classes(offers: tuple[Offer, ...]) -> tuple[str, ...]:
+    labels = sorted({offer.label for offer in offers if offer.label})
+    return (f"The classes are the names of {len(labels)} folders.",) if labels else ()
