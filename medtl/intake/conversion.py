@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,7 +124,7 @@ def _written(file: EncodedScan, folder: Path, stem: str, *, may_replace: bool) -
             "Write this manifest to another folder, or give --replace."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.part")
     try:
         beside.write_bytes(file.content)
         beside.replace(path)
