@@ -6,6 +6,7 @@ and `…_labels` (n, 1). The arrays are read with pickles refused and their size
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-from medtl.errors import ConfigurationError, DataRefused
+from medtl.errors import ConfigurationError, DataRefused, ResourceExhausted
 from medtl.imaging.arrivals import NO_ORIENTATION, Scan
 from medtl.intake.finding import files_below, left_aside
 from medtl.intake.offer import Offer, Survey
@@ -23,6 +24,9 @@ from medtl.intake.settings import IntakeSettings
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 MOST_BYTES = 8 * 2**30
 """The largest MedMNIST array at 224 pixels has 5 GB."""
+
+SHARE_OF_MEMORY = 4
+"""Two arrays are kept, and the scans made of them take room too."""
 
 FULL_SCALE = 255.0
 UNPUBLISHED = (
@@ -37,6 +41,7 @@ def survey_medmnist(folder: Path, settings: IntakeSettings) -> Survey:
     Raises:
         ConfigurationError: the folder has no such file, or several.
         DataRefused: the file is no such file, or has several labels for an image.
+        ResourceExhausted: an array is larger than the memory allows.
     """
     files = (folder,) if folder.is_file() else files_below(folder)
     root = folder.parent if folder.is_file() else folder
@@ -88,6 +93,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
                     shape, _, kind = read(stream)
                 if kind.hasobject or member.file_size > MOST_BYTES:
                     raise DataRefused(f"The array {member.filename} of {path.name} is too large, or holds objects.")
+                _refuse_what_memory_cannot_hold(member.filename, member.file_size)
                 found[member.filename.removesuffix(".npy")] = shape
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError, RuntimeError) as error:
         raise DataRefused(
@@ -98,6 +104,16 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
             f"The file {path.name} is no MedMNIST file: it holds {', '.join(sorted(found)) or 'nothing'}."
         )
     return found
+
+
+def _refuse_what_memory_cannot_hold(name: str, size: int) -> None:
+    """A zip of a few megabytes can hold any number of zeros; the central directory says how many, before any is read."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size * SHARE_OF_MEMORY > memory:
+        raise ResourceExhausted(
+            f"The array {name} unpacks to {size / 2**30:.1f} GB; the machine has {memory / 2**30:.1f} GB of memory, and "
+            f"a {SHARE_OF_MEMORY}th of it is what one array may take. Use a machine with more, or a smaller version."
+        )
 
 
 @lru_cache(maxsize=2)

@@ -133,6 +133,16 @@ def test_a_faulty_medmnist_file_is_refused(tmp_path: Path, intake: Intake) -> No
     assert "Expected one MedMNIST file (.npz); got 2" in intake(folder, code=2).letter
 
 
+def test_an_array_that_memory_cannot_hold_is_refused_before_it_is_unpacked(
+    tmp_path: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = npz(tmp_path / "a.npz", train_images=np.zeros((200, 28, 28), np.uint8), train_labels=np.zeros((200, 1)))
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}.__getitem__)
+    letter = intake(file, code=5).letter
+    assert "The array train_images.npy unpacks to 0.0 GB; the machine has 0.0 GB of memory" in letter
+    assert "Use a machine with more, or a smaller version." in letter
+
+
 def test_a_home_that_cannot_be_written_is_named(
     tmp_path: Path, pacs: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import as_bytes, image, series
+from PIL import Image
 
 from medtl.errors import ConfigurationError
 from medtl.intake import source_of
@@ -172,3 +174,16 @@ def test_payloads_in_headers_and_labels_are_inert_in_page_and_tables(tmp_path: P
     for path in taken.manifest.parent.glob("*.csv"):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert not any(cell.lstrip('"').startswith(("=", "@", "+")) for cell in line.split(","))
+
+
+def test_a_folder_for_each_patient_does_not_become_a_label(tmp_path: Path, intake: Intake) -> None:
+    folder = tmp_path / "pictures"
+    for number in range(12):
+        (folder / f"CANARY {number}").mkdir(parents=True)
+        Image.fromarray(np.full((8, 8), 9 * number, np.uint8) + np.arange(8, dtype=np.uint8)).save(
+            folder / f"CANARY {number}" / "a.png"
+        )
+    taken = intake(folder)
+    assert {row["label"] for row in taken.cases} == {""}
+    assert any("12 folders for 12 pictures look like patients, not classes" in note for note in taken.notes)
+    assert all(b"CANARY" not in content for content in everything_beside(taken.manifest).values())
