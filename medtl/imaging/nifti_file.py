@@ -92,10 +92,21 @@ def decode_nifti(data: bytes) -> Scan:
         content = stream.read(length)
         if len(content) < length:
             raise EOFError(f"{length:,} bytes expected, got {len(content):,}")
+        _refuse_more(stream)
         image = _kind(header).from_bytes(content)
         return _volume(image) if _is_volume(shape) else _picture(image, shape)
     except NIBABEL_FAULTS as error:
         raise undecodable("NIfTI", error) from error
+
+
+def _refuse_more(stream: gzip.GzipFile | io.BytesIO) -> None:
+    """Nothing may follow the voxels; at the end of a gzip its checksum is compared, which reading so far left out."""
+    if stream.read(1):
+        raise UnreadableScan(
+            "The NIfTI file goes on after the voxels that its header promises: the two do not belong together. "
+            "Get the file again from its source.",
+            reason="undecodable",
+        )
 
 
 def _refuse_numbers(header: nibabel.Nifti1Header, offset: int) -> None:

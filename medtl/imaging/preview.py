@@ -12,6 +12,9 @@ from medtl.imaging.dicom_series import Candidate
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.series_rules import SECONDARY_CAPTURE, SHOW_TEXT
 
+UNSHOWABLE = ("bad_header", "bad_rescale", "too_large", "truncated")
+"""Faults after which the pixels, or what they mean, are unknown."""
+
 
 def preview_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan:
     """The middle frame as a picture; of a single view, the picture itself as `read_scan` gives it.
@@ -21,10 +24,10 @@ def preview_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan
     """
     middle = candidate.slices[len(candidate.slices) // 2]
     header, content = middle.header, content_of(middle.file)
+    if any(fault.reason in UNSHOWABLE for fault in candidate.faults):
+        raise UnreadableScan("The header does not say what can be shown.", reason="undecodable")
     if header.frames == 1:
         return decode_dicom(content)
-    if any(fault.reason in ("bad_header", "too_large", "truncated") for fault in candidate.faults):
-        raise UnreadableScan("The header does not say what can be shown.", reason="undecodable")
     values = dicom_pixels(content, expected=(header.frames, header.rows, header.columns))
     one = values[middle.frame if header.planes else len(values) // 2]
     pixels = one[None] if one.ndim == 2 else one.transpose(2, 0, 1)

@@ -107,12 +107,12 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _refuse_what_memory_cannot_hold(name: str, size: int) -> None:
-    """A zip of a few megabytes can hold any number of zeros; the central directory says how many, before any is read."""
+    """A zip of a few megabytes can hold any number of zeros; its directory says how many, before any is read."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if size * SHARE_OF_MEMORY > memory:
         raise ResourceExhausted(
-            f"The array {name} unpacks to {size / 2**30:.1f} GB; the machine has {memory / 2**30:.1f} GB of memory, and "
-            f"a {SHARE_OF_MEMORY}th of it is what one array may take. Use a machine with more, or a smaller version."
+            f"The array {name} unpacks to {size / 2**30:.1f} GB; the machine has {memory / 2**30:.1f} GB of memory, "
+            f"and a {SHARE_OF_MEMORY}th of it is what one array may take. Use a larger machine, or a smaller version."
         )
 
 

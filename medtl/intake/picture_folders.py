@@ -38,7 +38,7 @@ def _offer(path: Path, root: Path, *, by_folder: bool) -> Offer:
 
 
 def _with_classes(offers: tuple[Offer, ...]) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
-    """The offers, and what the folders were taken for; a folder for each patient must not become a label with a name."""
+    """The offers, and what the folders were taken for; a folder of each patient must not become a label."""
     labels = {offer.label for offer in offers if offer.label}
     if not labels:
         return offers, ()

@@ -15,6 +15,17 @@ from dicom_phantom import Phantom, series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from series_faults import (
+    files_of,
+    localizer,
+    missing,
+    monochrome1,
+    same_numbers,
+    shuffled_numbers,
+    truncated,
+    two_series,
+    whole,
+)
 
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
@@ -26,10 +37,6 @@ from medtl.imaging.series_volume import volume_of
 
 SIZES = (1, 5, 40)
 AFFINE_MM = 1e-4
-
-
-def files_of(*found: Phantom) -> list[bytes]:
-    return [phantoms.as_bytes(dataset) for phantom in found for dataset in phantom.datasets]
 
 
 def candidates(files: Sequence[bytes], **rules: object) -> tuple[Candidate, ...]:
@@ -82,52 +89,6 @@ def test_any_orientation_spacing_and_order_of_files_gives_the_phantom(seed: int,
     )
     files = files_of(phantom)
     assert_is(volume([files[place] for place in chance.permutation(slices)]), phantom)
-
-
-def shuffled_numbers(slices: int) -> list[bytes]:
-    numbers = np.random.default_rng(1).permutation(slices)
-    return files_of(series(slices=slices, change=lambda dataset, k: setattr(dataset, "InstanceNumber", numbers[k])))
-
-
-def same_numbers(slices: int) -> list[bytes]:
-    return files_of(series(slices=slices, change=lambda dataset, _: setattr(dataset, "InstanceNumber", 1)))
-
-
-def missing(slices: int) -> list[bytes]:
-    files = files_of(series(slices=slices))
-    del files[slices // 2]
-    return files
-
-
-def two_series(slices: int) -> list[bytes]:
-    return files_of(series(slices=slices), series(slices=slices, uid="2", seed=1))
-
-
-def localizer(slices: int) -> list[bytes]:
-    across = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=float)
-
-    def mark(dataset: pydicom.Dataset, _k: int) -> None:
-        dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
-
-    return files_of(series(slices=slices), series(slices=1, directions=across, uid="2", change=mark))
-
-
-def monochrome1(slices: int) -> list[bytes]:
-    def invert(dataset: pydicom.Dataset, _k: int) -> None:
-        dataset.PhotometricInterpretation = "MONOCHROME1"
-        dataset.PixelData = (4095 - np.frombuffer(dataset.PixelData, np.uint16)).tobytes()
-
-    return files_of(series(slices=slices, change=invert))
-
-
-def truncated(slices: int) -> list[bytes]:
-    files = files_of(series(slices=slices))
-    files[-1] = files[-1][:-100]
-    return files
-
-
-def whole(slices: int) -> list[bytes]:
-    return files_of(series(slices=slices))
 
 
 EIGHT_CASES = {

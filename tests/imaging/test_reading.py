@@ -316,6 +316,19 @@ def test_a_truncated_nifti_is_refused() -> None:
         refused(data[:-200], "truncated", "The NIfTI file is cut short")
 
 
+def test_a_nifti_that_goes_on_after_its_voxels_is_refused() -> None:
+    content = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4)).to_bytes()
+    for data in (content + b"x", gzip.compress(content + b"x")):
+        refused(data, "undecodable", "goes on after the voxels that its header promises")
+
+
+def test_a_packed_nifti_with_a_wrong_checksum_is_refused() -> None:
+    """The sum of RFC 1952 stands behind all voxels, where reading only them never comes."""
+    packed = bytearray(gzip.compress(nibabel.Nifti1Image(np.ones((2, 3, 4), np.int16), np.eye(4)).to_bytes()))
+    packed[-6] ^= 1
+    refused(bytes(packed), "undecodable", "CRC check failed")
+
+
 def test_a_nifti_of_one_axis_is_refused() -> None:
     data = bytearray(nifti(np.zeros((5, 6, 1), np.int16), np.eye(4)))
     data[40:42] = struct.pack("<h", 1)

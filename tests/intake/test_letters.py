@@ -140,7 +140,7 @@ def test_an_array_that_memory_cannot_hold_is_refused_before_it_is_unpacked(
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}.__getitem__)
     letter = intake(file, code=5).letter
     assert "The array train_images.npy unpacks to 0.0 GB; the machine has 0.0 GB of memory" in letter
-    assert "Use a machine with more, or a smaller version." in letter
+    assert "Use a larger machine, or a smaller version." in letter
 
 
 def test_a_home_that_cannot_be_written_is_named(
