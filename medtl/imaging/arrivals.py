@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medtl.imaging.damaged_files import lost_its_pixels as lost_its_pixels
 from medtl.imaging.damaged_files import tainted as tainted
 from medtl.imaging.decoding import decoder_missing as decoder_missing
 from medtl.imaging.decoding import dicom_header as dicom_header

@@ -8,14 +8,18 @@ taken for a slice only where it holds an identifier.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from medtl.imaging.dicom_series import Candidate
+from medtl.imaging.image_header import ImageHeader
 from medtl.imaging.slice_stack import Fault
 
 SEARCHED_BYTES = 2**16
 """Identifiers stand before the pixels, in the first kilobytes."""
+
+DICOM_MARK_END, KIND_WITHIN = 132, 200
+"""The kind of object is the third element of the meta header, which follows the mark."""
 
 UNREADABLE_SLICE = Fault(
     "unreadable_slice",
@@ -39,6 +43,15 @@ def tainted(
     for content, neighbours in damaged:
         doubtful |= _suspects(candidates, content[:SEARCHED_BYTES], neighbours)
     return tuple(_doubted(candidate) if place in doubtful else candidate for place, candidate in enumerate(candidates))
+
+
+def lost_its_pixels(content: bytes, headers: Iterable[ImageHeader]) -> bool:
+    """Whether a file without an image says at its start that it is one of the kind that lies beside it.
+
+    Reports and segmentations have kinds of their own; the kind stands in the meta header (PS3.10, 7.1).
+    """
+    start = content[DICOM_MARK_END : DICOM_MARK_END + KIND_WITHIN]
+    return any(_holds(start + b"\0", kind) for kind in {header.sop_class for header in headers})
 
 
 def _doubted(candidate: Candidate) -> Candidate:

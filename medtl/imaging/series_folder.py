@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medtl.imaging.damaged_files import tainted
+from medtl.imaging.damaged_files import lost_its_pixels, tainted
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
 from medtl.imaging.image_header import ImageHeader
@@ -45,13 +45,18 @@ def _headers(
 ) -> tuple[list[tuple[int, ImageHeader]], list[tuple[int, frozenset[int] | None]]]:
     """The headers by number of file, and the files that may be damaged slices, as `tainted` wants them."""
     known, damaged = list[tuple[int, ImageHeader]](), list[tuple[int, frozenset[int] | None]]()
+    without_image = list[int]()
     for number, content in enumerate(contents):
         try:
             known.append((number, dicom_header(content)))
         except UnreadableScan as refusal:
-            if refusal.reason != "no_image":
+            if refusal.reason == "no_image":
+                without_image.append(number)
+            else:
                 is_foreign = content and refusal.reason == "not_dicom"
                 damaged.append((number, frozenset() if is_foreign else None))
+    headers = [header for _, header in known]
+    damaged += [(number, None) for number in without_image if lost_its_pixels(contents[number], headers)]
     return known, damaged
 
 

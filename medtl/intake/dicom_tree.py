@@ -17,6 +17,7 @@ from medtl.imaging.arrivals import (
     dicom_header,
     grouped,
     judged,
+    lost_its_pixels,
     preview_of,
     read_file_bytes,
     shows_text,
@@ -105,10 +106,18 @@ def _damaged(
         neighbours[file.parent].add(number)
     damaged = list[tuple[bytes, frozenset[int] | None]]()
     for file, refusal in zip(files, found, strict=True):
-        if isinstance(refusal, UnreadableScan) and refusal.reason != "no_image":
-            own = frozenset[int]() if refusal.reason == "not_dicom" else frozenset(neighbours[file.parent])
-            damaged.append((_start_of(file), own))
+        if not isinstance(refusal, UnreadableScan):
+            continue
+        start = _start_of(file)
+        beside = neighbours[file.parent]
+        if refusal.reason == "no_image" and not lost_its_pixels(start, _headers_of(found, beside)):
+            continue
+        damaged.append((start, frozenset() if refusal.reason == "not_dicom" else frozenset(beside)))
     return damaged
+
+
+def _headers_of(found: Sequence[ImageHeader | UnreadableScan], numbers: set[int]) -> list[ImageHeader]:
+    return [header for header in (found[number] for number in numbers) if isinstance(header, ImageHeader)]
 
 
 def _start_of(path: Path) -> bytes:

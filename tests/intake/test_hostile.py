@@ -179,7 +179,7 @@ def test_500_mutated_dicom_files_harm_nothing_and_none_is_silent(tmp_path: Path,
         (exact if judge(image, files, phantom(number)) else valid).append(number)
     told = Counter(ended.outcomes[f"{number:03d}/{number % SLICES}"] for number in range(500))
     print(f"\n{ended.seconds:.0f} s; accepted: {len(exact)} exact, {len(valid)} otherwise valid; the 500 files: {told}")
-    assert len(exact) >= 80
+    assert len(exact) >= 60
     assert sum(not hits_pixels(number) for number in valid) <= 5
     assert "decoder_timeout" not in told
 
