@@ -25,6 +25,7 @@ from medtl.imaging.series_rules import (
     SeriesRules,
 )
 from medtl.imaging.slice_stack import Fault, stack_of, usable_orientation
+from medtl.imaging.stray_slices import without_strays
 
 FINEST_SPACING_MM, WIDEST_SPACING_MM = 0.01, 100.0
 """As for NIfTI: microscopy ends at the first, the second is a typing error."""
@@ -42,7 +43,8 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candidate, ...]:
     """The candidates with their faults, their stacks and their notes."""
     localizers = _localizer_series(candidates)
-    return tuple(_judged(candidate, rules, in_localizer=_series(candidate) in localizers) for candidate in candidates)
+    alone = [_judged(candidate, rules, in_localizer=_series(candidate) in localizers) for candidate in candidates]
+    return without_strays(alone)
 
 
 def _judged(candidate: Candidate, rules: SeriesRules, *, in_localizer: bool) -> Candidate:

@@ -226,6 +226,41 @@ def test_repeated_places_are_told_apart_by_what_the_header_says(name: str) -> No
     assert "lacks 1 of the 5 slices of others" in lacking[1].sentence
 
 
+@pytest.mark.parametrize("end", [0, 5])
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [("StudyInstanceUID", "1.2.826.0.3.9"), ("FrameOfReferenceUID", "1.2.826.0.4.9"), ("SeriesInstanceUID", "1.2.9"),
+     ("ImageType", ["ORIGINAM", "PRIMARY", "AXIAL"]), ("ImagePositionPatient", None), ("Rows", 0),
+     ("PhotometricInterpretation", "MONOCHROME8"), ("Modality", "CU")],
+)  # fmt: skip
+def test_a_slice_at_an_end_that_one_wrong_value_sets_apart_is_not_just_left_out(
+    end: int, tag: str, value: object
+) -> None:
+    """The rest would look whole: 5 slices without a gap."""
+
+    def spoilt(dataset: pydicom.Dataset, k: int) -> None:
+        if k == end:
+            setattr(dataset, tag, value)
+
+    found = candidates(files_of(series(slices=6, change=spoilt)))
+    assert None not in [one.reason for one in found]
+    if len(found) == 2:
+        (rest,) = (one for one in found if len(one.slices) == 5)
+        assert rest.reason == "stray_slice"
+        assert "Get that file again, or move it away" in rest.sentence
+
+
+def test_a_single_image_elsewhere_or_of_another_kind_does_no_harm_to_a_volume() -> None:
+    def elsewhere(dataset: pydicom.Dataset, _k: int) -> None:
+        dataset.ImagePositionPatient = ["500", "0", "0"]
+
+    far = series(slices=1, uid="2", seed=1, change=elsewhere)
+    assert [one.reason for one in candidates(files_of(series(slices=6), far))] == [None, "too_few_slices"]
+    capture = phantoms.image(np.zeros((9, 9), np.uint16), uid="7", sop_class=phantoms.SECONDARY_CAPTURE)
+    found = candidates([*files_of(series(slices=6)), phantoms.as_bytes(capture)])
+    assert [one.reason for one in found] == [None, "secondary_capture"]
+
+
 def test_echoes_and_phase_images_are_apart() -> None:
     def change(echo: int, kind: str) -> object:
         def changed(dataset: pydicom.Dataset, _k: int) -> None:

@@ -171,15 +171,18 @@ def test_500_mutated_dicom_files_harm_nothing_and_none_is_silent(tmp_path: Path,
         file.write_bytes(mutated(content, number, header=len(content) if hits_pixels(number) else pixels))
     ended = apart(folder)
     assert ended.seconds < 500
-    exact, valid = list[int](), list[int]()
+    exact, valid, short = list[int](), list[int](), 0
     for row in ended.taken.cases:
         files = [Path(file) for file in json.loads(ended.taken.links[row["case_id"]]["files"])]
-        number = int(files[0].parent.name)
+        number, short = int(files[0].parent.name), short + (len(files) < SLICES)
         image = nibabel.load(ended.taken.manifest.parent / row["image"])
         (exact if judge(image, files, phantom(number)) else valid).append(number)
     told = Counter(ended.outcomes[f"{number:03d}/{number % SLICES}"] for number in range(500))
-    print(f"\n{ended.seconds:.0f} s; accepted: {len(exact)} exact, {len(valid)} otherwise valid; the 500 files: {told}")
-    assert len(exact) >= 60
+    print(
+        f"\n{ended.seconds:.0f} s; accepted: {len(exact)} exact ({short} short), {len(valid)} valid; the 500 files: {told}"
+    )
+    assert len(exact) >= 35
+    assert short <= 5, "volumes that lack the first or last slice, as that one was told apart by its header"
     assert sum(not hits_pixels(number) for number in valid) <= 5
     assert "decoder_timeout" not in told
 
