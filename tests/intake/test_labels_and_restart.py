@@ -149,6 +149,7 @@ def test_an_intake_that_is_stopped_goes_on_to_the_same_manifest(
     assert beside(resumed.manifest) == beside(whole.manifest)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_or_terminated_leaves_what_the_next_one_needs(tmp_path: Path, intake: Intake) -> None:
     folder = archive(tmp_path / "pacs", patients=30, slices=20)
     whole = intake(folder, out=tmp_path / "whole" / "manifest.csv")
