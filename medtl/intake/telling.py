@@ -38,7 +38,11 @@ def told_of(named: Named, outcomes: Sequence[Outcome], manifest: Path, settings:
     refused = [_late_refusal(offer, outcome) for offer, outcome in pairs if outcome.reason]
     refused += [
         _contact(
-            named.cases[one.key], (one.title, one.reason, one.sentence), pictures.get(one.key, ""), one.preview is None
+            named.cases[one.key],
+            (one.title, one.sentence),
+            jpeg=pictures.get(one.key, ""),
+            is_withheld=one.preview is None,
+            reason=one.reason,
         )
         for one in candidates
     ]
@@ -68,16 +72,17 @@ def _accepted(offer: Offer, outcome: Outcome) -> Contact:
         f"{size} at {spacing} mm" if spacing else size,
         *outcome.notes,
     )
-    return _contact(outcome.case_id, lines, outcome.thumbnail, offer.shows_text)
+    return _contact(outcome.case_id, lines, jpeg=outcome.thumbnail, is_withheld=offer.shows_text)
 
 
 def _late_refusal(offer: Offer, outcome: Outcome) -> Contact:
-    return _contact(outcome.case_id, (offer.title, outcome.reason, outcome.sentence), "", offer.shows_text)
+    lines = (offer.title, outcome.sentence)
+    return _contact(outcome.case_id, lines, is_withheld=offer.shows_text, reason=outcome.reason)
 
 
-def _contact(case_id: str, lines: Sequence[str], jpeg: str, is_withheld: bool) -> Contact:
+def _contact(case_id: str, lines: Sequence[str], *, is_withheld: bool, jpeg: str = "", reason: str = "") -> Contact:
     without = "not shown: text may be in the picture" if is_withheld else "no picture"
-    return Contact(case_id, tuple(line for line in lines if line), jpeg, without)
+    return Contact(case_id, tuple(line for line in lines if line), jpeg, without, reason)
 
 
 def summary_of(survey: Survey, outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Cell]], manifest: Path) -> str:

@@ -26,12 +26,13 @@ USED = "used"
 
 @dataclass(frozen=True)
 class Contact:
-    """One candidate: its id, what it is and why in short lines, and a JPEG in base64 or why there is none."""
+    """One candidate: its id, the reason's code when refused, short lines, and a JPEG in base64 or why there is none."""
 
     case_id: str
     lines: tuple[str, ...]
     jpeg: str = ""
     without: str = "no picture"
+    reason: str = ""
 
     @property
     def picture(self) -> Markup | None:
