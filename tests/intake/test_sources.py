@@ -19,6 +19,7 @@ from PIL import Image
 from medtl.check import check_data
 from medtl.cohort import read_manifest
 from medtl.imaging.reading import read_scan
+from medtl.intake import source_of
 
 Intake = Callable[..., Any]
 SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
@@ -138,8 +139,6 @@ def test_a_bids_data_set_brings_subjects_covariates_and_masks(tmp_path: Path, in
 
 def sources_of_many(taken: Any) -> dict[str, str]:
     """The patient of each source file, where several intakes share a home."""
-    from medtl.intake import source_of
-
     return {source_of(row["case_id"]).files[0].name: row["patient_id"] for row in taken.cases}
 
 
