@@ -60,6 +60,12 @@ FINEST_SPACING_MM = 0.01
 """Microscopy ends here; a smaller voxel is a unit that was written wrongly."""
 LARGEST_SHEAR = 0.05
 """Cosine between two axes: 3 degrees from the right angle, beyond what rounding and registration leave."""
+DENSEST_GZIP = 1032
+"""Deflate cannot pack more bytes into one (RFC 1951); a file that claims more is cut short, or a trap."""
+
+NO_ORIENTATION = "no orientation in the header: the stored axes are taken as right, anterior, superior"
+"""The note of a volume whose axes are only assumed."""
+
 FORMS_APART = 0.5
 """Voxels that sform and qform may put a corner apart."""
 
@@ -79,20 +85,37 @@ def decode_nifti(data: bytes) -> Scan:
         _refuse_sizes(shape)
         offset = int(header.get_data_offset())
         length = offset + math.prod(shape) * header.get_data_dtype().itemsize
-        if header.get_data_dtype().kind not in "iuf" or not 0 < offset <= LARGEST_OFFSET:
-            raise UnreadableScan(
-                f"The NIfTI voxels are of type {header.get_data_dtype()} at byte {offset}; whole or real numbers near "
-                "the start are read.",
-                reason="unsupported_format",
-            )
+        _refuse_numbers(header, offset)
+        if isinstance(stream, gzip.GzipFile) and length > DENSEST_GZIP * len(data):
+            raise EOFError(f"{length:,} bytes expected, got at most {DENSEST_GZIP * len(data):,}")
         stream.seek(0)
         content = stream.read(length)
         if len(content) < length:
             raise EOFError(f"{length:,} bytes expected, got {len(content):,}")
+        _refuse_more(stream)
         image = _kind(header).from_bytes(content)
         return _volume(image) if _is_volume(shape) else _picture(image, shape)
     except NIBABEL_FAULTS as error:
         raise undecodable("NIfTI", error) from error
+
+
+def _refuse_more(stream: gzip.GzipFile | io.BytesIO) -> None:
+    """Nothing may follow the voxels; at the end of a gzip its checksum is compared, which reading so far left out."""
+    if stream.read(1):
+        raise UnreadableScan(
+            "The NIfTI file goes on after the voxels that its header promises: the two do not belong together. "
+            "Get the file again from its source.",
+            reason="undecodable",
+        )
+
+
+def _refuse_numbers(header: nibabel.Nifti1Header, offset: int) -> None:
+    kind = header.get_data_dtype()
+    if kind.kind not in "iuf" or not 0 < offset <= LARGEST_OFFSET:
+        raise UnreadableScan(
+            f"The NIfTI voxels are of type {kind} at byte {offset}; whole or real numbers near the start are read.",
+            reason="unsupported_format",
+        )
 
 
 def _header(stream: gzip.GzipFile | io.BytesIO) -> nibabel.Nifti1Header:
@@ -144,7 +167,7 @@ def _affine(image: nibabel.Nifti1Image, shape: tuple[int, ...]) -> tuple[np.ndar
     codes = int(header["sform_code"]), int(header["qform_code"])
     if codes == (0, 0):
         affine = np.diag([*(float(size) for size in header.get_zooms()[:3]), 1.0])
-        notes = ("no orientation in the header: the stored axes are taken as right, anterior, superior",)
+        notes = (NO_ORIENTATION,)
     else:
         affine = np.array(image.affine, dtype=np.float64)
         if min(codes) > 0:
@@ -199,14 +222,16 @@ def _picture(image: nibabel.Nifti1Image, shape: tuple[int, ...]) -> Scan:
         first, second = (target.index(axis) for axis in range(3) if axis != target[dropped])
         flat = volume.squeeze(axis=target[dropped])[::-1, ::-1].T
     spacing_mm = (sizes[second], sizes[first])
-    known = all(0 < size <= WIDEST_SPACING_MM for size in spacing_mm)
-    if not known:
+    unsaid = orientation is None and header.get_xyzt_units()[0] == "unknown" and spacing_mm == (1.0, 1.0)
+    known = not unsaid and all(0 < size <= WIDEST_SPACING_MM for size in spacing_mm)
+    if not known and not unsaid:
         notes += ("the header's voxel size is impossible and was left aside",)
     return Scan(
         pixels=np.ascontiguousarray(flat[None], dtype=np.float32),
         spacing_mm=spacing_mm if known else None,
         reader="nibabel",
         notes=notes,
+        window=_window(header),
         full_scale=_full_scale(image, stored),
     )
 
@@ -215,6 +240,12 @@ def _full_scale(image: nibabel.Nifti1Image, stored: np.ndarray) -> float | None:
     """The value of full brightness, when the stored numbers are unsigned and not rescaled."""
     plain = image.header.get_slope_inter() in ((None, None), (1.0, 0.0))
     return float(np.iinfo(stored.dtype).max) if plain and stored.dtype in (np.uint8, np.uint16) else None
+
+
+def _window(header: nibabel.Nifti1Header) -> tuple[float, float] | None:
+    """The header's display range (cal_min, cal_max) as (centre, width), when it says one."""
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    return ((low + high) / 2, high - low) if math.isfinite(high - low) and low < high else None
 
 
 def _orientation(image: nibabel.Nifti1Image) -> np.ndarray | None:

@@ -200,9 +200,9 @@ def test_what_cannot_be_opened_is_named_by_reason(tmp_path: Path, monkeypatch: p
     expected = {
         tmp_path / "none.png": ("missing_file", "does not exist"),
         tmp_path / "empty.png": ("empty_file", "empty \\(0 bytes\\)"),
-        tmp_path / "pipe.png": ("not_a_file", "folder, pipe or device"),
-        tmp_path: ("not_a_file", "folder, pipe or device"),
-        Path("/dev/zero"): ("not_a_file", "folder, pipe or device"),
+        tmp_path / "pipe.png": ("not_a_file", "got a pipe or device"),
+        tmp_path: ("file_too_large", "The folder has 2 files of 1,073,741,825 bytes"),
+        Path("/dev/zero"): ("not_a_file", "got a pipe or device"),
         tmp_path / "huge.png": ("file_too_large", "at most 1,073,741,824 are read"),
         tmp_path / ("x" * 5000): ("unreadable_file", "cannot be opened: File name too long"),
         tmp_path / "nul\0": ("unreadable_file", "cannot be opened: not a possible file name"),
@@ -314,6 +314,19 @@ def test_a_truncated_nifti_is_refused() -> None:
     for packed in (False, True):
         data = nifti(np.arange(3000, dtype=np.int16).reshape(50, 60, 1), np.eye(4), packed=packed)
         refused(data[:-200], "truncated", "The NIfTI file is cut short")
+
+
+def test_a_nifti_that_goes_on_after_its_voxels_is_refused() -> None:
+    content = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4)).to_bytes()
+    for data in (content + b"x", gzip.compress(content + b"x")):
+        refused(data, "undecodable", "goes on after the voxels that its header promises")
+
+
+def test_a_packed_nifti_with_a_wrong_checksum_is_refused() -> None:
+    """The sum of RFC 1952 stands behind all voxels, where reading only them never comes."""
+    packed = bytearray(gzip.compress(nibabel.Nifti1Image(np.ones((2, 3, 4), np.int16), np.eye(4)).to_bytes()))
+    packed[-6] ^= 1
+    refused(bytes(packed), "undecodable", "CRC check failed")
 
 
 def test_a_nifti_of_one_axis_is_refused() -> None:
