@@ -80,7 +80,7 @@ def on_grid(
 
 def _overlap(source: int, target: int) -> Float[torch.Tensor, "target source"]:
     """Which share of each of `source` equal cells lies in each of `target` equal cells of the same length."""
-    fine, coarse = torch.arange(source) / source, torch.arange(target) / target
+    fine, coarse = (torch.arange(count, dtype=torch.float64) / count for count in (source, target))
     begins = torch.maximum(coarse[:, None], fine[None, :])
     ends = torch.minimum(coarse[:, None] + 1 / target, fine[None, :] + 1 / source)
     return (ends - begins).clamp(min=0) * source
