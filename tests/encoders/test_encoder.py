@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from monai.networks.nets import resnet
 from safetensors.torch import save_file
 
+from medtl.encoders.build import build_encoder, build_untrained
 from medtl.encoders.catalogue import find_encoder
-from medtl.encoders.encoder import build_encoder, build_untrained
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 
