@@ -87,7 +87,7 @@ def _longest_allowed(volume: PatientVolume) -> list[float]:
 def reduced(volume: PatientVolume, *, cell_mm: float) -> SmallView:
     """The volume on cells of about `cell_mm`; an axis that is coarser already stays as it is."""
     counts = [
-        min(count, max(1, int(count * spacing / cell_mm + SMALLEST_OVERLAP)))
+        min(count, LONGEST_SIDE, max(1, round(count * spacing / cell_mm)))
         for count, spacing in zip(volume.scan.shape, volume.spacing_mm, strict=True)
     ]
     scan, saliency = volume.scan, volume.saliency
