@@ -17,9 +17,7 @@ SCANNER_CODE = 1
 """NIfTI's code for coordinates of the scanner: the affine is the scan's own."""
 
 
-def on_scan_grid(
-    raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings
-) -> Float[np.ndarray, "*scan"]:
+def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings) -> Float[np.ndarray, "*scan"]:
     """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
     values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
     mode = "trilinear" if preparation.is_volume else "bilinear"

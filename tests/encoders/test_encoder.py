@@ -172,6 +172,7 @@ def test_a_grey_scan_is_its_own_colour_picture() -> None:
     assert torch.equal(encoder.normalised(grey), encoder.normalised(grey.expand(-1, 3, -1, -1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18-imagenet", "densenet121-radimagenet"])
 def test_both_grey_rules_give_the_same_features_and_gradients_up_to_the_border(name) -> None:
     card = find_encoder(name)
