@@ -2,8 +2,8 @@
 
 260 volumes of about 35 x 51 x 35 mm at 1 mm. The label is derived: total volume of the mask below or above the cohort's
 median; it stands for a task whose truth is known, not for a clinical question. The crops were cut around the organ, so
-their size gives the label away (AUROC 0.79 from the three side lengths alone). The preparation takes 31 x 40 x 24 mm from
-the middle of every crop, which all of them cover: no black margin is left that could show how large a crop was.
+their size gives the label away (AUROC 0.79 from the three side lengths alone). The preparation takes 31 x 40 x 24 mm
+from the middle of every crop, which all of them cover: no black margin is left that could show how large a crop was.
 """
 
 from pathlib import Path

@@ -24,7 +24,7 @@ from medtl.explanation.overlay import map_png, overlay_picture, png, scan_pictur
 from medtl.explanation.patient_space import on_scan_grid, write_volume
 from medtl.explanation.saliency import RawSaliency, hirescam, stage_to_look_at
 from medtl.explanation.settings import ExplanationSettings
-from medtl.explanation.volume_pictures import write_volume_pictures
+from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
 from medtl.files import write_atomically, write_csv
 from medtl.imaging import PreparationSettings, PreparedCohort
 from medtl.predictions import PredictionTable
@@ -129,10 +129,6 @@ def _show_volume(
     stem: str,
 ) -> dict[str, object]:
     facts, view = task.prepared.facts[pick.case_id], task.prepared.displayed(pick.case_id)
-    encoder = task.classifier.encoder
-    with freezing.eval_mode(encoder), torch.inference_mode():
-        device = next(encoder.parameters()).device
-        weights = encoder.slice_weights(encoder.normalised(scan.to(device)))
     written = write_volume_pictures(
         view.pixels[0],
         saliency,
@@ -140,11 +136,23 @@ def _show_volume(
         seen=facts.placement(task.preparation).seen(),
         window=view.window,
         strength=raw.strength,
-        slice_weights=weights,
+        slice_weights=_slice_weights(task, pick, scan),
         folder=task.folder,
         stem=stem,
     )
     return {"montage_png": written.montage, "view_json": written.view, "window": view.window}
+
+
+def _slice_weights(task: FoldMaps, pick: Chosen, scan: torch.Tensor) -> SliceWeights | None:
+    """How much each slice of the first plane counted; None where the network sees the volume as a whole."""
+    encoder = task.classifier.encoder
+    device = next(encoder.parameters()).device
+    with freezing.eval_mode(encoder), torch.inference_mode():
+        weights = encoder.slice_weights(encoder.normalised(scan.to(device)))
+    facts = task.prepared.facts[pick.case_id]
+    affine = facts.placement(task.preparation).affine(np.array(facts.affine))
+    planes = ((plane, values[0].cpu().numpy()) for plane, values in weights.items())
+    return next((SliceWeights.on_grid(values, plane=plane, affine=affine) for plane, values in planes), None)
 
 
 def _write_map(task: FoldMaps, pick: Chosen, saliency: Float[np.ndarray, "*scan"], *, stem: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""A map where it belongs: on the original scan's own grid, and for volumes as NIfTI that opens over it in any viewer."""
+"""A map where it belongs: on the original scan's own grid, and for volumes as NIfTI that any viewer opens over it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from medtl.adaptation import Classifier, freezing
-from medtl.encoders import AnyEncoder
+from medtl.encoders import Encoder
 from medtl.errors import ConfigurationError
 
 FEWEST_POSITIONS = 7
@@ -74,11 +74,12 @@ def hirescam(
         activations = tuple(captured)  # several when slices go through in chunks
         gradients = torch.autograd.grad(wanted, activations)
     evidence = torch.cat([(g * a).sum(dim=1).detach() for g, a in zip(gradients, activations, strict=True)])
-    maps = classifier.encoder.assembled(evidence, len(scans)).relu().cpu().numpy()
+    assembled = classifier.encoder.assembled(evidence, len(scans), shape=tuple(scans.shape[2:]))
+    maps = assembled.relu().cpu().numpy()
     return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
 
 
-def stage_to_look_at(encoder: AnyEncoder, scans: Float[Tensor, "case channel *prepared"]) -> str:
+def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel *prepared"]) -> str:
     """The deepest stage whose map of such scans has at least `FEWEST_POSITIONS` positions a side, else the first.
 
     Deeper stages are more faithful and coarser: of a 64 px scan, layer4 of a ResNet keeps 2 x 2 positions. Of volumes

@@ -40,8 +40,9 @@ def black_and_white(
 ) -> tuple[float, float]:
     """The values that become 0 and 1; what lies outside is clipped.
 
-    ct: the named Hounsfield window. mr: median -+ 4 robust standard deviations of the foreground. mask: 0 to the largest
-    value. photograph: the number type's range. radiograph, ultrasound: the header's window, else 0..255 for 8 bits, else percentiles.
+    ct: the named Hounsfield window. mr: median -+ 4 robust standard deviations of the foreground. mask: 0 to the
+    largest value. photograph: the number type's range. radiograph, ultrasound: the header's window, else 0..255 for
+    8 bits, else percentiles.
 
     Raises:
         UnreadableScan: `not_hounsfield` when ct is asked of a picture file, `constant` when grey shows nothing.
