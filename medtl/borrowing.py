@@ -1,4 +1,4 @@
-"""From a study's settings to the encoder that it borrows: named for volumes by their geometry, and fit for the scans."""
+"""From a study to the encoder that it borrows: named for volumes by their geometry, and fit for the scans."""
 
 from __future__ import annotations
 

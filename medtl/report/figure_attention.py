@@ -78,7 +78,7 @@ def attention_figure(cases: Sequence[WeightedCase], *, colour: str, finding: str
 
     def paint(figure: Figure) -> None:
         panels = figure.subplots(lines, CURVES_PER_ROW, sharey=True, squeeze=False).ravel()
-        for panel, case in zip(panels, cases, strict=False):
+        for panel, case in zip(panels[: len(cases)], cases, strict=True):
             _paint_curve(panel, case, colour=colour, highest=highest)
         for panel in panels[::CURVES_PER_ROW]:
             panel.set_ylabel("Weight")

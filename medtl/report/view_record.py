@@ -35,7 +35,7 @@ Numbers = Annotated[tuple[FiniteFloat, ...], Field(min_length=1, max_length=4096
 
 
 class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Sheet(_Facts):
