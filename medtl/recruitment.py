@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
 from medtl.cohort.sampling import limit_patients
+from medtl.controls.black_margins import margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import ScanFacts
@@ -47,5 +48,14 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
         )
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
     groups = audit.fold_groups(cohort, duplicates=duplicates)
-    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates))
+    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *_margins(study, cohort, facts))
     return Recruited(told, groups, duplicates, assign(told, study.folds, groups=groups))
+
+
+def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tuple[str, ...]:
+    """What the margins of prepared volumes say; a picture's bars are its aspect ratio, which the tables show."""
+    settings = study.preparation
+    if settings.extent_mm is None:
+        return ()
+    covered = {case.case_id: facts[case.case_id].placement(settings).covered for case in cohort.cases}
+    return margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")

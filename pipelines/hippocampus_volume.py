@@ -18,7 +18,7 @@ pipeline(
         manifest=Path("msd_hippocampus/manifest.csv"),
         classes=("small", "large"),
         folds={"count": 5, "repeats": 1, "seed": 7},
-        preparation={"preset": "mr", "spacing_mm": (1.0, 1.0, 1.0), "extent_mm": (31.0, 40.0, 24.0)},
+        preparation={"preset": "mr", "spacing_mm": (0.25, 0.25, 1.0), "extent_mm": (31.0, 40.0, 24.0)},
         encoder="slices-resnet18-imagenet",
         adaptation={"policy": "probe"},
         recipe={"epochs": 10, "batch_size": 8, "learning_rate": 1.0e-3},

@@ -7,6 +7,7 @@ stays oblique. Pixel centres are whole numbers on both grids, so a map comes bac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,13 +48,13 @@ class Axis:
         distance = np.abs(np.arange(self.count)[None, :] - np.clip(centres, 0, self.count - 1)[:, None])
         weights = np.maximum(0.0, 1.0 - distance / reach)
         weights /= weights.sum(axis=1, keepdims=True)
-        weights[~self._inside()] = 0.0
+        weights[~self.inside()] = 0.0
         return weights.astype(np.float32)
 
     def scan_from_prepared(self) -> Float32[np.ndarray, "count length"]:
         """Weights of prepared pixels in each of the scan's, linear, edges held; a row of zeros where none was seen."""
         weights = np.zeros((self.count, self.length), dtype=np.float32)
-        inside = np.flatnonzero(self._inside())
+        inside = np.flatnonzero(self.inside())
         if not len(inside):
             return weights
         wanted = np.clip((np.arange(self.count) - self.start) / self.step, inside[0], inside[-1])
@@ -69,9 +70,10 @@ class Axis:
         """Whether each of the scan's pixels lies on the prepared grid, and the grid has a voxel within the scan."""
         position = (np.arange(self.count) - self.start) / self.step
         within = (position >= -EDGE - ROUNDING) & (position <= self.length - EDGE + ROUNDING)
-        return within & self._inside().any()
+        return within & self.inside().any()
 
-    def _inside(self) -> Bool[np.ndarray, " length"]:
+    def inside(self) -> Bool[np.ndarray, " length"]:
+        """Whether each position of the prepared grid lies within the scan."""
         centres = self.start + self.step * np.arange(self.length)
         return (centres >= -EDGE - ROUNDING) & (centres <= self.count - EDGE + ROUNDING)
 
@@ -123,6 +125,11 @@ class Placement:
     def shape(self) -> tuple[int, ...]:
         """Of the prepared grid."""
         return tuple(axis.length for axis in self.axes)
+
+    @property
+    def covered(self) -> float:
+        """The share of the prepared grid that lies within the scan, 0 to 1; the rest is black."""
+        return math.prod(float(axis.inside().mean()) for axis in self.axes)
 
     def affine(self, scan: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
         """From indices of the prepared grid to the patient in mm, given that of the scan."""
