@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
 from medtl.cohort.sampling import limit_patients
-from medtl.controls.black_margins import margin_notes
+from medtl.controls import margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import ScanFacts

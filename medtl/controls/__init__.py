@@ -1,5 +1,9 @@
 """What must fail.
 
-Negative controls: models that must not be able to do the task. The from-scratch control is a policy of `adaptation`;
-permuted labels, metadata only and border only will live here.
+Negative controls: what must not be able to do the task. Black margins of prepared volumes are judged here; the
+from-scratch control is a policy of `adaptation`; permuted labels, metadata only and border only will live here.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
