@@ -2,6 +2,7 @@
 
 The floor plan. A manifest of scans goes in at the bottom, a report comes out at the top:
 
+    a folder -> intake -> manifest.csv
     manifest.csv -> cohort -> folds -> scans -> encoder -> adapted classifier -> fitted weights
                  -> predictions.csv -> metrics + saliency -> fold reports -> study report
 
@@ -9,6 +10,7 @@ Two wings over one ground floor, joined by one table:
 
                              cli.py            speak
                              demo.py doctor.py two guided tours: the phantom study, the state of this machine
+                             intake/           how scans come in: a folder becomes a manifest
                              study.py          the staircase: one study, told in order
                              report/           tell
           learning wing  ────────┬────────  counting wing

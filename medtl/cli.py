@@ -27,8 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     help="Adapt pretrained CNN encoders to medical scans and learn honestly how well they do.\n\n"
-    "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl check manifest.csv` and "
-    "`medtl run study.yaml` on scans of your own. Nothing here ever reaches for the network.",
+    "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl intake FOLDER --out manifest.csv`, "
+    "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
+    "Nothing here ever reaches for the network.",
 )
 weights = typer.Typer(no_args_is_help=True, help="The encoders you can borrow: list, import, verify.")
 app.add_typer(weights, name="weights")
@@ -88,6 +89,45 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the phantoms and the
     from medtl.demo import run_demo
 
     print(run_demo(out))
+
+
+@app.command()
+@speaking
+def intake(
+    folder: Annotated[Path, typer.Argument(help="A folder of scans; or a datalist (.json), a MedMNIST file (.npz).")],
+    out: Annotated[Path, typer.Option(metavar="MANIFEST", help="The manifest to write, a .csv outside of FOLDER.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="A CSV with labels of patients, series, folders or files.")
+    ] = None,
+    label_column: Annotated[str, typer.Option(help="The column that holds the label.")] = "label",
+    modality: Annotated[str | None, typer.Option(help="Keep only this modality (CT), or BIDS suffix (T1w).")] = None,
+    source: Annotated[
+        str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")
+    ] = "auto",
+    fewest_slices: Annotated[int, typer.Option(help="A series of fewer slices is refused.")] = 5,
+    correct_tilt: Annotated[bool, typer.Option("--correct-tilt", help="Resample series of a tilted gantry.")] = False,
+    one_per_patient: Annotated[
+        bool,
+        typer.Option("--one-per-patient", help="Refuse the cases of a patient with several, unless one has a label."),
+    ] = False,
+    series_description: Annotated[
+        bool, typer.Option("--series-description", help="Keep this free text as a column; names may stand in it.")
+    ] = False,
+    interval: Annotated[bool, typer.Option("--interval", help="Keep the days since the patient's first scan.")] = False,
+    workers: Annotated[int, typer.Option(help="Files read at the same time.")] = 2,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest that others have written.")] = False,
+) -> None:
+    """Take scans in: from a folder to a manifest, each series accepted or refused by name.
+
+    Files are known by content, not by name, and only headers are read at first. Beside the manifest come the scans
+    without a name in them, MANIFEST.exclusions.csv with a reason for everything refused, and MANIFEST.intake.html to
+    look at. Patients get pseudonyms; who is who stays in your private folder (MEDTL_HOME). Stopped, the same command
+    goes on. Exit code 0 when a manifest was written, 2 for a wrong option, 3 when data are refused, 4 when stopped.
+    """
+    options = {name: value for name, value in locals().items() if name not in ("folder", "out")}
+    from medtl.intake import intake_settings, run_intake
+
+    print(run_intake(folder, out, intake_settings(options)))
 
 
 @app.command()

@@ -42,16 +42,16 @@ def examine() -> str:
 
 
 def weight_table() -> str:
-    """Every encoder of the catalogue and the store, whether it is here, and where to get it."""
-    store = encoders.WeightStore.from_environment()
-    here = {card.name: card for card in store.list()}
-    known = {card.name: card for card in encoders.known_encoders()}
+    """Every encoder of the catalogue and the store, whether it is here, where to get it; last, those for volumes."""
+    listed = encoders.WeightStore.from_environment().catalogue()
     lines = []
-    for name, card in {**known, **here}.items():
-        state = "here" if name in here else ("not here" if card.needs_weights else "starts from chance")
-        lines.append(f"{name:26} {state:20} {card.licence if card.needs_weights else ''}")
-        if state == "not here":
-            lines.append(f"{'':26} from {card.source}")
+    for wanted in (2, 3):
+        lines += ["", "For volumes:"] if wanted == 3 else ["For pictures:"]
+        for card, is_here in (entry for entry in listed if entry[0].dimensions == wanted):
+            state = ("here" if is_here else "not here") if card.needs_weights else "starts from chance"
+            lines.append(f"{card.name:32} {state:20} {card.licence if card.needs_weights else ''}".rstrip())
+            if card.needs_weights and not is_here and card.lifting is None:
+                lines.append(f"{'':32} from {card.source}")
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from medtl.cohort.doubtful_numbers import (
 )
 from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
-from medtl.controls import BlindAuroc, blind_auroc
+from medtl.controls import BlindAuroc, blind_auroc, margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import ScanFacts
@@ -64,7 +64,7 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
     groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
     told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
-    told = told.told(*_suspicions(cohort, facts, groups=groups, seed=study.seed))
+    told = told.told(*_suspicions(cohort, facts, groups=groups, seed=study.seed), *_margins(study, cohort, facts))
     return Recruited(told, groups, duplicates, near, assign(told, study.folds, groups=groups))
 
 
@@ -104,3 +104,12 @@ def _blind_notes(blind: BlindAuroc, *, names: tuple[str, ...]) -> tuple[str, ...
             "A model of the scans has to exceed this clearly before it says anything about the disease.",
         )
     return (f"From {what} alone the label can hardly be told: {number}, out of fold.",)
+
+
+def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tuple[str, ...]:
+    """What the margins of prepared volumes say; a picture's bars are its aspect ratio, which the tables show."""
+    settings = study.preparation
+    if settings.extent_mm is None:
+        return ()
+    covered = {case.case_id: facts[case.case_id].placement(settings).covered for case in cohort.cases}
+    return margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")

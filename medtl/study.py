@@ -6,6 +6,7 @@ from pathlib import Path
 
 from medtl import encoders, evaluation, explanation, files, imaging, report, training
 from medtl import run_folder as names
+from medtl.borrowing import borrow
 from medtl.cohort import Cohort
 from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
@@ -25,7 +26,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     With `resume`, a run that was stopped goes on at its last finished epoch.
     """
     place = training.choose_device(device)
-    borrowed = encoders.build_encoder(study.encoder, store=encoders.WeightStore.from_environment(), seed=study.seed)
+    study, borrowed = borrow(study, store=encoders.WeightStore.from_environment())
     manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
     mark = files.fingerprint([SCHEMA, study.deciding(), manifest, borrowed.card.sha256])
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
@@ -107,7 +108,7 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
     place = training.choose_device(device)
     store = encoders.WeightStore.from_environment()
     store.require_free(name, replace=replace)
-    encoder = encoders.build_encoder(study.encoder, store=store, seed=study.seed)
+    study, encoder = borrow(study, store=store)
     cohort = read_cohort(study)
     cache = imaging.PreparedCache.shared()
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)

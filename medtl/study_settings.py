@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from medtl.adaptation import AdaptationSettings
 from medtl.cohort import ManifestSettings
+from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
 from medtl.explanation import ExplanationSettings
 from medtl.files import write_atomically
@@ -38,6 +39,7 @@ class Study(ManifestSettings):
     preparation: PreparationSettings = PreparationSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     encoder: str = Field(default="resnet18-imagenet", description="A name of `medtl weights list`.")
+    volumes: VolumeSettings | None = Field(default=None, description="How the encoder takes volumes.")
     adaptation: AdaptationSettings = AdaptationSettings()
     recipe: Recipe = Recipe()
     explanation: ExplanationSettings = ExplanationSettings()
@@ -51,6 +53,15 @@ class Study(ManifestSettings):
     def _folds_and_columns_agree(self) -> Self:
         if self.folds.column is not None and self.split_column not in (None, self.folds.column):
             raise ValueError(f"folds are read from {self.folds.column!r}, but split_column is {self.split_column!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _volumes_are_studied(self) -> Self:
+        if self.volumes is not None and not self.preparation.is_volume:
+            raise ValueError(
+                "volumes says how an encoder takes volumes, but the preparation gives pictures; leave it out, or give "
+                "preparation.spacing_mm and preparation.extent_mm"
+            )
         return self
 
     @model_validator(mode="after")

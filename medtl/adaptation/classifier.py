@@ -23,7 +23,7 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = head
 
-    def forward(self, scans: Float[Tensor, "case channel height width"]) -> Float[Tensor, "case class"]:
+    def forward(self, scans: Float[Tensor, "case channel *space"]) -> Float[Tensor, "case class"]:
         """Logits per class."""
         return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans))))
 

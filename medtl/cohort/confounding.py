@@ -26,6 +26,10 @@ MOST_LEVELS = 30
 
 NOT_STATED = "not stated"
 
+SIDES = {2: ("image height", "image width"), 3: ("size along i", "size along j", "size along k")}
+GAPS = {2: ("spacing between rows",), 3: ("spacing along i", "spacing along j", "spacing along k")}
+"""By dimensions, in the order of the scan's own axes."""
+
 
 @dataclass(frozen=True)
 class Association:
@@ -49,11 +53,13 @@ def properties_of(cohort: Cohort, facts: Mapping[str, ScanFacts]) -> dict[str, l
         name: [case.covariates.get(name) for case in cohort.cases] for name in cohort.covariates
     }
     every = [facts[case.case_id] for case in cohort.cases]
-    own["image height"] = [float(fact.height) for fact in every]
-    own["image width"] = [float(fact.width) for fact in every]
+    dimensions = max(len(fact.shape) for fact in every)
+    for axis, side in enumerate(SIDES[dimensions]):
+        own[side] = [float(fact.shape[axis]) for fact in every]
     own["channels"] = [str(fact.channels) for fact in every]
     own["file type"] = [fact.reader for fact in every]
-    own["spacing between rows"] = [fact.spacing_mm[0] if fact.spacing_mm else None for fact in every]
+    for axis, gap in enumerate(GAPS[dimensions]):
+        own[gap] = [fact.spacing_mm[axis] if fact.spacing_mm else None for fact in every]
     return {name: values for name, values in own.items() if _is_usable(values)}
 
 

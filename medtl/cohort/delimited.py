@@ -36,14 +36,14 @@ class Delimited:
     rows: tuple[Row, ...]
 
 
-def read_delimited(path: Path, *, expected_columns: tuple[str, ...]) -> Delimited:
+def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str = "manifest") -> Delimited:
     """The rows of a CSV or TSV file; the delimiter is the one under which most expected columns are found.
 
     Raises:
         ConfigurationError: there is no such file.
         DataRefused: the file is empty, too large, not text, or its quotes do not close.
     """
-    text = _text_of(path)
+    text = _text_of(path, what=what)
     delimiter = _delimiter_of(text, expected_columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
@@ -56,26 +56,26 @@ def read_delimited(path: Path, *, expected_columns: tuple[str, ...]) -> Delimite
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataRefused(
-            f"The manifest {path.name} cannot be split into cells from line {line} on ({error}). "
+            f"The {what} {path.name} cannot be split into cells from line {line} on ({error}). "
             'A cell with a quote in it is written "like ""this"" one"; look for a quote that does not close.',
             line=line,
         ) from error
     if not rows:
-        raise DataRefused(f"The manifest {path.name} is empty: expected a header line and one line per case.")
+        raise DataRefused(f"The {what} {path.name} is empty: expected a header line and one line per case.")
     return Delimited(header=rows[0].cells, rows=tuple(rows[1:]))
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, *, what: str) -> str:
     if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        fault = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise ConfigurationError(
-            f"The manifest {path.name} {what}. Expected a CSV or TSV file with one line per case; check the path."
+            f"The {what} {path.name} {fault}. Expected a CSV or TSV file with one line per case; check the path."
         )
     size = path.stat().st_size
     if size > SIZE_LIMIT_BYTES:
         raise DataRefused(
-            f"The manifest {path.name} has {size:,} bytes; more than {SIZE_LIMIT_BYTES:,} are not read. "
-            "A manifest lists the images, one line each; it does not hold them.",
+            f"The {what} {path.name} has {size:,} bytes; more than {SIZE_LIMIT_BYTES:,} are not read. "
+            f"A {what} lists the images, one line each; it does not hold them.",
             bytes=size,
         )
     data = path.read_bytes()
@@ -84,12 +84,12 @@ def _text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DataRefused(
-            f"The manifest {path.name} is not UTF-8 text (line {line}, byte {error.start}). {SAVE_AS_UTF8}", line=line
+            f"The {what} {path.name} is not UTF-8 text (line {line}, byte {error.start}). {SAVE_AS_UTF8}", line=line
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataRefused(
-            f"The manifest {path.name} is not a text file: line {line} holds a zero byte. {SAVE_AS_UTF8}", line=line
+            f"The {what} {path.name} is not a text file: line {line} holds a zero byte. {SAVE_AS_UTF8}", line=line
         )
     return text
 

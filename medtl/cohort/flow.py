@@ -27,13 +27,11 @@ class ScanFacts(Protocol):
     @property
     def pixel_sha256(self) -> str: ...
     @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
+    def shape(self) -> tuple[int, ...]: ...
     @property
     def channels(self) -> int: ...
     @property
-    def spacing_mm(self) -> tuple[float, float] | None: ...
+    def spacing_mm(self) -> tuple[float, ...] | None: ...
     @property
     def reader(self) -> str: ...
     @property
@@ -133,7 +131,6 @@ def manifest_lock(cohort: Cohort, facts: Mapping[str, ScanFacts]) -> pd.DataFram
     rows = []
     for case in cohort.cases:
         fact = facts[case.case_id]
-        row_mm, column_mm = fact.spacing_mm or (None, None)
         rows.append(
             {
                 "case_id": case.case_id,
@@ -141,11 +138,9 @@ def manifest_lock(cohort: Cohort, facts: Mapping[str, ScanFacts]) -> pd.DataFram
                 "label": case.label,
                 "sha256": fact.sha256,
                 "pixel_sha256": fact.pixel_sha256,
-                "height": fact.height,
-                "width": fact.width,
+                "shape": "x".join(map(str, fact.shape)),
                 "channels": fact.channels,
-                "spacing_row_mm": row_mm,
-                "spacing_column_mm": column_mm,
+                "spacing_mm": "x".join(f"{mm:g}" for mm in fact.spacing_mm) if fact.spacing_mm else None,
                 "reader": fact.reader,
                 "notes": "; ".join(fact.notes),
                 **{name: case.covariates.get(name) for name in cohort.covariates},

@@ -14,10 +14,14 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medtl.cohort.case import Case, Cohort, Exclusion
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOME_VARIABLE = "MEDTL_HOME"
 KEY_FILE = "pseudonym.key"
@@ -102,9 +106,9 @@ def pseudonymised(cohort: Cohort, *, key: bytes) -> Cohort:
     Raises:
         IntegrityFailure: two ids would get the same pseudonym.
     """
-    patients = _pseudonyms((case.patient_id for case in cohort.cases), kind="patient", key=key)
+    patients = pseudonyms_of((case.patient_id for case in cohort.cases), kind="patient", key=key)
     every_case = [case.case_id for case in cohort.cases] + [gone.case_id for gone in cohort.exclusions]
-    cases = _pseudonyms(every_case, kind="case", key=key)
+    cases = pseudonyms_of(every_case, kind="case", key=key)
     return replace(
         cohort,
         cases=tuple(
@@ -114,7 +118,12 @@ def pseudonymised(cohort: Cohort, *, key: bytes) -> Cohort:
     )
 
 
-def _pseudonyms(names: Iterable[str], *, kind: str, key: bytes) -> dict[str, str]:
+def pseudonyms_of(names: Iterable[str], *, kind: str, key: bytes) -> dict[str, str]:
+    """The pseudonym of each name, `p-…` for kind patient, `c-…` for kind case.
+
+    Raises:
+        IntegrityFailure: two names would get the same one.
+    """
     found = {
         name: f"{kind[0]}-{hmac.new(key, f'{kind}:{name}'.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]}"
         for name in dict.fromkeys(names)
@@ -149,11 +158,20 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
             "manifest_patient_id": [case.patient_id for case in original.cases] + nobody,
         }
     )
+    keep_private(file, table)
+    return file
+
+
+def keep_private(file: Path, table: pd.DataFrame) -> None:
+    """Write a table that says who is who: folders 0700 where they are new, the file 0600.
+
+    Raises:
+        ConfigurationError: the folder cannot be written.
+    """
     try:
-        _private_folder(folder.parent)
-        _private_folder(folder)
+        _private_folder(file.parent.parent)
+        _private_folder(file.parent)
         write_csv(file, table)
         file.chmod(0o600)
     except OSError as error:
         raise ConfigurationError(f"The link table cannot be kept ({error.strerror}). {WHAT_TO_DO}") from error
-    return file

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RESERVED_COLUMNS = frozenset(
     {"case_id", "patient_id", "label", "line", "fold", "repeat", "role", "model", "truth"}
-    | {"sha256", "pixel_sha256", "height", "width", "channels", "spacing_row_mm", "spacing_column_mm"}
+    | {"sha256", "pixel_sha256", "shape", "channels", "spacing_mm"}
     | {"reader", "notes"}
 )
 """Columns of medtl's own tables; a covariate of the same name would be written twice."""

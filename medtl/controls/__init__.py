@@ -1,7 +1,7 @@
 """What must fail.
 
-Negative controls: models that must not be able to do the task. The from-scratch control is a policy of `adaptation`;
-the control that sees metadata only is here; permuted labels and border only will live here.
+Negative controls: what must not be able to do the task. Black margins of prepared volumes and metadata only are judged
+here; the from-scratch control is a policy of `adaptation`; permuted labels and border only will live here.
 """
 
 import lazy_loader

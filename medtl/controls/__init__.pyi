@@ -1,4 +1,5 @@
+from .black_margins import margin_notes as margin_notes
 from .metadata_only import BlindAuroc as BlindAuroc
 from .metadata_only import blind_auroc as blind_auroc
 
-__all__ = ["BlindAuroc", "blind_auroc"]
+__all__ = ["BlindAuroc", "blind_auroc", "margin_notes"]

@@ -1,7 +1,8 @@
 """What is borrowed.
 
-In: the name of an encoder. Out: an `Encoder` (feature maps, pooled features, stages) with the published weights in
-it, every tensor accounted for, and the card that says where they come from.
+In: the name of an encoder, and how it is to take volumes. Out: an `Encoder` (stages, pooled features, maps brought back
+to the patient) with the published weights in it, every tensor accounted for, and the card that says where they come
+from.
 """
 
 import lazy_loader

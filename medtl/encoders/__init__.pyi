@@ -1,19 +1,19 @@
+from .build import build_encoder as build_encoder
+from .build import build_untrained as build_untrained
 from .card import EncoderCard as EncoderCard
 from .catalogue import find_encoder as find_encoder
-from .catalogue import known_encoders as known_encoders
 from .encoder import Encoder as Encoder
-from .encoder import build_encoder as build_encoder
-from .encoder import build_untrained as build_untrained
-from .key_maps import Account as Account
+from .lifting import default_encoder_for as default_encoder_for
+from .settings import VolumeSettings as VolumeSettings
 from .weight_store import WeightStore as WeightStore
 
 __all__ = [
-    "Account",
     "Encoder",
     "EncoderCard",
+    "VolumeSettings",
     "WeightStore",
     "build_encoder",
     "build_untrained",
+    "default_encoder_for",
     "find_encoder",
-    "known_encoders",
 ]

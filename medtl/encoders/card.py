@@ -7,8 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from medtl.encoders.settings import VolumeSettings
+
 Architecture = Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169"]
 GreyRule = Literal["repeat", "sum_stem"]
+Form = Literal["imagenet", "medicalnet"]
+Lifting = Literal["slices", "inflated", "acs"]
+Standardisation = Literal["by_card", "by_foreground"]
 
 NAME_PATTERN = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 """Names become folder names: lower-case letters and digits, joined by single dots, dashes or underscores."""
@@ -33,24 +38,36 @@ class AccountSummary(BaseModel):
 class EncoderCard(BaseModel):
     """Everything a Methods section says about a borrowed encoder, and all that is needed to feed it rightly.
 
-    A scan in [0, 1] is mapped linearly onto `value_range`, then standardised by `mean` and `std` of its channel.
+    A scan in [0, 1] is mapped linearly onto `value_range`, then standardised by `mean` and `std` of its channel. With
+    `by_foreground` it is standardised by its own voxels above 0 instead, and voxels at 0 become 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: EncoderName
     architecture: Architecture
-    dimensions: Literal[2] = 2
+    dimensions: Literal[2, 3] = Field(default=2, description="Of the scans that it takes: pictures or volumes.")
+    lifting: Lifting | None = Field(
+        default=None,
+        description="How a network for pictures came to take volumes; None for networks of their own kind.",
+    )
+    form: Form = Field(
+        default="imagenet",
+        description="Strides and shortcuts of a ResNet: as for ImageNet, or as in MedicalNet, which has shortcuts "
+        "without weights at 18 and 34 layers, and dilation in the place of the last two strides.",
+    )
+    volumes: VolumeSettings | None = Field(default=None, description="The settings that it takes volumes with.")
     channels: Literal[1, 3] = Field(default=3, description="Channels that the first convolution was trained on.")
     value_range: tuple[float, float] = Field(default=(0.0, 1.0), description="Values that black and white map to.")
     mean: tuple[float, ...] = Field(description="Per channel, in units of value_range.")
     std: tuple[float, ...] = Field(description="Per channel, in units of value_range.")
-    input_size_px: int = Field(default=224, ge=32, description="Side of the square images seen in training.")
+    input_size_px: int = Field(default=224, ge=32, description="Side of the square images or slices seen in training.")
     grey_rule: GreyRule = Field(
         default="repeat",
         description="How a grey scan enters a 3-channel stem: shown three times (repeat), or through the stem's "
         "kernels summed over the channels (sum_stem): the same function, no faster on a CPU, grey scans only.",
     )
+    standardised: Standardisation = "by_card"
     trained_on: str = Field(description="The task and the data of the weights.")
     licence: str
     source: str = Field(description="Where the weights come from, or can be had.")
@@ -80,3 +97,16 @@ class EncoderCard(BaseModel):
         if self.grey_rule == "sum_stem" and self.channels != 3:
             raise ValueError("grey_rule sum_stem is for stems of 3 channels; this one has 1")
         return self
+
+    @model_validator(mode="after")
+    def _dimensions_fit(self) -> Self:
+        if self.lifting is not None and self.dimensions == 2:
+            raise ValueError(f"lifting {self.lifting} is for volumes; dimensions is 2")
+        if self.form == "medicalnet" and (self.dimensions == 2 or not self.architecture.startswith("resnet")):
+            raise ValueError(f"form medicalnet is for 3D ResNets; this is a {self.dimensions}D {self.architecture}")
+        return self
+
+    @property
+    def kernels(self) -> Literal[2, 3]:
+        """Dimensions of the stored kernels: `slices` and `acs` keep those for pictures."""
+        return 3 if self.dimensions == 3 and self.lifting in (None, "inflated") else 2

@@ -1,6 +1,7 @@
 """The encoders medtl knows by name: what they expect, under which licence, and where to get them.
 
-Nothing is downloaded. A name without weights (`resnet18`) is a bare architecture that starts from chance.
+Nothing is downloaded. A name without weights (`resnet18`, `resnet18-3d`) is a bare architecture that starts from
+chance. Every encoder for pictures is known as `slices-`, `inflated-` and `acs-` too, for volumes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from functools import cache
 from typing import get_args
 
 from medtl.encoders.card import Architecture, EncoderCard
+from medtl.encoders.lifting import LIFTINGS, lifted, split_name
+from medtl.encoders.volume_catalogue import BARE, MEDICALNET, bare_volume_encoder, medicalnet
 from medtl.errors import ConfigurationError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -50,19 +53,25 @@ CLOSE_MATCHES = 3
 
 def find_encoder(name: str) -> EncoderCard:
     """The catalogue's card of a known encoder; an unknown name is refused with the names that come close."""
+    lifting, own = split_name(name)
     for card in known_encoders():
-        if card.name == name:
-            return card
-    raise unknown_encoder(name, also=())
+        if card.name == own:
+            return card if lifting is None else lifted(card, lifting)
+    raise unknown_encoder(own, also=())
 
 
 @cache
 def known_encoders() -> tuple[EncoderCard, ...]:
-    """All cards of the catalogue: bare architectures, then ImageNet, then RadImageNet. None has a sha256 yet."""
+    """All cards of the catalogue but the derived ones, none with a sha256 yet.
+
+    For pictures: bare architectures, then ImageNet, then RadImageNet. For volumes: bare 3D networks, then MedicalNet.
+    """
     bare = tuple(_bare(architecture) for architecture in get_args(Architecture))
     imagenet = tuple(_imagenet(architecture) for architecture in IMAGENET_SOURCES)
     radimagenet = tuple(_radimagenet(architecture) for architecture in RADIMAGENET_FILES)
-    return bare + imagenet + radimagenet
+    bare_3d = tuple(bare_volume_encoder(net, citation=_network_citation(net)) for net in BARE)
+    medical = tuple(medicalnet(net, citation=_network_citation(net)) for net in MEDICALNET)
+    return bare + imagenet + radimagenet + bare_3d + medical
 
 
 def unknown_encoder(name: str, *, also: tuple[str, ...]) -> ConfigurationError:
@@ -71,7 +80,8 @@ def unknown_encoder(name: str, *, also: tuple[str, ...]) -> ConfigurationError:
     close = difflib.get_close_matches(name, names, n=CLOSE_MATCHES)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""
     return ConfigurationError(
-        f"The encoder {name!r} is not known.{hint} Known are: {', '.join(names)}. "
+        f"The encoder {name!r} is not known.{hint} Known are: {', '.join(names)}; those for pictures also with "
+        f"{', '.join(f'{lifting}-' for lifting in LIFTINGS)} before their names, for volumes. "
         "Weights of your own get a name by medtl weights import FILE --as NAME --like KNOWN, or by medtl pretrain.",
         encoder=name,
         close=close,

@@ -1,58 +1,71 @@
-"""An encoder as the other floors see it: named stages, feature maps, pooled features, and its card."""
+"""An encoder as the other floors see it: named stages, pooled features, maps in the patient, and its card."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import cast, final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, cast, final
 
 import torch
 from jaxtyping import Float
 from torch import nn
 
-from medtl.encoders.architectures import FEATURES, hollow_stages, name_prefix, untrained_tensors
+from medtl.encoders.architectures import Network
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.grey_stem import SummedStem
-from medtl.encoders.key_maps import COUNTER, Account
-from medtl.encoders.weight_import import account_of_tensors
-from medtl.encoders.weight_store import WeightStore
-from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.encoders.key_maps import Account
+from medtl.encoders.normalisation import Normalisation, refuse_other_space
+from medtl.encoders.settings import Plane
+from medtl.errors import ConfigurationError
 
 
-@final
-class Encoder(nn.Module):
-    """A network without its classifier, in ordered stages.
+class Encoder(nn.Module, ABC):
+    """What every encoder is: a network without its classifier, in ordered stages, with a way to pool their maps.
 
     `card` says how it is fed; `account` says what became of each stored tensor, and is None for untrained weights.
+    `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
     Make one with `build_encoder` or `build_untrained`.
     """
 
-    def __init__(self, card: EncoderCard, body: OrderedDict[str, nn.Sequential], *, account: Account | None) -> None:
+    def __init__(
+        self,
+        card: EncoderCard,
+        network: Network,
+        body: OrderedDict[str, nn.Sequential],
+        *,
+        account: Account | None,
+        attention: Mapping[str, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
-        low, high = card.value_range
-        std = torch.tensor(card.std)
-        scale, shift = (high - low) / std, (low - torch.tensor(card.mean)) / std
+        self.card = card
+        self.network = network
+        self.account = account
+        self.normalise = Normalisation(card, network)
         if card.grey_rule == "sum_stem":
             first = next(iter(body["stem"]._modules))
             convolution = cast(nn.Conv2d, body["stem"].get_submodule(first))
+            scale, shift = self.normalise.scale, self.normalise.shift
             body["stem"].set_submodule(first, SummedStem(convolution, scale=scale, shift=shift))
-        self.card = card
-        self.account = account
         self.body = nn.Sequential(cast("OrderedDict[str, nn.Module]", body))
-        self.register_buffer("scale", scale.view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("shift", shift.view(1, -1, 1, 1), persistent=False)
-        self.scale: torch.Tensor
-        self.shift: torch.Tensor
+        self.attention = nn.ModuleDict(dict[str, nn.Module](attention or {}))
+        self.attention_is_held = False
+
+    @property
+    def space(self) -> Literal[2, 3]:
+        """Dimensions of what one stage sees at once."""
+        return self.network.space
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """Names of the stages from the scan to the features; the last one's output is `maps`."""
+        """Names of the stages from the scan to the features; the last one's maps are pooled."""
         return tuple(self.body._modules)
 
     @property
     def feature_count(self) -> int:
-        """Features per scan, which is the number of channels of `maps`."""
-        return FEATURES[self.card.architecture]
+        """Features per scan, which is the number of channels of the last stage's maps."""
+        return self.network.feature_count
 
     def stage(self, name: str) -> nn.Module:
         """One stage, for freezing it or for reading its maps with a hook; its output is not changed afterwards."""
@@ -62,89 +75,100 @@ class Encoder(nn.Module):
             )
         return self.body.get_submodule(name)
 
-    def normalised(
-        self, scans: Float[torch.Tensor, "batch channel height width"]
-    ) -> Float[torch.Tensor, "batch plane height width"]:
-        """Scans in [0, 1] as the card wants them: value range, mean and std, and grey scans by the card's rule.
+    @abstractmethod
+    def normalised(self, scans: Float[torch.Tensor, "case channel *space"]) -> Float[torch.Tensor, "case plane *space"]:
+        """Scans in [0, 1] as `pooled` wants them; refuses scans that the card does not fit."""
 
-        With the rule `repeat` a grey scan comes out in the stem's channels; with `sum_stem` it passes unchanged, since
-        the stem holds the normalisation itself.
-        """
-        channels, rule = scans.shape[1], self.card.grey_rule
-        takes = (1,) if rule == "sum_stem" or self.card.channels == 1 else (1, 3)
-        if channels not in takes:
-            advice = "choose an encoder for colour images" if takes == (1,) else "choose a preparation that gives them"
-            raise ConfigurationError(
-                f"The encoder {self.card.name} takes scans of {' or '.join(map(str, takes))} channel(s) (grey rule "
-                f"{rule}); got {channels}: {advice}.",
-                expected=takes,
-                got=channels,
-            )
-        if rule == "sum_stem":
-            return scans
-        return scans * self.scale + self.shift
+    @abstractmethod
+    def pooled(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
+        """The features of normalised scans, one row a case."""
 
-    def maps(
-        self, scans: Float[torch.Tensor, "batch plane height width"]
-    ) -> Float[torch.Tensor, "batch feature height_out width_out"]:
-        """Feature maps after the last stage, of normalised scans; 32 times coarser than the scan."""
-        return cast(torch.Tensor, self.body(scans))
-
-    def pooled(self, scans: Float[torch.Tensor, "batch plane height width"]) -> Float[torch.Tensor, "batch feature"]:
-        """The mean of each feature map, of normalised scans; a plain mean, whose gradient is deterministic on CUDA."""
-        return self.maps(scans).flatten(2).mean(-1)
-
-    def forward(self, scans: Float[torch.Tensor, "batch plane height width"]) -> Float[torch.Tensor, "batch feature"]:
+    def forward(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
         """The same as `pooled`."""
         return self.pooled(scans)
 
+    @abstractmethod
+    def slice_weights(
+        self, scans: Float[torch.Tensor, "case plane *space"]
+    ) -> dict[Plane, Float[torch.Tensor, "case slice"]]:
+        """How much each slice of normalised volumes counts, by plane, each case's weights summing to 1.
+
+        Slices run towards superior, right or anterior. Empty for encoders that do not cut slices.
+        """
+
+    @abstractmethod
+    def assembled(
+        self,
+        values: torch.Tensor | Sequence[torch.Tensor],
+        cases: int,
+        *,
+        shape: tuple[int, ...] | None = None,
+    ) -> Float[torch.Tensor, "case *grid"]:
+        """One value per position of a captured stage, brought to the scans' axes.
+
+        Args:
+            values: what a hook on the stage captured in one forward pass, without its channels: (case, height, width),
+                (case, right, anterior, superior), or slices of (height, width) in the order in which they came; a list
+                of what each call gave, or all of it in one.
+            cases: how many scans there were.
+            shape: of the volumes, (right, anterior, superior); needed with several planes.
+        """
+
+    @contextmanager
+    def attention_held(self) -> Iterator[None]:
+        """For the block, attention weights are constants: no gradient passes through them.
+
+        Then the features are linear in the last stage's maps, and the HiResCAM maps of a linear head add up to its
+        logit without bias. Encoders without attention are what they are.
+        """
+        before = self.attention_is_held
+        try:
+            self.attention_is_held = True
+            yield
+        finally:
+            self.attention_is_held = before
+
     def tensors(self) -> dict[str, torch.Tensor]:
         """A copy of all tensors by MONAI's names, on the CPU: what `WeightStore.save` stores."""
-        prefix = name_prefix(self.card.architecture)
-        return {
-            prefix + key.split(".", 1)[1]: tensor.detach().to("cpu", copy=True).contiguous()
-            for key, tensor in self.body.state_dict().items()
+        own = {
+            self.network.name_prefix + key.split(".", 1)[1]: tensor for key, tensor in self.body.state_dict().items()
         }
+        own |= {f"attention.{key}": tensor for key, tensor in self.attention.state_dict().items()}
+        return {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in own.items()}
 
 
-def build_encoder(name: str, *, store: WeightStore, seed: int) -> Encoder:
-    """The encoder of that name with its stored weights; a bare architecture gets weights drawn from the seed.
+@final
+class NetworkEncoder(Encoder):
+    """One network over the whole scan, a picture or a volume; the mean of each last map is a feature."""
 
-    Refuses unknown names, absent and damaged weights (see `WeightStore`), and weights that do not cover 100 % of the
-    network's tensors. The global random generators are not touched.
-    """
-    card = store.card(name)
-    if not card.needs_weights:
-        return build_untrained(card, seed=seed)
-    stored = store.load(name)
-    account = account_of_tensors(stored, architecture=card.architecture, channels=card.channels)
-    if not account.complete:
-        raise IntegrityFailure(
-            f"The stored weights of {name} do not fit its card, a {card.architecture} with {card.channels} input "
-            f"channels: {account.complaint()}. Was the card edited? Import the weights again with --replace.",
-            encoder=name,
-        )
-    return _filled(card, stored, account=account)
+    def normalised(self, scans: Float[torch.Tensor, "case channel *space"]) -> Float[torch.Tensor, "case plane *space"]:
+        """Scans in [0, 1] as the card wants them: value range, mean and std, and grey scans by the card's rule."""
+        refuse_other_space(self.card, scans)
+        return cast(torch.Tensor, self.normalise(scans))
 
+    def maps(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature *grid"]:
+        """Feature maps after the last stage, of normalised scans."""
+        return cast(torch.Tensor, self.body(scans))
 
-def build_untrained(card: EncoderCard, *, seed: int) -> Encoder:
-    """The card's network, fed as the card says, with weights drawn from the seed: the control `scratch`."""
-    tensors = untrained_tensors(card.architecture, channels=card.channels, seed=seed)
-    return _filled(card, tensors, account=None)
+    def pooled(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
+        """The mean of each feature map, of normalised scans; a plain mean, whose gradient is deterministic on CUDA."""
+        return self.maps(scans).flatten(2).mean(-1)
 
+    def slice_weights(
+        self, scans: Float[torch.Tensor, "case plane *space"]
+    ) -> dict[Plane, Float[torch.Tensor, "case slice"]]:
+        """None: the network sees the scan as a whole."""
+        return {}
 
-def _filled(card: EncoderCard, tensors: Mapping[str, torch.Tensor], *, account: Account | None) -> Encoder:
-    stages = hollow_stages(card.architecture, channels=card.channels)
-    prefix = name_prefix(card.architecture)
-    for stage in stages.values():
-        stage.load_state_dict(
-            {key: _number(tensors, prefix + key) for key in stage.state_dict()}, strict=True, assign=True
-        )
-    encoder = Encoder(card, stages, account=account)
-    return cast(Encoder, encoder.to(memory_format=torch.channels_last))  # type: ignore[call-overload]  # a third faster
-
-
-def _number(tensors: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
-    if key.endswith(COUNTER):
-        return tensors[key].to(torch.int64) if key in tensors else torch.zeros((), dtype=torch.int64)
-    return tensors[key].to(torch.float32)
+    def assembled(
+        self,
+        values: torch.Tensor | Sequence[torch.Tensor],
+        cases: int,
+        *,
+        shape: tuple[int, ...] | None = None,
+    ) -> Float[torch.Tensor, "case *grid"]:
+        """The values as they are: the network's axes are the scan's."""
+        whole = values if isinstance(values, torch.Tensor) else torch.cat(list(values))
+        if len(whole) != cases:
+            raise ConfigurationError(f"{len(whole)} maps were captured of {cases} scans; expected one each.")
+        return whole

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 LARGEST_FILE_BYTES: Final = 1 << 30
-"""1 GiB. The largest network here takes 94 MB; a file ten times as large is not one of them."""
+"""1 GiB. The largest network here takes 185 MB; a file five times as large is not one of them."""
 
 TORCH_SUFFIXES: Final = (".pt", ".pth")
 SAFETENSORS_SUFFIX: Final = ".safetensors"

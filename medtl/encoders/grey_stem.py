@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import nn
+from torch.nn.functional import conv2d, conv3d
+
+from medtl.encoders.acs import AcsConvolution, convolved_by_views
 
 
 class SummedStem(nn.Module):
@@ -16,20 +21,25 @@ class SummedStem(nn.Module):
     parameter stays the colour kernel, so that training, saving and loading are those of the rule `repeat`.
     """
 
-    def __init__(self, convolution: nn.Conv2d, *, scale: torch.Tensor, shift: torch.Tensor) -> None:
+    def __init__(
+        self, convolution: nn.Conv2d | nn.Conv3d | AcsConvolution, *, scale: torch.Tensor, shift: torch.Tensor
+    ) -> None:
         super().__init__()
         self.weight = convolution.weight
-        self.stride, self.padding = convolution.stride, convolution.padding
-        self.register_buffer("scale", scale.view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("shift", shift.view(1, -1, 1, 1), persistent=False)
+        if isinstance(convolution, AcsConvolution):
+            self.convolve = partial(convolved_by_views, stride=convolution.stride)
+        else:
+            convolve = conv2d if isinstance(convolution, nn.Conv2d) else conv3d
+            self.convolve = partial(convolve, stride=convolution.stride, padding=convolution.padding)
+        sides = (1,) * (self.weight.ndim - 2)
+        self.register_buffer("scale", scale.view(1, -1, *sides), persistent=False)
+        self.register_buffer("shift", shift.view(1, -1, *sides), persistent=False)
         self.scale: torch.Tensor
         self.shift: torch.Tensor
 
-    def forward(self, grey: Float[torch.Tensor, "batch 1 height width"]) -> Float[torch.Tensor, "batch feature h w"]:
+    def forward(self, grey: Float[torch.Tensor, "batch 1 *space"]) -> Float[torch.Tensor, "batch feature *grid"]:
         """Features of grey scans in [0, 1]."""
         for_grey = (self.weight * self.scale).sum(dim=1, keepdim=True)
         for_ones = (self.weight * self.shift).sum(dim=1, keepdim=True)
         planes = torch.cat([grey, torch.ones_like(grey)], dim=1)
-        return nn.functional.conv2d(
-            planes, torch.cat([for_grey, for_ones], dim=1), stride=self.stride, padding=self.padding
-        )
+        return self.convolve(planes, torch.cat([for_grey, for_ones], dim=1))

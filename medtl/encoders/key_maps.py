@@ -1,15 +1,16 @@
 """From the tensor names of published files to MONAI's names, with an account of every tensor.
 
 Layouts that are understood: torchvision and timm (the same names for these networks), old torchvision DenseNets
-(`norm.1` for `norm1`), RadImageNet in PyTorch (`backbone.N.`), MONAI's own, which is also how medtl stores; each with
-or without the `module.` of data-parallel training. Only names and shapes are looked at here, so torch is not needed.
+(`norm.1` for `norm1`), RadImageNet in PyTorch (`backbone.N.`), MONAI's own, which is also how medtl stores and how
+MedicalNet names its tensors; each with or without the `module.` of data-parallel training. Only names and shapes are
+looked at here, so torch is not needed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from medtl.encoders.card import AccountSummary, Architecture
@@ -18,10 +19,10 @@ from medtl.errors import ConfigurationError
 Shape = tuple[int, ...]
 
 COUNTER: Final = "num_batches_tracked"
-CLASSIFIER_PREFIXES: Final = ("fc.", "class_layers.out.")
-"""MONAI's names of the last layer of a ResNet and of a DenseNet."""
-
 CLASSIFIER_REASON: Final = "classifier of the source task"
+CLASSIFIERS: Final[Mapping[str, str]] = dict.fromkeys(("fc.", "class_layers.out."), CLASSIFIER_REASON)
+"""MONAI's names of the last layer of a ResNet and of a DenseNet, and why it stays behind."""
+
 COUNTER_RULE: Final = "counter absent in the file, set to 0; it takes no part in the network's function"
 CAST_RULE: Final = "{dtype} cast to float32"
 
@@ -90,6 +91,14 @@ class Account:
     def complete(self) -> bool:
         """Whether 100 % of the encoder's tensors are there and nothing of the file is unexplained."""
         return not (self.missing or self.misfits or self.unplaced)
+
+    def with_rule(self, rule: str, names: Collection[str]) -> Account:
+        """The account after `names` were changed by a further rule."""
+        changed = [(name, rule) for name in self.loaded if name in names]
+        added = [(name, f"{before}; {rule}" if name in names else before) for name, before in self.adapted]
+        return replace(
+            self, loaded=tuple(name for name in self.loaded if name not in names), adapted=(*added, *changed)
+        )
 
     @property
     def summary(self) -> AccountSummary:
@@ -182,11 +191,17 @@ def _count(names: set[str], pattern: str) -> int:
     return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})
 
 
-def account_for(found: Mapping[str, TensorFacts], *, expected: Mapping[str, Shape]) -> Account:
+def account_for(
+    found: Mapping[str, TensorFacts],
+    *,
+    expected: Mapping[str, Shape],
+    may_be_left: Mapping[str, str] = CLASSIFIERS,
+) -> Account:
     """Hold a file's tensors, in MONAI's names, against the network's; nothing is passed over.
 
-    Only the classifier of the source task may be left out, and only the counters of batch normalisation, which old
-    files do not have, may be absent. float16, bfloat16 and float64 are cast to float32.
+    Only what `may_be_left` names by its beginning, with the reason, may be left out: the classifier of the source task.
+    Only the counters of batch normalisation, which old files do not have, may be absent. float16, bfloat16 and float64
+    are cast to float32.
     """
     loaded, adapted, missing, misfits = [], [], [], []
     for key, shape in expected.items():
@@ -203,8 +218,8 @@ def account_for(found: Mapping[str, TensorFacts], *, expected: Mapping[str, Shap
         else:
             adapted.append((key, CAST_RULE.format(dtype=facts.dtype)))
     extra = [key for key in found if key not in expected]
-    left_out = [(key, CLASSIFIER_REASON) for key in extra if key.startswith(CLASSIFIER_PREFIXES)]
-    unplaced = [key for key in extra if not key.startswith(CLASSIFIER_PREFIXES)]
+    left_out = [(key, why) for key in extra for start, why in may_be_left.items() if key.startswith(start)]
+    unplaced = [key for key in extra if not key.startswith(tuple(may_be_left))]
     return Account(
         tuple(loaded), tuple(adapted), tuple(left_out), tuple(missing), tuple(misfits), tuple(sorted(unplaced))
     )

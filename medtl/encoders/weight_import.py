@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from medtl.encoders.card import Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders
 from medtl.encoders.foreign_file import dtype_of, read_foreign
-from medtl.encoders.key_maps import Account, TensorFacts, account_for, architecture_of, key_map
+from medtl.encoders.key_maps import CLASSIFIERS, Account, TensorFacts, account_for, architecture_of, key_map
+from medtl.encoders.settings import VolumeSettings
 from medtl.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,12 +28,28 @@ class Borrowed:
     account: Account
 
 
-def account_of_tensors(tensors: Mapping[str, torch.Tensor], *, architecture: Architecture, channels: int) -> Account:
-    """Hold tensors, by MONAI's names, against the architecture's."""
-    from medtl.encoders.architectures import expected_shapes
+TURNED_RULE = "kernel turned from slice, row, column to right, anterior, superior"
+UNUSED_ATTENTION = "attention over slices that are not pooled by it here"
 
+
+def account_of_tensors(tensors: Mapping[str, torch.Tensor], *, card: EncoderCard) -> Account:
+    """Hold tensors, by MONAI's names, against the card's network, and against the attention that its settings use.
+
+    A plane whose attention is not among the tensors starts with a new one, which is not borrowed.
+    """
+    from medtl.encoders.architectures import expected_shapes, network_of
+    from medtl.encoders.attention import NAMES, attention_shapes
+
+    network = network_of(card)
+    expected, may_be_left = dict(expected_shapes(network)), dict(CLASSIFIERS)
+    if card.lifting == "slices":
+        settings = card.volumes or VolumeSettings()
+        may_be_left[NAMES] = UNUSED_ATTENTION
+        for plane in settings.planes if settings.pooling == "attention" else ():
+            if any(key.startswith(f"{NAMES}{plane}.") for key in tensors):
+                expected |= attention_shapes(network.feature_count, plane)
     facts = {key: TensorFacts(dtype_of(tensor), tuple(tensor.shape)) for key, tensor in tensors.items()}
-    return account_for(facts, expected=expected_shapes(architecture, channels=channels))
+    return account_for(facts, expected=expected, may_be_left=may_be_left)
 
 
 def read_for_import(
@@ -59,19 +76,22 @@ def read_for_import(
             f"{name} is a {template.architecture}; got architecture={wanted}. Leave the architecture out, or import "
             f"under a name of your own with --like {name}."
         )
-    account = account_of_tensors(tensors, architecture=wanted, channels=template.channels)
+    promised = template.model_copy(update={"architecture": wanted})
+    account = account_of_tensors(tensors, card=promised)
     if not account.complete:
+        kind = "3D " if promised.kernels == 3 else ""
         raise ConfigurationError(
-            f"{path.name} does not fit {name}, a {wanted} with {template.channels} input channels: "
-            f"{account.complaint()}. {_what_it_is(looks_like, wanted, account)}Nothing was stored.",
+            f"{path.name} does not fit {name}, a {kind}{wanted} with {template.channels} input channels: "
+            f"{account.complaint()}. {_what_it_is(looks_like, promised, account)}Nothing was stored.",
             file=path.name,
             expected=wanted,
             got=looks_like,
         )
-    card = template.model_copy(
+    if promised.form == "medicalnet":
+        tensors, account = _turned(tensors, account)
+    card = promised.model_copy(
         update={
             "name": name,
-            "architecture": wanted,
             "licence": licence or foreign.licence or f"{template.licence} (the usual source; this file states none)",
             "source": source or foreign.source or f"{path.name}; usual source: {template.source}",
             "layout": names.layout,
@@ -107,7 +127,16 @@ def _template(name: str, *, like: str | None) -> EncoderCard:
     )
 
 
-def _what_it_is(looks_like: Architecture | None, wanted: Architecture, account: Account) -> str:
+def _turned(tensors: Mapping[str, torch.Tensor], account: Account) -> tuple[dict[str, torch.Tensor], Account]:
+    """MedicalNet's 3D kernels in the house's axes; a kernel of one voxel has nothing to turn."""
+    from medtl.encoders.medicalnet_form import turned_kernel
+
+    kernels = {name for name, tensor in tensors.items() if tensor.ndim == 5 and max(tensor.shape[2:]) > 1}
+    turned = {name: turned_kernel(tensor) if name in kernels else tensor for name, tensor in tensors.items()}
+    return turned, account.with_rule(TURNED_RULE, kernels)
+
+
+def _what_it_is(looks_like: Architecture | None, promised: EncoderCard, account: Account) -> str:
     if any(re.search(r"conv\d\.bias$", key) for key in account.unplaced):
         return (
             "Its convolutions have biases, as in ResNets converted from Keras (RadImageNet-ResNet50_notop is one): "
@@ -115,7 +144,10 @@ def _what_it_is(looks_like: Architecture | None, wanted: Architecture, account: 
         )
     if looks_like is None:
         return "It is none of the networks medtl has. "
-    return f"It looks like a {looks_like}. " if looks_like != wanted else ""
+    dimensions = {len(misfit.got) - 2 for misfit in account.misfits if len(misfit.got) > 2}
+    if dimensions and promised.kernels not in dimensions:
+        return f"Its kernels are for {'volumes' if 3 in dimensions else 'pictures'}. "
+    return f"It looks like a {looks_like}. " if looks_like != promised.architecture else ""
 
 
 def _note(template: EncoderCard, sha256: str) -> str:

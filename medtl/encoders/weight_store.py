@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.key_maps import Account
+from medtl.encoders.lifting import LIFTINGS, lifted, split_name
 from medtl.encoders.weight_import import account_of_tensors, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import sha256_of, sha256_of_file, write_atomically, write_json
@@ -63,6 +64,9 @@ class WeightStore:
         place = self._place(name)
         if place is not None:
             return _read_card(place)
+        lifting, borrowed = split_name(name)
+        if lifting is not None:
+            return lifted(self.card(borrowed), lifting)
         if name not in {card.name for card in known_encoders()}:
             raise unknown_encoder(name, also=self.names())
         card = find_encoder(name)
@@ -70,10 +74,28 @@ class WeightStore:
             raise self._absent(card)
         return card
 
+    def catalogue(self) -> tuple[tuple[EncoderCard, bool], ...]:
+        """Every encoder that can be named, known ones first, and whether it is here or starts from chance.
+
+        An encoder for pictures is followed by what it is for volumes, which is here when it is.
+        """
+        stored = {card.name: card for card in self.list()}
+        own = {**{card.name: card for card in known_encoders()}, **stored}
+        listed = []
+        for card in own.values():
+            family = [card, *(lifted(card, lifting) for lifting in LIFTINGS if card.dimensions == 2)]
+            is_here = card.name in stored or not card.needs_weights
+            listed += [(member, is_here) for member in family]
+        return tuple(listed)
+
+    def own_name(self, name: str) -> str:
+        """The name under which the weights lie: `slices-`, `inflated-` and `acs-` borrow another encoder's."""
+        return name if self._place(name) is not None else split_name(name)[1]
+
     def path(self, name: str) -> Path:
         """The weights file of a stored encoder."""
         card = self.card(name)
-        place = self._place(name)
+        place = self._place(self.own_name(name))
         if place is None:
             raise ConfigurationError(
                 f"The encoder {card.name} has no weights file: it is an architecture and starts from chance."
@@ -134,7 +156,7 @@ class WeightStore:
         What the card says of a file that was imported once is dropped: these are other weights.
         """
         self.require_free(card.name, replace=replace)
-        account = account_of_tensors(tensors, architecture=card.architecture, channels=card.channels)
+        account = account_of_tensors(tensors, card=card)
         if not account.complete:
             raise ConfigurationError(
                 f"These tensors are not the {card.architecture} of the card {card.name}: {account.complaint()}. "
@@ -158,16 +180,21 @@ class WeightStore:
         return stored
 
     def _place(self, name: str) -> Path | None:
-        _check_name(name)
+        _check_name(split_name(name)[1])
         return next((folder / name for folder in self.folders if (folder / name / CARD_FILE).is_file()), None)
 
     def require_free(self, name: str, *, replace: bool = False) -> None:
         """Refuse a name that cannot be given to weights, or is taken; asked before hours of pretraining."""
         place = self._place(name)
+        lifting, borrowed = split_name(name)
+        if lifting is not None:
+            raise ConfigurationError(
+                f"The name {name} stands for {borrowed or 'an encoder'} taken to volumes by {lifting}; weights need a "
+                f"name that begins otherwise, such as my-{name}."
+            )
         if name in {card.name for card in known_encoders() if not card.needs_weights}:
             raise ConfigurationError(
-                f"The name {name} stands for the untrained architecture; weights need another name, "
-                f"such as {name}-imagenet."
+                f"The name {name} stands for the untrained architecture; weights need another name, such as my-{name}."
             )
         if place is not None and not replace:
             raise ConfigurationError(

@@ -1,5 +1,5 @@
-from .gallery import explain_fold as explain_fold
-from .gallery import on_scan_grid as on_scan_grid
+from .fold_maps import explain_fold as explain_fold
+from .patient_space import on_scan_grid as on_scan_grid
 from .saliency import RawSaliency as RawSaliency
 from .saliency import hirescam as hirescam
 from .settings import ExplanationSettings as ExplanationSettings

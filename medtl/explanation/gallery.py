@@ -1,37 +1,24 @@
-"""Which out-of-fold cases are shown, and their maps and pictures on disk.
+"""Which out-of-fold cases are shown: the most confident rights and wrongs, by a fixed rule, so that nobody picks.
 
-In: a fold's fitted classifier and its predictions on the test part. Out: `saliency/` with a table, the scans, the
-overlays, and every map as a 16-bit PNG on the grid of the original scan.
+In: a fold's predictions on the test part. Out: cases with the class whose evidence is to be shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
-from jaxtyping import Float
 
-from medtl.adaptation import Classifier
-from medtl.cohort import Cohort
-from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
-from medtl.explanation.saliency import RawSaliency, hirescam, stage_to_look_at
-from medtl.explanation.settings import ExplanationSettings
-from medtl.files import write_atomically, write_csv
-from medtl.imaging import PreparationSettings, PreparedCohort, ScanFacts
 from medtl.predictions import PredictionTable
-
-COLUMNS = (
-    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength", "stage", "positions",
-    "scan_png", "overlay_png", "map_file", "window", "spacing_row_mm", "spacing_column_mm",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A case to explain: `kind` is right or wrong with the predicted class, `target` is that class's index."""
+    """A case to explain: `kind` is right or wrong with the predicted class, `target` is that class's index.
+
+    `kind` is empty for a case that is mapped but not shown.
+    """
 
     case_id: str
     kind: str
@@ -62,50 +49,13 @@ def choose(predictions: PredictionTable, *, of_each_kind: int) -> tuple[Chosen, 
     return tuple(chosen)
 
 
-def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, size_px: tuple[int, int]) -> Float[np.ndarray, "height width"]:
-    """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
-    values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
-    prepared = torch.nn.functional.interpolate(values, size=size_px, mode="bilinear", align_corners=False)
-    own = facts.placement(size_px=size_px).to_scan_grid(prepared[0, 0].numpy())
-    highest = float(own.max())
-    return own / highest if highest > 0 else np.zeros_like(own)
-
-
-def explain_fold(
-    classifier: Classifier,
-    predictions: PredictionTable,
-    *,
-    model: str,
-    cohort: Cohort,
-    prepared: PreparedCohort,
-    preparation: PreparationSettings,
-    settings: ExplanationSettings,
-    folder: Path,
-) -> None:
-    """Explain a fold's most telling test cases and write them into `folder`."""
-    cases = {case.case_id: case for case in cohort.cases}
-    chosen = choose(predictions, of_each_kind=settings.cases_of_each_kind)
-    truths = dict(zip(predictions.rows["case_id"], predictions.rows["truth"], strict=True))
-    lines: list[dict[str, object]] = []
-    stage = settings.stage
-    for number, pick in enumerate(chosen):
-        case, facts = cases[pick.case_id], prepared.facts[pick.case_id]
-        scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
-        stage = stage or stage_to_look_at(classifier.encoder, scan)
-        (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
-        saliency = on_scan_grid(raw, facts, size_px=preparation.size_px)
-        view = prepared.displayed(pick.case_id)
-        stem = f"{model}-{number:02d}"
-        write_atomically(folder / f"{stem}-scan.png", png(scan_picture(view.pixels), spacing_mm=facts.spacing_mm))
-        write_atomically(
-            folder / f"{stem}-overlay.png", png(overlay_picture(view.pixels, saliency), spacing_mm=facts.spacing_mm)
-        )
-        write_atomically(folder / f"{stem}-map.png", map_png(saliency))
-        row_mm, column_mm = facts.spacing_mm or (None, None)
-        cells = (
-            pick.case_id, case.patient_id, model, pick.kind, predictions.classes[pick.target], truths[pick.case_id],
-            pick.probability, raw.strength, stage, " x ".join(map(str, raw.values.shape)), f"{stem}-scan.png",
-            f"{stem}-overlay.png", f"{stem}-map.png", view.window, row_mm, column_mm,
-        )  # fmt: skip
-        lines.append(dict(zip(COLUMNS, cells, strict=True)))
-    write_csv(folder / "saliency.csv", pd.DataFrame(lines, columns=list(COLUMNS)))
+def others(predictions: PredictionTable, *, shown: Sequence[Chosen]) -> tuple[Chosen, ...]:
+    """All further cases, each with its predicted class, in the order of their ids."""
+    values, ids = predictions.probabilities, predictions.rows["case_id"].astype(str)
+    named = {pick.case_id for pick in shown}
+    predicted = values.argmax(axis=1)
+    return tuple(
+        Chosen(ids.iloc[row], "", int(predicted[row]), float(values[row, predicted[row]]))
+        for row in np.argsort(ids.to_numpy(), kind="stable")
+        if ids.iloc[row] not in named
+    )

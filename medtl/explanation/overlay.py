@@ -31,7 +31,7 @@ def overlay_picture(
     return (scan * (1 - opacity) + colour * opacity).round().astype(np.uint8)
 
 
-def png(picture: np.ndarray, *, spacing_mm: tuple[float, float] | None = None) -> bytes:
+def png(picture: np.ndarray, *, spacing_mm: tuple[float, ...] | None = None) -> bytes:
     """A picture as PNG, at most 512 px long, with the pixels' true aspect ratio (row spacing, column spacing)."""
     image = Image.fromarray(picture)
     height, width = float(image.height), float(image.width)

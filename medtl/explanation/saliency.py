@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,13 +27,14 @@ FEWEST_POSITIONS = 7
 
 @dataclass(frozen=True)
 class RawSaliency:
-    """A map on the grid of the stage, in units of the logit: `values` (height, width), nothing negative.
+    """A map on the grid of the stage, in units of the logit: `values` (height, width) of pictures, (right, anterior,
+    superior) of volumes, nothing negative.
 
     `strength` is its maximum: what one position adds to the logit of `target`. A weak map is not evidence.
     """
 
     target: int
-    values: Float[np.ndarray, "height width"]
+    values: Float[np.ndarray, "*grid"]
 
     @property
     def strength(self) -> float:
@@ -42,14 +44,16 @@ class RawSaliency:
 
 def hirescam(
     classifier: Classifier,
-    scans: Float[Tensor, "case channel height width"],
+    scans: Float[Tensor, "case channel *prepared"],
     targets: Sequence[int],
     *,
     stage: str | None = None,
 ) -> tuple[RawSaliency, ...]:
     """HiResCAM maps of `scans` for the class index in `targets`, one map a scan.
 
-    Runs in eval mode and float32, leaves no hook, no gradient and no changed mode behind.
+    Through attention over slices, a slice's weight is held fixed: the map is weight times in-slice evidence, and at the
+    last stage its signed values add up to the logit. Runs in eval mode and float32, leaves no hook, no gradient and no
+    changed mode behind.
     """
     name = stage or classifier.encoder.stages[-1]
     if name not in classifier.encoder.stages:
@@ -62,32 +66,45 @@ def hirescam(
         freezing.eval_mode(classifier),
         torch.enable_grad(),
         torch.autocast(device.type, enabled=False),
+        classifier.encoder.attention_held(),
         _captured(classifier.encoder.stage(name)) as captured,
     ):
         logits = classifier(scans.to(device, torch.float32))
         wanted = logits.gather(1, torch.tensor(list(targets), device=device)[:, None]).sum()
-        (gradient,) = torch.autograd.grad(wanted, captured[0])
-    maps = (gradient * captured[0]).sum(dim=1).relu().detach().cpu().numpy()
+        activations = tuple(captured)  # several when slices go through in chunks
+        gradients = torch.autograd.grad(wanted, activations)
+    evidence = torch.cat([(g * a).sum(dim=1).detach() for g, a in zip(gradients, activations, strict=True)])
+    assembled = classifier.encoder.assembled(evidence, len(scans), shape=tuple(scans.shape[2:]))
+    maps = assembled.relu().cpu().numpy()
     return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
 
 
-def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel height width"]) -> str:
+def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel *prepared"]) -> str:
     """The deepest stage whose map of such scans has at least `FEWEST_POSITIONS` positions a side, else the first.
 
-    Deeper stages are more faithful and coarser: of a 64 px scan, layer4 of a ResNet keeps 2 x 2 positions.
+    Deeper stages are more faithful and coarser: of a 64 px scan, layer4 of a ResNet keeps 2 x 2 positions. Of volumes
+    the two longer sides count, since slices may be few.
     """
     device = next(encoder.parameters()).device
-    fine, seen = encoder.stages[0], encoder.normalised(scans[:1].to(device, torch.float32))
-    with freezing.eval_mode(encoder), torch.inference_mode():
-        for name in encoder.stages:
-            seen = encoder.stage(name)(seen)
-            fine = name if min(seen.shape[2:]) >= FEWEST_POSITIONS else fine
-    return fine
+    sides: dict[str, int] = {}
+    handles = [encoder.stage(name).register_forward_hook(partial(_note_side, sides, name)) for name in encoder.stages]
+    try:
+        with freezing.eval_mode(encoder), torch.inference_mode():
+            encoder.pooled(encoder.normalised(scans[:1].to(device, torch.float32)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    fine = [name for name in encoder.stages if sides[name] >= FEWEST_POSITIONS]
+    return fine[-1] if fine else encoder.stages[0]
+
+
+def _note_side(sides: dict[str, int], name: str, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+    sides[name] = sorted(output.shape[2:])[-2]
 
 
 @contextmanager
 def _captured(stage: nn.Module) -> Iterator[list[Tensor]]:
-    """The stage's output of the next forward pass, as the leaf from which gradients are taken."""
+    """The stage's outputs of the next forward pass, as the leaves from which gradients are taken."""
     outputs: list[Tensor] = []
 
     def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ VARIATIONS: dict[Preset, Variation] = {
     "ultrasound": Variation(gamma=1.25, gain=0.2),
     "mr": Variation(gamma=1.25, bias=0.3),
     "ct": Variation(),
+    "mask": Variation(),
     "photograph": Variation(rotation_degrees=20.0, gamma=1.25, gain=0.1, mirrored=True),
 }
 """Mild: what differs between two careful acquisitions of the same patient (positioning, exposure, gain, coil)."""
@@ -58,61 +59,67 @@ _chains = threading.local()
 
 
 def augment(
-    prepared: Float32[np.ndarray, "channel height width"],
+    prepared: Float32[np.ndarray, "channel *prepared"],
     *,
     seed: int,
     settings: AugmentationSettings,
     preparation: PreparationSettings,
-) -> Float32[np.ndarray, "channel height width"]:
+) -> Float32[np.ndarray, "channel *prepared"]:
     """A varied copy of a prepared scan, still in [0, 1]; a function of the scan, the seed and the settings alone.
 
     `seed` is any whole number from 0 to 2**32 - 1, best `sha256(seed|fold|epoch|case)`. What turns in from outside the
-    picture is black.
+    scan is black. Volumes are turned about all three axes of the patient, in millimetres.
     """
     preset = settings.chosen(preparation)
     if preset is None:
         return prepared.copy()
-    chain = _chain(preset)
+    extent = preparation.extent_mm or tuple(map(float, prepared.shape[1:]))
+    chain = _chain(preset, extent)
     chain.set_random_state(seed=seed)
     varied = chain(torch.from_numpy(np.ascontiguousarray(prepared)))
     return varied.clamp(0.0, 1.0).numpy().astype(np.float32, copy=False)
 
 
-def _chain(preset: Preset) -> Compose:
+def _chain(preset: Preset, extent: tuple[float, ...]) -> Compose:
     """This thread's own chain of a preset: MONAI's random transforms carry state and cannot be shared."""
-    if not hasattr(_chains, preset):
-        setattr(_chains, preset, Compose(_steps(VARIATIONS[preset])))
-    return getattr(_chains, preset)
+    name = f"{preset} {extent}"
+    if not hasattr(_chains, name):
+        setattr(_chains, name, Compose(_steps(VARIATIONS[preset], extent)))
+    return getattr(_chains, name)
 
 
-def _steps(variation: Variation) -> list[RandomizableTransform]:
-    steps: list[RandomizableTransform] = [RandMildAffine(variation)]
+def _steps(variation: Variation, extent: tuple[float, ...]) -> list[RandomizableTransform]:
+    steps: list[RandomizableTransform] = [RandMildAffine(variation, extent)]
     if variation.gamma > 1 or variation.gain > 0 or variation.bias > 0:
         steps.append(RandBrightness(variation))
     return steps
 
 
 class RandMildAffine(RandomizableTransform):
-    """Turn, shift, zoom (and mirror) about the centre by one matrix, bilinear, outside black.
+    """Turn, shift, zoom (and mirror) about the centre by one matrix, linear, outside black.
 
-    MONAI's RandAffine does the same through a grid of coordinates, in about twice the time.
+    `extent` is the size along each axis in one unit (pixels or millimetres), so that turning keeps shapes. MONAI's
+    RandAffine does the same through a grid of coordinates, in about twice the time.
     """
 
-    def __init__(self, variation: Variation) -> None:
+    def __init__(self, variation: Variation, extent: tuple[float, ...]) -> None:
         super().__init__(prob=1.0)
         self.variation = variation
+        self.extent = extent
         self._resample = AffineTransform(normalized=True, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     def __call__(self, picture: torch.Tensor) -> torch.Tensor:
-        """(channel, height, width) in, the same shape out."""
-        angle, zoom, *shift = self.R.uniform(-1.0, 1.0, 4)
+        """(channel, height, width) or (channel, right, anterior, superior) in, the same shape out."""
+        axes = len(self.extent)
+        turns = 1 if axes == 2 else 3
+        *angles, zoom = self.R.uniform(-1.0, 1.0, turns + 1)
+        shift = self.R.uniform(-1.0, 1.0, axes)
         mirror = -1.0 if self.variation.mirrored and self.R.random() < HALF else 1.0
-        turn = create_rotate(2, math.radians(angle * self.variation.rotation_degrees))
+        turn = create_rotate(axes, [math.radians(angle * self.variation.rotation_degrees) for angle in angles])
         size = 1 + zoom * self.variation.zoom
-        scale = create_scale(2, [size, size * mirror])
-        move = create_translate(2, [2 * self.variation.shift * part for part in shift])  # the picture spans -1..1
-        height, width = picture.shape[-2:]
-        to_span = np.diag([1 / height, 1 / width, 1.0])
+        scale = create_scale(axes, [size] * (axes - 1) + [size * mirror])
+        move = create_translate(axes, [2 * self.variation.shift * part for part in shift])  # the scan spans -1..1
+        to_span = np.diag([1 / side for side in self.extent] + [1.0])
         matrix = move @ to_span @ turn @ scale @ np.linalg.inv(to_span)
         return self._resample(picture[None], torch.from_numpy(matrix).to(picture)[None])[0]
 
@@ -128,15 +135,17 @@ class RandBrightness(RandomizableTransform):
         self.variation = variation
 
     def __call__(self, picture: torch.Tensor) -> torch.Tensor:
-        """(channel, height, width) in, the same shape out."""
+        """A scan of any axes in, the same shape out."""
+        axes = picture.ndim - 1
         curved, gained, shaded = self.R.random(3) < HALF
         exponent, factor = self.R.uniform(-1.0, 1.0, 2)
-        field = self.R.uniform(-1.0, 1.0, (1, 1, FIELD_POINTS, FIELD_POINTS))
+        field = self.R.uniform(-1.0, 1.0, (1, 1, *[FIELD_POINTS] * axes))
         if curved and self.variation.gamma > 1:
             picture = picture.clamp(0.0, 1.0).pow(float(self.variation.gamma**exponent))
         if gained and self.variation.gain > 0:
             picture = picture * float(1 + factor * self.variation.gain)
         if shaded and self.variation.bias > 0:
-            smooth = interpolate(torch.from_numpy(field).to(picture), size=picture.shape[-2:], mode="bicubic")
+            mode = "bicubic" if axes == 2 else "trilinear"
+            smooth = interpolate(torch.from_numpy(field).to(picture), size=picture.shape[1:], mode=mode)
             picture = picture * torch.exp(self.variation.bias * smooth[0])
         return picture

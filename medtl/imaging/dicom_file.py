@@ -14,9 +14,11 @@ import zlib
 import numpy as np
 import pydicom
 from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder
+from pydicom.pixels import apply_modality_lut
 
-from medtl.imaging.scan import Scan, UnreadableScan, refuse_several, refuse_too_large, undecodable
+from medtl.imaging.decoding import decoder_missing, dicom_header, dicom_pixels
+from medtl.imaging.scan import Scan, UnreadableScan, refuse_too_large, undecodable
+from medtl.imaging.series_folder import volume_in
 
 PYDICOM_FAULTS = (
     InvalidDicomError,
@@ -40,60 +42,42 @@ PYDICOM_FAULTS = (
 )
 """What pydicom and its decoders raise on damaged files (seen on thousands of mutated ones)."""
 
-DEFLATED = b"1.2.840.10008.1.2.1.99"
-HEADER_BYTES = 4096
-"""The file meta group with the transfer syntax lies within these first bytes."""
-PIXEL_ELEMENTS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 WIDEST_SPACING_MM = 100.0
 """A pixel larger than this is a typing error in the header."""
 
 
 def decode_dicom(data: bytes) -> Scan:
-    """The scan in a DICOM file of one frame.
+    """The scan in a DICOM file: a picture of one frame, or the one volume of a multi-frame file.
 
     The rescale (or modality LUT) is applied; MONOCHROME1 is inverted once over the range of the stored bits, and its
-    window with it; palette and YBR become RGB.
+    window with it; palette and YBR become RGB. Sizes are judged by the header; the pixels are decoded apart.
 
     Raises:
-        UnreadableScan: too_large, several_frames, truncated, undecodable or unsupported_format.
+        UnreadableScan: too_large, truncated, undecodable, unsupported_format, decoder_crashed, decoder_timeout, or why
+            a file of several frames is no volume (`series_folder.volume_in`).
     """
-    if DEFLATED in data[:HEADER_BYTES]:
-        raise UnreadableScan(
-            "The DICOM file is deflated as a whole, which can hide any size and is not read. "
-            "Save it with an uncompressed or image-compressed transfer syntax.",
-            reason="unsupported_format",
-        )
     try:
-        header = pydicom.dcmread(io.BytesIO(data))
-        if not any(name in header for name in PIXEL_ELEMENTS):
-            raise UnreadableScan("The DICOM file holds no image (no pixel data).", reason="unsupported_format")
-        refuse_too_large(int(header.Rows), int(header.Columns))
-        refuse_several(int(header.get("NumberOfFrames", 1) or 1))
-        _refuse_without_decoder(header)
-        return _scan(header, np.asarray(header.pixel_array))
+        facts = dicom_header(data)
+    except UnreadableScan as refusal:
+        if refusal.reason in ("deflated", "no_image", "not_dicom"):
+            raise UnreadableScan(str(refusal), reason="unsupported_format") from refusal
+        raise
+    if facts.frames != 1:
+        return volume_in((data,), headers=(facts,))
+    refuse_too_large(facts.rows, facts.columns)
+    if missing := decoder_missing(facts.transfer_syntax):
+        raise UnreadableScan(missing, reason="unsupported_format")
+    stored = dicom_pixels(data, expected=(1, facts.rows, facts.columns))
+    try:
+        return _scan(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True), stored)
     except PYDICOM_FAULTS as error:
         raise undecodable("DICOM", error) from error
-
-
-def _refuse_without_decoder(header: pydicom.Dataset) -> None:
-    syntax = header.file_meta.TransferSyntaxUID
-    try:
-        able = not syntax.is_compressed or get_decoder(syntax).is_available
-    except NotImplementedError:
-        able = False
-    if not able:
-        raise UnreadableScan(
-            f"The DICOM pixels are compressed as {syntax.name}, for which no decoder is installed. "
-            "Save the file uncompressed (dcmdjpeg, gdcmconv --raw do it), or leave the case out.",
-            reason="unsupported_format",
-        )
 
 
 def _scan(header: pydicom.Dataset, stored: np.ndarray) -> Scan:
     spacing_mm, notes = _spacing(header)
     photometric = str(header.get("PhotometricInterpretation", ""))
     if photometric == "PALETTE COLOR":
-        stored = apply_color_lut(stored, header)
         notes += ("palette turned into RGB",)
     if stored.ndim == 3:
         return Scan(

@@ -16,7 +16,7 @@ from medtl.imaging.settings import PreparationSettings
 class Shown:
     """A scan in [0, 1] on its own grid, one grey channel or three, and its window in words."""
 
-    pixels: Float32[np.ndarray, "channel height width"]
+    pixels: Float32[np.ndarray, "channel *space"]
     window: str
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Float32
 from pydantic import BaseModel, ConfigDict
 
 from medtl.files import sha256_of
 from medtl.imaging.perceptual import perceptual_hash
 from medtl.imaging.placement import Placement
 from medtl.imaging.scan import Scan, UnreadableScan
+from medtl.imaging.settings import PreparationSettings
 
 
 class ScanFacts(BaseModel):
     """The facts of one scan for the manifest's lock; JSON both ways by `model_dump_json`, `model_validate_json`.
 
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
-    are equal here), `perceptual_hash` of how it looks. `spacing_mm` is (between rows, between columns).
+    are equal here), `perceptual_hash` of how it looks, empty for volumes. `shape`, `spacing_mm` and, for volumes, `affine` are those of the scan as read. `foreground` is the
+    middle of what is brighter than the mean, in the scan's indices; volumes only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,34 +26,85 @@ class ScanFacts(BaseModel):
     sha256: str
     pixel_sha256: str
     perceptual_hash: str
-    height: int
-    width: int
+    shape: tuple[int, ...]
     channels: int
-    spacing_mm: tuple[float, float] | None
+    spacing_mm: tuple[float, ...] | None
     reader: str
     notes: tuple[str, ...] = ()
+    affine: tuple[tuple[float, ...], ...] | None = None
+    foreground: tuple[float, ...] | None = None
 
-    def placement(self, *, size_px: tuple[int, int]) -> Placement:
-        """Where the scan lies inside a prepared picture of (height, width), and the way back."""
-        return Placement.of(self.height, self.width, size_px=size_px)
+    def placement(self, settings: PreparationSettings) -> Placement:
+        """Where the scan lies on its prepared grid, and the way back; refusals as in `placement_of`."""
+        affine = None if self.affine is None else np.array(self.affine)
+        return _placement(self.shape, affine, settings, foreground=self.foreground)
+
+
+def placement_of(scan: Scan, settings: PreparationSettings) -> Placement:
+    """Where a scan lies on its prepared grid.
+
+    Raises:
+        UnreadableScan: `not_a_picture` or `not_a_volume`, when the settings are for the other kind.
+    """
+    wanted = scan.affine is not None and settings.around == "foreground"
+    foreground = _middle_of_foreground(scan.pixels[0]) if wanted else None
+    return _placement(scan.pixels.shape[1:], scan.affine, settings, foreground=foreground)
+
+
+def _placement(
+    shape: tuple[int, ...],
+    affine: Float[np.ndarray, "4 4"] | None,
+    settings: PreparationSettings,
+    *,
+    foreground: tuple[float, ...] | None,
+) -> Placement:
+    size = " x ".join(map(str, shape))
+    if affine is None and settings.is_volume:
+        raise UnreadableScan(
+            f"The file is a picture of {size} pixels, and the study prepares volumes. "
+            "Give preparation.size_px instead of spacing_mm and extent_mm to study pictures.",
+            reason="not_a_volume",
+        )
+    if affine is None:
+        return Placement.fitted(shape, size_px=settings.shape)
+    if settings.spacing_mm is None:
+        extent_mm = np.linalg.norm(affine[:3, :3], axis=0) * shape
+        raise UnreadableScan(
+            f"The file is a volume of {size} voxels ({' x '.join(f'{mm:.0f}' for mm in extent_mm)} mm), and the study "
+            "prepares pictures. Give preparation.spacing_mm and preparation.extent_mm to study volumes.",
+            reason="not_a_picture",
+        )
+    centre = foreground if settings.around == "foreground" else None
+    return Placement.in_patient(shape, affine, spacing_mm=settings.spacing_mm, lengths=settings.shape, centre=centre)
 
 
 def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:
     """The facts of a scan whose file has this sha256."""
-    channels, height, width = scan.pixels.shape
+    channels, *shape = scan.pixels.shape
     pixels = np.ascontiguousarray(scan.pixels, dtype="<f4") + np.float32(0)  # -0.0 and 0.0 are the same pixel
-    shape = f"{channels}x{height}x{width}:".encode()
+    written = f"{'x'.join(map(str, scan.pixels.shape))}:".encode()
     return ScanFacts(
         sha256=sha256,
-        pixel_sha256=sha256_of(shape + pixels.tobytes()),
-        perceptual_hash=perceptual_hash(scan),
-        height=height,
-        width=width,
+        pixel_sha256=sha256_of(written + pixels.tobytes()),
+        perceptual_hash=perceptual_hash(scan) if scan.affine is None else "",
+        shape=tuple(shape),
         channels=channels,
         spacing_mm=scan.spacing_mm,
         reader=scan.reader,
         notes=scan.notes,
+        affine=None if scan.affine is None else tuple(tuple(float(v) for v in row) for row in scan.affine),
+        foreground=None if scan.affine is None else _middle_of_foreground(scan.pixels[0]),
     )
+
+
+def _middle_of_foreground(values: Float32[np.ndarray, "i j k"]) -> tuple[float, ...]:
+    """The middle of the box around what exceeds the mean, as `intensity` splits foreground from air."""
+    bright = values > values.mean()
+    middle = []
+    for axis in range(bright.ndim):
+        along = np.flatnonzero(bright.any(axis=tuple(other for other in range(bright.ndim) if other != axis)))
+        middle.append(float(along[0] + along[-1]) / 2 if len(along) else (values.shape[axis] - 1) / 2)
+    return tuple(middle)
 
 
 def refuse_unusable(scan: Scan) -> None:
@@ -73,7 +127,7 @@ def refuse_unusable(scan: Scan) -> None:
     low, high = float(scan.pixels.min()), float(scan.pixels.max())
     if low == high == 0:
         raise UnreadableScan("Every pixel is 0: the image is empty. Export it again.", reason="empty")
-    if low == high or bool((scan.pixels == scan.pixels[:, :1, :1]).all()):
+    if low == high or not np.ptp(scan.pixels.reshape(len(scan.pixels), -1), axis=1).any():
         raise UnreadableScan(
             f"Every pixel has the same value ({low:g}): the image shows nothing. Export it again.", reason="constant"
         )

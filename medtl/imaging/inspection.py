@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medtl.cohort import Case, Exclusion
-from medtl.files import sha256_of
 from medtl.imaging.display import displayed
 from medtl.imaging.facts import ScanFacts, inspect_scan, refuse_unusable
-from medtl.imaging.reading import decode_scan, read_file_bytes
+from medtl.imaging.reading import decode_scan, read_content, sha256_of_content
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import track
@@ -22,12 +21,14 @@ def inspect_cohort(
     exclusions: list[Exclusion] = []
     for case in track(cases, what="reading scans", total=len(cases)):
         try:
-            data = read_file_bytes(case.image)
-            scan = decode_scan(data)
+            content = read_content(case.image)
+            scan = decode_scan(content)
             refuse_unusable(scan)
+            found = inspect_scan(scan, sha256=sha256_of_content(content))
+            found.placement(settings)
             displayed(scan, settings)
         except UnreadableScan as refusal:
             exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
         else:
-            facts[case.case_id] = inspect_scan(scan, sha256=sha256_of(data))
+            facts[case.case_id] = found
     return facts, tuple(exclusions)

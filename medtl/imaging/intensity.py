@@ -23,7 +23,7 @@ IQR_PER_SD = 1.349
 FULL_SCALE_8_BIT = 255.0
 
 
-def as_channels(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "channel height width"]:
+def as_channels(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "channel *space"]:
     """One grey channel, or three for photographs: equal channels are taken as they are, others by luminance."""
     pixels = scan.pixels
     if settings.channels == pixels.shape[0]:
@@ -32,16 +32,17 @@ def as_channels(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray
         return np.repeat(pixels, 3, axis=0)
     if (pixels[0] == pixels[1]).all() and (pixels[0] == pixels[2]).all():
         return pixels[:1]
-    return np.einsum("c,chw->hw", LUMINANCE, pixels)[None]
+    return np.tensordot(LUMINANCE, pixels, axes=(0, 0))[None]
 
 
 def black_and_white(
-    scan: Scan, channels: Float32[np.ndarray, "channel height width"], settings: PreparationSettings
+    scan: Scan, channels: Float32[np.ndarray, "channel *space"], settings: PreparationSettings
 ) -> tuple[float, float]:
     """The values that become 0 and 1; what lies outside is clipped.
 
-    ct: the named Hounsfield window. mr: median -+ 4 robust standard deviations of the foreground. photograph: the
-    number type's range. radiograph, ultrasound: the header's window, else 0..255 for 8 bits, else percentiles.
+    ct: the named Hounsfield window. mr: median -+ 4 robust standard deviations of the foreground. mask: 0 to the
+    largest value. photograph: the number type's range. radiograph, ultrasound: the header's window, else 0..255 for
+    8 bits, else percentiles.
 
     Raises:
         UnreadableScan: `not_hounsfield` when ct is asked of a picture file, `constant` when grey shows nothing.
@@ -55,6 +56,8 @@ def black_and_white(
         )
     if settings.preset == "mr":
         return _around_median(channels)
+    if settings.preset == "mask":
+        return 0.0, high
     if settings.preset == "photograph" and scan.full_scale is not None:
         return 0.0, scan.full_scale
     if settings.preset != "photograph" and scan.window is not None:
@@ -66,7 +69,7 @@ def black_and_white(
     return (black, white) if black < white else (low, high)
 
 
-def refuse_outside(channels: Float32[np.ndarray, "channel height width"], *, black: float, white: float) -> None:
+def refuse_outside(channels: Float32[np.ndarray, "channel *space"], *, black: float, white: float) -> None:
     """Refuse a scan all of whose values lie on one side of the window: clipped, it is one brightness."""
     if float(channels.max()) <= black or float(channels.min()) >= white:
         raise UnreadableScan(
@@ -87,7 +90,7 @@ def _hounsfield(scan: Scan, settings: PreparationSettings) -> tuple[float, float
     return centre - width / 2, centre + width / 2
 
 
-def _around_median(channels: Float32[np.ndarray, "channel height width"]) -> tuple[float, float]:
+def _around_median(channels: Float32[np.ndarray, "channel *space"]) -> tuple[float, float]:
     """Foreground is what exceeds the mean, which splits head or limb from air (Nyul and Udupa, MRM 1999)."""
     foreground = channels[channels > channels.mean()]
     lower, median, upper = (float(value) for value in np.percentile(foreground, (25, 50, 75)))

@@ -1,86 +1,170 @@
-"""Where a scan lies inside its prepared picture, and the way back.
+"""Where a scan lies on its prepared grid, and the way back: one straight line for each axis.
 
-A scan keeps its aspect ratio: it is scaled to fit, and lies centred on black. Pixel centres sit at index + 0.5 on both
-grids (half-pixel convention), so a map on the prepared picture comes back to the scan without a shift.
+A picture keeps its aspect ratio: it is scaled to fit and lies centred on black. A volume is brought to the patient's
+axes (right, anterior, superior) by turning whole axes, and to a spacing and an extent in millimetres; an oblique volume
+stays oblique. Pixel centres are whole numbers on both grids, so a map comes back without a shift.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
+from nibabel.orientations import io_orientation
 
 from medtl.errors import ConfigurationError
+
+EDGE = 0.5
+"""A pixel reaches half its size beyond its centre."""
+
+ROUNDING = 1e-6
+"""Pixels: positions are sums of a few floating-point numbers."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the prepared grid: which axis of the scan it runs along, and where its positions lie there.
+
+    Position p (0 to `length` - 1) lies at `start + step * p`, in indices of the scan's axis `source`, which has `count`
+    pixels. `step` is negative where the two run against each other.
+    """
+
+    source: int
+    count: int
+    start: float
+    step: float
+    length: int
+
+    def prepared_from_scan(self) -> Float32[np.ndarray, "length count"]:
+        """Weights of the scan's pixels in each prepared one; a row of zeros outside the scan.
+
+        Linear between pixels; where the grid becomes coarser, a triangle as wide as a step averages over all pixels.
+        """
+        centres = self.start + self.step * np.arange(self.length)
+        reach = max(1.0, abs(self.step))
+        distance = np.abs(np.arange(self.count)[None, :] - np.clip(centres, 0, self.count - 1)[:, None])
+        weights = np.maximum(0.0, 1.0 - distance / reach)
+        weights /= weights.sum(axis=1, keepdims=True)
+        weights[~self.inside()] = 0.0
+        return weights.astype(np.float32)
+
+    def scan_from_prepared(self) -> Float32[np.ndarray, "count length"]:
+        """Weights of prepared pixels in each of the scan's, linear, edges held; a row of zeros where none was seen."""
+        weights = np.zeros((self.count, self.length), dtype=np.float32)
+        inside = np.flatnonzero(self.inside())
+        if not len(inside):
+            return weights
+        wanted = np.clip((np.arange(self.count) - self.start) / self.step, inside[0], inside[-1])
+        lower = np.minimum(wanted.astype(int), max(self.length - 2, 0))
+        upper = np.minimum(lower + 1, self.length - 1)
+        rows = np.arange(self.count)
+        weights[rows, lower] += 1.0 - (wanted - lower)
+        weights[rows, upper] += wanted - lower
+        weights[~self.seen()] = 0.0
+        return weights
+
+    def seen(self) -> Bool[np.ndarray, " count"]:
+        """Whether each of the scan's pixels lies on the prepared grid, and the grid has a voxel within the scan."""
+        position = (np.arange(self.count) - self.start) / self.step
+        within = (position >= -EDGE - ROUNDING) & (position <= self.length - EDGE + ROUNDING)
+        return within & self.inside().any()
+
+    def inside(self) -> Bool[np.ndarray, " length"]:
+        """Whether each position of the prepared grid lies within the scan."""
+        centres = self.start + self.step * np.arange(self.length)
+        return (centres >= -EDGE - ROUNDING) & (centres <= self.count - EDGE + ROUNDING)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A scan of (height, width), scaled to (scaled_height, scaled_width), at (top, left) of a picture of `size_px`."""
+    """The axes of a prepared grid, in its order: (height, width), or (right, anterior, superior)."""
 
-    height: int
-    width: int
-    size_px: tuple[int, int]
-    scaled_height: int
-    scaled_width: int
-    top: int
-    left: int
+    axes: tuple[Axis, ...]
 
     @classmethod
-    def of(cls, height: int, width: int, *, size_px: tuple[int, int]) -> Placement:
-        """The largest centred placement with the aspect ratio kept (to the nearest whole pixel)."""
-        scale = min(size_px[0] / height, size_px[1] / width)
-        scaled_height = min(size_px[0], max(1, round(height * scale)))
-        scaled_width = min(size_px[1], max(1, round(width * scale)))
-        return cls(
-            height=height,
-            width=width,
-            size_px=size_px,
-            scaled_height=scaled_height,
-            scaled_width=scaled_width,
-            top=(size_px[0] - scaled_height) // 2,
-            left=(size_px[1] - scaled_width) // 2,
-        )
+    def fitted(cls, shape: Sequence[int], *, size_px: Sequence[int]) -> Placement:
+        """The largest centred placement of a picture, its aspect ratio kept (to the nearest whole pixel)."""
+        scale = min(side / count for side, count in zip(size_px, shape, strict=True))
+        axes = []
+        for source, (side, count) in enumerate(zip(size_px, shape, strict=True)):
+            scaled = min(side, max(1, round(count * scale)))
+            step, before = count / scaled, (side - scaled) // 2
+            axes.append(Axis(source, count, start=(0.5 - before) * step - 0.5, step=step, length=side))
+        return cls(tuple(axes))
+
+    @classmethod
+    def in_patient(
+        cls,
+        shape: Sequence[int],
+        affine: Float[np.ndarray, "4 4"],
+        *,
+        spacing_mm: Sequence[float],
+        lengths: Sequence[int],
+        centre: Sequence[float] | None = None,
+    ) -> Placement:
+        """A volume on a grid of `lengths` voxels of `spacing_mm` along right, anterior and superior.
+
+        The scan's axes are turned, never mixed. `centre` is the point of the scan, in its own indices, that comes to
+        the middle; None takes the middle of the volume.
+        """
+        own_spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
+        towards = io_orientation(affine)
+        middle = [(count - 1) / 2 for count in shape] if centre is None else centre
+        axes = []
+        for axis, (spacing, length) in enumerate(zip(spacing_mm, lengths, strict=True)):
+            source = int(np.flatnonzero(towards[:, 0] == axis)[0])
+            step = float(towards[source, 1]) * spacing / float(own_spacing_mm[source])
+            start = middle[source] - step * (length - 1) / 2
+            axes.append(Axis(source, int(shape[source]), start=start, step=step, length=int(length)))
+        return cls(tuple(axes))
 
     @property
-    def bottom(self) -> int:
-        """Rows of padding below the scan."""
-        return self.size_px[0] - self.top - self.scaled_height
+    def shape(self) -> tuple[int, ...]:
+        """Of the prepared grid."""
+        return tuple(axis.length for axis in self.axes)
 
     @property
-    def right(self) -> int:
-        """Columns of padding right of the scan."""
-        return self.size_px[1] - self.left - self.scaled_width
+    def covered(self) -> float:
+        """The share of the prepared grid that lies within the scan, 0 to 1; the rest is black."""
+        return math.prod(float(axis.inside().mean()) for axis in self.axes)
 
-    def to_scan_grid(self, prepared_map: Float[np.ndarray, "height width"]) -> Float32[np.ndarray, "rows columns"]:
-        """A map on the prepared picture, on the scan's own pixels: padding cut off, then bilinear.
+    def affine(self, scan: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
+        """From indices of the prepared grid to the patient in mm, given that of the scan."""
+        to_scan = np.zeros((4, 4))
+        to_scan[3, 3] = 1.0
+        for column, axis in enumerate(self.axes):
+            to_scan[axis.source, column] = axis.step
+            to_scan[axis.source, 3] = axis.start
+        return scan @ to_scan
+
+    def to_scan_grid(self, prepared_map: Float[np.ndarray, "*prepared"]) -> Float32[np.ndarray, "*scan"]:
+        """A map on the prepared grid, on the scan's own pixels: linear, and zero where the grid did not reach.
 
         Raises:
-            ConfigurationError: the map's shape is not `size_px`.
+            ConfigurationError: the map's shape is not that of the prepared grid.
         """
-        if prepared_map.shape != self.size_px:
+        if prepared_map.shape != self.shape:
             raise ConfigurationError(
-                f"Expected a map of (height, width) = {self.size_px} as the prepared scan; got {prepared_map.shape}. "
+                f"Expected a map of shape {self.shape} as the prepared scan; got {prepared_map.shape}. "
                 "Bring the map to the prepared grid first."
             )
-        inside = prepared_map[
-            self.top : self.top + self.scaled_height, self.left : self.left + self.scaled_width
-        ].astype(np.float32)
-        return _resampled(_resampled(inside, count=self.height).T, count=self.width).T
+        values = prepared_map.astype(np.float32)
+        for axis in self.axes:  # each turn takes the first axis away and puts the scan's one at the end
+            values = np.tensordot(values, axis.scan_from_prepared(), axes=(0, 1))
+        return values.transpose(np.argsort([axis.source for axis in self.axes]))
 
-    def to_scan_position(self, row: float, column: float) -> tuple[float, float]:
-        """A position on the prepared picture, in pixel indices of the scan (centre of the first pixel is 0)."""
-        return (
-            (row - self.top + 0.5) * self.height / self.scaled_height - 0.5,
-            (column - self.left + 0.5) * self.width / self.scaled_width - 0.5,
-        )
+    def seen(self) -> Bool[np.ndarray, "*scan"]:
+        """Which of the scan's pixels lie on the prepared grid; a map says nothing about the others."""
+        by_source = sorted(self.axes, key=lambda axis: axis.source)
+        seen = np.ones((), dtype=bool)
+        for axis in by_source:
+            seen = seen[..., None] & axis.seen()
+        return seen
 
-
-def _resampled(values: Float32[np.ndarray, "before width"], *, count: int) -> Float32[np.ndarray, "after width"]:
-    """Rows resampled linearly to `count`, pixel centres at index + 0.5, edges held."""
-    before = values.shape[0]
-    position = np.clip((np.arange(count) + 0.5) * before / count - 0.5, 0, before - 1)
-    lower = np.minimum(position.astype(int), max(before - 2, 0))
-    upper = np.minimum(lower + 1, before - 1)
-    share = (position - lower).astype(np.float32)[:, None]
-    return (1 - share) * values[lower] + share * values[upper]
+    def to_scan_position(self, position: Sequence[float]) -> tuple[float, ...]:
+        """A position on the prepared grid, in indices of the scan (the centre of the first pixel is 0)."""
+        found = {axis.source: axis.start + axis.step * p for axis, p in zip(self.axes, position, strict=True)}
+        return tuple(found[source] for source in sorted(found))

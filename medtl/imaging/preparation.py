@@ -1,7 +1,7 @@
-"""From a scan to the picture an encoder looks at: a short MONAI chain on an array that we read ourselves.
+"""From a scan to what an encoder looks at: a short MONAI chain on an array that we read ourselves.
 
-In: `Scan`. Out: float32 (channel, height, width) in [0, 1] of exactly the settings' size. The encoder's own
-normalisation follows later, from its card.
+In: `Scan`. Out: float32 in [0, 1], (channel, height, width) or (1, right, anterior, superior), of
+exactly the settings' shape. The encoder's own normalisation follows later, from its card.
 """
 
 from __future__ import annotations
@@ -14,34 +14,32 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float32
-from monai.transforms import Compose, Lambda, Pad, ScaleIntensityRange, ToNumpy
-from torch.nn.functional import interpolate
+from monai.transforms import Compose, Lambda, ScaleIntensityRange, ToNumpy
 
-from medtl.imaging.facts import refuse_unusable
+from medtl.imaging.facts import placement_of, refuse_unusable
 from medtl.imaging.intensity import as_channels, black_and_white, refuse_outside
 from medtl.imaging.placement import Placement
 from medtl.imaging.scan import Scan
 from medtl.imaging.settings import PreparationSettings
 
 
-def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "channel height width"]:
-    """The prepared picture of a scan: channels, brightness in [0, 1], size with the aspect ratio kept, black padding.
+def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "channel *prepared"]:
+    """The prepared scan: channels, brightness in [0, 1], on its grid, black where the scan does not reach.
 
-    Resizing is bilinear; making smaller averages over all source pixels, as Pillow does.
+    Resampling is linear along each axis; making coarser averages over all source pixels, as Pillow does.
 
     Raises:
-        UnreadableScan: what `refuse_unusable` refuses, `not_hounsfield`, or `constant_in_window`.
+        UnreadableScan: what `refuse_unusable` and `placement_of` refuse, `not_hounsfield`, or `constant_in_window`.
     """
     refuse_unusable(scan)
+    placement = placement_of(scan, settings)
     channels = as_channels(scan, settings)
     black, white = black_and_white(scan, channels, settings)
     refuse_outside(channels, black=black, white=white)
-    place = Placement.of(*channels.shape[1:], size_px=settings.size_px)
     chain = Compose(
         [
             ScaleIntensityRange(a_min=black, a_max=white, b_min=0.0, b_max=1.0, clip=True),
-            Lambda(partial(_resized, size=(place.scaled_height, place.scaled_width))),
-            Pad([(0, 0), (place.top, place.bottom), (place.left, place.right)], mode="constant"),
+            Lambda(partial(_resampled, placement=placement)),
             ToNumpy(dtype=np.float32),
         ]
     )
@@ -49,9 +47,13 @@ def prepare(scan: Scan, settings: PreparationSettings) -> Float32[np.ndarray, "c
         return np.clip(chain(torch.from_numpy(np.ascontiguousarray(channels))), 0.0, 1.0)
 
 
-def _resized(picture: torch.Tensor, *, size: tuple[int, int]) -> torch.Tensor:
-    """Bilinear with a triangle filter when smaller; MONAI's Resize smooths against zero and darkens the borders."""
-    return interpolate(picture[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+def _resampled(scan: torch.Tensor, *, placement: Placement) -> torch.Tensor:
+    """One matrix an axis; MONAI's Resize smooths against zero and darkens the borders, torch has none for volumes."""
+    order = [1 + axis.source for axis in placement.axes]
+    values = scan.permute(0, *order)
+    for axis in placement.axes:  # each turn takes the first axis behind the channels away and puts the new one last
+        values = torch.tensordot(values, torch.from_numpy(axis.prepared_from_scan()), dims=([1], [1]))
+    return values
 
 
 _lock = threading.Lock()

@@ -12,7 +12,7 @@ import os
 import threading
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,11 @@ from pydantic import ValidationError
 from medtl.errors import IntegrityFailure
 from medtl.files import replacing, sha256_of
 from medtl.imaging.facts import ScanFacts, inspect_scan
-from medtl.imaging.reading import decode_scan, read_file_bytes
+from medtl.imaging.reading import FolderContent, decode_scan, read_content, sha256_of_content
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
-SCHEMA = "1"
+SCHEMA = "3"
 """Raised by one whenever reading or preparing gives other pixels than before."""
 
 DECIDING_LIBRARIES = (
@@ -35,12 +35,14 @@ DECIDING_LIBRARIES = (
     "numpy",
     "pillow",
     "pydicom",
+    "highdicom",
     "nibabel",
     "pylibjpeg",
     "pylibjpeg-openjpeg",
     "pyjpegls",
+    "python-gdcm",
 )
-"""Libraries whose version may change a pixel."""
+"""Libraries whose version, or absence, may change a pixel."""
 
 WHITE = 65535
 """Stored value of 1.0: 16 bits round by at most 0.5 / 65535 = 7.6e-6, far below what 8-bit scans resolve."""
@@ -67,7 +69,7 @@ class CachedScan:
     entry: Path
     source: Path
 
-    def pixels(self) -> Float32[np.ndarray, "channel height width"]:
+    def pixels(self) -> Float32[np.ndarray, "channel *prepared"]:
         """The prepared scan in [0, 1], verified against the entry's sha256; a damaged entry is made again once.
 
         Raises:
@@ -77,14 +79,14 @@ class CachedScan:
         stored = _read_pixels(self.entry, key=self.key)
         if stored is None:
             say(f"Prepared scan {self.key[:12]} is missing or damaged in the cache; making it again from its scan.")
-            data = read_file_bytes(self.source)
-            if sha256_of(data) != self.facts.sha256:
+            content = read_content(self.source)
+            if sha256_of_content(content) != self.facts.sha256:
                 raise IntegrityFailure(
                     f"Prepared scan {self.key[:12]} is damaged and its scan's file has changed since it was prepared "
                     f"(sha256 {self.facts.sha256[:12]} expected). Run again from the start.",
                     key=self.key,
                 )
-            _write(self.entry, data, key=self.key, sha256=self.facts.sha256, settings=self.settings)
+            _write(self.entry, content, key=self.key, sha256=self.facts.sha256, settings=self.settings)
             stored = _read_pixels(self.entry, key=self.key)
             if stored is None:
                 raise IntegrityFailure(
@@ -107,19 +109,19 @@ class PreparedCache:
         return cls(default_cache_folder())
 
     def get_or_prepare(self, path: Path, settings: PreparationSettings) -> CachedScan:
-        """The prepared scan of a file: when it is known, the file is only hashed, not decoded.
+        """The prepared scan of a file or a series' folder: when it is known, it is only hashed, not decoded.
 
         Raises:
             UnreadableScan: the scan cannot be read, or shows nothing (reason codes of `read_scan`, `refuse_unusable`
                 and `prepare`).
         """
-        data = read_file_bytes(path)
-        sha256 = sha256_of(data)
+        content = read_content(path)
+        sha256 = sha256_of_content(content)
         key = prepared_key(sha256, settings)
         entry = self.folder / "prepared" / key[:2] / f"{key}.safetensors"
         facts = _read_facts(entry, key=key)
         if facts is None:
-            facts = _write(entry, data, key=key, sha256=sha256, settings=settings)
+            facts = _write(entry, content, key=key, sha256=sha256, settings=settings)
         return CachedScan(key=key, facts=facts, settings=settings, entry=entry, source=path)
 
 
@@ -131,24 +133,32 @@ def prepared_key(sha256: str, settings: PreparationSettings) -> str:
 @cache
 def deciding_versions() -> tuple[str, ...]:
     """`name version` of every library that may change a pixel."""
-    return tuple(f"{name} {version(name)}" for name in DECIDING_LIBRARIES)
+    found = []
+    for name in DECIDING_LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} absent")
+    return tuple(found)
 
 
-def _write(entry: Path, data: bytes, *, key: str, sha256: str, settings: PreparationSettings) -> ScanFacts:
+def _write(
+    entry: Path, content: bytes | FolderContent, *, key: str, sha256: str, settings: PreparationSettings
+) -> ScanFacts:
     """Decode, prepare and store one scan; its facts. A file name would be personal data and is not stored."""
     from safetensors.numpy import save
 
     from medtl.imaging.preparation import prepare
 
-    scan = decode_scan(data)
+    scan = decode_scan(content)
     prepared = prepare(scan, settings)
     facts = inspect_scan(scan, sha256=sha256)
     stored = np.rint(prepared * WHITE).astype("<u2")
     told = facts.model_dump_json()
     seals = {"key": key, "facts": told, "facts_sha256": _seal(key, told), "sha256": _seal(key, stored.tobytes())}
-    content = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
-    with _one_writer, replacing(entry, bytes_needed=len(content)) as temporary:  # the umask is read process-wide
-        temporary.write_bytes(content)
+    packed = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
+    with _one_writer, replacing(entry, bytes_needed=len(packed)) as temporary:  # the umask is read process-wide
+        temporary.write_bytes(packed)
     return facts
 
 
@@ -172,7 +182,7 @@ def _read_facts(entry: Path, *, key: str) -> ScanFacts | None:
 
 
 def _read_pixels(entry: Path, *, key: str) -> np.ndarray | None:
-    """The stored uint16 (channel, height, width), None when missing or not what its sha256 says."""
+    """The stored uint16 (channel, then the prepared shape), None when missing or not what its sha256 says."""
     try:
         content = entry.read_bytes()
         length = int.from_bytes(content[:8], "little")

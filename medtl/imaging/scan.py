@@ -5,15 +5,19 @@ Values are the file's own (grey levels, Hounsfield units after the rescale of th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from medtl.errors import DataRefused
 
 MAX_PIXELS = 100_000_000
-"""Largest image that is decoded: ten times a 3,000 x 3,500 radiograph, and 400 MB as float32."""
+"""Largest picture that is decoded: ten times a 3,000 x 3,500 radiograph, and 400 MB as float32."""
+
+MAX_VOXELS = 400_000_000
+"""Largest volume that is decoded: a CT of 512 x 512 x 1,500, and 1.6 GB as float32."""
 
 
 class UnreadableScan(DataRefused):
@@ -26,54 +30,58 @@ class UnreadableScan(DataRefused):
 
 @dataclass(frozen=True)
 class Scan:
-    """One image as read.
+    """One image as read: a picture, or a volume.
 
     Attributes:
-        pixels: (channel, height, width); row 0 is the top, column 0 the left of the image as displayed. One channel is
-            grey, three are red, green, blue. A stored "low is white" image is already turned to "high is white".
-        spacing_mm: distance of neighbouring pixel centres as (between rows, between columns), or None when unknown.
+        pixels: a picture is (channel, height, width); row 0 is the top, column 0 the left of the image as displayed.
+            One channel is grey, three are red, green, blue. A volume is (1, i, j, k), as in its file. A stored
+            "low is white" image is already turned to "high is white".
+        spacing_mm: distance of neighbouring pixel centres, (between rows, between columns) or along (i, j, k), or None
+            when unknown; of volumes it is always known.
         reader: the library and format that decoded it.
         notes: what was changed or left aside while reading, as sentences.
         window: the header's display window as (centre, width) of an exact linear ramp: 0 at centre - width / 2 and
             1 at centre + width / 2, in units of `pixels`.
         full_scale: the value of full brightness when the file's number type says so (255 for 8 bits), else None.
+        affine: of a volume, from indices (i, j, k) to the patient in mm, right, anterior and superior positive; None
+            for a picture.
     """
 
-    pixels: Float32[np.ndarray, "channel height width"]
-    spacing_mm: tuple[float, float] | None
+    pixels: Float32[np.ndarray, "channel *space"]
+    spacing_mm: tuple[float, ...] | None
     reader: str
     notes: tuple[str, ...] = ()
     window: tuple[float, float] | None = None
     full_scale: float | None = None
+    affine: Float[np.ndarray, "4 4"] | None = None
 
 
-def refuse_too_large(height: int, width: int) -> None:
+def refuse_too_large(*sides: int, at_most: int = MAX_PIXELS) -> None:
     """Refuse, from the numbers of the header, an image that would not fit into memory, or none at all.
 
     Raises:
-        UnreadableScan: `too_large` above `MAX_PIXELS`, `undecodable` when a side is below 1.
+        UnreadableScan: `too_large` above `at_most` pixels, `undecodable` when a side is below 1.
     """
-    if height < 1 or width < 1:
+    size = " x ".join(map(str, sides))
+    if min(sides) < 1:
         raise UnreadableScan(
-            f"The header says {width} x {height} pixels; an image has at least one. The file is damaged.",
-            reason="undecodable",
+            f"The header says {size} pixels; an image has at least one. The file is damaged.", reason="undecodable"
         )
-    if height * width > MAX_PIXELS:
+    if math.prod(sides) > at_most:
         raise UnreadableScan(
-            f"The image has {width} x {height} = {height * width:,} pixels; at most {MAX_PIXELS:,} are read. "
+            f"The image has {size} = {math.prod(sides):,} pixels; at most {at_most:,} are read. "
             "Make it smaller, or check that the file is what it should be.",
             reason="too_large",
-            height=height,
-            width=width,
+            sides=sides,
         )
 
 
-def refuse_several(count: int) -> None:
-    """Refuse a file of several frames or slices (`several_frames`)."""
+def refuse_several(count: int, *, what: str = "frames") -> None:
+    """Refuse a file of several frames, time points or pages (`several_frames`)."""
     if count != 1:
         raise UnreadableScan(
-            f"The file holds {count} frames or slices; volumes and films are not read here yet. "
-            "Save the one image that is meant as its own file.",
+            f"The file holds {count} {what}; a case is one picture or one volume. "
+            "Save the one that is meant as its own file.",
             reason="several_frames",
             frames=count,
         )

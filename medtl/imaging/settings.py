@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Preset = Literal["radiograph", "photograph", "ultrasound", "ct", "mr"]
+Preset = Literal["radiograph", "photograph", "ultrasound", "ct", "mr", "mask"]
 HounsfieldWindow = Literal["soft_tissue", "lung", "bone", "brain", "mediastinum", "liver", "stroke", "subdural"]
 Side = Annotated[int, Field(ge=16, le=2048)]
+Length = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
+Millimetres = tuple[Length, Length, Length]
+
+USUAL_SIZE_PX = (224, 224)
+"""What ImageNet encoders were trained on."""
+
+LONGEST_SIDE = 1024
+MOST_VOXELS = 2**27
+"""A prepared volume of 134 million voxels is 0.5 GB as float32."""
 
 HOUNSFIELD_WINDOWS: dict[HounsfieldWindow, tuple[float, float]] = {
     "soft_tissue": (50.0, 400.0),
@@ -28,14 +38,21 @@ brain 40/80, liver 30/150, abdominal soft tissue 50/400."""
 class PreparationSettings(BaseModel):
     """How a scan becomes what an encoder looks at.
 
-    `size_px` is (height, width). `window` names a Hounsfield window and belongs to the preset ct alone, where it is
-    soft_tissue when not said.
+    A picture gets `size_px`, (height, width), with its aspect ratio kept. A volume gets a grid in the patient's
+    millimetres instead: `spacing_mm` and `extent_mm` along (right, anterior, superior), around its middle or around the
+    middle of its foreground; what lies outside is cropped, what is missing is black. `window` names a Hounsfield window
+    and belongs to the preset ct alone, where it is soft_tissue when not said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Preset = Field("radiograph", description="the kind of scan, which decides channels and brightness")
-    size_px: tuple[Side, Side] = Field((224, 224), description="(height, width) in pixels, 16 to 2048 each")
+    size_px: tuple[Side, Side] | None = Field(
+        None, description="pictures: (height, width) in pixels, 16 to 2048 each; 224 x 224 when not said"
+    )
+    spacing_mm: Millimetres | None = Field(None, description="volumes: voxel size (right, anterior, superior)")
+    extent_mm: Millimetres | None = Field(None, description="volumes: size of the grid (right, anterior, superior)")
+    around: Literal["middle", "foreground"] = Field("middle", description="volumes: what the grid is centred on")
     window: HounsfieldWindow | None = Field(None, description="Hounsfield window of the preset ct")
 
     @model_validator(mode="before")
@@ -45,6 +62,35 @@ class PreparationSettings(BaseModel):
             return {**values, "window": "soft_tissue"}
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _give_pictures_their_size(cls, values: object) -> object:
+        if isinstance(values, dict) and not any(values.get(n) for n in ("size_px", "spacing_mm", "extent_mm")):
+            return {**values, "size_px": USUAL_SIZE_PX}
+        return values
+
+    @model_validator(mode="after")
+    def _is_a_picture_or_a_volume(self) -> PreparationSettings:
+        if (self.spacing_mm is None) != (self.extent_mm is None):
+            raise ValueError(
+                "spacing_mm and extent_mm belong together: give both to study volumes, neither for pictures"
+            )
+        if self.extent_mm is not None and self.size_px is not None:
+            raise ValueError("size_px is for pictures, spacing_mm and extent_mm for volumes: choose one")
+        if self.extent_mm is None:
+            if self.around != "middle":
+                raise ValueError("around is for volumes: give spacing_mm and extent_mm, or leave it out")
+            return self
+        if self.preset == "photograph":
+            raise ValueError("preset photograph is for colour pictures, not for volumes")
+        longest, count = max(self.shape), math.prod(self.shape)
+        if min(self.shape) < 1 or longest > LONGEST_SIDE or count > MOST_VOXELS:
+            raise ValueError(
+                f"extent_mm / spacing_mm is a grid of {' x '.join(map(str, self.shape))} voxels; expected 1 to "
+                f"{LONGEST_SIDE} a side and at most {MOST_VOXELS:,} in all"
+            )
+        return self
+
     @model_validator(mode="after")
     def _keep_the_window_for_ct(self) -> PreparationSettings:
         if self.preset != "ct" and self.window is not None:
@@ -53,6 +99,18 @@ class PreparationSettings(BaseModel):
                 f"{self.preset!r}. Leave the window out or set preset: ct."
             )
         return self
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether scans are prepared as volumes."""
+        return self.extent_mm is not None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a prepared scan without its channels: (height, width), or (right, anterior, superior)."""
+        if self.extent_mm is None or self.spacing_mm is None:
+            return self.size_px or USUAL_SIZE_PX
+        return tuple(round(extent / spacing) for extent, spacing in zip(self.extent_mm, self.spacing_mm, strict=True))
 
     @property
     def channels(self) -> int:
@@ -65,7 +123,7 @@ class AugmentationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    preset: Literal["auto", "none", "radiograph", "photograph", "ultrasound", "ct", "mr"] = "auto"
+    preset: Literal["auto", "none", "radiograph", "photograph", "ultrasound", "ct", "mr", "mask"] = "auto"
 
     def chosen(self, preparation: PreparationSettings) -> Preset | None:
         """The preset to apply to scans prepared in this way, None for no variation."""

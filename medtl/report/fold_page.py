@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
+from medtl.report.figure_attention import attention_drawn
 from medtl.report.figures import confusion_drawn, curves_drawn
-from medtl.report.gallery import GalleryRow, colour_bar, gallery
+from medtl.report.gallery import GalleryRow, colour_bar, gallery, has_viewers, has_volumes
 from medtl.report.judged import Judged, judge_fold
 from medtl.report.model_tables import models_table, threshold_sentences
 from medtl.report.numbers import count, with_interval
@@ -44,6 +45,8 @@ class FoldPage:
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
     gallery: tuple[GalleryRow, ...]
+    of_volumes: bool
+    attention: Drawn | None
     colour_bar: Markup
     errors: tuple[Error, ...]
 
@@ -53,13 +56,14 @@ def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = 
     record = run.fold(fold)
     page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
     path = run.folder / f"fold_{fold}" / "report.html"
-    write_atomically(path, render("fold.html.j2", page))
+    write_atomically(path, render("fold.html.j2", page, viewer=has_viewers(page.gallery)))
     return path
 
 
 def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
     """The page as a value."""
     scores = scores_of(judged.patients, model=run.chosen_model, fold=fold)
+    shown = gallery(run, folds=(fold,), viewers=run.study.viewers)
     return FoldPage(
         head=heading_of(run, fold=fold),
         metric=metric_name(run.classes),
@@ -71,7 +75,9 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
         threshold_sentences=threshold_sentences(run, judged, fold=fold),
         histories=histories_drawn(run, fold=fold),
         training_sentences=training_sentences([run.fold(fold)]),
-        gallery=gallery(run, folds=(fold,)),
+        gallery=shown,
+        of_volumes=has_volumes(shown),
+        attention=attention_drawn(run, shown),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
     )

@@ -5,45 +5,34 @@ In: a run and one model. Out: rows of pictures with what stands below each. Only
 
 from __future__ import annotations
 
-import base64
 import io
-import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.report.fold_record import SaliencyCase
+from medtl.errors import IntegrityFailure
+from medtl.report.embedded_picture import Picture, data_uri, picture
 from medtl.report.numbers import plain
 from medtl.report.run_folder import RunFolder
+from medtl.report.saliency_record import PairFiles, SaliencyCase
+from medtl.report.volume_shown import VolumeShown, volume_shown, with_viewer
 
-PAIRS_PER_ROW = 2
-"""Pairs of scan and map in each row of the gallery: large enough to be read on paper."""
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-NARROWEST_FRAME, WIDEST_FRAME = 0.7, 1.5
-LARGEST_PICTURE_BYTES = 4_000_000
-"""A picture of 512 by 512 in colour has less than 0.8 MB; a larger file is not one that the run wrote."""
+CASES_PER_ROW = 2
+"""Cases in each row of the gallery: pairs of scan and map stay large enough to be read on paper."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture inside the page: its data URI and its true shape as width to height, spacing respected."""
+class Pair:
+    """The scan beside its map."""
 
-    uri: Markup
-    aspect: float
-
-    @property
-    def frame(self) -> float:
-        """The black frame's width to height: the picture's own, unless it is a strip."""
-        return max(NARROWEST_FRAME, min(WIDEST_FRAME, self.aspect))
+    scan: Picture
+    overlay: Picture
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One case in the gallery: the scan beside its map. `probability` is that of the target class for this image."""
+    """One case in the gallery. `probability` is that of the target class for this image."""
 
     case_id: str
     fold: int
@@ -54,8 +43,17 @@ class Shown:
     strength: float
     resolution: str
     window: str
-    scan: Picture
-    overlay: Picture
+    pictures: Pair | VolumeShown
+
+    @property
+    def volume(self) -> VolumeShown | None:
+        """What is shown of a volume, None for a picture."""
+        return self.pictures if isinstance(self.pictures, VolumeShown) else None
+
+    @property
+    def pair(self) -> Pair | None:
+        """What is shown of a picture, None for a volume."""
+        return self.pictures if isinstance(self.pictures, Pair) else None
 
     @property
     def probability_text(self) -> str:
@@ -77,8 +75,11 @@ class GalleryRow:
     shown: tuple[Shown, ...]
 
 
-def gallery(run: RunFolder, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
-    """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps."""
+def gallery(run: RunFolder, *, folds: Sequence[int], up: str = "", viewers: int = 0) -> tuple[GalleryRow, ...]:
+    """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps.
+
+    `up` leads from the page to a fold's folder, with `{}` for the fold. `viewers` volumes get an interactive viewer.
+    """
     cases = [case for record in run.folds if record.fold in folds for case in record.saliency]
     spoken = run.chosen_model if any(case.model == run.chosen_model for case in cases) else None
     model = spoken or (cases[0].model if cases else None)
@@ -104,7 +105,8 @@ def gallery(run: RunFolder, *, folds: Sequence[int]) -> tuple[GalleryRow, ...]:
             ("Confident and wrong", "The most probable class is another than the reference standard's.",
              [item for item in decided if item[0].truth != item[1]]),
         ]  # fmt: skip
-    return tuple(GalleryRow(title, explanation, _surest(items)) for title, explanation, items in kinds)
+    rows = [GalleryRow(title, explanation, _surest(items, up=up)) for title, explanation, items in kinds]
+    return _with_viewers(rows, at_most=viewers)
 
 
 def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
@@ -122,12 +124,39 @@ def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
     return called, said[called]
 
 
-def _surest(items: Iterable[tuple[SaliencyCase, str, float]]) -> tuple[Shown, ...]:
+def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryRow, ...]:
+    """The first case of each row, right and wrong in turn, then the second: a rule, so that nobody picks."""
+    halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    in_turn = [row for pair in zip(*halves, strict=True) for row in pair] if len(rows) > 2 else list(rows)
+    named = [(place, row.title) for place in range(CASES_PER_ROW) for row in in_turn if place < len(row.shown)]
+    chosen = set(named[:at_most])
+    return tuple(
+        replace(row, shown=tuple(_opened(case) if (place, row.title) in chosen else case for place, case in cases))
+        for row in rows
+        for cases in [list(enumerate(row.shown))]
+    )
+
+
+def _opened(case: Shown) -> Shown:
+    return case if case.volume is None else replace(case, pictures=with_viewer(case.volume, fold=case.fold))
+
+
+def has_volumes(rows: Sequence[GalleryRow]) -> bool:
+    """Whether the gallery shows volumes; a study holds either pictures or volumes."""
+    return any(case.volume is not None for row in rows for case in row.shown)
+
+
+def has_viewers(rows: Sequence[GalleryRow]) -> bool:
+    """Whether a case of the gallery has a viewer, so that its page needs the script."""
+    return any(case.volume is not None and case.volume.viewer is not None for row in rows for case in row.shown)
+
+
+def _surest(items: Iterable[tuple[SaliencyCase, str, float]], *, up: str) -> tuple[Shown, ...]:
     ranked = sorted(items, key=lambda item: (-item[2], item[0].case_id, item[0].fold))
-    return tuple(_shown(case, decision) for case, decision, _ in ranked[:PAIRS_PER_ROW])
+    return tuple(_shown(case, decision, up=up) for case, decision, _ in ranked[:CASES_PER_ROW])
 
 
-def _shown(case: SaliencyCase, decision: str) -> Shown:
+def _shown(case: SaliencyCase, decision: str, *, up: str) -> Shown:
     return Shown(
         case_id=case.case_id,
         fold=case.fold,
@@ -138,30 +167,18 @@ def _shown(case: SaliencyCase, decision: str) -> Shown:
         strength=case.strength,
         resolution=case.resolution,
         window=case.window,
-        scan=picture(case.scan_png, spacing_mm=case.spacing_mm, fold=case.fold),
-        overlay=picture(case.overlay_png, spacing_mm=case.spacing_mm, fold=case.fold),
+        pictures=_pictures(case, up=up),
     )
 
 
-def picture(path: Path, *, spacing_mm: tuple[float, float] | None, fold: int) -> Picture:
-    """A PNG as a data URI; a file that is missing, huge or no PNG is refused by its name."""
-    name = f"fold_{fold}/saliency/{path.name}"
-    if not path.is_file():
-        raise ConfigurationError(
-            f"{name} is missing: saliency.csv names it. If the run was copied, copy it whole.", file=path.name
+def _pictures(case: SaliencyCase, *, up: str) -> Pair | VolumeShown:
+    if isinstance(case.files, PairFiles):
+        scan, overlay = (
+            picture(path, spacing_mm=case.spacing_mm, fold=case.fold)
+            for path in (case.files.scan_png, case.files.overlay_png)
         )
-    size = path.stat().st_size
-    data = path.read_bytes() if size <= LARGEST_PICTURE_BYTES else b""
-    if not data.startswith(PNG_SIGNATURE) or len(data) < 24:
-        raise IntegrityFailure(
-            f"{name} is not a PNG of at most {LARGEST_PICTURE_BYTES:,} bytes ({size:,} bytes): it was changed after "
-            "the run wrote it. Restore it, or run again with --resume.",
-            file=path.name,
-        )
-    width, height = struct.unpack(">II", data[16:24])
-    row_mm, column_mm = spacing_mm or (1.0, 1.0)
-    aspect = (width * column_mm) / max(height * row_mm, 1e-9)
-    return Picture(uri=_data_uri(data), aspect=round(aspect, 4))
+        return Pair(scan, overlay)
+    return volume_shown(case.files, fold=case.fold, up=up.format(case.fold))
 
 
 def colour_bar() -> Markup:
@@ -173,8 +190,4 @@ def colour_bar() -> Markup:
     row = (colormaps["inferno"](np.linspace(0, 1, 256))[None, :, :3] * 255).round().astype(np.uint8)
     stream = io.BytesIO()
     Image.fromarray(row).save(stream, format="PNG")
-    return _data_uri(stream.getvalue())
-
-
-def _data_uri(data: bytes) -> Markup:
-    return Markup("data:image/png;base64,{}").format(base64.b64encode(data).decode("ascii"))
+    return data_uri(stream.getvalue())

@@ -1,7 +1,7 @@
 """The page itself: what every page carries, and how a page becomes one self-contained file.
 
-In: frozen values. Out: HTML without script and without a single address outside the run folder. Everything is escaped
-but what this floor drew itself.
+In: frozen values. Out: HTML without a single address outside the run folder, and without script but for the viewer of
+volumes. Everything is escaped but what this floor drew itself.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medtl.report.content_policy import content_policy
 from medtl.report.numbers import count, joined
 from medtl.report.run_folder import RunFolder
 
 NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
 """A number and its unit, which no line break may part."""
+
+PLACE_OF_SCRIPT = "<script></script>"
+"""Where the template wants the script: text of users never holds it, since it is escaped."""
 
 DATE_LETTERS = 10
 """The date in an ISO time stamp."""
@@ -160,12 +164,21 @@ def _links(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
     return (*links, *(Link(name, quote(name)) for name in files))
 
 
-def render(template: str, page: object) -> str:
-    """A page as HTML."""
+def render(template: str, page: object, *, viewer: bool = False) -> str:
+    """A page as HTML; with `viewer` it carries our script, byte for byte as its policy says, and no other."""
     environment = _environment()
-    source = environment.loader.get_source(environment, "style.css")[0] if environment.loader else ""
-    html = environment.get_template(template).render(page=page, style=Markup(_tightened(source)))
-    return NUMBER_AND_UNIT.sub("\\1\u00a0", html) + "\n"
+    style, script = (_source(name) for name in ("style.css", "viewer.js"))
+    script = script if viewer else ""
+    html = environment.get_template(template).render(
+        page=page, style=Markup(_tightened(style)), policy=content_policy(script=script), viewer=viewer
+    )
+    html = NUMBER_AND_UNIT.sub("\\1\u00a0", html) + "\n"
+    return html.replace(PLACE_OF_SCRIPT, f"<script>{script}</script>")
+
+
+def _source(name: str) -> str:
+    environment = _environment()
+    return environment.loader.get_source(environment, name)[0] if environment.loader else ""
 
 
 @cache

@@ -16,6 +16,9 @@ ENCODER_FACTS = (
 )  # fmt: skip
 """The fields of an encoder's card that a page shows, in this order."""
 
+USUAL_VIEWERS = 2
+"""Volumes with an interactive viewer on each fold's page when the study does not say."""
+
 USUAL_RESAMPLES = 2000
 """Bootstrap resamples when the study does not say: each tail of 2.5 % then rests on 50 draws."""
 
@@ -38,6 +41,7 @@ class StudyFacts:
     fold_source: str
     epochs: int | None
     resamples: int
+    viewers: int
     settings: tuple[tuple[str, str], ...]
 
 
@@ -92,6 +96,7 @@ def study_facts(settings: Mapping[str, object]) -> StudyFacts:
         fold_source=_fold_source(folds),
         epochs=_whole(inside(settings, "recipe").get("epochs")),
         resamples=_whole(settings.get("resamples")) or USUAL_RESAMPLES,
+        viewers=_viewers(inside(settings, "explanation").get("viewers")),
         settings=flattened({key: value for key, value in settings.items() if key not in SETTINGS_KEPT_BACK}),
     )
 
@@ -135,6 +140,11 @@ def provenance(environment: Mapping[str, object]) -> Provenance:
         seconds=tuple((str(stage), float(spent)) for stage, spent in stages.items() if isinstance(spent, int | float)),
         fingerprint=text_of(environment.get("fingerprint", "not recorded")),
     )
+
+
+def _viewers(value: object) -> int:
+    found = _whole(value)
+    return USUAL_VIEWERS if found is None else max(found, 0)
 
 
 def _whole(value: object) -> int | None:

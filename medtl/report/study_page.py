@@ -22,7 +22,7 @@ from medtl.report.figures import (
     models_drawn,
     reliability_drawn,
 )
-from medtl.report.gallery import GalleryRow, colour_bar, gallery
+from medtl.report.gallery import GalleryRow, colour_bar, gallery, has_volumes
 from medtl.report.judged import Judged, judge
 from medtl.report.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.model_tables import folds_table, models_table, threshold_sentences
@@ -81,6 +81,7 @@ class StudyPage:
     concerns: tuple[Concern, ...]
     notes: tuple[str, ...]
     gallery: tuple[GalleryRow, ...]
+    of_volumes: bool
     colour_bar: Markup
     errors: tuple[Error, ...]
     methods: str
@@ -103,7 +104,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
     """The page as a value."""
     concerns = concerns_of(run, judged)
     scores = scores_of(judged.patients, model=run.chosen_model)
-    folds = [record.fold for record in run.folds]
+    shown = gallery(run, folds=[record.fold for record in run.folds], up="fold_{}/")
     return StudyPage(
         head=heading_of(run, fold=None),
         metric=metric_name(run.classes),
@@ -124,7 +125,8 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         training_sentences=training_sentences(run.folds),
         concerns=concerns,
         notes=run.cohort.notes,
-        gallery=gallery(run, folds=folds),
+        gallery=shown,
+        of_volumes=has_volumes(shown),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
         methods=methods_paragraph(run, judged),

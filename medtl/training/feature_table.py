@@ -7,6 +7,7 @@ prepared scans' keys, the encoder's weights and its card), so an interrupted or 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from medtl.training.batches import Request, Scans, load, worker_count
 CASES_A_PIECE = 128
 """Cases that are stored together: some seconds of work on two cores."""
 CASES_AT_ONCE = 32
+POSITIONS_AT_ONCE = 2**23
+"""Pixels or voxels that go through together at most: 32 volumes of 64 a side, and one where a volume holds more."""
 SCHEMA = 2
 
 
@@ -85,9 +88,8 @@ def encoder_identity(encoder: Encoder) -> str:
 def _computed(
     encoder: Encoder, scans: Scans, case_ids: Sequence[str], *, device: torch.device, workers: int
 ) -> Float32[np.ndarray, "case feature"]:
-    plan = [
-        [Request(case) for case in case_ids[at : at + CASES_AT_ONCE]] for at in range(0, len(case_ids), CASES_AT_ONCE)
-    ]
+    together = max(1, min(CASES_AT_ONCE, POSITIONS_AT_ONCE // math.prod(scans.pixels(case_ids[0]).shape[1:])))
+    plan = [[Request(case) for case in case_ids[at : at + together]] for at in range(0, len(case_ids), together)]
     with freezing.eval_mode(encoder), torch.inference_mode():
         parts = [
             encoder.pooled(encoder.normalised(batch.scans.to(device))).cpu().numpy()

@@ -57,6 +57,7 @@ def test_c_is_the_one_with_the_least_inner_log_loss() -> None:
     assert probe.inner_folds == 5
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([2, 3]))
 def test_scaling_and_shifting_a_feature_changes_nothing(seed: int, classes: int) -> None:

@@ -17,8 +17,7 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 class Facts:
     sha256: str = "f" * 64
     pixel_sha256: str = "e" * 64
-    height: int = 10
-    width: int = 20
+    shape: tuple[int, ...] = (10, 20)
     channels: int = 1
     spacing_mm: tuple[float, float] | None = (0.5, 0.25)
     reader: str = "png"
@@ -67,11 +66,11 @@ def test_the_lock_has_a_row_per_case_and_the_contract_columns() -> None:
     facts["c3-0"] = Facts(spacing_mm=None)
     table = flow.manifest_lock(cohort, facts)
     assert ",".join(table.columns) == (
-        "case_id,patient_id,label,sha256,pixel_sha256,height,width,channels,"
-        "spacing_row_mm,spacing_column_mm,reader,notes,site,age_years"
+        "case_id,patient_id,label,sha256,pixel_sha256,shape,channels,spacing_mm,reader,notes,site,age_years"
     )
     assert len(table) == 24
-    assert table["spacing_row_mm"].isna().sum() == 1
+    assert table["spacing_mm"].isna().sum() == 1
+    assert (table["shape"][0], table["spacing_mm"][0]) == ("10x20", "0.5x0.25")
     assert table["notes"][0] == "inverted; cropped"
     assert not any("/" in str(cell) for cell in table["case_id"])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from medtl.encoders.catalogue import find_encoder
 from medtl.encoders.weight_store import WeightStore
 
 Shapes = dict[str, tuple[int, ...]]
@@ -115,3 +116,13 @@ def shared() -> Path:
     if not (folder / "weights").is_dir():
         pytest.skip("the real weights are not beside this checkout (MEDTL_SHARED names another folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(layout, numbers, tmp_path_factory) -> WeightStore:
+    """A store with one 2D encoder, `photos`: a ResNet-10 with three different colours, to be read only."""
+    store = WeightStore((tmp_path_factory.mktemp("photographs"),))
+    card = find_encoder("resnet18-imagenet").model_copy(update={"name": "photos", "architecture": "resnet10"})
+    body = {key: tensor for key, tensor in numbers(layout("resnet10")).items() if not key.startswith("fc.")}
+    store.save(body, card)
+    return store

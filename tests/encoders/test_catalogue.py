@@ -12,11 +12,12 @@ from medtl.encoders.card import EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders
 from medtl.errors import ConfigurationError
 
-ROOMS = "from medtl.encoders import EncoderCard, WeightStore, Account, find_encoder, known_encoders"
+ROOMS = "from medtl.encoders import EncoderCard, VolumeSettings, WeightStore, default_encoder_for, find_encoder"
 
 
 def test_cards_catalogue_and_store_open_without_torch() -> None:
-    check = "WeightStore.from_environment().names(); import sys; print('torch' in sys.modules, 'monai' in sys.modules)"
+    act = "WeightStore.from_environment().catalogue(); find_encoder('acs-resnet18'); VolumeSettings()"
+    check = f"{act}; import sys; print('torch' in sys.modules, 'monai' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", f"{ROOMS}; {check}"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 
@@ -29,7 +30,7 @@ def test_the_issues_names_are_known_and_each_says_licence_source_and_normalisati
         assert card.licence
         assert card.source
         assert card.sha256 is None
-        assert card.needs_weights == ("-" in card.name)
+        assert card.needs_weights == card.name.endswith(("-imagenet", "-radimagenet", "-medicalnet"))
 
 
 def test_the_imagenet_statistics_are_the_published_ones() -> None:
@@ -48,7 +49,9 @@ def test_radimagenet_is_fed_from_minus_one_to_one_and_says_that_this_is_disputed
 def test_an_unknown_name_is_refused_with_the_names_that_come_close() -> None:
     with pytest.raises(ConfigurationError, match=r"'resnet18-imagnet' is not known. Did you mean resnet18-imagenet"):
         find_encoder("resnet18-imagnet")
-    with pytest.raises(ConfigurationError, match=r"is not known. Known are: densenet121, .*resnet50-radimagenet"):
+    with pytest.raises(
+        ConfigurationError, match=r"is not known. Known are: densenet121, .*resnet50-radimagenet; .*slices-"
+    ):
         find_encoder("zzz")
 
 

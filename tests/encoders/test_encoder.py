@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from monai.networks.nets import resnet
 from safetensors.torch import save_file
 
+from medtl.encoders.build import build_encoder, build_untrained
 from medtl.encoders.catalogue import find_encoder
-from medtl.encoders.encoder import build_encoder, build_untrained
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 
@@ -172,6 +172,7 @@ def test_a_grey_scan_is_its_own_colour_picture() -> None:
     assert torch.equal(encoder.normalised(grey), encoder.normalised(grey.expand(-1, 3, -1, -1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18-imagenet", "densenet121-radimagenet"])
 def test_both_grey_rules_give_the_same_features_and_gradients_up_to_the_border(name) -> None:
     card = find_encoder(name)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from medtl.encoders.architectures import expected_shapes
+from medtl.encoders.architectures import Network, expected_shapes
 from medtl.encoders.key_maps import TensorFacts, account_for, architecture_of, key_map
 from medtl.errors import ConfigurationError
 
@@ -21,7 +21,7 @@ def facts(shapes, dtype="float32"):
 @pytest.mark.parametrize("architecture", ALL)
 def test_a_torchvision_checkpoint_fits_completely_and_only_its_classifier_is_left_out(architecture, layout) -> None:
     shapes = layout(architecture)
-    account = account_for(facts(shapes), expected=expected_shapes(architecture, channels=3))
+    account = account_for(facts(shapes), expected=expected_shapes(Network(architecture)))
     assert account.complete
     assert account.complaint() == ""
     assert len(account.loaded) == len(shapes) - 2
@@ -62,7 +62,7 @@ def test_old_torchvision_densenets_with_dots_in_their_names_fit(layout) -> None:
         if not key.endswith("num_batches_tracked")
     }
     assert key_map(dotted).layout == "old torchvision DenseNet (norm.1)"
-    account = account_for(facts(dotted), expected=expected_shapes("densenet121", channels=3))
+    account = account_for(facts(dotted), expected=expected_shapes(Network("densenet121")))
     assert account.complete
     assert len(account.adapted) == 121, "one counter for each of the 121 normalisations"
     assert all("counter absent" in rule for _, rule in account.adapted)
@@ -70,13 +70,13 @@ def test_old_torchvision_densenets_with_dots_in_their_names_fit(layout) -> None:
 
 def test_monais_own_names_map_onto_themselves() -> None:
     for architecture in ("resnet18", "densenet121"):
-        own = expected_shapes(architecture, channels=3)
+        own = expected_shapes(Network(architecture))
         assert key_map(own).names == {key: key for key in own}
 
 
 def test_the_prefix_of_data_parallel_training_is_taken_off(layout) -> None:
     wrapped = {f"module.{key}": shape for key, shape in layout("resnet18").items()}
-    assert account_for(facts(wrapped), expected=expected_shapes("resnet18", channels=3)).complete
+    assert account_for(facts(wrapped), expected=expected_shapes(Network("resnet18"))).complete
     assert key_map(wrapped).layout.endswith(", data parallel")
 
 
@@ -85,7 +85,7 @@ def test_the_prefix_of_data_parallel_training_is_taken_off(layout) -> None:
 def test_radimagenet_in_pytorch_fits_completely(file, architecture, shared) -> None:
     manifest = json.loads((shared / f"weights/manifests/radimagenet_Lab-Rasool_{file}.pt.json").read_text())
     shapes = {key: tuple(shape) for key, (_, shape) in manifest["keys"].items()}
-    account = account_for(facts(shapes), expected=expected_shapes(architecture, channels=3))
+    account = account_for(facts(shapes), expected=expected_shapes(Network(architecture)))
     assert account.complete
     assert len(account.loaded) == len(shapes) == manifest["n"]
     assert account.left_out == ()
@@ -93,7 +93,7 @@ def test_radimagenet_in_pytorch_fits_completely(file, architecture, shared) -> N
 
 
 def test_half_precision_is_cast_by_a_named_rule(layout) -> None:
-    account = account_for(facts(layout("resnet18"), "float16"), expected=expected_shapes("resnet18", channels=3))
+    account = account_for(facts(layout("resnet18"), "float16"), expected=expected_shapes(Network("resnet18")))
     assert account.complete
     assert ("conv1.weight", "float16 cast to float32") in account.adapted
     assert "bn1.num_batches_tracked" in account.loaded
@@ -104,7 +104,7 @@ def test_a_missing_tensor_a_misfit_and_a_stranger_are_named(layout) -> None:
     del shapes["layer3.1.bn2.bias"]
     shapes["conv1.weight"] = (64, 1, 7, 7)
     shapes["attention.weight"] = (3, 3)
-    account = account_for(facts(shapes), expected=expected_shapes("resnet18", channels=3))
+    account = account_for(facts(shapes), expected=expected_shapes(Network("resnet18")))
     assert not account.complete
     complaint = account.complaint()
     assert "conv1.weight: expected (64, 3, 7, 7), got (64, 1, 7, 7)" in complaint

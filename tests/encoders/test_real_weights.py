@@ -11,7 +11,7 @@ import skimage.transform
 import torch
 from monai.networks.nets import resnet
 
-from medtl.encoders.encoder import build_encoder
+from medtl.encoders.build import build_encoder
 from medtl.encoders.weight_store import WeightStore
 
 CATS = range(281, 288)

@@ -12,7 +12,7 @@ from medtl.encoders import build_untrained, find_encoder
 from medtl.errors import ConfigurationError
 from medtl.explanation import hirescam, on_scan_grid
 from medtl.explanation.saliency import RawSaliency, stage_to_look_at
-from medtl.imaging import ScanFacts
+from medtl.imaging import PreparationSettings, ScanFacts
 
 SCANS = torch.rand(3, 1, 64, 64, generator=torch.Generator().manual_seed(1))
 
@@ -99,8 +99,7 @@ def facts(height: int, width: int) -> ScanFacts:
         sha256="",
         pixel_sha256="",
         perceptual_hash="",
-        height=height,
-        width=width,
+        shape=(height, width),
         channels=1,
         spacing_mm=None,
         reader="",
@@ -115,7 +114,9 @@ def test_a_hot_spot_lands_on_its_place_in_the_original_scan(height: int, width: 
     top, left = (side - round(height * scale)) // 2, (side - round(width * scale)) // 2
     values = np.zeros((16, 16), np.float32)
     values[9, 7] = 2.5  # covers rows 36-40 and columns 28-32 of the prepared grid
-    found = on_scan_grid(RawSaliency(0, values), facts(height, width), size_px=(side, side))
+    found = on_scan_grid(
+        RawSaliency(0, values), facts(height, width), preparation=PreparationSettings(size_px=(side, side))
+    )
     assert found.shape == (height, width)
     assert found.max() == 1.0
     assert found.min() >= 0
@@ -127,7 +128,7 @@ def test_a_hot_spot_lands_on_its_place_in_the_original_scan(height: int, width: 
 def test_a_map_without_evidence_is_zero_everywhere_not_noise() -> None:
     raw = RawSaliency(0, np.zeros((7, 7), np.float32))
     assert raw.strength == 0
-    assert not on_scan_grid(raw, facts(20, 30), size_px=(64, 64)).any()
+    assert not on_scan_grid(raw, facts(20, 30), preparation=PreparationSettings(size_px=(64, 64))).any()
 
 
 def test_the_map_is_one_where_it_is_strongest_unlike_monais_normaliser() -> None:
@@ -136,7 +137,7 @@ def test_the_map_is_one_where_it_is_strongest_unlike_monais_normaliser() -> None
 
     values = np.zeros((7, 7), np.float32)
     values[3, 3] = 1
-    ours = on_scan_grid(RawSaliency(0, values), facts(64, 64), size_px=(64, 64))
+    ours = on_scan_grid(RawSaliency(0, values), facts(64, 64), preparation=PreparationSettings(size_px=(64, 64)))
     assert default_upsampler is not None
     assert default_normalizer(values[None, None])[0, 0, 3, 3] == 0  # MONAI maps the hot spot to the smallest value
     assert np.unravel_index(ours.argmax(), ours.shape)[0] in (31, 32)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,7 +42,7 @@ def run(line: str, *, folder: Path, **also: str) -> subprocess.CompletedProcess[
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the README supposes it: its manifest continued to 24 patients, its study, a file of weights."""
     folder = tmp_path_factory.mktemp("a desk")
-    (csv,), (study,) = blocks("csv"), blocks("yaml")
+    (csv,), study = blocks("csv"), blocks("yaml")[0]
     header, first, second = csv.strip().split("\n")
     chance = np.random.default_rng(3)
     lines = [header, first, second]
@@ -63,7 +64,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None:
     shown = [block.strip().split("\n") for block in blocks("bash")]
     assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "make"]
-    assert re.findall(r"^```(\w+)$", README, flags=re.M) == ["bash", "csv", "yaml", "bash", "bash", "bash"]
+    assert re.findall(r"^```(\w+)$", README, flags=re.M) == ["bash", "csv", "yaml", "bash", "bash", "yaml", "bash"]
 
 
 @pytest.mark.slow
@@ -80,6 +81,35 @@ def test_a_first_study_runs_as_the_readme_says(desk: Path) -> None:
     told = pd.read_csv(desk / "runs" / "first" / "predictions.csv")
     assert set(told["model"]) == {"lp_ft", "scratch", "probe", "centroid"}
     assert not set(told["patient_id"]) & {f"p{number:02d}" for number in range(25)}, "ids must be pseudonyms"
+
+
+@pytest.mark.slow
+def test_the_study_of_volumes_runs_as_the_readme_says(desk: Path) -> None:
+    folder = desk / "volumes"
+    (folder / "scans").mkdir(parents=True)
+    (folder / "study.yaml").write_text(blocks("yaml")[1])
+    chance, lines = np.random.default_rng(5), ["case_id,patient_id,image,label"]
+    for number in range(20):
+        label = ("small", "large")[number % 2]
+        voxels = chance.integers(60, 160, (33, 42, 26), dtype=np.uint8)
+        voxels[10:18, 12:20, 8:16] += 90 if label == "large" else 0
+        nibabel.Nifti1Image(voxels, np.eye(4)).to_filename(folder / "scans" / f"v{number}.nii.gz")
+        lines.append(f"v{number},p{number},scans/v{number}.nii.gz,{label}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    for line in (
+        "medtl weights import ../resnet18.safetensors --as resnet18-imagenet --replace",
+        "medtl run study.yaml --out run --set recipe.epochs=1 --set resamples=100 --set preparation.spacing_mm=[1,1,2] "
+        "--set folds.count=2",
+    ):
+        done = run(line, folder=folder)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+    told = pd.read_csv(folder / "run" / "predictions.csv")
+    assert set(told["model"]) == {"probe", "centroid", "lp_ft"}
+    maps = pd.read_csv(folder / "run" / "fold_0" / "saliency" / "maps.csv")
+    assert len(maps) == 10, "every out-of-fold volume has its map"
+    first = nibabel.load(folder / "run" / "fold_0" / "saliency" / maps["map_file"][0])
+    assert first.shape == (33, 42, 26)
+    assert np.array_equal(first.affine, np.eye(4))
 
 
 def test_the_script_of_the_readme_prints_its_study(desk: Path) -> None:

@@ -97,7 +97,7 @@ def test_ct_values_are_moved_but_never_changed() -> None:
 def test_the_affine_is_the_one_scipy_computes_from_the_same_numbers(shape: tuple[int, ...], seed: int) -> None:
     variation = Variation(rotation_degrees=15, shift=0.1, zoom=0.2)
     scan = scipy.ndimage.gaussian_filter(np.random.default_rng(seed).random(shape), (0, 3, 3))
-    step = RandMildAffine(variation)
+    step = RandMildAffine(variation, tuple(map(float, shape[1:])))
     step.set_random_state(seed=seed)
     angle, zoom, *shift = np.random.RandomState(seed).uniform(-1, 1, 4)
     turn, size = np.deg2rad(15 * angle), 1 + 0.2 * zoom
@@ -111,6 +111,46 @@ def test_the_affine_is_the_one_scipy_computes_from_the_same_numbers(shape: tuple
     whole = (inner > 0) & (scipy.ndimage.minimum_filter(witness, 3)[8:-8, 8:-8] > 0)
     assert whole.mean() > 0.4
     assert np.abs(varied[8:-8, 8:-8] - witness[8:-8, 8:-8])[whole].max() < 1e-5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_volume_is_turned_in_millimetres_about_three_axes(seed: int) -> None:
+    """scipy resamples with the matrix that turns physical space; voxels are 1 x 1 x 3 mm."""
+    variation = Variation(rotation_degrees=12, shift=0.05, zoom=0.1)
+    shape, voxel_mm = (40, 36, 14), np.array([1.0, 1.0, 3.0])
+    scan = scipy.ndimage.gaussian_filter(np.random.default_rng(seed).random((1, *shape)), (0, 4, 4, 1.5))
+    step = RandMildAffine(variation, tuple(float(side) for side in shape * voxel_mm))
+    step.set_random_state(seed=seed)
+    *angles, zoom, first, second, third = np.random.RandomState(seed).uniform(-1, 1, 7)
+    turn = np.eye(3)
+    for axis, angle in enumerate(np.deg2rad(12 * np.array(angles))):
+        plane = np.eye(3)
+        a, b = [(1, 2), (0, 2), (0, 1)][axis]
+        sign = -1.0 if axis == 1 else 1.0
+        plane[a, a] = plane[b, b] = np.cos(angle)
+        plane[a, b], plane[b, a] = -sign * np.sin(angle), sign * np.sin(angle)
+        turn = turn @ plane
+    matrix = np.diag(1 / voxel_mm) @ ((1 + 0.1 * zoom) * turn) @ np.diag(voxel_mm)
+    centre = (np.array(shape) - 1) / 2
+    offset = centre - matrix @ centre + 0.05 * np.array([first, second, third]) * shape
+    witness = scipy.ndimage.affine_transform(scan[0], matrix, offset, order=1)
+    varied = step(torch.from_numpy(scan)).numpy()[0]
+    whole = (varied > 0) & (scipy.ndimage.minimum_filter(witness, 3) > 0)
+    assert whole.mean() > 0.3
+    assert np.abs(varied - witness)[whole].max() < 1e-5
+
+
+def test_a_volume_stays_a_prepared_volume_for_any_seed() -> None:
+    volume = np.random.default_rng(0).random((1, 20, 24, 8)).astype(np.float32)
+    prepared_as = PreparationSettings(preset="mr", spacing_mm=(1, 1, 4), extent_mm=(20, 24, 32))
+    seen = set()
+    for seed in range(10):
+        varied = augment(volume, seed=seed, settings=AUTO, preparation=prepared_as)
+        assert varied.shape == volume.shape
+        assert 0 <= varied.min() < varied.max() <= 1
+        seen.add(varied.tobytes())
+    assert len(seen) == 10
+    assert augment(volume, seed=3, settings=AUTO, preparation=prepared_as).tobytes() in seen
 
 
 def test_brightness_follows_gamma_gain_and_field_within_their_limits() -> None:

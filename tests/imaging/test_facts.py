@@ -18,7 +18,7 @@ RAMP = np.arange(12.0).reshape(1, 3, 4)
 
 def test_facts_survive_json() -> None:
     facts = inspect_scan(scan_of(RAMP), sha256="f" * 64)
-    assert (facts.channels, facts.height, facts.width, facts.spacing_mm) == (1, 3, 4, (0.2, 0.3))
+    assert (facts.channels, facts.shape, facts.spacing_mm) == (1, (3, 4), (0.2, 0.3))
     assert ScanFacts.model_validate_json(facts.model_dump_json()) == facts
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtl.errors import ConfigurationError
+from medtl.imaging.facts import placement_of
 from medtl.imaging.placement import Placement
 from medtl.imaging.preparation import prepare
 from medtl.imaging.scan import Scan
@@ -20,19 +21,26 @@ SIZES = st.tuples(st.integers(16, 512), st.integers(16, 512))
 
 @given(SIDES, SIDES, SIZES)
 def test_the_scan_fits_touches_two_borders_and_lies_centred(height: int, width: int, size_px: tuple[int, int]) -> None:
-    place = Placement.of(height, width, size_px=size_px)
-    assert place.top + place.scaled_height + place.bottom == size_px[0]
-    assert place.left + place.scaled_width + place.right == size_px[1]
-    assert place.scaled_height == size_px[0] or place.scaled_width == size_px[1]
-    assert 0 <= place.bottom - place.top <= 1
-    assert 0 <= place.right - place.left <= 1
+    place = Placement.fitted((height, width), size_px=size_px)
+    filled = []
+    for axis, side in zip(place.axes, size_px, strict=True):
+        inside = np.flatnonzero(axis.prepared_from_scan().any(axis=1))
+        before, behind = inside[0], side - 1 - inside[-1]
+        assert 0 <= behind - before <= 1
+        assert len(inside) == inside[-1] - inside[0] + 1
+        assert axis.seen().all()
+        filled.append(len(inside) == side)
+    assert any(filled)
 
 
 @given(st.integers(30, 400), st.integers(30, 400))
 def test_coming_back_is_what_torch_interpolates_on_half_pixels(height: int, width: int) -> None:
-    place = Placement.of(height, width, size_px=(64, 48))
+    place = Placement.fitted((height, width), size_px=(64, 48))
     prepared = np.random.default_rng(height * width).random((64, 48)).astype(np.float32)
-    inside = prepared[place.top : 64 - place.bottom, place.left : 48 - place.right]
+    scale = min(64 / height, 48 / width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (64 - rows) // 2, (48 - columns) // 2
+    inside = prepared[top : top + rows, left : left + columns]
     witness = torch.nn.functional.interpolate(
         torch.from_numpy(inside.copy())[None, None], size=(height, width), mode="bilinear", align_corners=False
     )
@@ -52,17 +60,151 @@ def test_a_blob_comes_back_within_a_tenth_of_a_prepared_pixel(height: int, width
     scan = Scan(blob[None] * 255, spacing_mm, "Pillow PNG", full_scale=255.0)
     size_px = (224, 224)
     prepared = prepare(scan, PreparationSettings(size_px=size_px))[0]
-    place = Placement.of(height, width, size_px=size_px)
+    place = Placement.fitted((height, width), size_px=size_px)
     back = place.to_scan_grid(prepared)
     found = np.array([(back * rows).sum(), (back * columns).sum()]) / back.sum()
     truth = np.array([(blob * rows).sum(), (blob * columns).sum()]) / blob.sum()
     prepared_pixel_mm = spacing_mm[0] * max(height, width) / 224
     assert np.abs((found - truth) * spacing_mm[0]).max() < 0.1 * prepared_pixel_mm
     peak = np.unravel_index(int(prepared.argmax()), prepared.shape)
-    position = place.to_scan_position(float(peak[0]), float(peak[1]))
+    position = place.to_scan_position(peak)
     assert np.abs(np.subtract(position, centre)).max() * spacing_mm[0] <= 1.01 * prepared_pixel_mm
 
 
 def test_a_map_of_another_shape_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"Expected a map of \(height, width\) = \(32, 32\).*got \(7, 7\)"):
-        Placement.of(10, 20, size_px=(32, 32)).to_scan_grid(np.zeros((7, 7)))
+    with pytest.raises(ConfigurationError, match=r"Expected a map of shape \(32, 32\).*got \(7, 7\)"):
+        Placement.fitted((10, 20), size_px=(32, 32)).to_scan_grid(np.zeros((7, 7)))
+
+
+# Volumes
+
+
+def oblique(degrees: float = 20.0, *, spacing_mm: tuple[float, float, float] = (0.7, 1.1, 3.0)) -> np.ndarray:
+    """An affine turned about an odd axis, its first axis towards the left, its last one downwards."""
+    axis = np.array([0.3, -0.5, 0.8]) / np.linalg.norm([0.3, -0.5, 0.8])
+    angle = np.radians(degrees)
+    skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    turned = np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * skew @ skew
+    affine = np.eye(4)
+    affine[:3, :3] = turned @ np.diag([-1.0, 1.0, -1.0]) @ np.diag(spacing_mm)
+    affine[:3, 3] = (31.0, -12.5, 88.0)
+    return affine
+
+
+AFFINES = {
+    "straight": np.diag([1.0, 1.0, 1.0, 1.0]),
+    "flipped and anisotropic": np.diag([-0.5, -0.5, 5.0, 1.0]),
+    "axes exchanged": np.array([[0, 0, 2.0, 4], [-1.5, 0, 0, 5], [0, 1.0, 0, 6], [0, 0, 0, 1]]),
+    "oblique": oblique(),
+}
+
+
+def point_mm(affine: np.ndarray, index: tuple[float, ...]) -> np.ndarray:
+    return (affine @ (*index, 1.0))[:3]
+
+
+@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES.keys())
+def test_a_prepared_voxel_lies_where_its_affine_says_and_its_axes_run_right_anterior_superior(
+    affine: np.ndarray,
+) -> None:
+    shape, spacing_mm = (20, 31, 12), (1.3, 0.9, 2.2)
+    place = Placement.in_patient(shape, affine, spacing_mm=spacing_mm, lengths=(17, 40, 9))
+    prepared = place.affine(affine)
+    for index in [(0, 0, 0), (3, 20, 8), (16, 39, 0)]:
+        witness = point_mm(affine, place.to_scan_position(index))
+        np.testing.assert_allclose(point_mm(prepared, index), witness, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(prepared[:3, :3], axis=0), spacing_mm, atol=1e-9)
+    assert (np.diag(prepared[:3, :3]) > 0).all()
+    middle = point_mm(prepared, (8, 19.5, 4))
+    np.testing.assert_allclose(middle, point_mm(affine, tuple((count - 1) / 2 for count in shape)), atol=1e-9)
+
+
+@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES.keys())
+def test_the_same_grid_is_nibabels_reorientation_to_ras(affine: np.ndarray) -> None:
+    import nibabel
+
+    volume = np.random.default_rng(1).random((7, 9, 8)).astype(np.float32)
+    witness = nibabel.as_closest_canonical(nibabel.Nifti1Image(volume, affine))
+    place = Placement.in_patient(volume.shape, affine, spacing_mm=witness.header.get_zooms(), lengths=witness.shape)
+    np.testing.assert_allclose(place.affine(affine), witness.affine, atol=1e-5)
+    np.testing.assert_allclose(place.to_scan_grid(witness.get_fdata(dtype=np.float32)), volume, atol=1e-5)
+    assert place.seen().all()
+
+
+@pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES.keys())
+def test_a_blob_goes_to_the_prepared_grid_and_back_to_its_place_in_mm(affine: np.ndarray) -> None:
+    shape = (60, 50, 40)
+    target = point_mm(affine, (35.0, 20.0, 18.0))
+    indices = np.moveaxis(np.indices(shape), 0, -1).astype(float)
+    places_mm = indices @ affine[:3, :3].T + affine[:3, 3]
+    spread_mm = 3.0 * np.linalg.norm(affine[:3, :3], axis=0).max()
+    blob = np.exp(-(((places_mm - target) ** 2).sum(axis=-1)) / (2 * spread_mm**2)).astype(np.float32)
+    extent_mm = tuple(
+        1.2 * count * size for count, size in zip(shape, np.linalg.norm(affine[:3, :3], axis=0), strict=True)
+    )
+    largest = max(extent_mm)
+    settings = PreparationSettings(
+        preset="mr", spacing_mm=(largest / 48, largest / 48, largest / 40), extent_mm=(largest,) * 3
+    )
+    scan = Scan(np.sqrt(blob)[None], None, "nibabel", affine=affine)
+    place = placement_of(scan, settings)
+    prepared = prepare(scan, settings)[0]
+    assert prepared.shape == settings.shape
+    grid_mm = (
+        np.moveaxis(np.indices(prepared.shape), 0, -1) @ place.affine(affine)[:3, :3].T + place.affine(affine)[:3, 3]
+    )
+    weight = np.where(prepared > 0.6, prepared, 0.0)
+    found = (grid_mm * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
+    assert np.linalg.norm(found - target) < 0.25 * max(settings.spacing_mm or ())
+    back = place.to_scan_grid(prepared)
+    assert back.shape == shape
+    weight = np.where(back > 0.6, back, 0.0)
+    found = (places_mm * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
+    assert np.linalg.norm(found - target) < 0.25 * max(settings.spacing_mm or ())
+
+
+def test_what_a_crop_left_out_is_zero_and_marked_as_unseen() -> None:
+    affine = np.diag([-1.0, 1.0, 2.0, 1.0])
+    place = Placement.in_patient((30, 20, 10), affine, spacing_mm=(1, 1, 2), lengths=(10, 20, 4), centre=(7, 9.5, 4.5))
+    back = place.to_scan_grid(np.ones((10, 20, 4), np.float32))
+    seen = place.seen()
+    np.testing.assert_array_equal(back > 0, seen)
+    assert back[seen].min() == pytest.approx(1.0)
+    rows, columns, slices = np.nonzero(seen)
+    assert (rows.min(), rows.max()) == (2, 12)
+    assert (columns.min(), columns.max()) == (0, 19)
+    assert (slices.min(), slices.max()) == (3, 6)
+
+
+@given(
+    st.tuples(*[st.integers(1, 12)] * 3), st.tuples(*[st.integers(1, 12)] * 3), st.permutations([0, 1, 2]),
+    st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3), st.tuples(*[st.floats(0.3, 4.0)] * 3),
+)  # fmt: skip
+def test_any_placement_keeps_a_constant_where_it_sees_and_is_black_elsewhere(
+    shape: tuple[int, ...],
+    lengths: tuple[int, ...],
+    order: list[int],
+    signs: tuple[float, ...],
+    spacing: tuple[float, ...],
+) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[:, order] @ np.diag(signs)
+    place = Placement.in_patient(shape, affine, spacing_mm=spacing, lengths=lengths)
+    for axis in place.axes:
+        there, back = axis.prepared_from_scan(), axis.scan_from_prepared()
+        sums = there.sum(axis=1)
+        assert np.isclose(sums, 0).sum() + np.isclose(sums, 1, atol=1e-5).sum() == axis.length
+        sums = back.sum(axis=1)
+        np.testing.assert_allclose(sums, axis.seen().astype(float), atol=1e-5)
+
+
+def test_a_grid_around_the_foreground_follows_it() -> None:
+    volume = np.zeros((40, 40, 40), np.float32)
+    volume[25:35, 3:9, 10:30] = 100
+    volume += np.random.default_rng(0).random(volume.shape).astype(np.float32)
+    scan = Scan(volume[None], (1.0, 1.0, 1.0), "nibabel", affine=np.eye(4))
+    settings = {"preset": "mr", "spacing_mm": (1, 1, 1), "extent_mm": (12, 8, 22)}
+    around = placement_of(scan, PreparationSettings.model_validate({**settings, "around": "foreground"}))
+    assert around.to_scan_position((5.5, 3.5, 10.5)) == pytest.approx((29.5, 5.5, 19.5))
+    middle = placement_of(scan, PreparationSettings.model_validate(settings))
+    assert middle.to_scan_position((5.5, 3.5, 10.5)) == pytest.approx((19.5, 19.5, 19.5))

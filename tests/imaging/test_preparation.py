@@ -35,7 +35,7 @@ def refused(scan: Scan, settings: PreparationSettings, reason: str, words: str) 
 
 @hypothesis_settings(max_examples=25, deadline=None)
 @given(
-    st.sampled_from(["radiograph", "photograph", "ultrasound", "ct", "mr"]),
+    st.sampled_from(["radiograph", "photograph", "ultrasound", "ct", "mr", "mask"]),
     st.integers(5, 90),
     st.integers(5, 90),
     st.sampled_from([1, 3]),

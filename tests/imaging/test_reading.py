@@ -153,12 +153,12 @@ def test_a_picture_of_13000_by_13000_is_refused_from_its_header(recwarn: pytest.
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 13000, 13000, 8, 0, 0, 0, 0))
     data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(13001 * 13000), 1)) + chunk(b"IEND", b"")
     letter = refused(data, "too_large", "13000 x 13000 = 169,000,000 pixels; at most 100,000,000")
-    assert letter.facts["height"] == 13000
+    assert letter.facts["sides"] == (13000, 13000)
     assert not recwarn.list
 
 
 def test_an_impossible_size_is_refused() -> None:
-    with pytest.raises(UnreadableScan, match="5 x 0 pixels; an image has at least one"):
+    with pytest.raises(UnreadableScan, match="0 x 5 pixels; an image has at least one"):
         refuse_too_large(0, 5)
 
 
@@ -172,7 +172,11 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
 
 
 def test_several_frames_are_refused() -> None:
-    refused(tiff(np.stack([GREY] * 3), photometric="minisblack"), "several_frames", "3 frames or slices; volumes")
+    refused(
+        tiff(np.stack([GREY] * 3), photometric="minisblack"),
+        "several_frames",
+        "holds 3 frames; a case is one picture or one volume",
+    )
 
 
 def test_a_pixel_type_of_no_meaning_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,9 +200,9 @@ def test_what_cannot_be_opened_is_named_by_reason(tmp_path: Path, monkeypatch: p
     expected = {
         tmp_path / "none.png": ("missing_file", "does not exist"),
         tmp_path / "empty.png": ("empty_file", "empty \\(0 bytes\\)"),
-        tmp_path / "pipe.png": ("not_a_file", "folder, pipe or device"),
-        tmp_path: ("not_a_file", "folder, pipe or device"),
-        Path("/dev/zero"): ("not_a_file", "folder, pipe or device"),
+        tmp_path / "pipe.png": ("not_a_file", "got a pipe or device"),
+        tmp_path: ("file_too_large", "The folder has 2 files of 1,073,741,825 bytes"),
+        Path("/dev/zero"): ("not_a_file", "got a pipe or device"),
         tmp_path / "huge.png": ("file_too_large", "at most 1,073,741,824 are read"),
         tmp_path / ("x" * 5000): ("unreadable_file", "cannot be opened: File name too long"),
         tmp_path / "nul\0": ("unreadable_file", "cannot be opened: not a possible file name"),
@@ -245,8 +249,55 @@ def test_a_nifti_of_two_axes_without_orientation_is_taken_as_stored() -> None:
     assert "no usable orientation in the header" in scan.notes[0]
 
 
-def test_a_nifti_volume_is_refused() -> None:
-    refused(nifti(np.zeros((5, 6, 7), np.int16), np.eye(4)), "several_frames", "7|5 frames or slices; volumes")
+@pytest.mark.parametrize("packed", [False, True], ids=["nii", "nii.gz"])
+def test_a_nifti_volume_keeps_its_order_and_its_affine(packed: bool) -> None:
+    import nibabel
+
+    stored = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
+    affine = np.array([[0, -2.0, 0, 10], [1.5, 0, 0, -4], [0, 0, 3.0, 7], [0, 0, 0, 1]])
+    data = nifti(stored, affine, packed=packed)
+    scan = decode_scan(data)
+    witness = nibabel.Nifti1Image.from_bytes(gzip.decompress(data) if packed else data)
+    np.testing.assert_array_equal(scan.pixels[0], witness.get_fdata())
+    np.testing.assert_allclose(scan.affine, witness.affine, atol=1e-6)
+    assert scan.spacing_mm == pytest.approx((1.5, 2.0, 3.0))
+
+
+def test_a_nifti_volume_without_orientation_says_so() -> None:
+    scan = decode_scan(nifti(np.zeros((5, 6, 7), np.int16), None))
+    assert scan.notes == ("no orientation in the header: the stored axes are taken as right, anterior, superior",)
+    np.testing.assert_allclose(scan.affine, np.eye(4))
+
+
+def test_a_nifti_of_four_axes_is_refused() -> None:
+    refused(nifti(np.zeros((5, 6, 7, 9), np.int16), np.eye(4)), "several_frames", "9 time points or channels")
+
+
+@pytest.mark.parametrize(
+    ("affine", "words"),
+    [
+        (np.diag([1.0, 1.0, 400.0, 1.0]), r"voxels of 1 x 1 x 400 mm; 0\.01 to 100 mm are believed"),
+        (np.diag([1.0, 0.0, 1.0, 1.0]), "voxels of 1 x 0 x 1 mm"),
+        (np.diag([1.0, np.nan, 1.0, 1.0]), "not finite"),
+        (np.array([[1, 0, 0, 0], [0, 1, 0.3, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]), "axes are not at right angles"),
+    ],
+)
+def test_a_volume_whose_geometry_cannot_be_believed_is_refused(affine: np.ndarray, words: str) -> None:
+    import nibabel
+
+    data = bytearray(nibabel.Nifti1Image(np.zeros((5, 6, 7), np.int16), np.eye(4)).to_bytes())
+    data[252:256] = struct.pack("<2h", 0, 1)  # qform_code, sform_code
+    data[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z
+    refused(bytes(data), "bad_geometry", words)
+
+
+def test_two_orientations_that_disagree_are_refused_with_the_distance() -> None:
+    import nibabel
+
+    image = nibabel.Nifti1Image(np.zeros((5, 6, 7), np.int16), np.eye(4))
+    image.set_qform(np.diag([-1.0, 1.0, 1.0, 1.0]), code=1)
+    image.set_sform(np.eye(4), code=1)
+    refused(image.to_bytes(), "bad_geometry", r"put a corner 8 mm apart, more than half a voxel")
 
 
 def test_a_nifti_of_strange_voxels_is_refused() -> None:
@@ -256,13 +307,26 @@ def test_a_nifti_of_strange_voxels_is_refused() -> None:
 def test_a_nifti_bomb_is_refused_from_its_header() -> None:
     data = bytearray(nifti(np.zeros((5, 6, 1), np.int16), np.eye(4)))
     data[42:46] = struct.pack("<2h", 32000, 32000)
-    refused(gzip.compress(bytes(data)), "too_large", "1,024,000,000 pixels")
+    refused(gzip.compress(bytes(data)), "too_large", "1,024,000,000")
 
 
 def test_a_truncated_nifti_is_refused() -> None:
     for packed in (False, True):
         data = nifti(np.arange(3000, dtype=np.int16).reshape(50, 60, 1), np.eye(4), packed=packed)
         refused(data[:-200], "truncated", "The NIfTI file is cut short")
+
+
+def test_a_nifti_that_goes_on_after_its_voxels_is_refused() -> None:
+    content = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4)).to_bytes()
+    for data in (content + b"x", gzip.compress(content + b"x")):
+        refused(data, "undecodable", "goes on after the voxels that its header promises")
+
+
+def test_a_packed_nifti_with_a_wrong_checksum_is_refused() -> None:
+    """The sum of RFC 1952 stands behind all voxels, where reading only them never comes."""
+    packed = bytearray(gzip.compress(nibabel.Nifti1Image(np.ones((2, 3, 4), np.int16), np.eye(4)).to_bytes()))
+    packed[-6] ^= 1
+    refused(bytes(packed), "undecodable", "CRC check failed")
 
 
 def test_a_nifti_of_one_axis_is_refused() -> None:

@@ -81,6 +81,7 @@ def test_a_study_has_its_page_and_one_per_fold(pages: tuple[Path, ...], small_ru
     ]
 
 
+@pytest.mark.slow
 def test_pages_have_the_same_bytes_when_built_again(pages: tuple[Path, ...], small_run: Path) -> None:
     before = [page.read_bytes() for page in pages]
     run = read_run(small_run)

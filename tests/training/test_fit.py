@@ -37,6 +37,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_fit_that_was_stopped_between_epochs_ends_with_the_same_bits(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_fit_that_was_stopped_between_epochs_ends_with_the_same_bits(
     assert same_bits(whole, fitted(task, tmp_path / "stopped"))
 
 
+@pytest.mark.slow
 def test_the_number_of_loading_processes_changes_no_bit(make_task: MakeTask, tmp_path: Path) -> None:
     alone = fitted(make_task(loading_workers=0), tmp_path / "0")
     helped = fitted(make_task(loading_workers=2), tmp_path / "2")
@@ -72,6 +74,7 @@ def test_gradients_added_up_over_micro_batches_are_those_of_the_batch(make_task:
             torch.testing.assert_close(pieces[name], value, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_once_halves_what_goes_through_at_a_time_and_changes_nothing_else(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +117,7 @@ def test_a_loss_that_is_no_number_names_the_cases_and_saves_nothing(
     assert not list(tmp_path.glob("*.safetensors"))
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_one_epoch_and_is_told(
     make_task: MakeTask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +138,7 @@ def test_a_state_of_another_fit_is_not_taken(make_task: MakeTask, tmp_path: Path
     assert CheckpointFolder(tmp_path, "another fit").latest() is None
 
 
+@pytest.mark.slow
 def test_stopping_by_validation_loss_judges_the_epoch_of_least_loss(make_task: MakeTask, tmp_path: Path) -> None:
     task = make_task(epochs=4, stopping="validation_loss", learning_rate=0.05)
     classifier = new_classifier()

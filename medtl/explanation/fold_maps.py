@@ -1,0 +1,172 @@
+"""The maps of a fold on disk.
+
+In: a fold's fitted classifier and its predictions on the test part. Out: `saliency/` with `saliency.csv` for the cases
+that the page shows, their pictures, and the maps on the grids of the original scans, listed in `maps.csv`: 16-bit PNG
+for pictures, NIfTI with the original affine for volumes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+from medtl.adaptation import Classifier, freezing
+from medtl.cohort import Case, Cohort
+from medtl.explanation.gallery import Chosen, choose, others
+from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
+from medtl.explanation.patient_space import on_scan_grid, write_volume
+from medtl.explanation.saliency import RawSaliency, hirescam, stage_to_look_at
+from medtl.explanation.settings import ExplanationSettings
+from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
+from medtl.files import write_atomically, write_csv
+from medtl.imaging import PreparationSettings, PreparedCohort
+from medtl.predictions import PredictionTable
+from medtl.progress import track
+
+WHAT = (
+    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength", "stage", "positions",
+)  # fmt: skip
+MAPS = ("map_file", "seen_file")
+PICTURES = ("scan_png", "overlay_png", "window", "spacing_row_mm", "spacing_column_mm")
+VOLUMES = ("montage_png", "view_json", "window")
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+"""Ids that can be file names as they are; others are numbered, and the tables say which is which."""
+
+
+@dataclass(frozen=True)
+class FoldMaps:
+    """What is needed to explain one case after another of one fold by one model."""
+
+    classifier: Classifier
+    model: str
+    cases: Mapping[str, Case]
+    prepared: PreparedCohort
+    preparation: PreparationSettings
+    folder: Path
+
+
+def explain_fold(
+    classifier: Classifier,
+    predictions: PredictionTable,
+    *,
+    model: str,
+    cohort: Cohort,
+    prepared: PreparedCohort,
+    preparation: PreparationSettings,
+    settings: ExplanationSettings,
+    folder: Path,
+) -> None:
+    """Explain a fold's test cases: the most telling ones for the page, and of volumes every one as NIfTI."""
+    task = FoldMaps(classifier, model, {case.case_id: case for case in cohort.cases}, prepared, preparation, folder)
+    shown = choose(predictions, of_each_kind=settings.cases_of_each_kind)
+    mapped = (*shown, *(others(predictions, shown=shown) if settings.maps_all(preparation) else ()))
+    stage, told, files = settings.stage, list[dict[str, object]](), list[dict[str, object]]()
+    for number, pick in enumerate(track(mapped, what="maps", total=len(mapped))):
+        scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
+        stage = stage or stage_to_look_at(classifier.encoder, scan)
+        (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
+        row = _row(task, pick, raw, predictions, stage=stage)
+        saliency = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
+        stem = _stem(pick.case_id, model=model, number=number)
+        row |= _write_map(task, pick, saliency, stem=stem)
+        files.append(row)
+        if pick.kind:
+            show = _show_volume if preparation.is_volume else _show_picture
+            told.append(row | show(task, pick, raw, saliency, scan, stem=stem))
+    columns = (*WHAT, *MAPS, *(VOLUMES if preparation.is_volume else PICTURES))
+    write_csv(folder / "saliency.csv", pd.DataFrame(told, columns=list(columns)))
+    write_csv(folder / "maps.csv", pd.DataFrame(files, columns=[*WHAT, *MAPS]))
+
+
+def _row(
+    task: FoldMaps, pick: Chosen, raw: RawSaliency, predictions: PredictionTable, *, stage: str
+) -> dict[str, object]:
+    case, positions = task.cases[pick.case_id], " x ".join(map(str, raw.values.shape))
+    label = predictions.classes[pick.target]
+    cells = (
+        pick.case_id, case.patient_id, task.model, pick.kind, label, case.label, pick.probability, raw.strength,
+        stage, positions,
+    )  # fmt: skip
+    return dict(zip(WHAT, cells, strict=True))
+
+
+def _show_picture(
+    task: FoldMaps,
+    pick: Chosen,
+    _raw: RawSaliency,
+    saliency: Float[np.ndarray, "height width"],
+    _scan: torch.Tensor,
+    *,
+    stem: str,
+) -> dict[str, object]:
+    spacing_mm, view = task.prepared.facts[pick.case_id].spacing_mm, task.prepared.displayed(pick.case_id)
+    pictures = {
+        "scan": png(scan_picture(view.pixels), spacing_mm=spacing_mm),
+        "overlay": png(overlay_picture(view.pixels, saliency), spacing_mm=spacing_mm),
+    }
+    for kind, data in pictures.items():
+        write_atomically(task.folder / f"{stem}-{kind}.png", data)
+    row_mm, column_mm = spacing_mm or (None, None)
+    cells = (f"{stem}-scan.png", f"{stem}-overlay.png", view.window, row_mm, column_mm)
+    return dict(zip(PICTURES, cells, strict=True))
+
+
+def _show_volume(
+    task: FoldMaps,
+    pick: Chosen,
+    raw: RawSaliency,
+    saliency: Float[np.ndarray, "i j k"],
+    scan: torch.Tensor,
+    *,
+    stem: str,
+) -> dict[str, object]:
+    facts, view = task.prepared.facts[pick.case_id], task.prepared.displayed(pick.case_id)
+    written = write_volume_pictures(
+        view.pixels[0],
+        saliency,
+        affine=np.array(facts.affine),
+        seen=facts.placement(task.preparation).seen(),
+        window=view.window,
+        strength=raw.strength,
+        slice_weights=_slice_weights(task, pick, scan),
+        folder=task.folder,
+        stem=stem,
+    )
+    return {"montage_png": written.montage, "view_json": written.view, "window": view.window}
+
+
+def _slice_weights(task: FoldMaps, pick: Chosen, scan: torch.Tensor) -> SliceWeights | None:
+    """How much each slice of the first plane counted; None where the network sees the volume as a whole."""
+    encoder = task.classifier.encoder
+    device = next(encoder.parameters()).device
+    with freezing.eval_mode(encoder), torch.inference_mode():
+        weights = encoder.slice_weights(encoder.normalised(scan.to(device)))
+    facts = task.prepared.facts[pick.case_id]
+    affine = facts.placement(task.preparation).affine(np.array(facts.affine))
+    planes = ((plane, values[0].cpu().numpy()) for plane, values in weights.items())
+    return next((SliceWeights.on_grid(values, plane=plane, affine=affine) for plane, values in planes), None)
+
+
+def _write_map(task: FoldMaps, pick: Chosen, saliency: Float[np.ndarray, "*scan"], *, stem: str) -> dict[str, object]:
+    facts = task.prepared.facts[pick.case_id]
+    if not task.preparation.is_volume:
+        write_atomically(task.folder / f"{stem}-map.png", map_png(saliency))
+        return {"map_file": f"{stem}-map.png", "seen_file": None}
+    seen, name = facts.placement(task.preparation).seen(), f"{stem}-seen.nii.gz"
+    write_volume(task.folder / f"{stem}-map.nii.gz", saliency, facts)
+    if seen.all():
+        return {"map_file": f"{stem}-map.nii.gz", "seen_file": None}
+    write_volume(task.folder / name, seen, facts)
+    return {"map_file": f"{stem}-map.nii.gz", "seen_file": name}
+
+
+def _stem(case_id: str, *, model: str, number: int) -> str:
+    return f"{model}-{case_id}" if PLAIN_NAME.fullmatch(case_id) else f"{model}-{number:03d}"

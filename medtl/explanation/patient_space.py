@@ -1,0 +1,46 @@
+"""A map where it belongs: on the original scan's own grid, and for volumes as NIfTI that any viewer opens over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from medtl.explanation.saliency import RawSaliency
+from medtl.files import replacing
+from medtl.imaging import PreparationSettings, ScanFacts
+
+SCANNER_CODE = 1
+"""NIfTI's code for coordinates of the scanner: the affine is the scan's own."""
+
+
+def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings) -> Float[np.ndarray, "*scan"]:
+    """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
+    values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
+    mode = "trilinear" if preparation.is_volume else "bilinear"
+    prepared = torch.nn.functional.interpolate(values, size=preparation.shape, mode=mode, align_corners=False)
+    own = facts.placement(preparation).to_scan_grid(prepared[0, 0].numpy())
+    highest = float(own.max())
+    return own / highest if highest > 0 else np.zeros_like(own)
+
+
+def write_volume(path: Path, values: Float[np.ndarray, "i j k"] | Bool[np.ndarray, "i j k"], facts: ScanFacts) -> None:
+    """Values on a volume's own grid as .nii.gz with the volume's own affine, and no text in the header.
+
+    Numbers are float32, truth values uint8.
+    """
+    kind = np.uint8 if values.dtype == bool else np.float32
+    image = nibabel.Nifti1Image(values.astype(kind), np.array(facts.affine))
+    image.set_sform(np.array(facts.affine), code=SCANNER_CODE)
+    image.set_qform(np.array(facts.affine), code=SCANNER_CODE)
+    image.header.set_xyzt_units("mm")
+    with replacing(path) as temporary:
+        stream = temporary.with_name(f"{temporary.name}.nii.gz")
+        try:
+            nibabel.save(image, stream)
+            stream.replace(temporary)
+        finally:
+            stream.unlink(missing_ok=True)

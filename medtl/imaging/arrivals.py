@@ -1,0 +1,31 @@
+"""The side door, for intake alone: what reads, judges and writes scans on their way into a manifest."""
+
+from __future__ import annotations
+
+from medtl.imaging.damaged_files import lost_its_pixels as lost_its_pixels
+from medtl.imaging.damaged_files import tainted as tainted
+from medtl.imaging.decoding import decoder_missing as decoder_missing
+from medtl.imaging.decoding import dicom_header as dicom_header
+from medtl.imaging.dicom_series import Candidate as Candidate
+from medtl.imaging.dicom_series import grouped as grouped
+from medtl.imaging.facts import refuse_unusable as refuse_unusable
+from medtl.imaging.image_header import ImageHeader as ImageHeader
+from medtl.imaging.nifti_file import NO_ORIENTATION as NO_ORIENTATION
+from medtl.imaging.prepared_cache import deciding_versions as deciding_versions
+from medtl.imaging.preview import preview_of as preview_of
+from medtl.imaging.preview import shows_text as shows_text
+from medtl.imaging.reading import DICOM_MARK as DICOM_MARK
+from medtl.imaging.reading import PICTURE_STARTS as PICTURE_STARTS
+from medtl.imaging.reading import VOLUME_STARTS as VOLUME_STARTS
+from medtl.imaging.reading import read_file_bytes as read_file_bytes
+from medtl.imaging.reading import read_scan as read_scan
+from medtl.imaging.reading import sha256_of_content as sha256_of_content
+from medtl.imaging.scan import Scan as Scan
+from medtl.imaging.scan import UnreadableScan as UnreadableScan
+from medtl.imaging.series_judgement import judged as judged
+from medtl.imaging.series_rules import SeriesRules as SeriesRules
+from medtl.imaging.series_volume import volume_of as volume_of
+from medtl.imaging.slice_stack import Fault as Fault
+from medtl.imaging.thumbnail import thumbnail as thumbnail
+from medtl.imaging.writing import EncodedScan as EncodedScan
+from medtl.imaging.writing import encoded as encoded

@@ -1,0 +1,222 @@
+"""From an open DICOM file to the facts of `image_header.ImageHeader`, as plain JSON; runs in the worker process."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+from pydicom.filereader import read_dataset, read_partial, read_preamble
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+Json = dict[str, object]
+
+MOST_FRAMES = 20_000
+"""As in `image_header`, which this process does not import."""
+
+LONGEST_TEXT = 64
+"""What a short or long string (SH, LO) may hold by the standard (PS3.5, section 6.2)."""
+
+PIXELS = {tag_for_keyword(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+MOMENTS = (
+    "TemporalPositionIdentifier", "TemporalPositionIndex", "DiffusionBValue", "DiffusionGradientOrientation",
+    "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber", "FrameAcquisitionNumber", "TriggerTime",
+    "AcquisitionDateTime", "FrameAcquisitionDateTime", "AcquisitionTime", "ContentTime",
+)  # fmt: skip
+"""Tags that may tell apart what was taken at the same place, in the order in which they are tried."""
+
+ECHOES = ("EffectiveEchoTime", "EchoTime", "EchoNumbers")
+
+PLANE = (
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImageType", "FrameType",
+    "ComplexImageComponent", "StackID", "RescaleSlope", "RescaleIntercept", "RescaleType", *ECHOES, *MOMENTS,
+)  # fmt: skip
+FRAME_TAGS = {Tag(name): name for name in PLANE}
+
+ASKED_FOR = (
+    "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID", "PatientID",
+    "AcquisitionDate", "SeriesDate", "StudyDate", "SeriesDescription", "Modality", "Rows", "Columns", "NumberOfFrames",
+    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation",
+    "ModalityLUTSequence", "BurnedInAnnotation", "GantryDetectorTilt", "SpacingBetweenSlices", "Manufacturer",
+    "ManufacturerModelName", "MagneticFieldStrength", "KVP", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", *PLANE,
+)  # fmt: skip
+
+
+DECIDING = frozenset(
+    {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "Rows"}
+    | {"Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation"}
+)
+"""Tags whose value must be readable; another's, such as a flip angle written in words, is taken as missing."""
+
+
+def extract_header(stream: BinaryIO) -> Json:
+    """The facts, or `{"refusal": word}` for what holds no readable image (words of `decoding.REFUSALS`).
+
+    A deflated file is refused by its meta header, before anything is inflated.
+    """
+    if _transfer_syntax(stream) == DeflatedExplicitVRLittleEndian:
+        return {"refusal": "deflated"}
+    found: list[int] = []
+
+    def at_pixels(tag: BaseTag, _vr: str | None, length: int) -> bool:
+        if tag in PIXELS:
+            found.append(length)
+        return bool(found)
+
+    dataset = read_partial(stream, stop_when=at_pixels, specific_tags=[Tag(name) for name in ASKED_FOR])
+    left = _size(stream) - stream.tell()
+    if not found:
+        return {"refusal": "truncated" if "Rows" in dataset else "no_image"}
+    if found[0] != UNDEFINED_LENGTH and found[0] > left:
+        return {"refusal": "truncated"}
+    return _facts(dataset, pixel_bytes=None if found[0] == UNDEFINED_LENGTH else found[0])
+
+
+def _transfer_syntax(stream: BinaryIO) -> UID | None:
+    read_preamble(stream, force=False)
+    meta = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=lambda tag, *_: tag.group != 2)
+    stream.seek(0)
+    return meta.get("TransferSyntaxUID")
+
+
+def _size(stream: BinaryIO) -> int:
+    here = stream.tell()
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(here)
+    return end
+
+
+def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
+    frames = int(_number(dataset, "NumberOfFrames") or 1)
+    dates = [_text(dataset, name) for name in ("AcquisitionDate", "SeriesDate", "StudyDate")]
+    return {
+        "study_uid": _text(dataset, "StudyInstanceUID"),
+        "series_uid": _text(dataset, "SeriesInstanceUID"),
+        "sop_uid": _text(dataset, "SOPInstanceUID"),
+        "frame_of_reference_uid": _text(dataset, "FrameOfReferenceUID"),
+        "patient_id": _text(dataset, "PatientID"),
+        "acquired_on": next(filter(None, dates), "")[:8],
+        "series_description": _text(dataset, "SeriesDescription"),
+        "sop_class": _text(dataset, "SOPClassUID"),
+        "transfer_syntax": str(dataset.file_meta.get("TransferSyntaxUID", "")),
+        "modality": _text(dataset, "Modality"),
+        "rows": _number(dataset, "Rows") or 0,
+        "columns": _number(dataset, "Columns") or 0,
+        "frames": frames,
+        "samples": _number(dataset, "SamplesPerPixel") or 0,
+        "photometric": _text(dataset, "PhotometricInterpretation"),
+        "bits_allocated": _number(dataset, "BitsAllocated") or 0,
+        "bits_stored": _number(dataset, "BitsStored") or 0,
+        "is_signed": _number(dataset, "PixelRepresentation") == 1,
+        "has_modality_table": "ModalityLUTSequence" in dataset,
+        "burned_in": _text(dataset, "BurnedInAnnotation"),
+        "tilt_degrees": _number(dataset, "GantryDetectorTilt"),
+        "spacing_hint_mm": _number(dataset, "SpacingBetweenSlices"),
+        "pixel_bytes": pixel_bytes,
+        "manufacturer": _text(dataset, "Manufacturer"),
+        "model": _text(dataset, "ManufacturerModelName"),
+        "field_strength_t": _finite(_number(dataset, "MagneticFieldStrength")),
+        "kvp": _finite(_number(dataset, "KVP")),
+        "planes": list(_planes(dataset, frames=frames)),
+    }
+
+
+def _planes(dataset: Dataset, *, frames: int) -> Iterator[Json]:
+    """The frames; of a file with several, by its functional groups (PS3.3 C.7.6.16), none where they do not fit."""
+    of_file = _wanted(dataset)
+    if frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
+        yield _plane(of_file)
+        return
+    shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
+    each = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    if len(each) != frames or not 0 < frames <= MOST_FRAMES:
+        return
+    of_file |= _in_groups(shared[0])
+    for groups in each:
+        yield _plane(of_file | _in_groups(groups))
+
+
+def _in_groups(groups: Dataset) -> Json:
+    """What is asked for in the public macros of one item of functional groups."""
+    found: Json = {}
+    for tag in tuple(groups.keys()):
+        element = groups[tag]
+        if element.VR == "SQ" and not tag.is_private and len(element.value) > 0:
+            found |= _wanted(element.value[0])
+    return found
+
+
+def _wanted(place: Dataset) -> Json:
+    """The values of a frame's tags that a dataset holds, by name, empty ones left out."""
+    found = {FRAME_TAGS[tag]: _value(place, FRAME_TAGS[tag]) for tag in FRAME_TAGS.keys() & place.keys()}
+    return {name: value for name, value in found.items() if value not in (None, "")}
+
+
+def _value(place: Dataset, name: str) -> object:
+    """A value; None when it is missing, or cannot be read and decides nothing about the pixels or their place."""
+    try:
+        return place.get(name)
+    except (ValueError, TypeError, NotImplementedError, OverflowError):
+        if name in DECIDING:
+            raise
+        return None
+
+
+def _plane(told: Json) -> Json:
+    moments = {name: text for name in MOMENTS if (text := _plain(told.get(name)))}
+    if "DiffusionBValue" in moments:
+        moments["Diffusion"] = f"{moments.pop('DiffusionBValue')} {moments.pop('DiffusionGradientOrientation', '')}"
+    kinds = told.get("FrameType") or told.get("ImageType") or ()
+    kinds = [kinds] if isinstance(kinds, str) else [*kinds, *filter(None, [told.get("ComplexImageComponent")])]  # type: ignore[misc]
+    return {
+        "position": _numbers(told.get("ImagePositionPatient"), count=3),
+        "orientation": _numbers(told.get("ImageOrientationPatient"), count=6),
+        "pixel_mm": _numbers(told.get("PixelSpacing"), count=2),
+        "image_type": [_plain(kind) for kind in kinds],
+        "echo": " ".join(_plain(told[name]) for name in ECHOES if name in told),
+        "stack": _plain(told.get("StackID")),
+        "slope": _as_number(told.get("RescaleSlope")),
+        "intercept": _as_number(told.get("RescaleIntercept")),
+        "rescale_type": _plain(told.get("RescaleType")),
+        "moments": moments,
+    }
+
+
+def _text(dataset: Dataset, name: str) -> str:
+    return _plain(_value(dataset, name))
+
+
+def _plain(value: object) -> str:
+    """A value as printable text of one line."""
+    if value is None:
+        return ""
+    text = str(value) if isinstance(value, str | int | float) else " ".join(map(str, value))  # type: ignore[call-overload]
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:LONGEST_TEXT]
+
+
+def _number(dataset: Dataset, name: str) -> float | None:
+    return _as_number(_value(dataset, name))
+
+
+def _as_number(value: object) -> float | None:
+    """A number, not necessarily finite; None when there is none, an error when it is something else."""
+    return None if value in (None, "") else float(value)  # type: ignore[arg-type]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _numbers(values: object, *, count: int) -> list[float] | None:
+    """So many numbers, not necessarily finite; NaN for all when there is another number of them."""
+    if values is None:
+        return None
+    found = [float(value) for value in values]  # type: ignore[attr-defined]
+    return found if len(found) == count else [math.nan] * count

@@ -1,0 +1,82 @@
+"""What the headers of DICOM images say, as far as it decides how an image is read, stacked and described.
+
+An allow-list: nothing else leaves the process that parses a header. `patient_id`, the unique identifiers, the
+description and the date stay in memory and in private files; they are never part of a result.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST_FRAMES = 20_000
+"""A CT of a whole body in thin slices has 3,000; a cine of four dimensions 10,000."""
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, BeforeValidator(_whole)]
+Triple = tuple[float, float, float]
+
+
+class Plane(BaseModel):
+    """One frame: where it lies, and what distinguishes it from others at the same place.
+
+    `position` is the centre of the first pixel in mm and `orientation` the direction of a row, then of a column, both
+    in DICOM's patient coordinates (left, posterior, superior positive). `pixel_mm` is (between rows, between columns).
+    `moments` holds what may tell repeated frames apart, by tag name, as text.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    position: Triple | None = None
+    orientation: tuple[float, float, float, float, float, float] | None = None
+    pixel_mm: tuple[float, float] | None = None
+    image_type: tuple[str, ...] = ()
+    echo: str = ""
+    stack: str = ""
+    slope: float | None = None
+    intercept: float | None = None
+    rescale_type: str = ""
+    moments: dict[str, str] = {}
+
+
+class ImageHeader(BaseModel):
+    """One file: its identity, its pixels, its covariates and its frames."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study_uid: str = ""
+    series_uid: str = ""
+    sop_uid: str = ""
+    frame_of_reference_uid: str = ""
+    patient_id: str = Field("", repr=False)
+    acquired_on: str = Field("", repr=False)
+    series_description: str = Field("", repr=False)
+
+    sop_class: str = ""
+    transfer_syntax: str = ""
+    modality: str = ""
+    rows: Count = 0
+    columns: Count = 0
+    frames: Annotated[Count, Field(ge=0)] = 1
+    samples: Count = 1
+    photometric: str = ""
+    bits_allocated: Count = 0
+    bits_stored: Count = 0
+    is_signed: bool = False
+    has_modality_table: bool = False
+    burned_in: str = ""
+    tilt_degrees: float | None = None
+    spacing_hint_mm: float | None = None
+    pixel_bytes: int | None = None
+
+    manufacturer: str = ""
+    model: str = ""
+    field_strength_t: float | None = None
+    kvp: float | None = None
+
+    planes: tuple[Plane, ...] = Field((), repr=False)

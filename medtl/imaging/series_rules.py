@@ -1,0 +1,34 @@
+"""What is asked of a DICOM series, and what its kind of object is."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SECONDARY_CAPTURE = tuple(f"1.2.840.10008.5.1.4.1.1.7{more}" for more in ("", ".1", ".2", ".3", ".4"))
+"""SOP classes of pictures taken of a screen or a film (PS3.4, table B.5-1)."""
+
+PICTURE_MODALITIES = frozenset(
+    ("CR", "DX", "RG", "MG", "PX", "IO", "XA", "RF", "US", "IVUS", "OP", "OPT", "ES", "XC", "GM", "DOC")
+)
+"""Modalities whose images are pictures: projections, photographs and single views, each a case of its own."""
+
+SHOW_TEXT = frozenset(("US", "IVUS", "ES", "XC", "GM", "DOC", "OT", "SC"))
+"""Modalities whose images often have names and numbers of patients written into the pixels."""
+
+LOCALIZER_WORDS = ("LOCALIZER", "SCOUT", "TOPOGRAM", "SURVEY")
+LOCALIZER_ORIENTATIONS = 3
+"""A series cut in so many directions is the planning of others (or a rotating one), and no volume."""
+
+
+class SeriesRules(BaseModel):
+    """What makes a series a volume, beyond its geometry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fewest_slices: int = Field(
+        5, ge=2, description="A stack of fewer slices is a sample of a volume, such as a scout or a bolus test."
+    )
+    correct_tilt: bool = Field(
+        False, description="Shear the slices of a tilted gantry back into a box, with linear interpolation."
+    )
+    modality: str | None = Field(None, description="Only this modality (CT, MR, CR, …); others are refused by name.")

@@ -1,0 +1,66 @@
+"""What is kept of a DICOM header: identities for the private table, covariates by an allow-list for the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from medtl.imaging.arrivals import Candidate, ImageHeader
+from medtl.intake.offer import Cell
+
+
+def candidate_key(candidate: Candidate) -> str:
+    """What makes a candidate itself, whatever its files are called and however many more there are."""
+    header, plane = candidate.header, candidate.slices[0].plane
+    direction = "" if plane.orientation is None else " ".join(f"{value:.3f}" for value in plane.orientation)
+    own = header.sop_uid if candidate.is_picture or header.frames > 1 else ""
+    parts = (
+        header.study_uid, header.series_uid, header.frame_of_reference_uid, own, "/".join(plane.image_type), plane.echo,
+        plane.stack, direction, f"{header.rows}x{header.columns}", candidate.moment,
+    )  # fmt: skip
+    return "dicom|" + "|".join(parts)
+
+
+def patient_of(header: ImageHeader) -> str:
+    """The patient id; without one the study stands for the patient."""
+    return header.patient_id or f"study {header.study_uid}"
+
+
+def origin_of(header: ImageHeader) -> dict[str, str]:
+    """What leads back to the archive; for the private link table alone."""
+    return {"study_uid": header.study_uid, "series_uid": header.series_uid}
+
+
+def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[str, str]:
+    """What a labels file may call it, by column."""
+    names = {"patient_id": header.patient_id, "study_uid": header.study_uid, "series_uid": header.series_uid}
+    folders = {file.parent for file in files}
+    if len(folders) == 1:
+        names["folder"] = folders.pop().relative_to(root).as_posix()
+    if len(files) == 1:
+        names["case"] = files[0].relative_to(root).as_posix()
+    return names
+
+
+def covariates_of(header: ImageHeader, *, with_description: bool) -> Mapping[str, Cell]:
+    """The allow-list: what may go into the manifest."""
+    kept: dict[str, Cell] = {
+        "modality": header.modality,
+        "manufacturer": header.manufacturer,
+        "model": header.model,
+        "field_strength_t": header.field_strength_t,
+        "kvp": header.kvp,
+    }
+    if with_description:
+        kept["series_description"] = header.series_description
+    return kept
+
+
+def day_number(header: ImageHeader) -> int | None:
+    """The day of the acquisition as a number, None when the header does not say."""
+    text = header.acquired_on
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
+    except ValueError:
+        return None

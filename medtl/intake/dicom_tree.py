@@ -1,0 +1,181 @@
+"""A tree of DICOM files: every header is read, frames are grouped, and each group becomes an offer or a refusal."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from medtl.files import sha256_of_file
+from medtl.imaging.arrivals import (
+    Candidate,
+    ImageHeader,
+    SeriesRules,
+    UnreadableScan,
+    dicom_header,
+    grouped,
+    judged,
+    lost_its_pixels,
+    preview_of,
+    read_file_bytes,
+    shows_text,
+    tainted,
+    volume_of,
+)
+from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of, patient_of
+from medtl.intake.finding import content_of, files_below, refused_file
+from medtl.intake.offer import Offer, Refusal, Survey
+from medtl.intake.settings import IntakeSettings
+from medtl.progress import track
+
+COPY = "Another file has the same bytes; one of them is used."
+
+
+def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
+    """Every file below the folder, by what its header says; no pixel is read."""
+    files = files_below(folder)
+    found = _headers(files, workers=settings.workers)
+    headers = {number: header for number, header in enumerate(found) if isinstance(header, ImageHeader)}
+    copies = _copies(files, headers)
+    kept = [(number, header) for number, header in headers.items() if number not in copies]
+    rules = SeriesRules(
+        fewest_slices=settings.fewest_slices, correct_tilt=settings.correct_tilt, modality=settings.modality
+    )
+    candidates = tainted(judged(grouped(kept), rules), _damaged(files, found))
+    offers, refusals = list[Offer](), list[Refusal]()
+    for candidate, key in zip(candidates, _keys(candidates, files, folder), strict=True):
+        if candidate.faults:
+            refusals.append(_refusal(candidate, files, key=key))
+        else:
+            offers.append(_offer(candidate, files, folder, key=key, settings=settings))
+    refusals += [refused_file(files[number], folder, reason="copy", sentence=COPY) for number in sorted(copies)]
+    refusals += [
+        refused_file(files[number], folder, reason=refusal.reason, sentence=str(refusal))
+        for number, refusal in enumerate(found)
+        if isinstance(refusal, UnreadableScan)
+    ]
+    return Survey("dicom", files, tuple(offers), tuple(refusals), notes=_notes(kept))
+
+
+def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | UnreadableScan]:
+    """The header of each file, or why there is none; each thread has a process that reads for it."""
+
+    def attempt(path: Path) -> ImageHeader | UnreadableScan:
+        content = content_of(path)
+        if content == "empty":
+            return UnreadableScan("The file is empty (0 bytes).", reason="empty_file")
+        if content != "dicom":
+            return UnreadableScan("The content is no DICOM file (no mark after its preamble).", reason="not_dicom")
+        try:
+            return dicom_header(path)
+        except UnreadableScan as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        try:
+            return list(track(pool.map(attempt, files), what="Reading headers", total=len(files)))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _copies(files: Sequence[Path], headers: dict[int, ImageHeader]) -> set[int]:
+    """Files with the same bytes as an earlier one; only such as say that they are the same image are compared."""
+    by_identity: dict[str, list[int]] = defaultdict(list)
+    for number, header in headers.items():
+        by_identity[header.sop_uid].append(number)
+    copies: set[int] = set()
+    for identity, numbers in by_identity.items():
+        if identity and len(numbers) > 1:
+            seen: set[str] = set()
+            for number in numbers:
+                digest = sha256_of_file(files[number])
+                if digest in seen:
+                    copies.add(number)
+                seen.add(digest)
+    return copies
+
+
+def _damaged(
+    files: Sequence[Path], found: Sequence[ImageHeader | UnreadableScan]
+) -> list[tuple[bytes, frozenset[int] | None]]:
+    """Files that may be lost slices, with the numbers of their neighbours, as `tainted` wants them."""
+    neighbours: dict[Path, set[int]] = defaultdict(set)
+    for number, file in enumerate(files):
+        neighbours[file.parent].add(number)
+    damaged = list[tuple[bytes, frozenset[int] | None]]()
+    for file, refusal in zip(files, found, strict=True):
+        if not isinstance(refusal, UnreadableScan):
+            continue
+        start = _start_of(file)
+        beside = neighbours[file.parent]
+        if refusal.reason == "no_image" and not lost_its_pixels(start, _headers_of(found, beside)):
+            continue
+        damaged.append((start, frozenset() if refusal.reason == "not_dicom" else frozenset(beside)))
+    return damaged
+
+
+def _headers_of(found: Sequence[ImageHeader | UnreadableScan], numbers: set[int]) -> list[ImageHeader]:
+    return [header for header in (found[number] for number in numbers) if isinstance(header, ImageHeader)]
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(2**16)
+    except OSError:
+        return b""
+
+
+def _keys(candidates: Sequence[Candidate], files: Sequence[Path], folder: Path) -> list[str]:
+    """A name for good for each candidate; where headers do not tell two apart, the place of the first file does."""
+    keys = [candidate_key(candidate) for candidate in candidates]
+    times = Counter(keys)
+    return [
+        key if times[key] == 1 else f"{key}|{files[candidate.files[0]].relative_to(folder)}"
+        for key, candidate in zip(keys, candidates, strict=True)
+    ]
+
+
+def _offer(candidate: Candidate, files: Sequence[Path], folder: Path, *, key: str, settings: IntakeSettings) -> Offer:
+    own = tuple(files[number] for number in candidate.files)
+    header = candidate.header
+    return Offer(
+        key=key,
+        patient=patient_of(header),
+        files=own,
+        load=partial(preview_of if candidate.is_picture else volume_of, candidate, _reader(files)),
+        title=candidate.title,
+        covariates=covariates_of(header, with_description=settings.series_description),
+        names=names_of(header, own, folder),
+        origin=origin_of(header),
+        shows_text=shows_text(candidate),
+        moment_days=day_number(header),
+    )
+
+
+def _reader(files: Sequence[Path]) -> Callable[[int], bytes]:
+    return lambda number: read_file_bytes(files[number])
+
+
+def _refusal(candidate: Candidate, files: Sequence[Path], *, key: str) -> Refusal:
+    header = candidate.header
+    return Refusal(
+        key=key,
+        patient=patient_of(header),
+        files=tuple(files[number] for number in candidate.files),
+        reason=candidate.reason or "",
+        sentence=candidate.sentence,
+        title=candidate.title,
+        origin=origin_of(header),
+        preview=None if shows_text(candidate) else partial(preview_of, candidate, _reader(files)),
+    )
+
+
+def _notes(kept: Sequence[tuple[int, ImageHeader]]) -> tuple[str, ...]:
+    nameless = len({header.study_uid for _, header in kept if not header.patient_id})
+    if not nameless:
+        return ()
+    studies = f"{nameless} stud{'ies have' if nameless > 1 else 'y has'}"
+    return (f"{studies} no patient id; each such study is taken as one patient.",)

@@ -1,0 +1,90 @@
+"""Who is who: a private table from case ids back to patients, series and files. Never beside a manifest or a result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from medtl.cohort import pseudonyms
+from medtl.errors import ConfigurationError
+from medtl.files import read_csv
+from medtl.intake.offer import Offer, Refusal
+
+TEXT_COLUMNS = ("case_id", "patient_id", "original_patient_id", "study_uid", "series_uid", "image", "files", "outcome")
+NAME_START = "intake-"
+
+
+@dataclass(frozen=True)
+class CaseSource:
+    """Where a case came from: original patient, DICOM identifiers (empty for other sources) and absolute files."""
+
+    case_id: str
+    patient_id: str
+    original_patient_id: str
+    study_uid: str
+    series_uid: str
+    files: tuple[Path, ...]
+
+
+def write_intake_links(
+    entries: Sequence[tuple[Offer | Refusal, str, str]],
+    *,
+    outcomes: Mapping[str, str],
+    manifest: Path,
+    home: Path | None = None,
+) -> Path:
+    """Write the table of one intake: each offer or refusal with its case id and its patient's pseudonym.
+
+    `outcomes` says by case id what became of it. The same manifest gets the same file again.
+
+    Raises:
+        ConfigurationError: the private folder cannot be written.
+    """
+    rows = [
+        {
+            "case_id": case_id,
+            "patient_id": patient_id,
+            "original_patient_id": entry.patient,
+            "study_uid": entry.origin.get("study_uid", ""),
+            "series_uid": entry.origin.get("series_uid", ""),
+            "image": entry.origin.get("image", ""),
+            "outcome": outcomes[case_id],
+            "files": json.dumps([str(file.absolute()) for file in entry.files]),
+        }
+        for entry, case_id, patient_id in entries
+    ]
+    key = pseudonyms.pseudonym_key(home)
+    name = pseudonyms.pseudonyms_of([str(manifest.absolute())], kind="manifest", key=key)
+    (digest,) = name.values()
+    folder = (home or pseudonyms.private_home()) / pseudonyms.LINK_FOLDER
+    file = folder / f"{NAME_START}{digest}.csv"
+    pseudonyms.keep_private(file, pd.DataFrame(rows, columns=list(TEXT_COLUMNS)))
+    return file
+
+
+def source_of(case_id: str, *, home: Path | None = None) -> CaseSource:
+    """Where a case of any intake on this computer came from, by its case id.
+
+    Raises:
+        ConfigurationError: no intake of this user knows it.
+    """
+    folder = (home or pseudonyms.private_home()) / pseudonyms.LINK_FOLDER
+    for file in sorted(folder.glob(f"{NAME_START}*.csv")):
+        table = read_csv(file, text_columns=TEXT_COLUMNS)
+        for row in table[table["case_id"] == case_id].fillna("").to_dict("records"):
+            return CaseSource(
+                case_id=case_id,
+                patient_id=str(row["patient_id"]),
+                original_patient_id=str(row["original_patient_id"]),
+                study_uid=str(row["study_uid"]),
+                series_uid=str(row["series_uid"]),
+                files=tuple(Path(name) for name in json.loads(str(row["files"]))),
+            )
+    raise ConfigurationError(
+        f"No intake on this computer knows case {case_id}. Expected its link table in the folder links of "
+        f"{pseudonyms.HOME_VARIABLE}; only who took the scans in has it."
+    )

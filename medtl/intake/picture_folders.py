@@ -1,0 +1,51 @@
+"""Folders of pictures: a folder for each class, perhaps below a folder for each part of an official split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from medtl.intake.file_offer import ALONE, file_offer
+from medtl.intake.finding import content_of, files_below, left_aside
+from medtl.intake.offer import Offer, Survey
+from medtl.intake.settings import IntakeSettings
+
+SPLITS = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""What the folders of a split are called, and how a manifest names them."""
+
+MOST_CLASSES, FEWEST_IN_A_CLASS = 10, 5
+"""More folders than that, with fewer pictures on average, are no classes that could be learnt."""
+
+
+def survey_pictures(folder: Path, settings: IntakeSettings) -> Survey:
+    """Every picture is a case; its class is the folder it lies in, unless a labels file is given."""
+    files = files_below(folder)
+    pictures = [path for path in files if content_of(path) == "picture"]
+    offers = tuple(_offer(path, folder, by_folder=settings.labels is None) for path in pictures)
+    offers, notes = _with_classes(offers)
+    return Survey("pictures", files, offers, left_aside(files, folder, taken=set(pictures)), notes=(ALONE, *notes))
+
+
+def _offer(path: Path, root: Path, *, by_folder: bool) -> Offer:
+    folders = list(path.relative_to(root).parts[:-1])
+    split = ""
+    if folders and folders[0].lower() in SPLITS:
+        split = SPLITS[folders.pop(0).lower()]
+    return file_offer(path, root, label=folders[0] if folders and by_folder else "", split=split)
+
+
+def _with_classes(offers: tuple[Offer, ...]) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
+    """The offers, and what the folders were taken for; a folder of each patient must not become a label."""
+    labels = {offer.label for offer in offers if offer.label}
+    if not labels:
+        return offers, ()
+    if len(labels) > MOST_CLASSES and len(labels) * FEWEST_IN_A_CLASS > len(offers):
+        told = (
+            f"{len(labels)} folders for {len(offers)} pictures look like patients, not classes: their names were not "
+            "taken as labels. Give --labels."
+        )
+        return tuple(replace(offer, label="") for offer in offers), (told,)
+    return offers, (f"The classes are the names of {len(labels)} folders.",)

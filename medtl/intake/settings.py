@@ -1,0 +1,52 @@
+"""What an intake is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medtl.errors import ConfigurationError
+
+SourceKind = Literal["auto", "dicom", "nifti", "pictures", "bids", "datalist", "nnunet", "medmnist"]
+
+
+class IntakeSettings(BaseModel):
+    """The options of `medtl intake`.
+
+    `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
+    suffix such as T1w. `one_per_patient` refuses the cases of a patient with several. `series_description` and
+    `interval` add columns that may say more about a patient than needed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceKind = "auto"
+    labels: Path | None = None
+    label_column: str = Field("label", min_length=1)
+    modality: str | None = None
+    fewest_slices: int = Field(5, ge=2)
+    correct_tilt: bool = False
+    one_per_patient: bool = False
+    series_description: bool = False
+    interval: bool = False
+    workers: int = Field(2, ge=1, le=64)
+    replace: bool = False
+
+
+def intake_settings(options: Mapping[str, object]) -> IntakeSettings:
+    """The options as the command line has them.
+
+    Raises:
+        ConfigurationError: some cannot be followed, all in one letter.
+    """
+    try:
+        return IntakeSettings.model_validate(options)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"--{str(fault['loc'][0]).replace('_', '-')} {fault['input']}: {fault['msg'].lower()}"
+            for fault in error.errors()
+        )
+        raise ConfigurationError(f"Nothing was taken in, as options cannot be followed: {faults}.") from None

@@ -1,0 +1,80 @@
+"""All offers of a survey, converted in threads, each told of in its record; what was finished before is not redone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from medtl.imaging.arrivals import UnreadableScan
+from medtl.intake.conversion import Outcome, convert, picture_of
+from medtl.intake.offer import Offer, Refusal
+from medtl.intake.records import Records
+from medtl.progress import track
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4
+"""Cases in work per thread; each holds one volume in memory only while it is converted."""
+
+
+def taken_in(
+    offers: Sequence[Offer],
+    case_ids: Mapping[str, str],
+    *,
+    records: Records,
+    folder: Path,
+    workers: int,
+    may_replace: bool,
+) -> list[Outcome]:
+    """The outcome of every offer, in their order."""
+
+    def attempt(offer: Offer) -> Outcome:
+        case_id = case_ids[offer.key]
+        try:
+            fingerprint = records.fingerprint(case_id, offer.files)
+        except OSError as error:
+            told = f"A file cannot be read: {error.strerror}. Check its permissions."
+            return Outcome(fingerprint="", case_id=case_id, reason="unreadable_file", sentence=told)
+        known = records.known(fingerprint)
+        if known is not None:
+            return known
+        replaces = may_replace or records.wrote(case_id)
+        outcome = convert(offer, case_id=case_id, fingerprint=fingerprint, folder=folder, may_replace=replaces)
+        records.add(outcome)
+        return outcome
+
+    results = _in_order(attempt, offers, workers=workers)
+    return [next(results) for _ in track(offers, what="Taking in", total=len(offers))]
+
+
+def pictures_of(refusals: Sequence[Refusal], *, workers: int, at_most: int) -> dict[str, str]:
+    """A thumbnail in base64 of what was refused, by key, where there is one and names cannot be in it."""
+
+    def attempt(refusal: Refusal) -> str:
+        if refusal.preview is None:
+            return ""
+        try:
+            return picture_of(refusal.preview())
+        except UnreadableScan:
+            return ""
+
+    shown = [refusal for refusal in refusals if refusal.preview is not None][:at_most]
+    pictures = _in_order(attempt, shown, workers=workers)
+    return {refusal.key: next(pictures) for refusal in track(shown, what="Looking at refusals", total=len(shown))}
+
+
+def _in_order(work: Callable[[Item], Result], items: Sequence[Item], *, workers: int) -> Iterator[Result]:
+    """The work's results in the order of the items, with a bounded number begun; nothing new begins after an error."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting = iter(items)
+        running: list[Future[Result]] = [pool.submit(work, item) for item in islice(waiting, workers * AHEAD)]
+        try:
+            while running:
+                yield running.pop(0).result()
+                running.extend(pool.submit(work, item) for item in islice(waiting, 1))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
