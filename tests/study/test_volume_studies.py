@@ -19,8 +19,8 @@ from medtl.encoders import build_untrained, find_encoder
 pytestmark = pytest.mark.usefixtures("own_places")
 
 Medtl = Callable[..., object]
-CELL_MM = np.array([8.0, 8.0, 4.0])
-"""Of layer1 of a ResNet on slices of 2 mm, 4 mm apart."""
+CELL_MM = np.array([4.0, 4.0, 4.0])
+"""Of layer1 of a ResNet on slices of 1 mm pixels, 4 mm apart."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def cohort(tmp_path: Path) -> VolumeCohort:
     return draw_volumes(tmp_path, patients=24, seed=3)
 
 
-def tested(run: Path) -> pd.DataFrame:
+def out_of_fold(run: Path) -> pd.DataFrame:
     said = pd.read_csv(run / "predictions.csv")
     return said[said["role"] == "test"]
 
@@ -41,7 +41,7 @@ def test_every_way_to_volumes_serves_every_policy_on_the_same_folds(
     policies = ["probe", "lp_ft", "full", "scratch"]
     study = cohort.study(encoder=encoder, adaptation={"policy": policies}, recipe={"epochs": 1, "batch_size": 8})
     assert medtl("run", study, "--out", cohort.folder / "run").code == 0
-    rows = tested(cohort.folder / "run")
+    rows = out_of_fold(cohort.folder / "run")
     assert set(rows["model"]) == {*policies, "centroid"}
     for _, mine in rows.groupby("model"):
         assert sorted(mine["case_id"]) == [f"v{number:02d}" for number in range(24)]
@@ -52,9 +52,14 @@ def test_every_way_to_volumes_serves_every_policy_on_the_same_folds(
 @pytest.mark.slow
 def test_a_map_lies_on_the_original_scan_and_peaks_in_the_planted_lesion(tmp_path: Path, medtl: Medtl) -> None:
     """Nibabel reads map and scan; at least 9 of 10 peaks lie within the ball and half a cell of the map's own grid."""
-    cohort = draw_volumes(tmp_path, patients=40, seed=3)
-    recipe = {"epochs": 15, "batch_size": 8, "learning_rate": 2.0e-3}
-    study = cohort.study(encoder="slices-resnet10", adaptation={"policy": "scratch"}, recipe=recipe)
+    cohort = draw_volumes(tmp_path, patients=32, seed=3)
+    study = cohort.study(
+        encoder="slices-resnet10",
+        preparation={"preset": "mr", "spacing_mm": [1.0, 1.0, 4.0], "extent_mm": [64.0, 64.0, 64.0]},
+        adaptation={"policy": "scratch"},
+        recipe={"epochs": 12, "batch_size": 8, "learning_rate": 2.0e-3},
+        explanation={"cases_of_each_kind": 1, "stage": "layer1"},
+    )
     assert medtl("run", study, "--out", tmp_path / "run").code == 0
     hits = []
     for table in sorted((tmp_path / "run").glob("fold_*/saliency/maps.csv")):
@@ -67,7 +72,7 @@ def test_a_map_lies_on_the_original_scan_and_peaks_in_the_planted_lesion(tmp_pat
                 peak = np.array(np.unravel_index(values.argmax(), values.shape))
                 place = image.affine[:3, :3] @ peak + image.affine[:3, 3]
                 hits.append(np.linalg.norm(place - cohort.lesions_mm[row.case_id]))
-    assert len(hits) >= 18, "the network finds the ill"
+    assert len(hits) >= 14, "the network finds the ill"
     assert np.mean(np.array(hits) <= RADIUS_MM + np.linalg.norm(CELL_MM / 2)) >= 0.9, hits
 
 
