@@ -32,7 +32,7 @@ test: venv
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 benchmark: venv
 	$(BIN)/python -m pytest -q -s -m benchmark -o timeout=3600 tests/benchmarks

@@ -54,7 +54,7 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
         reasons = sorted({exclusion.reason for exclusion in cohort.exclusions})
         raise DataRefused(
             f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(reasons)}). "
-            "Run medtl check MANIFEST to see each one.",
+            f"The first: {cohort.exclusions[0].detail} Run medtl check MANIFEST to see each one.",
             exclusions=len(cohort.exclusions),
         )
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})

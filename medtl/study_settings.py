@@ -28,6 +28,9 @@ from medtl.training import Recipe
 LARGEST_STUDY_FILE = 1_000_000
 """Bytes; a study file is a page of text."""
 
+RARE_LINE_BREAKS = "\x85\u2028\u2029"
+"""What YAML takes for the end of a line besides the usual ones."""
+
 
 class Study(ManifestSettings):
     """Everything that decides a result, in one frozen value: how the manifest is read, and what is done with it."""
@@ -125,7 +128,7 @@ def as_yaml(study: Study, *, folder: Path) -> str:
         values["data_root"] = _relative(study.manifest.parent / study.data_root, study.manifest.parent)
     first = ("name", "question", "manifest")
     ordered = {key: values[key] for key in (*first, *(key for key in values if key not in first))}
-    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(ordered, Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_study(study: Study, path: Path) -> None:
@@ -135,6 +138,18 @@ def write_study(study: Study, path: Path) -> None:
 
 def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+class _OneText(yaml.SafeDumper):
+    """YAML that reads back to the same text: PyYAML folds the rarer line breaks into blanks unless they are escaped."""
+
+
+def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = '"' if any(mark in text for mark in RARE_LINE_BREAKS) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_OneText.add_representer(str, _written_text)
 
 
 class _OneMeaning(yaml.SafeLoader):

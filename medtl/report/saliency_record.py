@@ -19,7 +19,7 @@ SALIENCY_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", 
 PAIR_COLUMNS, SHEET_COLUMN = ("scan_png", "overlay_png"), "montage_png"
 TEXT_COLUMNS = (
     "case_id", "model", "target_class", "truth", "window", "stage", "positions", "scan_png", "overlay_png",
-    "montage_png", "view_json", "map_nifti", "map_file",
+    "montage_png", "view_json", "map_file",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ class VolumeFiles:
 
     montage_png: Path
     view_json: Path | None
-    map_nifti: Path | None
+    map_file: Path | None
 
     @property
     def view_scan(self) -> Path | None:
@@ -112,11 +112,10 @@ def require_columns(table: pd.DataFrame, columns: tuple[str, ...], *, where: str
 def _files(folder: Path, row: Mapping, *, fold: int) -> PairFiles | VolumeFiles:
     montage = _within(folder, row.get(SHEET_COLUMN), fold=fold)
     if montage is not None:
-        whole_map = row.get("map_nifti") if _is_text(row.get("map_nifti")) else row.get("map_file")
         return VolumeFiles(
             montage_png=montage,
             view_json=_within(folder, row.get("view_json"), fold=fold),
-            map_nifti=_within(folder, whole_map, fold=fold),
+            map_file=_within(folder, row.get("map_file"), fold=fold),
         )
     scan, overlay = (_within(folder, row.get(name), fold=fold) for name in PAIR_COLUMNS)
     if scan is None or overlay is None:

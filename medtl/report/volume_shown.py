@@ -58,7 +58,7 @@ def volume_shown(files: VolumeFiles, *, fold: int, up: str) -> VolumeShown:
         montage=picture(files.montage_png, spacing_mm=None, fold=fold),
         slices="" if view is None else _slices(view),
         peak="" if view is None or view.peak_mm is None else f"The map is strongest at {point_words(view.peak_mm)}.",
-        whole_map=_link(files.map_nifti, up=up),
+        whole_map=_link(files.map_file, up=up),
         view=view,
         files=files,
     )

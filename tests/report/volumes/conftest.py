@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -72,10 +73,10 @@ def turn_into_volumes(run: Path, kind: VolumeKind) -> Path:
             stem="lp_ft-0", slice_weights=weights if kind.with_weights else None,
         )  # fmt: skip
         (folder / "lp_ft-0.nii.gz").write_bytes(b"a map on the scan's own grid")
-        files = {"montage_png": written.montage, "map_nifti": "lp_ft-0.nii.gz", "view_json": written.view}
+        files = {"montage_png": written.montage, "map_file": "lp_ft-0.nii.gz", "view_json": written.view}
         pictures = dict.fromkeys(("scan_png", "overlay_png", "spacing_row_mm", "spacing_column_mm"))
         table = table.assign(**pictures, **files, window=kind.window, positions="7 x 7 x 6")
-        write_csv(folder / "saliency.csv", table.drop(columns="map_file"))
+        write_csv(folder / "saliency.csv", table)
     return run
 
 
@@ -93,9 +94,12 @@ def volume_run_writer(run_writer: Callable[..., Path], run_recipe: type) -> Call
 KEY_CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "PageUp": 33, "PageDown": 34}
 SWITCHES = ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "hide-scrollbars")
 PIPES = 'exec "$0" "$@" 3<&"$COMMANDS" 4>&"$ANSWERS"'
-"""Chromium reads commands from file 3 and answers on file 4 (its switch remote-debugging-pipe)."""
+"""Chromium reads commands from file 3 and answers on file 4 (its switch remote-debugging-pipe).
+
+Bash, since other shells take one digit for the number of a file."""
 
 
+ANSWER_S = 60
 ALL_SETTLED = (
     "[...document.querySelectorAll('.viewer')]"
     ".every(v => v.childElementCount || v.parentElement.querySelector('.failed'))"
@@ -113,7 +117,7 @@ class Tab:
         commands, self._out = os.pipe()
         self._in, answers = os.pipe()
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", PIPES, binary, *(f"--{name}" for name in SWITCHES), "--remote-debugging-pipe",
+            ["bash", "-c", PIPES, binary, *(f"--{name}" for name in SWITCHES), "--remote-debugging-pipe",
              f"--user-data-dir={profile}", "about:blank"],
             env={**os.environ, "COMMANDS": str(commands), "ANSWERS": str(answers)}, pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -151,7 +155,11 @@ class Tab:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            self._rest += os.read(self._in, 1 << 20)
+            ready, _, _ = select.select([self._in], [], [], ANSWER_S)
+            assert ready, f"Chromium gave no answer for {ANSWER_S} s"
+            more = os.read(self._in, 1 << 20)
+            assert more, "Chromium has gone"
+            self._rest += more
         line, _, self._rest = self._rest.partition(b"\0")
         told: dict[str, Any] = json.loads(line)
         facts = told.get("params", {})
