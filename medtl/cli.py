@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 
-from medtl.errors import ConfigurationError, IntegrityFailure, Interrupted, MedtlError, ResourceExhausted
+from medtl.errors import ConfigurationError, Interrupted, MedtlError, ResourceExhausted
 
 if TYPE_CHECKING:
     from medtl.study_settings import Study
@@ -231,19 +231,10 @@ def import_weights(
 @speaking
 def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all when left out.")] = None) -> None:
     """Compare every stored encoder with the sha256 on its card."""
-    from medtl.encoders import WeightStore
+    from medtl.doctor import verified_weights
 
-    store = WeightStore.from_environment()
-    faults = []
-    for each in [name] if name else store.names():
-        try:
-            store.verify(each)
-        except IntegrityFailure as error:
-            faults.append(str(error))
-        else:
-            print(f"{each}: as on its card")
-    if faults:
-        raise IntegrityFailure("\n".join(faults), faults=tuple(faults))
+    for each in verified_weights(name):
+        print(f"{each}: as on its card")
 
 
 def pipeline(study: Study) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from medtl import encoders, environment, imaging
+from medtl.errors import IntegrityFailure
 
 GIGA = 1e9
 LITTLE_DISK_GB = 5.0
@@ -61,3 +63,22 @@ def _space(what: str, folder: Path) -> str:
     is_writable = os.access(there, os.W_OK)
     mark = " " if free >= LITTLE_DISK_GB and is_writable else "!"
     return f"{mark} {what}: {free:.0f} GB free" + ("" if is_writable else ", but it cannot be written to")
+
+
+def verified_weights(name: str | None = None) -> Iterator[str]:
+    """The stored encoders, or the one of that name, as each is found to be as its card says.
+
+    Raises:
+        IntegrityFailure: at the end, with every encoder that is not.
+    """
+    store = encoders.WeightStore.from_environment()
+    faults = []
+    for each in [name] if name else store.names():
+        try:
+            store.verify(each)
+        except IntegrityFailure as error:
+            faults.append(str(error))
+        else:
+            yield each
+    if faults:
+        raise IntegrityFailure("\n".join(faults), faults=tuple(faults))

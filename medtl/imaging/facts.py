@@ -17,9 +17,9 @@ class ScanFacts(BaseModel):
     """The facts of one scan for the manifest's lock; JSON both ways by `model_dump_json`, `model_validate_json`.
 
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
-    are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm` and, for volumes,
-    `affine` are those of the scan as read. `foreground` is the middle of what is brighter than the mean, in the scan's
-    indices; volumes only.
+    are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm` and, for
+    volumes, `affine` are those of the scan as read. `foreground` is the middle of what is brighter than the mean, in
+    the scan's indices; volumes only.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
