@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
@@ -18,7 +18,7 @@ from medtl.cohort.sampling import limit_patients
 from medtl.controls import BlindAuroc, blind_auroc, margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
-from medtl.imaging import ScanFacts
+from medtl.imaging import PreparationSettings, ScanFacts
 from medtl.study_settings import Study
 
 
@@ -112,4 +112,18 @@ def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tu
     if settings.extent_mm is None:
         return ()
     covered = {case.case_id: facts[case.case_id].placement(settings).covered for case in cohort.cases}
-    return margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")
+    margins = margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")
+    return (*_unequal([facts[case.case_id] for case in cohort.cases], settings), *margins)
+
+
+def _unequal(facts: Sequence[ScanFacts], settings: PreparationSettings) -> tuple[str, ...]:
+    """How sizes and spacings of the volumes differ, and what is done about it."""
+    sizes = {fact.shape for fact in facts}
+    spacings = [round(gap, 3) for fact in facts for gap in fact.spacing_mm or ()]
+    if len(sizes) == 1 and len({fact.spacing_mm for fact in facts}) == 1:
+        return ()
+    grid = " x ".join(f"{gap:g}" for gap in settings.spacing_mm or ())
+    return (
+        f"Scans differ in size ({len(sizes)} different grids, voxels of {min(spacings):g} to {max(spacings):g} mm); "
+        f"all are resampled to {grid} mm.",
+    )

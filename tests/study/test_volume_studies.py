@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from volume_cohort import RADIUS_MM, VolumeCohort, draw_volumes
 
 from medtl.adaptation import classifier_with_new_head
 from medtl.adaptation.parameter_groups import parameter_groups
-from medtl.encoders import build_untrained, find_encoder
+from medtl.borrowing import borrow
+from medtl.encoders import WeightStore, build_untrained, find_encoder
+from medtl.study_settings import read_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
 
@@ -86,6 +90,13 @@ def test_an_encoder_for_pictures_is_taken_to_volumes_by_their_geometry_and_the_r
     assert yaml.safe_load((cohort.folder / "run" / "study.yaml").read_text())["encoder"] == "slices-resnet10"
 
 
+def test_small_isotropic_volumes_are_looked_at_from_three_sides(cohort: VolumeCohort) -> None:
+    grid = {"preset": "mr", "spacing_mm": [2.0, 2.0, 2.0], "extent_mm": [64.0, 64.0, 64.0]}
+    study = read_study(cohort.study(encoder="resnet10", preparation=grid))
+    chosen, encoder = borrow(study, store=WeightStore.from_environment())
+    assert chosen.encoder == encoder.card.name == "acs-resnet10"
+
+
 def test_an_encoder_for_volumes_is_refused_for_pictures_before_anything_is_read(
     cohort: VolumeCohort, medtl: Medtl
 ) -> None:
@@ -116,7 +127,40 @@ def test_a_file_of_four_dimensions_is_refused_by_name_and_the_rest_is_studied(
     nibabel.Nifti1Image(np.zeros((8, 8, 8, 3), np.float32), np.eye(4)).to_filename(cohort.folder / "v00.nii.gz")
     done = medtl("check", cohort.study())
     assert done.code == 0
-    assert "v00" in done.out
+    told = " ".join(done.out.split())
+    assert "v00" in told
+    assert "The file holds 3 time points or channels; a case is one picture or one volume." in told
+    assert "Save the one that is meant as its own file." in told
+
+
+def test_volumes_of_unequal_sizes_and_spacings_are_told_and_studied(cohort: VolumeCohort, medtl: Medtl) -> None:
+    nibabel.Nifti1Image(np.random.default_rng(1).random((20, 20, 20), np.float32), np.diag([3, 3, 3, 1])).to_filename(
+        cohort.folder / "v00.nii.gz"
+    )
+    done = medtl("check", cohort.study())
+    assert done.code == 0
+    told = " ".join(done.out.split())
+    assert "Scans differ in size (" in told
+    assert "voxels of 2 to 4 mm" in told
+    assert "all are resampled to 2 x 2 x 4 mm" in told
+
+
+@pytest.mark.slow
+def test_a_fine_tuned_study_of_volumes_that_was_stopped_goes_on_to_the_same_bytes(
+    tmp_path: Path, medtl: Medtl, medtl_process: Callable[..., subprocess.Popen[str]]
+) -> None:
+    cohort = draw_volumes(tmp_path, patients=12, seed=3)
+    study = cohort.study(encoder="slices-resnet10", adaptation={"policy": "lp_ft"})
+    whole, run = cohort.folder / "whole", cohort.folder / "run"
+    assert medtl("run", study, "--out", whole).code == 0
+    process = medtl_process("run", study, "--out", run)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "lp_ft: epoch 1 of 2" in line:
+            process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 4
+    assert medtl("run", study, "--out", run, "--resume").code == 0
+    assert (run / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 
 
 def test_black_margins_are_told_with_what_they_give_away(cohort: VolumeCohort, medtl: Medtl) -> None:
