@@ -123,7 +123,6 @@ def _unequal(facts: Sequence[ScanFacts], settings: PreparationSettings) -> tuple
     if len(sizes) == 1 and len({fact.spacing_mm for fact in facts}) == 1:
         return ()
     grid = " x ".join(f"{gap:g}" for gap in settings.spacing_mm or ())
-    return (
-        f"Scans differ in size ({len(sizes)} different grids, voxels of {min(spacings):g} to {max(spacings):g} mm); "
-        f"all are resampled to {grid} mm.",
-    )
+    least, most = min(spacings), max(spacings)
+    gaps = f"{least:g} mm" if least == most else f"{least:g} to {most:g} mm"
+    return (f"Scans differ in size ({len(sizes)} different grids, voxels of {gaps}); all are resampled to {grid} mm.",)
