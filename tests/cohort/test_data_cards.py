@@ -84,6 +84,16 @@ def test_the_pneumonia_card_fits_the_manifest(kermany_manifest: Path, label_colu
     assert Counter(case.split for case in cohort.cases) == told["counts"]["split"]
 
 
+@pytest.mark.real_data
+def test_the_hippocampus_card_fits_the_manifest(kermany_manifest: Path) -> None:
+    manifest = kermany_manifest.parents[1] / "msd_hippocampus" / "manifest.csv"
+    told = card("hippocampus_volume")
+    assert_counts(read_as_the_card_says(manifest, told, label_column="label"), told, label_column="label")
+    columns = told["columns"]
+    named = [columns[key] for key in ("patient", "image", "label")] + columns["covariates"] + columns["others"]
+    assert sorted(named) == sorted(manifest.read_text(encoding="utf-8").split("\n", 1)[0].split(","))
+
+
 def test_the_example_in_the_readme_is_a_good_manifest(tmp_path: Path) -> None:
     text = (CARDS / "README.md").read_text(encoding="utf-8")
     example = text.split("```csv\n")[1].split("```")[0]
