@@ -112,11 +112,14 @@ def require_columns(table: pd.DataFrame, columns: tuple[str, ...], *, where: str
 def _files(folder: Path, row: Mapping, *, fold: int) -> PairFiles | VolumeFiles:
     montage = _within(folder, row.get(SHEET_COLUMN), fold=fold)
     if montage is not None:
-        return VolumeFiles(
+        files = VolumeFiles(
             montage_png=montage,
             view_json=_within(folder, row.get("view_json"), fold=fold),
             map_file=_within(folder, row.get("map_file"), fold=fold),
         )
+        for mosaic in (files.view_scan, files.view_map):
+            _within(folder, mosaic and mosaic.name, fold=fold)
+        return files
     scan, overlay = (_within(folder, row.get(name), fold=fold) for name in PAIR_COLUMNS)
     if scan is None or overlay is None:
         raise IntegrityFailure(
