@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/medtl-ready
 OUT ?= runs/demo
-FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu"
+FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu" \
+  --ignore=tests/encoders --ignore=tests/intake --ignore=tests/benchmarks
+# The rooms left out take half of the time of all fast tests; make test runs them.
 
 .PHONY: venv demo test check benchmark format clean
 
