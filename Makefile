@@ -5,8 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/medtl-ready
 OUT ?= runs/demo
 FAST := -m "not slow and not real_data and not browser and not benchmark and not gpu" \
-  --ignore=tests/encoders --ignore=tests/intake --ignore=tests/benchmarks
-# The rooms left out take half of the time of all fast tests; make test runs them.
+  --ignore=tests/encoders --ignore=tests/imaging --ignore=tests/intake
+# The rooms left out take more than half of the time of all fast tests; make test runs them.
 
 .PHONY: venv demo test check benchmark format clean
 
