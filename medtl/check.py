@@ -68,7 +68,8 @@ def _people(cohort: Cohort) -> str:
 def _left_out(cohort: Cohort) -> str:
     if not cohort.exclusions:
         return "No case is left out."
-    lines = [f"{len(cohort.exclusions)} cases are left out:"]
+    count = len(cohort.exclusions)
+    lines = [f"{count} cases are left out:" if count > 1 else "1 case is left out:"]
     lines += [f"  {count.reason}: {count.cases}" for count in flow.flow_of(cohort).exclusions]
     lines += [
         f"  manifest line {gone.line}, case {gone.case_id}: {gone.detail}" for gone in cohort.exclusions[:MOST_NAMED]

@@ -15,7 +15,7 @@ from medtl.cohort.doubtful_numbers import (
 )
 from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
-from medtl.controls import BlindAuroc, blind_auroc, margin_notes
+from medtl.controls import BlindAuroc, blind_auroc, blind_notes, margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign
 from medtl.imaging import PreparationSettings, ScanFacts
@@ -30,6 +30,7 @@ class Recruited:
     groups: Mapping[str, str]
     duplicates: tuple[tuple[str, ...], ...]
     near: tuple[NearPair, ...]
+    blind: BlindAuroc
     folds: FoldTable
 
 
@@ -51,10 +52,11 @@ def read_cohort(study: Study) -> Cohort:
 def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:
     """Audit a cohort whose unreadable scans are already left out, and assign its folds."""
     if not cohort.cases:
-        reasons = sorted({exclusion.reason for exclusion in cohort.exclusions})
+        reasons, first = sorted({exclusion.reason for exclusion in cohort.exclusions}), cohort.exclusions[0]
         raise DataRefused(
             f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(reasons)}). "
-            f"The first: {cohort.exclusions[0].detail} Run medtl check MANIFEST to see each one.",
+            f"The first, case {first.case_id} in line {first.line}: {first.detail} "
+            "Run medtl check MANIFEST to see each one.",
             exclusions=len(cohort.exclusions),
         )
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
@@ -64,46 +66,32 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
     groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
     told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
-    told = told.told(*_suspicions(cohort, facts, groups=groups, seed=study.seed), *_margins(study, cohort, facts))
-    return Recruited(told, groups, duplicates, near, assign(told, study.folds, groups=groups))
+    properties = properties_of(cohort, facts)
+    of_groups = [groups[case.case_id] for case in cohort.cases]
+    blind = blind_auroc(as_matrix(properties), cohort, names=tuple(properties), groups=of_groups, seed=study.seed)
+    told = told.told(
+        *_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind), *_margins(study, cohort, facts)
+    )
+    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups))
 
 
 def _suspicions(
-    cohort: Cohort, facts: Mapping[str, ScanFacts], *, groups: Mapping[str, str], seed: int
+    cohort: Cohort, properties: Mapping[str, Sequence[str | float | None]], *, seed: int
 ) -> tuple[str, ...]:
-    """What the manifest and the files' properties alone give away, in words."""
+    """What is odd about the manifest, and which properties of the files go with the label, in words."""
     attributes = {
         name: {case.case_id: str(value) for case in cohort.cases if (value := case.covariates.get(name))}
         for name in cohort.covariates
         if not any(isinstance(case.covariates.get(name), float) for case in cohort.cases)
     }
     attributes["side of the split"] = {case.case_id: case.split for case in cohort.cases if case.split}
-    properties = properties_of(cohort, facts)
-    of_groups = [groups.get(case.case_id, case.patient_id) for case in cohort.cases]
-    blind = blind_auroc(as_matrix(properties), cohort, groups=of_groups, seed=seed)
     return (
         *doubtful_number_notes(cohort, attributes=attributes),
         *both_sides_notes(cohort),
         *prevalence_notes(cohort),
         *missing_notes(cohort),
         *association_notes(associations(cohort, properties, seed=seed)),
-        *_blind_notes(blind, names=tuple(properties)),
     )
-
-
-def _blind_notes(blind: BlindAuroc, *, names: tuple[str, ...]) -> tuple[str, ...]:
-    what = ", ".join(names)
-    if not names:
-        return ("Covariates, image size, file type and spacing are the same in all cases: they cannot give the label.",)
-    if blind.value is None:
-        return (f"How well the label can be told without looking at the scans is not known: {blind.reason}.",)
-    number = f"AUROC {blind.value:.3f} (95 % CI {blind.low:.3f}-{blind.high:.3f})"
-    if blind.is_suspicious:
-        return (
-            f"The label can be told without looking at the scans: {number}, out of fold, from {what} alone. "
-            "A model of the scans has to exceed this clearly before it says anything about the disease.",
-        )
-    return (f"From {what} alone the label can hardly be told: {number}, out of fold.",)
 
 
 def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import pandas as pd
 from medtl import environment
 from medtl import run_folder as names
 from medtl.cohort import Cohort, flow
+from medtl.controls import BlindAuroc
 from medtl.encoders import EncoderCard
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv, write_csv, write_json
@@ -74,7 +75,7 @@ class RunRecord:
         write_json(self.run / names.ENVIRONMENT, {**self.facts, "seconds": self.seconds})
 
 
-def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: RunFolder) -> None:
+def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: RunFolder, *, blind: BlindAuroc) -> None:
     """Write who is in the study and who is not: manifest.lock.csv, exclusions.csv, cohort.json.
 
     Raises:
@@ -100,6 +101,7 @@ def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: Run
             "notes": cohort.notes,
             "is_phantom": cohort.is_phantom,
             "limited": cohort.limited,
+            "without_scans": {"properties": blind.names, "auroc": blind.auroc.model_dump(mode="json")},
         },
     )
 

@@ -41,7 +41,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
-        write_cohort_tables(cohort, prepared.facts, run)
+        write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
         with record.timed("features"):

@@ -32,7 +32,7 @@ def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> 
             "a scan was.",
         )
     labels = np.array([case.label for case in cohort.cases])
-    by_class = ", ".join(f"{name} {shares[labels == name].mean():.1%}" for name in cohort.classes)
+    by_class = ", ".join(f"{name} {100 * shares[labels == name].mean():.1f} %" for name in cohort.classes)
     note = (
         f"The prepared grid of {grid} reaches beyond {reaching} of {len(shares)} scans and is black there; on average "
         f"a scan covers of it: {by_class}."

@@ -53,6 +53,17 @@ class FoldMaps:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Explained:
+    """A case with its raw map, the map on the scan's own grid, and the prepared scan that the network saw."""
+
+    pick: Chosen
+    raw: RawSaliency
+    saliency: Float[np.ndarray, "*scan"]
+    scan: torch.Tensor
+    stem: str
+
+
 def explain_fold(
     classifier: Classifier,
     predictions: PredictionTable,
@@ -73,14 +84,12 @@ def explain_fold(
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
         stage = stage or stage_to_look_at(classifier.encoder, scan)
         (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
-        row = _row(task, pick, raw, predictions, stage=stage)
         saliency = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
-        stem = _stem(pick.case_id, model=model, number=number)
-        row |= _write_map(task, pick, saliency, stem=stem)
+        one = Explained(pick, raw, saliency, scan, _stem(pick.case_id, model=model, number=number))
+        row = _row(task, pick, raw, predictions, stage=stage) | _write_map(task, one)
         files.append(row)
         if pick.kind:
-            show = _show_volume if preparation.is_volume else _show_picture
-            told.append(row | show(task, pick, raw, saliency, scan, stem=stem))
+            told.append(row | (_show_volume(task, one) if preparation.is_volume else _show_picture(task, one)))
     columns = (*WHAT, *MAPS, *(VOLUMES if preparation.is_volume else PICTURES))
     write_csv(folder / "saliency.csv", pd.DataFrame(told, columns=list(columns)))
     write_csv(folder / "maps.csv", pd.DataFrame(files, columns=[*WHAT, *MAPS]))
@@ -98,74 +107,58 @@ def _row(
     return dict(zip(WHAT, cells, strict=True))
 
 
-def _show_picture(
-    task: FoldMaps,
-    pick: Chosen,
-    _raw: RawSaliency,
-    saliency: Float[np.ndarray, "height width"],
-    _scan: torch.Tensor,
-    *,
-    stem: str,
-) -> dict[str, object]:
-    spacing_mm, view = task.prepared.facts[pick.case_id].spacing_mm, task.prepared.displayed(pick.case_id)
+def _show_picture(task: FoldMaps, one: Explained) -> dict[str, object]:
+    spacing_mm, view = task.prepared.facts[one.pick.case_id].spacing_mm, task.prepared.displayed(one.pick.case_id)
     pictures = {
         "scan": png(scan_picture(view.pixels), spacing_mm=spacing_mm),
-        "overlay": png(overlay_picture(view.pixels, saliency), spacing_mm=spacing_mm),
+        "overlay": png(overlay_picture(view.pixels, one.saliency), spacing_mm=spacing_mm),
     }
     for kind, data in pictures.items():
-        write_atomically(task.folder / f"{stem}-{kind}.png", data)
+        write_atomically(task.folder / f"{one.stem}-{kind}.png", data)
     row_mm, column_mm = spacing_mm or (None, None)
-    cells = (f"{stem}-scan.png", f"{stem}-overlay.png", view.window, row_mm, column_mm)
+    cells = (f"{one.stem}-scan.png", f"{one.stem}-overlay.png", view.window, row_mm, column_mm)
     return dict(zip(PICTURES, cells, strict=True))
 
 
-def _show_volume(
-    task: FoldMaps,
-    pick: Chosen,
-    raw: RawSaliency,
-    saliency: Float[np.ndarray, "i j k"],
-    scan: torch.Tensor,
-    *,
-    stem: str,
-) -> dict[str, object]:
-    facts, view = task.prepared.facts[pick.case_id], task.prepared.displayed(pick.case_id)
+def _show_volume(task: FoldMaps, one: Explained) -> dict[str, object]:
+    facts, view = task.prepared.facts[one.pick.case_id], task.prepared.displayed(one.pick.case_id)
     written = write_volume_pictures(
         view.pixels[0],
-        saliency,
+        one.saliency,
         affine=np.array(facts.affine),
         seen=facts.placement(task.preparation).seen(),
         window=view.window,
-        strength=raw.strength,
-        slice_weights=_slice_weights(task, pick, scan),
+        strength=one.raw.strength,
+        slice_weights=_slice_weights(task, one),
         folder=task.folder,
-        stem=stem,
+        stem=one.stem,
     )
     return {"montage_png": written.montage, "view_json": written.view, "window": view.window}
 
 
-def _slice_weights(task: FoldMaps, pick: Chosen, scan: torch.Tensor) -> SliceWeights | None:
+def _slice_weights(task: FoldMaps, one: Explained) -> SliceWeights | None:
     """How much each slice of the first plane counted; None where the network sees the volume as a whole."""
     encoder = task.classifier.encoder
     device = next(encoder.parameters()).device
     with freezing.eval_mode(encoder), torch.inference_mode():
-        weights = encoder.slice_weights(encoder.normalised(scan.to(device)))
-    facts = task.prepared.facts[pick.case_id]
+        weights = encoder.slice_weights(encoder.normalised(one.scan.to(device)))
+    facts = task.prepared.facts[one.pick.case_id]
     affine = facts.placement(task.preparation).affine(np.array(facts.affine))
     planes = ((plane, values[0].cpu().numpy()) for plane, values in weights.items())
     return next((SliceWeights.on_grid(values, plane=plane, affine=affine) for plane, values in planes), None)
 
 
-def _write_map(task: FoldMaps, pick: Chosen, saliency: Float[np.ndarray, "*scan"], *, stem: str) -> dict[str, object]:
-    facts = task.prepared.facts[pick.case_id]
+def _write_map(task: FoldMaps, one: Explained) -> dict[str, object]:
+    facts = task.prepared.facts[one.pick.case_id]
     if not task.preparation.is_volume:
-        write_atomically(task.folder / f"{stem}-map.png", map_png(saliency))
-        return {"map_file": f"{stem}-map.png", "seen_file": None}
-    seen, name = facts.placement(task.preparation).seen(), f"{stem}-seen.nii.gz"
-    write_volume(task.folder / f"{stem}-map.nii.gz", saliency, facts)
+        write_atomically(task.folder / f"{one.stem}-map.png", map_png(one.saliency))
+        return {"map_file": f"{one.stem}-map.png", "seen_file": None}
+    seen, name = facts.placement(task.preparation).seen(), f"{one.stem}-seen.nii.gz"
+    write_volume(task.folder / f"{one.stem}-map.nii.gz", one.saliency, facts)
     if seen.all():
-        return {"map_file": f"{stem}-map.nii.gz", "seen_file": None}
+        return {"map_file": f"{one.stem}-map.nii.gz", "seen_file": None}
     write_volume(task.folder / name, seen, facts)
-    return {"map_file": f"{stem}-map.nii.gz", "seen_file": name}
+    return {"map_file": f"{one.stem}-map.nii.gz", "seen_file": name}
 
 
 def _stem(case_id: str, *, model: str, number: int) -> str:

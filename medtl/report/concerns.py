@@ -41,6 +41,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _limited(run),
         _unfinished(run),
         _undefined(chosen, by_fold),
+        _without_scans(run, chosen),
         _perfect(chosen),
         _chance(chosen),
         _few_patients(run, chosen),
@@ -99,6 +100,24 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
         f"In {count(len(missing), 'fold')} the AUROC is not defined; so wins and spread rest on the other folds.",
         f"{'Fold' if len(missing) == 1 else 'Folds'} {joined([str(fold) for fold in missing])}: {reason}.",
         "Use fewer folds, so that each holds every class.",
+    )
+
+
+def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
+    blind, auroc = run.cohort.blind, chosen.auroc
+    if blind is None or not blind.is_suspicious or blind.auroc.value is None:
+        return None
+    reached = auroc.low is None or auroc.low <= blind.auroc.value
+    bounds = interval(blind.auroc.low, blind.auroc.high)
+    return Concern(
+        "The label can be told nearly as well without looking at the scans, so nothing shows that the network sees the "
+        "condition."
+        if reached
+        else "Part of what was found can be told without looking at the scans.",
+        f"AUROC {plain(blind.auroc.value)} (95 % CI {bounds}) out of fold from {joined(blind.names)} alone; with the "
+        f"scans {plain(auroc.value)} (95 % CI {interval(auroc.low, auroc.high)}).",
+        "Read in the notes which properties go with the label and what the preparation leaves of them; make them alike "
+        "in all classes, or compare within equal ones.",
     )
 
 

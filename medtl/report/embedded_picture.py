@@ -15,6 +15,9 @@ from markupsafe import Markup
 from medtl.errors import ConfigurationError, IntegrityFailure
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_END = b"IEND\xaeB`\x82"
+"""The last chunk of every whole PNG with its checksum."""
+
 HEADER_BYTES = 26
 """Signature, length and name of the first chunk, width, height, bits and kind of colour."""
 
@@ -48,10 +51,10 @@ def picture(path: Path, *, spacing_mm: tuple[float, float] | None, fold: int) ->
         )
     size = path.stat().st_size
     data = path.read_bytes() if size <= LARGEST_PICTURE_BYTES else b""
-    if not data.startswith(PNG_SIGNATURE) or len(data) < HEADER_BYTES:
+    if not data.startswith(PNG_SIGNATURE) or not data.endswith(PNG_END):
         raise IntegrityFailure(
-            f"{name} is not a PNG of at most {LARGEST_PICTURE_BYTES:,} bytes ({size:,} bytes): it was changed after "
-            "the run wrote it. Restore it, or run again with --resume.",
+            f"{name} is not a whole PNG of at most {LARGEST_PICTURE_BYTES:,} bytes ({size:,} bytes): it was changed "
+            "after the run wrote it. Restore it, or run again with --resume.",
             file=path.name,
         )
     width, height, *kind = struct.unpack(">IIBB", data[16:HEADER_BYTES])

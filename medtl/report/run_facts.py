@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from medtl.controls import BlindAuroc
+from medtl.errors import IntegrityFailure
+from medtl.evaluation import Estimate
 from medtl.report.plain_data import flattened, inside, text_of
 
 ENCODER_FACTS = (
@@ -47,7 +52,10 @@ class StudyFacts:
 
 @dataclass(frozen=True)
 class CohortFacts:
-    """Who was studied, counted: files found, cases and patients kept, and what the reader should be told."""
+    """Who was studied, counted: files found, cases and patients kept, and what the reader should be told.
+
+    `blind` is what was told from covariates and files alone, None where the run did not ask.
+    """
 
     files: int
     cases: int
@@ -58,6 +66,7 @@ class CohortFacts:
     is_phantom: bool
     limited: str | None
     covariates: tuple[str, ...]
+    blind: BlindAuroc | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,22 @@ def cohort_facts(cohort: Mapping[str, object]) -> CohortFacts:
         is_phantom=bool(cohort.get("is_phantom")),
         limited=text_of(limited) if limited else None,
         covariates=_texts(cohort.get("covariates")),
+        blind=_blind(inside(cohort, "without_scans")),
     )
+
+
+def _blind(told: Mapping[str, object]) -> BlindAuroc | None:
+    if not told:
+        return None
+    try:
+        return BlindAuroc(
+            tuple(map(text_of, _texts(told.get("properties")))), Estimate.model_validate(told.get("auroc"))
+        )
+    except ValidationError as error:
+        raise IntegrityFailure(
+            f"cohort.json does not say how well the label was told without the scans ({error.errors()[0]['msg']}): "
+            "it was changed after the run wrote it. Restore it, or run again with --resume."
+        ) from error
 
 
 def provenance(environment: Mapping[str, object]) -> Provenance:

@@ -89,6 +89,10 @@ class ViewFacts(_Facts):
             raise ValueError("the axes of the grid lie in a plane")
         if set(self.tilt_degrees) != set(NORMAL):
             raise ValueError("each plane has a tilt")
+        if self.peak is not None and not all(
+            -0.5 <= place <= side - 0.5 for place, side in zip(self.peak, self.shape, strict=True)
+        ):
+            raise ValueError("the strongest point lies outside the grid")
         if self.seen_box is not None and len(self.seen_box) != len(self.shape):
             raise ValueError("the box of what was seen has three sides")
         return self

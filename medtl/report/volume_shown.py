@@ -9,8 +9,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
+from zlib import adler32
 
+import numpy as np
 from markupsafe import Markup
+from PIL import Image
 
 from medtl.errors import IntegrityFailure
 from medtl.report.embedded_picture import Picture, picture
@@ -74,8 +77,10 @@ def with_viewer(shown: VolumeShown, *, fold: int) -> VolumeShown:
     if shown.view is None or scan is None or saliency is None:
         return shown
     pictures = [picture(path, spacing_mm=None, fold=fold) for path in (scan, saliency)]
-    for path, found in zip((scan, saliency), pictures, strict=True):
-        if found.size_px != shown.view.mosaic_px or not found.is_grey:
+    checksums = (shown.view.checksums.scan, shown.view.checksums.map)
+    for path, found, checksum in zip((scan, saliency), pictures, checksums, strict=True):
+        is_described = found.size_px == shown.view.mosaic_px and found.is_grey
+        if not is_described or adler32(np.asarray(Image.open(path)).tobytes()) != checksum:
             raise IntegrityFailure(
                 f"fold_{fold}/saliency/{path.name} is not the grey picture of "
                 f"{' x '.join(map(str, shown.view.mosaic_px))} pixels that its view describes. "

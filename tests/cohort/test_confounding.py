@@ -63,13 +63,13 @@ def test_metadata_that_is_chance_gives_no_auroc_and_the_label_itself_gives_one()
     cohort = cohort_of(labels, patients=[f"p{n // 4}" for n in range(120)])
     groups = [case.patient_id for case in cohort.cases]
     site = [str(s) for s in np.random.default_rng(3).choice(["n", "s"], 120)]
-    chance = blind_auroc(as_matrix({"site": site}), cohort, groups=groups, seed=1)
-    assert chance.value is not None
+    chance = blind_auroc(as_matrix({"site": site}), cohort, names=("site",), groups=groups, seed=1)
+    assert chance.auroc.value is not None
     assert not chance.is_suspicious
-    certain = blind_auroc(as_matrix({"site": list(labels)}), cohort, groups=groups, seed=1)
-    assert (certain.value, certain.low, certain.is_suspicious) == (1.0, 1.0, True)
-    few = blind_auroc(as_matrix({"site": list(labels)}), cohort, groups=["one"] * 120, seed=1)
-    assert few.reason == "the smallest class has 1 patients, fewer than 5 folds"
+    certain = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=groups, seed=1)
+    assert (certain.auroc.value, certain.auroc.low, certain.is_suspicious) == (1.0, 1.0, True)
+    few = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=["one"] * 120, seed=1)
+    assert few.auroc.reason == "the smallest class has 1 patients, fewer than 5 folds"
 
 
 def test_numbers_in_several_splits_are_found_also_behind_the_splits_name() -> None:

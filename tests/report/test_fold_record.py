@@ -86,7 +86,7 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"<svg onload=alert(1)>", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(30)])
 def test_a_picture_that_is_no_png_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(IntegrityFailure, match=r"fold_0/saliency/a\.png is not a PNG"):
+    with pytest.raises(IntegrityFailure, match=r"fold_0/saliency/a\.png is not a whole PNG"):
         picture(tmp_path / "a.png", spacing_mm=None, fold=0)
 
 

@@ -81,6 +81,12 @@ def turn_into_volumes(run: Path, kind: VolumeKind) -> Path:
 
 
 @pytest.fixture(scope="session")
+def volume_kind() -> type[VolumeKind]:
+    """How the maps of a run of volumes are."""
+    return VolumeKind
+
+
+@pytest.fixture(scope="session")
 def volume_run_writer(run_writer: Callable[..., Path], run_recipe: type) -> Callable[..., Path]:
     """Writes a small run of volumes of a kind; further words go into the run's recipe."""
 

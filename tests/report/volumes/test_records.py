@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from medtl.errors import IntegrityFailure
+from medtl.explanation.volume_pictures import write_volume_pictures
 from medtl.report import write_reports
 
 
@@ -30,3 +34,48 @@ def test_a_view_of_an_unknown_format_is_refused_by_name(run: Path) -> None:
     view.write_text(view.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(IntegrityFailure, match=r"lp_ft-0-view.json does not describe a view of a volume \(format"):
         write_reports(run)
+
+
+def test_a_mosaic_whose_pixels_were_changed_is_refused_by_name(run: Path) -> None:
+    mosaic = run / "fold_0" / "saliency" / "lp_ft-0-view-map.png"
+    pixels = np.array(Image.open(mosaic))
+    pixels[0, 0] ^= 1
+    Image.fromarray(pixels).save(mosaic)
+    with pytest.raises(IntegrityFailure, match=r"lp_ft-0-view-map.png is not the grey picture"):
+        write_reports(run)
+
+
+def test_a_sheet_that_was_cut_short_is_refused_by_name(run: Path) -> None:
+    sheet = run / "fold_0" / "saliency" / "lp_ft-0-montage.png"
+    sheet.write_bytes(sheet.read_bytes()[:-30])
+    with pytest.raises(IntegrityFailure, match=r"lp_ft-0-montage.png is not a whole PNG"):
+        write_reports(run)
+
+
+def test_a_strongest_point_outside_the_grid_is_refused(run: Path) -> None:
+    view = run / "fold_0" / "saliency" / "lp_ft-0-view.json"
+    view.write_text(json.dumps(json.loads(view.read_text()) | {"peak": [1e9, 0, 0]}))
+    with pytest.raises(IntegrityFailure, match="the strongest point lies outside the grid"):
+        write_reports(run)
+
+
+@pytest.mark.parametrize("viewers", [0, 1, 2])
+def test_a_fold_page_has_as_many_viewers_as_were_asked_for(
+    viewers: int, volume_run_writer: Callable[..., Path], volume_kind: type, tmp_path: Path
+) -> None:
+    run = volume_run_writer(tmp_path / "run", volume_kind(viewers=viewers))
+    write_reports(run)
+    page = (run / "fold_0" / "report.html").read_text(encoding="utf-8")
+    assert page.count('class="viewer"') == viewers
+    assert page.count("<script") == (1 if viewers else 0)
+
+
+@pytest.mark.slow
+def test_a_large_noisy_volume_stays_under_2_mb_of_a_page(tmp_path: Path) -> None:
+    """Noise is the worst that a picture format can be given; base64 takes 4 characters for 3 bytes."""
+    shape, chance = (300, 300, 200), np.random.default_rng(3)
+    write_volume_pictures(
+        chance.random(shape, np.float32), chance.random(shape, np.float32), affine=np.eye(4),
+        seen=np.ones(shape, bool), window="", strength=1.0, folder=tmp_path, stem="one",
+    )  # fmt: skip
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) * 4 / 3 < 2_000_000
