@@ -9,6 +9,13 @@ from medtl.report.judged import Judged
 from medtl.report.numbers import count, joined
 from medtl.report.run_folder import RunFolder
 
+LIFTING_SENTENCES = {
+    "slices": " It saw each slice by itself; the slices' features were pooled for the patient.",
+    "inflated": " Its 2D kernels were inflated to 3D (Carreira and Zisserman 2017).",
+    "acs": " Its 2D kernels were shared out over axial, coronal and sagittal planes (Yang et al. 2021).",
+}
+"""How an encoder for pictures was taken to volumes."""
+
 POLICY_SENTENCES = {
     "probe": "an L2-penalised logistic regression on standardised frozen features (the frozen probe), its penalty "
     "chosen in inner folds by patient",
@@ -51,11 +58,19 @@ def _network(run: RunFolder) -> str:
         else ""
     )
     preset = f"Images were prepared with the {study.preset} preset{size}. " if study.preset else ""
+    if study.spacing_mm and study.extent_mm:
+        spacing, extent = (" × ".join(f"{mm:g}" for mm in sides) for sides in (study.spacing_mm, study.extent_mm))
+        middle = "foreground" if study.around == "foreground" else "scan"
+        preset = (
+            f"Volumes were resampled to {spacing} mm (right, anterior, superior), and {extent} mm around the middle of "
+            f"the {middle} were taken, with the {study.preset} preset. "
+        )
     card = dict(run.provenance.encoder)
     if not study.encoder:
         return preset.strip()
     origin = f", trained on {card['trained_on'].rstrip('.')}" if "trained_on" in card else ""
-    return f"{preset}The encoder was {study.encoder}{origin}."
+    lifted = LIFTING_SENTENCES.get(card.get("lifting", ""), "")
+    return f"{preset}The encoder was {study.encoder}{origin}.{lifted}"
 
 
 def _models(run: RunFolder) -> str:

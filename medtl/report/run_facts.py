@@ -16,8 +16,8 @@ from medtl.evaluation import Estimate
 from medtl.report.plain_data import flattened, inside, text_of
 
 ENCODER_FACTS = (
-    "name", "architecture", "trained_on", "licence", "source", "citation", "note", "grey_rule", "published_sha256",
-    "sha256",
+    "name", "architecture", "lifting", "trained_on", "licence", "source", "citation", "note", "grey_rule",
+    "published_sha256", "sha256",
 )  # fmt: skip
 """The fields of an encoder's card that a page shows, in this order."""
 
@@ -41,6 +41,9 @@ class StudyFacts:
     encoder: str | None
     preset: str | None
     size_px: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    extent_mm: tuple[float, ...]
+    around: str
     fold_count: int | None
     repeats: int
     fold_source: str
@@ -100,6 +103,9 @@ def study_facts(settings: Mapping[str, object]) -> StudyFacts:
         encoder=text_of(settings["encoder"]) if settings.get("encoder") else None,
         preset=text_of(preparation["preset"]) if preparation.get("preset") else None,
         size_px=tuple(_whole(side) or 0 for side in size) if isinstance(size, list) else (),
+        spacing_mm=_lengths(preparation.get("spacing_mm")),
+        extent_mm=_lengths(preparation.get("extent_mm")),
+        around=text_of(preparation.get("around", "middle")),
         fold_count=_whole(folds.get("count")),
         repeats=_whole(folds.get("repeats")) or 1,
         fold_source=_fold_source(folds),
@@ -169,6 +175,10 @@ def provenance(environment: Mapping[str, object]) -> Provenance:
 def _viewers(value: object) -> int:
     found = _whole(value)
     return USUAL_VIEWERS if found is None else max(found, 0)
+
+
+def _lengths(value: object) -> tuple[float, ...]:
+    return tuple(float(mm) for mm in value if isinstance(mm, int | float)) if isinstance(value, list) else ()
 
 
 def _whole(value: object) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ from PIL import Image
 from medtl.errors import IntegrityFailure
 from medtl.explanation.volume_pictures import write_volume_pictures
 from medtl.report import write_reports
+from medtl.report.judged import judge
+from medtl.report.methods_paragraph import methods_paragraph
+from medtl.report.run_folder import read_run
 
 
 @pytest.fixture
@@ -57,6 +61,22 @@ def test_a_strongest_point_outside_the_grid_is_refused(run: Path) -> None:
     view.write_text(json.dumps(json.loads(view.read_text()) | {"peak": [1e9, 0, 0]}))
     with pytest.raises(IntegrityFailure, match="the strongest point lies outside the grid"):
         write_reports(run)
+
+
+def test_the_methods_say_the_grid_in_millimetres_and_how_the_encoder_came_to_volumes(run: Path) -> None:
+    read = read_run(run)
+    study = replace(
+        read.study,
+        preset="mr",
+        size_px=(),
+        spacing_mm=(0.25, 0.25, 1.0),
+        extent_mm=(31.0, 40.0, 24.0),
+        encoder="slices-x",
+    )
+    made = replace(read.provenance, encoder=(("lifting", "slices"),))
+    told = methods_paragraph(replace(read, study=study, provenance=made), judge(read))
+    assert "resampled to 0.25 × 0.25 × 1 mm (right, anterior, superior), and 31 × 40 × 24 mm around the middle" in told
+    assert "The encoder was slices-x. It saw each slice by itself" in told
 
 
 @pytest.mark.parametrize("viewers", [0, 1, 2])
