@@ -25,7 +25,10 @@ FEWEST_CASES = 20
 
 SHARE_OF_NEIGHBOUR = 0.4
 """A copy lies nearer than this part of the distance at which the nearest image of another patient usually lies; a
-ratio of distances tells a true match as in Lowe 2004. It matters where all images are alike, as phantoms are."""
+ratio of distances tells a true match as in Lowe 2004. It matters where all images are alike, as phantoms are.
+
+Chosen on phantoms of seed 3, where 0.5 leaves false pairs; on the phantoms of six other seeds, 5,280 images, it leaves
+none. On the radiographs above it comes to 28.8, so that there `NEAR_BITS` decides."""
 
 CHUNK = 1024
 """Rows compared at once: 1,024 x 6,000 distances are 25 MB."""
