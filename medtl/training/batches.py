@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,19 @@ from medtl.cohort import Cohort
 from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort, augment
 from medtl.progress import track
 
+CASES_AT_ONCE = 32
+"""Cases a forward pass without gradients; fixed, so that a case's score does not depend on the recipe."""
+
+POSITIONS_AT_ONCE = 2**23
+"""Pixels or voxels that go through together at most: 32 volumes of 64 a side, and one where a volume holds more."""
+
 MAX_WORKERS = 8
 """Loading processes on a GPU server; a shared machine wants some cores left."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Scans (case, channel, height, width) in [0, 1], their labels as class indices, and whose they are."""
+    """Scans (case, channel, then the prepared shape) in [0, 1], their labels as class indices, and whose they are."""
 
     case_ids: tuple[str, ...]
     scans: Tensor
@@ -83,9 +90,16 @@ def load(scans: Scans, plan: Sequence[Sequence[Request]], *, workers: int) -> It
     yield from loader
 
 
-def load_once(scans: Scans, case_ids: Sequence[str], *, batch_size: int, workers: int, what: str) -> Iterator[Batch]:
+def each_once(scans: Scans, case_ids: Sequence[str]) -> list[list[Request]]:
+    """A plan of every case once, unaugmented, in the order given; large volumes go through one by one."""
+    positions = math.prod(scans.pixels(case_ids[0]).shape[1:]) if case_ids else 1
+    together = max(1, min(CASES_AT_ONCE, POSITIONS_AT_ONCE // positions))
+    return [[Request(case) for case in case_ids[at : at + together]] for at in range(0, len(case_ids), together)]
+
+
+def load_once(scans: Scans, case_ids: Sequence[str], *, workers: int, what: str) -> Iterator[Batch]:
     """Every case once, unaugmented, in the order given."""
-    plan = [[Request(case) for case in case_ids[at : at + batch_size]] for at in range(0, len(case_ids), batch_size)]
+    plan = each_once(scans, case_ids)
     yield from track(load(scans, plan, workers=workers), what=what, total=len(plan))
 
 

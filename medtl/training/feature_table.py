@@ -7,7 +7,6 @@ prepared scans' keys, the encoder's weights and its card), so an interrupted or 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +22,10 @@ from medtl.encoders import Encoder
 from medtl.errors import IntegrityFailure
 from medtl.files import fingerprint, replacing, sha256_of
 from medtl.progress import track
-from medtl.training.batches import Request, Scans, load, worker_count
+from medtl.training.batches import Scans, each_once, load, worker_count
 
 CASES_A_PIECE = 128
 """Cases that are stored together: some seconds of work on two cores."""
-CASES_AT_ONCE = 32
-POSITIONS_AT_ONCE = 2**23
-"""Pixels or voxels that go through together at most: 32 volumes of 64 a side, and one where a volume holds more."""
 SCHEMA = 2
 
 
@@ -88,8 +84,7 @@ def encoder_identity(encoder: Encoder) -> str:
 def _computed(
     encoder: Encoder, scans: Scans, case_ids: Sequence[str], *, device: torch.device, workers: int
 ) -> Float32[np.ndarray, "case feature"]:
-    together = max(1, min(CASES_AT_ONCE, POSITIONS_AT_ONCE // math.prod(scans.pixels(case_ids[0]).shape[1:])))
-    plan = [[Request(case) for case in case_ids[at : at + together]] for at in range(0, len(case_ids), together)]
+    plan = each_once(scans, case_ids)
     with freezing.eval_mode(encoder), torch.inference_mode():
         parts = [
             encoder.pooled(encoder.normalised(batch.scans.to(device))).cpu().numpy()

@@ -14,16 +14,13 @@ from medtl.errors import IntegrityFailure
 from medtl.training.batches import Scans, load_once, worker_count
 from medtl.training.recipe import Recipe
 
-CASES_AT_ONCE = 32
-"""Cases a forward pass without gradients; fixed, so that a case's score does not depend on the recipe."""
-
 
 def predict_logits(
     classifier: Classifier, scans: Scans, case_ids: Sequence[str], *, recipe: Recipe, device: torch.device, what: str
 ) -> Float[np.ndarray, "case class"]:
     """Logits in float64, in the order of `case_ids`; eval mode, float32 arithmetic, no augmentation."""
     workers = worker_count(device, recipe.loading_workers)
-    stream = load_once(scans, case_ids, batch_size=CASES_AT_ONCE, workers=workers, what=what)
+    stream = load_once(scans, case_ids, workers=workers, what=what)
     with freezing.eval_mode(classifier), torch.no_grad():
         logits = np.concatenate([classifier(batch.scans.to(device)).double().cpu().numpy() for batch in stream])
     bad = [case for case, row in zip(case_ids, logits, strict=True) if not np.isfinite(row).all()]

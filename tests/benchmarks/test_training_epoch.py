@@ -20,11 +20,10 @@ from medtl import encoders, imaging, training
 from medtl.adaptation import Classifier, classifier_with_new_head, freezing
 from medtl.recruitment import apart, read_cohort
 from medtl.study_settings import read_study
-from medtl.training.batches import Request, Scans
+from medtl.training.batches import CASES_AT_ONCE, Request, Scans
 from medtl.training.chance import batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, Progress
 from medtl.training.fit import FitTask, fit
-from medtl.training.predict import CASES_AT_ONCE
 
 WARM_UP = 1
 MEASURED = 5
