@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from shared_data import SHARED
 
 from medtl import environment
 from medtl.cohort.phantoms import SOURCE_PATIENTS, write_phantom_cohort
 from medtl.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("MEDTL_SHARED", ROOT.parent / "shared"))
 RADIOGRAPHS = SHARED / "data" / "kermany_cxr_224"
 RESNET18 = SHARED / "weights" / "resnet18.pqf_in1k.safetensors"
 COLUMNS = ("name", "medtl", "plain", "ratio", "target")

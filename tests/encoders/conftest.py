@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from shared_data import SHARED
 
 from medtl.encoders.catalogue import find_encoder
 from medtl.encoders.weight_store import WeightStore
@@ -112,10 +112,9 @@ def store(tmp_path: Path) -> WeightStore:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real scans and weights beside the checkout; the test is skipped where it is absent."""
-    folder = Path(os.environ.get("MEDTL_SHARED") or Path(__file__).resolve().parents[2].parent / "shared")
-    if not (folder / "weights").is_dir():
+    if not (SHARED / "weights").is_dir():
         pytest.skip("the real weights are not beside this checkout (MEDTL_SHARED names another folder)")
-    return folder
+    return SHARED
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 import pytest
+from shared_data import SHARED
 
 from medtl.cohort import ManifestSettings, audit, read_manifest
 from medtl.cohort.sampling import limit_patients
@@ -15,8 +15,7 @@ from medtl.folds import FoldSettings, assign, read_folds, write_folds
 
 @pytest.fixture
 def manifest() -> Path:
-    shared = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
-    path = shared / "data" / "kermany_cxr_224" / "manifest.csv"
+    path = SHARED / "data" / "kermany_cxr_224" / "manifest.csv"
     if not path.is_file():
         pytest.skip("the pneumonia radiographs are not beside the checkout (MEDTL_SHARED)")
     return path

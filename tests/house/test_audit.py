@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from pathlib import Path
 
@@ -11,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from shared_data import SHARED
 
 from medtl.check import check_data
 from medtl.cohort.phantoms import write_phantom_cohort
 from medtl.files import read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("MEDTL_SHARED", ROOT.parent / "shared"))
 Rows = list[dict[str, str]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,13 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ExplicitVRLittleEndian
+from shared_data import SHARED
 
 from medtl.imaging.preparation import prepare
 from medtl.imaging.reading import decode_scan, read_scan
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
 
-SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 SINGLE_FILES = SHARED / "data" / "dicom" / "single_files"
 STORED = np.random.default_rng(5).integers(0, 4096, (30, 40)).astype(np.uint16)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors import safe_open
+from shared_data import SHARED
 
 from medtl.cohort import Case
 from medtl.errors import ConfigurationError, IntegrityFailure
@@ -24,7 +25,6 @@ from medtl.imaging.reading import read_scan
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
 
-SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 RADIOGRAPHS = SHARED / "data" / "kermany_cxr_224"
 SETTINGS = PreparationSettings(size_px=(32, 40))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +12,7 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from shared_data import SHARED
 
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
@@ -23,7 +23,6 @@ from medtl.imaging.series_judgement import judged
 from medtl.imaging.series_rules import SeriesRules
 from medtl.imaging.series_volume import volume_of
 
-SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 CASES = SHARED / "data" / "dicom"
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")
 AFFINE_MM = 1e-4

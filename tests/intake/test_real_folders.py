@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pydicom
 import pytest
+from shared_data import SHARED
 
 from medtl.intake import source_of
 
 Intake = Callable[..., Any]
 
-SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 CASES = SHARED / "data" / "dicom"
 
 pytestmark = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 from dicom_phantom import series
 from PIL import Image
+from shared_data import SHARED
 
 from medtl.check import check_data
 from medtl.cohort import read_manifest
@@ -22,7 +22,6 @@ from medtl.imaging.reading import read_scan
 from medtl.intake import source_of
 
 Intake = Callable[..., Any]
-SHARED = Path(os.environ.get("MEDTL_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 ADRENAL = SHARED / "data" / "adrenalmnist3d"
 OBLIQUE = np.array([[-0.8, 0.1, 0.2, 31.0], [0.1, 0.9, -0.3, -80.0], [0.1, 0.25, 2.4, 402.0], [0, 0, 0, 1.0]])
 OBLIQUE[:3, :3] = np.linalg.qr(OBLIQUE[:3, :3])[0] * (0.8, 0.9, 2.5)

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from shared_data import SHARED
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from medtl.encoders import WeightStore
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
 MANIFEST = SHARED / "data" / "kermany_cxr_224" / "manifest.csv"
 WEIGHTS = SHARED / "weights" / "resnet18.pqf_in1k.safetensors"
 
