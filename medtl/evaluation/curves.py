@@ -12,7 +12,7 @@ import numpy as np
 import sklearn.metrics as oracle
 from jaxtyping import Bool, Float
 
-from medtl.evaluation.calibration import place_of
+from medtl.evaluation.calibration import ReliabilityCurve, place_of, reliability_curve
 from medtl.evaluation.estimate import CONFIDENCE
 from medtl.evaluation.resampling import Resampling, resample_patients
 from medtl.evaluation.units import Units, units_of
@@ -21,6 +21,16 @@ from medtl.predictions import PredictionTable
 
 GRID_POINTS = 101
 """Points of a band from 0 to 1: one per percent."""
+
+__all__ = [
+    "Band",
+    "PrecisionRecallCurve",
+    "ReliabilityCurve",
+    "RocCurve",
+    "precision_recall_curve",
+    "reliability_curve",
+    "roc_curve",
+]
 
 NOTHING: Float[np.ndarray, " point"] = np.empty(0)
 

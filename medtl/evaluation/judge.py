@@ -7,10 +7,13 @@ image. Thresholds come from each fold's validation rows; the intervals from resa
 from __future__ import annotations
 
 from medtl.errors import ConfigurationError
+from medtl.evaluation.appraise import appraise
 from medtl.evaluation.comparison import compare_models
 from medtl.evaluation.model_metrics import judge_fold, judge_model
 from medtl.evaluation.notes import notes_on
+from medtl.evaluation.settings import EvaluationSettings
 from medtl.evaluation.study_metrics import FoldMetrics, ModelInFold, ModelMetrics, StudyMetrics
+from medtl.evaluation.thresholds import YOUDEN
 from medtl.predictions import PredictionTable, per_patient
 
 RESAMPLES = 2000
@@ -20,7 +23,9 @@ REFERENCE = "probe"
 """The model that every other has to beat: frozen features with a logistic regression."""
 
 
-def evaluate(table: PredictionTable, *, resamples: int = RESAMPLES, seed: int) -> StudyMetrics:
+def evaluate(
+    table: PredictionTable, *, resamples: int = RESAMPLES, seed: int, settings: EvaluationSettings | None = None
+) -> StudyMetrics:
     """Judge a study: every model per patient (primary) and per image, and every model against the probe.
 
     Scores pool over folds after averaging a case's repeats; decisions are made in each fold by its own threshold and
@@ -30,12 +35,16 @@ def evaluate(table: PredictionTable, *, resamples: int = RESAMPLES, seed: int) -
         table: predictions of all folds and models, validation and test.
         resamples: bootstrap resamples; 0 leaves out every interval.
         seed: the study's seed; the draws follow from it.
+        settings: what the study declares; None judges by the Youden index and leaves out the appraisal.
 
     Raises:
         ConfigurationError: a model has no test predictions, or a negative number of resamples.
     """
     _must_be_tested(table)
-    patients = per_patient(table)
+    patients, rule = per_patient(table), settings.threshold if settings else YOUDEN
+    appraised = None
+    if settings is not None:
+        appraised = appraise(patients, settings, reference=REFERENCE, resamples=resamples, seed=seed)
     return StudyMetrics(
         classes=table.classes,
         positive_class=table.positive_class,
@@ -45,8 +54,10 @@ def evaluate(table: PredictionTable, *, resamples: int = RESAMPLES, seed: int) -
         models=tuple(
             ModelMetrics(
                 model=model,
-                patient=judge_model(patients.of(model=model), unit="patient", resamples=resamples, seed=seed),
-                image=judge_model(table.of(model=model), unit="image", resamples=resamples, seed=seed),
+                patient=judge_model(
+                    patients.of(model=model), unit="patient", resamples=resamples, seed=seed, rule=rule
+                ),
+                image=judge_model(table.of(model=model), unit="image", resamples=resamples, seed=seed, rule=rule),
             )
             for model in table.models
         ),
@@ -55,11 +66,19 @@ def evaluate(table: PredictionTable, *, resamples: int = RESAMPLES, seed: int) -
             for model in table.models
             if model != REFERENCE and REFERENCE in table.models
         ),
+        appraisal=appraised,
         notes=notes_on(table),
     )
 
 
-def evaluate_fold(table: PredictionTable, fold: int, *, resamples: int = RESAMPLES, seed: int) -> FoldMetrics:
+def evaluate_fold(
+    table: PredictionTable,
+    fold: int,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int,
+    settings: EvaluationSettings | None = None,
+) -> FoldMetrics:
     """Judge one fold; the numbers are those that `evaluate` gives for it.
 
     Raises:
@@ -68,7 +87,7 @@ def evaluate_fold(table: PredictionTable, fold: int, *, resamples: int = RESAMPL
     """
     images = table.of(fold=fold)
     _must_be_tested(images)
-    patients = per_patient(images)
+    patients, rule = per_patient(images), settings.threshold if settings else YOUDEN
     return FoldMetrics(
         fold=fold,
         classes=table.classes,
@@ -78,8 +97,12 @@ def evaluate_fold(table: PredictionTable, fold: int, *, resamples: int = RESAMPL
         models=tuple(
             ModelInFold(
                 model=model,
-                patient=judge_fold(patients.of(model=model), fold, unit="patient", resamples=resamples, seed=seed)[0],
-                image=judge_fold(images.of(model=model), fold, unit="image", resamples=resamples, seed=seed)[0],
+                patient=judge_fold(
+                    patients.of(model=model), fold, unit="patient", resamples=resamples, seed=seed, rule=rule
+                )[0],
+                image=judge_fold(images.of(model=model), fold, unit="image", resamples=resamples, seed=seed, rule=rule)[
+                    0
+                ],
             )
             for model in images.models
         ),

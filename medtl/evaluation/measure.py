@@ -25,7 +25,7 @@ from medtl.evaluation.resampling import Resampling
 from medtl.evaluation.study_metrics import Metrics
 from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import ranking_draws
+from medtl.evaluation.weighted import confusion_draws, ranking_draws
 
 NO_DRAWS: Float[np.ndarray, " draw"] = np.empty(0)
 
@@ -58,14 +58,6 @@ def measure(units: Units, decisions: Decisions | Undefined, resampling: Resampli
         brier=estimate(float(losses[0].mean()), brier_drawn),
         log_loss=estimate(float(losses[1].mean()), log_loss_drawn),
     )
-
-
-def confusion_draws(decisions: Decisions, resampling: Resampling) -> Float[np.ndarray, "draw truth called"]:
-    """The confusion matrix in each resample."""
-    size = len(decisions.classes)
-    cells = np.eye(size * size)[decisions.truth * size + decisions.called]
-    parts = [weights @ cells for weights in resampling.weights(decisions.patients)]
-    return np.concatenate(parts).reshape(-1, size, size)
 
 
 def _rate(

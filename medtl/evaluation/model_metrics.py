@@ -14,16 +14,19 @@ from medtl.evaluation.across_folds import Spread, spread_of
 from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.measure import measure
 from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.study_metrics import Judgement, Metrics, Spreads, Unit, UnitMetrics
-from medtl.evaluation.thresholds import Decisions, Threshold, choose_threshold, decide
+from medtl.evaluation.thresholds import YOUDEN, Decisions, Threshold, choose_threshold, decide
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
 
-def judge_model(table: PredictionTable, *, unit: Unit, resamples: int, seed: int) -> UnitMetrics:
+def judge_model(
+    table: PredictionTable, *, unit: Unit, resamples: int, seed: int, rule: ThresholdRule = YOUDEN
+) -> UnitMetrics:
     """Every fold, their spread, and the pooled out-of-fold numbers of one model."""
     test = table.of(role="test")
-    judged = [judge_fold(table, fold, unit=unit, resamples=resamples, seed=seed) for fold in test.folds]
+    judged = [judge_fold(table, fold, unit=unit, resamples=resamples, seed=seed, rule=rule) for fold in test.folds]
     folds = tuple(judgement for judgement, _ in judged)
     decisions = pool([decided for _, decided in judged], test.folds)
     pooled = _judge(
@@ -33,11 +36,11 @@ def judge_model(table: PredictionTable, *, unit: Unit, resamples: int, seed: int
 
 
 def judge_fold(
-    table: PredictionTable, fold: int, *, unit: Unit, resamples: int, seed: int
+    table: PredictionTable, fold: int, *, unit: Unit, resamples: int, seed: int, rule: ThresholdRule = YOUDEN
 ) -> tuple[Judgement, Decisions | Undefined]:
     """One fold of one model, and its decisions for pooling."""
     units = units_of(table.of(role="test", fold=fold))
-    threshold = choose_threshold(units_of(table.of(role="validation", fold=fold)))
+    threshold = choose_threshold(units_of(table.of(role="validation", fold=fold)), rule=rule)
     decisions = decide(units, threshold=threshold)
     judgement = _judge(
         units,
@@ -49,6 +52,17 @@ def judge_fold(
         seed=seed,
     )
     return judgement, decisions
+
+
+def decided_by_fold(table: PredictionTable, *, rule: ThresholdRule) -> dict[int, Decisions | Undefined]:
+    """The decisions on each fold's test units by the threshold of its validation units."""
+    return {
+        fold: decide(
+            units_of(table.of(role="test", fold=fold)),
+            threshold=choose_threshold(units_of(table.of(role="validation", fold=fold)), rule=rule),
+        )
+        for fold in table.of(role="test").folds
+    }
 
 
 def pool(decided: Sequence[Decisions | Undefined], folds: Sequence[int]) -> Decisions | Undefined:

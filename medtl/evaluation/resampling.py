@@ -53,21 +53,27 @@ def resample_patients(units: Units, *, resamples: int, seed: int, scope: str) ->
     """
     if resamples < 0:
         raise ConfigurationError(f"Expected 0 or more resamples, got {resamples}.", resamples=resamples)
+    strata = strata_of(units)
+    patients = tuple(sorted(set(units.patients)))
+    reason = _why_no_draws(strata, units.classes, resamples)
+    if reason is not None:
+        return Resampling(patients, np.empty((0, len(patients)), dtype="uint16"), reason)
+    chance = np.random.default_rng(int.from_bytes(sha256(f"{seed}|{scope}".encode()).digest()[:8], "big"))
+    drawn = np.zeros((resamples, len(patients)), dtype="uint16")
+    for members in strata.values():
+        drawn[:, members] = _draw(len(members), resamples, chance)
+    return Resampling(patients, drawn)
+
+
+def strata_of(units: Units) -> dict[tuple[int, ...], list[int]]:
+    """Who is drawn among whom: by the set of labels that a patient carries, the patients as places in sorted order."""
     labels: dict[str, set[int]] = defaultdict(set)
     for patient, truth in zip(units.patients, units.truth.tolist(), strict=True):
         labels[patient].add(truth)
-    patients = tuple(sorted(labels))
-    reason = _why_no_draws(labels, units.classes, resamples)
-    if reason is not None:
-        return Resampling(patients, np.empty((0, len(patients)), dtype="uint16"), reason)
     strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, patient in enumerate(patients):
+    for index, patient in enumerate(sorted(labels)):
         strata[tuple(sorted(labels[patient]))].append(index)
-    chance = np.random.default_rng(int.from_bytes(sha256(f"{seed}|{scope}".encode()).digest()[:8], "big"))
-    drawn = np.zeros((resamples, len(patients)), dtype="uint16")
-    for _, members in sorted(strata.items()):
-        drawn[:, members] = _draw(len(members), resamples, chance)
-    return Resampling(patients, drawn)
+    return dict(sorted(strata.items()))
 
 
 def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.ndarray, "draw member"]:
@@ -80,11 +86,11 @@ def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.n
     return drawn
 
 
-def _why_no_draws(labels: dict[str, set[int]], classes: tuple[str, ...], resamples: int) -> str | None:
+def _why_no_draws(strata: dict[tuple[int, ...], list[int]], classes: tuple[str, ...], resamples: int) -> str | None:
     if resamples == 0:
         return "no interval: no resamples were asked for"
     for index, name in enumerate(classes):
-        count = sum(index in carried for carried in labels.values())
+        count = sum(len(members) for carried, members in strata.items() if index in carried)
         if 0 < count < FEWEST_PATIENTS:
             return (
                 f"no interval: {count} patient{'s' if count > 1 else ''} of {name}, at least {FEWEST_PATIENTS} needed"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from medtl.errors import IntegrityFailure
 from medtl.evaluation.across_folds import FoldComparison, Spread
+from medtl.evaluation.appraisal import Appraisal
 from medtl.evaluation.estimate import CONFIDENCE, Estimate
 from medtl.evaluation.thresholds import Threshold
 
@@ -107,7 +108,10 @@ class Comparison(BaseModel):
 
 
 class StudyMetrics(BaseModel):
-    """A whole study. `notes` are sentences that the reader must be told with the numbers."""
+    """A whole study. `notes` are sentences that the reader must be told with the numbers.
+
+    `appraisal` is null where no settings were given.
+    """
 
     model_config = _FROZEN
 
@@ -120,6 +124,7 @@ class StudyMetrics(BaseModel):
     folds: tuple[NonNegativeInt, ...]
     models: tuple[ModelMetrics, ...]
     comparisons: tuple[Comparison, ...]
+    appraisal: Appraisal | None = None
     notes: tuple[str, ...] = ()
 
     def of(self, model: str) -> ModelMetrics:

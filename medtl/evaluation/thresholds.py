@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from sklearn.metrics import roc_curve
 
 from medtl.evaluation.estimate import Undefined
+from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.units import Units
 
 SAME_INDEX = 1e-12
 """Youden indices closer than this are equal: rates are ratios of counts, rounding stays below it."""
+
+
+YOUDEN = ThresholdRule()
+"""The rule when the study declares none."""
 
 
 class Threshold(BaseModel):
@@ -31,7 +36,7 @@ class Threshold(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    rule: Literal["youden", "argmax"]
+    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio", "argmax"]
     value: float | None
     chosen_on: Literal["validation"] | None
     n: NonNegativeInt
@@ -58,11 +63,15 @@ class Decisions:
         return np.bincount(self.truth * size + self.called, minlength=size * size).reshape(size, size)
 
 
-def choose_threshold(validation: Units, *, rule: Literal["youden"] = "youden") -> Threshold:
-    """The threshold with the highest Youden index on validation units (Youden, Cancer 1950;3:32).
+def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Threshold:
+    """The threshold that the declared rule takes on validation units; test units are never asked.
+
+    `youden`: the highest Youden index (Youden, Cancer 1950;3:32). `sensitivity`: the highest threshold that reaches the
+    declared sensitivity; `specificity`: the lowest that keeps the declared specificity. `cost_ratio`: the lowest cost,
+    counting a missed positive as so many false alarms, at the validation patients' own prevalence.
 
     It lies half-way between the lowest score called positive and the next lower one. Among equally good ones the
-    lowest is taken, which has the highest sensitivity. Where no threshold beats chance, all are called positive
+    lowest is taken, which has the highest sensitivity. Where the lowest score has to be called positive, all are
     (value 0). With more than two classes no threshold is needed and the rule becomes `argmax`.
     """
     if not validation.is_binary:
@@ -71,13 +80,33 @@ def choose_threshold(validation: Units, *, rule: Literal["youden"] = "youden") -
     absent = [name for name, count in zip(validation.classes, validation.class_counts, strict=True) if count == 0]
     if absent:
         why = f"no threshold: no {' and no '.join(absent)} among {patients} validation patients"
-        return Threshold(rule=rule, value=None, chosen_on="validation", n=patients, reason=why)
+        return Threshold(rule=rule.rule, value=None, chosen_on="validation", n=patients, reason=why)
     truth, score = validation.against_the_rest(1)
     false_positive, true_positive, cuts = roc_curve(truth, score, drop_intermediate=False)
-    index = true_positive - false_positive
-    best = int(np.flatnonzero(index >= index.max() - SAME_INDEX)[-1])
+    best = _taken(rule, false_positive, true_positive, counts=validation.class_counts)
     value = _half_way_down(float(cuts[best]), float(cuts[best + 1])) if best + 1 < len(cuts) else 0.0
-    return Threshold(rule=rule, value=value, chosen_on="validation", n=patients, youden=float(index[best]))
+    index = float(true_positive[best] - false_positive[best])
+    return Threshold(rule=rule.rule, value=min(value, 1.0), chosen_on="validation", n=patients, youden=index)
+
+
+def _taken(
+    rule: ThresholdRule,
+    false_positive: Float[np.ndarray, " cut"],
+    true_positive: Float[np.ndarray, " cut"],
+    *,
+    counts: tuple[int, ...],
+) -> int:
+    """The place of the taken cut; cuts descend, so that both rates ascend."""
+    if rule.rule == "sensitivity" and rule.at_least is not None:
+        return int(np.flatnonzero(true_positive >= rule.at_least - SAME_INDEX)[0])
+    if rule.rule == "specificity" and rule.at_least is not None:
+        return int(np.flatnonzero(1.0 - false_positive >= rule.at_least - SAME_INDEX)[-1])
+    worth = true_positive - false_positive
+    if rule.rule == "cost_ratio" and rule.cost_ratio is not None:
+        negatives, positives = counts
+        worth = rule.cost_ratio * positives / (positives + negatives) * true_positive
+        worth = worth - negatives / (positives + negatives) * false_positive
+    return int(np.flatnonzero(worth >= worth.max() - SAME_INDEX)[-1])
 
 
 def decide(units: Units, *, threshold: Threshold) -> Decisions | Undefined:

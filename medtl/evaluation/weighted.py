@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from medtl.evaluation.discrimination import classes_judged
 from medtl.evaluation.resampling import Resampling
+from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
 
 
@@ -87,6 +88,14 @@ def auroc_draws(units: Units, resampling: Resampling) -> Float[np.ndarray, " dra
         for weights in resampling.weights(units.patients)
     ]
     return np.concatenate(parts)
+
+
+def confusion_draws(decisions: Decisions, resampling: Resampling) -> Float[np.ndarray, "draw truth called"]:
+    """The confusion matrix in each resample."""
+    size = len(decisions.classes)
+    cells = np.eye(size * size)[decisions.truth * size + decisions.called]
+    parts = [weights @ cells for weights in resampling.weights(decisions.patients)]
+    return np.concatenate(parts).reshape(-1, size, size)
 
 
 def _all_steps(rankings: list[Ranking], weights: Float[np.ndarray, "draw unit"]) -> Iterator[Steps]:

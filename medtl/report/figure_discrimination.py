@@ -16,7 +16,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medtl.evaluation import precision_recall_curve, roc_curve
+from medtl import evaluation
 from medtl.predictions import PredictionTable
 from medtl.report.drawing import draw, square_axes
 from medtl.report.theme import FOLD_OPACITY, QUIET, class_colour, look_of, short_label
@@ -120,10 +120,10 @@ def _line_of(
     table: PredictionTable, *, kind: Kind, of_class: str | None = None, resamples: int = 0, seed: int = 0
 ) -> _Line:
     if kind == "roc":
-        roc = roc_curve(table, of_class=of_class, resamples=resamples, seed=seed)
+        roc = evaluation.curves.roc_curve(table, of_class=of_class, resamples=resamples, seed=seed)
         band = roc.band
         return _Line(roc.false_positive_rate, roc.true_positive_rate, band.grid, band.low, band.high, None)
-    curve = precision_recall_curve(table, of_class=of_class, resamples=resamples, seed=seed)
+    curve = evaluation.curves.precision_recall_curve(table, of_class=of_class, resamples=resamples, seed=seed)
     return _Line(curve.recall, curve.precision, curve.band.grid, curve.band.low, curve.band.high, curve.prevalence)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from medtl.evaluation import reliability_curve
+from medtl import evaluation
 from medtl.report.figure_calibration import reliability_figure
 from medtl.report.figure_confusion import confusion_figure
 from medtl.report.figure_discrimination import BAND_RESAMPLES, CurveSet, curve_figure
@@ -98,7 +98,7 @@ def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
     drawn = []
     for label in run.classes[-1:] if len(run.classes) == 2 else run.classes[:MOST_RELIABILITY_CURVES]:
         place = run.classes.index(label)
-        curve = reliability_curve(table, of_class=label)
+        curve = evaluation.curves.reliability_curve(table, of_class=label)
         off = float(np.abs(curve.observed - curve.mean_probability).max(initial=0.0))
         finding = f"{look.name}: observed and predicted frequency of {label} differ by at most {plain(off, digits=2)}."
         truth, score = scores.against_rest(place)

@@ -10,8 +10,8 @@ import sklearn.metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from medtl.errors import ConfigurationError
-from medtl.evaluation import precision_recall_curve, reliability_curve, roc_curve
 from medtl.evaluation.calibration import log_losses
+from medtl.evaluation.curves import precision_recall_curve, reliability_curve, roc_curve
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 

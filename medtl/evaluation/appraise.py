@@ -1,0 +1,175 @@
+"""Judging what goes beyond the eight metrics: calibration, use, comparison of decisions, subgroups.
+
+In: patients' predictions and the declared settings. Out: an appraisal; each number is made from predictions.csv alone.
+Recalibration, thresholds and conformal sets learn from each fold's validation rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from medtl.evaluation.across_folds import compare_over_folds
+from medtl.evaluation.appraisal import Appraisal, ClassCalibration, DecisionComparison, ModelAppraisal, Precision
+from medtl.evaluation.bias_corrected import auroc_bca
+from medtl.evaluation.brier_parts import brier_parts
+from medtl.evaluation.calibration_line import calibration_line
+from medtl.evaluation.comparison import ratio_of_tested_to_trained
+from medtl.evaluation.conformal import conformal_of
+from medtl.evaluation.delong import delong_interval, half_width
+from medtl.evaluation.discrimination import auroc
+from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.model_metrics import decided_by_fold, pool
+from medtl.evaluation.net_benefit import decision_curve
+from medtl.evaluation.operating_points import PredictiveValues, predictive_values, proportions, readings
+from medtl.evaluation.paired_decisions import PairedDecisions, paired_decisions
+from medtl.evaluation.recalibration import recalibrated
+from medtl.evaluation.resampling import Resampling, resample_patients
+from medtl.evaluation.settings import EvaluationSettings, ThresholdRule
+from medtl.evaluation.smooth_calibration import smooth_error
+from medtl.evaluation.subgroups import subgroups
+from medtl.evaluation.thresholds import Decisions
+from medtl.evaluation.units import Units, units_of
+from medtl.predictions import PredictionTable
+
+Whole = TypeVar("Whole")
+
+TYPICAL_AUROCS = (0.7, 0.8, 0.9)
+"""For which AUROCs the half-width that this number of patients can give is told."""
+
+
+def appraise(
+    patients: PredictionTable, settings: EvaluationSettings, *, reference: str, resamples: int, seed: int
+) -> Appraisal:
+    """Appraise every model of a per-patient table; `reference` is what the others' decisions are held against."""
+    models = tuple(
+        _appraised(patients.of(model=name), settings, resamples=resamples, seed=seed) for name in patients.models
+    )
+    others = [name for name in patients.models if name != reference and reference in patients.models]
+    units = units_of(patients.of(model=patients.models[0], role="test"))
+    counts = units.class_counts
+    return Appraisal(
+        settings=settings,
+        models=models,
+        decisions=tuple(
+            DecisionComparison(
+                model=name,
+                reference=reference,
+                decisions=compare_decisions(patients, name, reference, settings.threshold),
+            )
+            for name in others
+        ),
+        precision=tuple(
+            Precision(
+                auroc=value,
+                half_width=half_width(value, positives=counts[1], negatives=counts[0]),
+                positives=counts[1],
+                negatives=counts[0],
+            )
+            for value in TYPICAL_AUROCS
+            if units.is_binary and min(counts) > 0
+        ),
+    )
+
+
+def compare_decisions(patients: PredictionTable, model: str, reference: str, rule: ThresholdRule) -> PairedDecisions:
+    """Whom each of two models called rightly, on the patients both decided, each by its own folds' thresholds."""
+    first, second = (_rightly(patients.of(model=name), rule) for name in (model, reference))
+    if isinstance(first, Undefined):
+        return PairedDecisions(patients=0, reason=first.reason)
+    if isinstance(second, Undefined):
+        return PairedDecisions(patients=0, reason=second.reason)
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return PairedDecisions(patients=0, reason="no patient was decided by both")
+    return paired_decisions(
+        np.array([first[name] for name in shared], dtype=bool), np.array([second[name] for name in shared], dtype=bool)
+    )
+
+
+def _rightly(table: PredictionTable, rule: ThresholdRule) -> dict[str, bool] | Undefined:
+    test = table.of(role="test")
+    found: dict[str, bool] = {}
+    for fold, decisions in decided_by_fold(table, rule=rule).items():
+        if isinstance(decisions, Undefined):
+            return Undefined(f"fold {fold}: {decisions.reason}")
+        ids = units_of(test.of(fold=fold)).ids
+        if found.keys() & set(ids):
+            return Undefined("patients were decided more than once (repeats), and McNemar's test counts each once")
+        found |= dict(zip(ids, (decisions.truth == decisions.called).tolist(), strict=True))
+    return found
+
+
+def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resamples: int, seed: int) -> ModelAppraisal:
+    test = table.of(role="test")
+    units = units_of(test)
+    resampling = resample_patients(units, resamples=resamples, seed=seed, scope="patient|pooled")
+    by_fold = decided_by_fold(table, rule=settings.threshold)
+    decisions = pool(list(by_fold.values()), list(by_fold))
+    mended = recalibrated(table, method=settings.recalibration)
+    told = proportions(decisions) if units.is_binary else Undefined("more than two classes")
+    sets = conformal_of(table, coverage=settings.coverage)
+    reasons = {
+        name: found.reason
+        for name, found in (("mended", mended), ("proportions", told), ("conformal", sets))
+        if isinstance(found, Undefined)
+    }
+    if not units.is_binary:
+        reasons["decision_curve"] = "more than two classes"
+    return ModelAppraisal(
+        model=table.models[0],
+        bca=auroc_bca(units, resampling),
+        delong=delong_interval(units) if len(test.folds) == 1 else None,
+        over_folds=_over_folds(table, test),
+        calibration=_calibrations(units, resampling, seed=seed),
+        mended=None if isinstance(mended, Undefined) else _calibrations(mended, resampling, seed=seed),
+        proportions=_whole(told),
+        predictive_values=_predictive(decisions, resampling, settings) if units.is_binary else (),
+        readings=readings(units, resampling, at_least=settings.fixed) if units.is_binary else (),
+        decision_curve=decision_curve(units, resampling) if units.is_binary else None,
+        conformal=_whole(sets),
+        subgroups=subgroups(test, covariates=settings.subgroups, resamples=resamples, seed=seed),
+        reasons=reasons,
+    )
+
+
+def _over_folds(table: PredictionTable, test: PredictionTable) -> Estimate:
+    areas = [auroc(units_of(test.of(fold=fold))) for fold in test.folds]
+    found = compare_over_folds(
+        [None if isinstance(area, Undefined) else area for area in areas],
+        test_to_training=ratio_of_tested_to_trained(table),
+    )
+    patients = units_of(test).patient_count
+    return Estimate(value=found.mean_difference, low=found.low, high=found.high, reason=found.reason, n=patients)
+
+
+def _calibrations(units: Units, resampling: Resampling, *, seed: int) -> tuple[ClassCalibration, ...]:
+    places = (1,) if units.is_binary else range(len(units.classes))
+    found = []
+    for index in places:
+        positive, score = units.against_the_rest(index)
+        whole = bool(positive.any()) and not bool(positive.all())
+        found.append(
+            ClassCalibration(
+                of_class=units.classes[index],
+                line=calibration_line(positive, score, units.patients, resampling),
+                brier=brier_parts(positive, score) if whole else None,
+                smooth=smooth_error(positive, score, seed=seed, scope=units.classes[index]) if whole else None,
+            )
+        )
+    return tuple(found)
+
+
+def _predictive(
+    decisions: Decisions | Undefined, resampling: Resampling, settings: EvaluationSettings
+) -> tuple[PredictiveValues, ...]:
+    values: Sequence[PredictiveValues | Undefined] = [
+        predictive_values(decisions, resampling, prevalence=share) for share in settings.prevalence
+    ]
+    return tuple(value for value in values if not isinstance(value, Undefined))
+
+
+def _whole(found: Whole | Undefined) -> Whole | None:
+    return None if isinstance(found, Undefined) else found

@@ -1,0 +1,71 @@
+"""What the study declares about judging, before any result is known.
+
+In: the `evaluation:` key of a study. Out: a frozen value; nothing in it may be chosen on test patients.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class ThresholdRule(BaseModel):
+    """How each fold's threshold is chosen on its validation patients.
+
+    `youden` takes the highest sensitivity + specificity - 1. `sensitivity` and `specificity` take the threshold that
+    reaches `at_least` with the best of the other. `cost_ratio` takes the lowest cost where a missed positive costs
+    `cost_ratio` false alarms.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio"] = "youden"
+    at_least: Share | None = Field(default=None, description="For the rules sensitivity and specificity.")
+    cost_ratio: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="False alarms that one missed positive costs."
+    )
+
+    @model_validator(mode="after")
+    def _the_number_fits_the_rule(self) -> Self:
+        wanted = {"sensitivity": "at_least", "specificity": "at_least", "cost_ratio": "cost_ratio"}.get(self.rule)
+        for name in ("at_least", "cost_ratio"):
+            given = getattr(self, name) is not None
+            if given and name != wanted:
+                raise ValueError(f"the rule {self.rule} takes no {name}; leave it out, or choose another rule")
+            if not given and name == wanted:
+                raise ValueError(f"the rule {self.rule} needs {name}")
+        return self
+
+    @property
+    def in_words(self) -> str:
+        """The rule as a page tells it."""
+        if self.rule == "youden":
+            return "Youden index"
+        if self.rule == "cost_ratio":
+            return f"a missed positive costs {self.cost_ratio:g} false alarms"
+        return f"{self.rule} of at least {self.at_least:g}"
+
+
+class EvaluationSettings(BaseModel):
+    """What is judged beyond ranking, and at which declared values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: ThresholdRule = ThresholdRule()
+    fixed: tuple[Share, ...] = Field(
+        default=(0.90, 0.95), max_length=5, description="Sensitivity is told at these specificities, and the reverse."
+    )
+    prevalence: tuple[Share, ...] = Field(
+        default=(), max_length=5, description="Predictive values are told at these shares of the positive class."
+    )
+    subgroups: tuple[str, ...] | None = Field(
+        default=None, max_length=20, description="Covariates; by default site, sex, age and scanner where they are."
+    )
+    recalibration: Literal["platt", "temperature"] = Field(
+        default="platt",
+        description="Fitted on validation patients; told beside the probabilities, never in their place.",
+    )
+    coverage: Share = Field(default=0.9, description="Of conformal prediction sets, in each class.")

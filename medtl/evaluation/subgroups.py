@@ -1,0 +1,170 @@
+"""For whom: the AUROC in each subgroup, and whether the subgroups differ.
+
+In: a model's test predictions with covariates, a row per patient. Out: a value per group with its interval and counts,
+a test per covariate, and all tests corrected for their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from scipy.stats import chi2
+
+from medtl.evaluation.delong import delong_of
+from medtl.evaluation.discrimination import auroc
+from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.intervals import percentile_interval
+from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.units import Units, units_of
+from medtl.evaluation.weighted import auroc_draws
+from medtl.predictions import PredictionTable
+
+USUAL = ("site", "sex", "age_years", "manufacturer", "model_name", "scanner", "field_strength_t", "modality")
+"""Covariates that are looked at without being asked for, where the table has them; no result picks them."""
+
+AGE_BANDS = (18.0, 40.0, 65.0)
+"""Bounds of the age bands in years: children, younger, middle-aged and older adults."""
+
+MOST_GROUPS = 12
+"""Groups of one covariate that are told; the rare ones beyond are put together."""
+
+
+class Group(BaseModel):
+    """Patients with one value of the covariate. `class_counts` are in class order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str
+    patients: NonNegativeInt
+    class_counts: tuple[NonNegativeInt, ...]
+    auroc: Estimate
+
+
+class Subgroups(BaseModel):
+    """One covariate: its groups, how many patients lack it, and a test of equal AUROCs.
+
+    `p_value` is that of Cochran's Q over groups with DeLong's variances, `adjusted` is Holm's over all covariates.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    covariate: str
+    groups: tuple[Group, ...]
+    missing: NonNegativeInt
+    p_value: float | None = None
+    adjusted: float | None = None
+    reason: str | None = None
+
+
+def subgroups(
+    table: PredictionTable, *, covariates: Sequence[str] | None, resamples: int, seed: int
+) -> tuple[Subgroups, ...]:
+    """Every covariate asked for, or the usual ones that the table has, with Holm's correction over them."""
+    asked = [name for name in USUAL if name in table.covariates] if covariates is None else list(covariates)
+    found = [_subgroups(table, name, resamples=resamples, seed=seed) for name in asked]
+    adjusted = iter(holm([one.p_value for one in found if one.p_value is not None]))
+    return tuple(
+        one if one.p_value is None else one.model_copy(update={"adjusted": next(adjusted)})
+        for one in found
+        if len(one.groups) > 1 or covariates is not None
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values corrected for their number (Holm, Scand J Stat 1979;6:65)."""
+    order = np.argsort(p_values, kind="stable")
+    steps = np.array(p_values, dtype="float64")[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
+    return [float(value) for value in adjusted]
+
+
+def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) -> Subgroups:
+    if name not in table.covariates:
+        return Subgroups(covariate=name, groups=(), missing=0, reason=f"the predictions have no column {name}")
+    of_row = _named(table.rows[name], is_age=name == "age_years")
+    units = units_of(table)
+    once = table.rows.assign(group=of_row).drop_duplicates("case_id").set_index("case_id")["group"]
+    group_of = once.reindex(list(units.ids))
+    names = [str(value) for value in dict.fromkeys(sorted(group_of.dropna(), key=_place))]
+    parts = {value: units.among((group_of == value).to_numpy()) for value in names}
+    groups = tuple(
+        _group(part, value, scope=f"patient|subgroup {name}={value}", resamples=resamples, seed=seed)
+        for value, part in parts.items()
+    )
+    p_value = _q_test(list(parts.values()))
+    return Subgroups(
+        covariate=name,
+        groups=groups,
+        missing=int(group_of.isna().sum()),
+        p_value=None if isinstance(p_value, Undefined) else p_value,
+        reason=p_value.reason if isinstance(p_value, Undefined) else None,
+    )
+
+
+def _group(units: Units, name: str, *, scope: str, resamples: int, seed: int) -> Group:
+    value = auroc(units)
+    resampling = resample_patients(units, resamples=resamples, seed=seed, scope=scope)
+    undrawn = isinstance(value, Undefined) or resampling.reason is not None
+    draws = np.empty(0) if undrawn else auroc_draws(units, resampling)
+    return Group(
+        name=name,
+        patients=units.patient_count,
+        class_counts=units.class_counts,
+        auroc=percentile_interval(value, draws, n=units.patient_count, reason=resampling.reason),
+    )
+
+
+def _named(values: pd.Series, *, is_age: bool) -> pd.Series:
+    """Every value as the name of its group: ages in bands, many-valued numbers in thirds, rare names together."""
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.astype("float64")
+        if is_age:
+            return _banded(numbers, AGE_BANDS)
+        if numbers.nunique() > MOST_GROUPS:
+            return _banded(numbers, tuple(np.unique(np.nanquantile(numbers, [1 / 3, 2 / 3]))))
+        return numbers.map(lambda number: None if pd.isna(number) else f"{number:g}")
+    texts = values.map(lambda text: None if pd.isna(text) or text == "" else str(text))
+    common = texts.value_counts().index[: MOST_GROUPS - 1] if texts.nunique() > MOST_GROUPS else texts.dropna().unique()
+    return texts.map(lambda text: text if text is None or text in set(common) else "all others")
+
+
+def _banded(numbers: pd.Series, bounds: Sequence[float]) -> pd.Series:
+    names = [f"below {bounds[0]:g}", *(f"{a:g} to below {b:g}" for a, b in pairwise(bounds))]
+    names.append(f"{bounds[-1]:g} and above")
+    place = np.searchsorted(np.array(bounds), numbers.to_numpy(), side="right")
+    return pd.Series(
+        [None if np.isnan(number) else names[index] for number, index in zip(numbers, place, strict=True)],
+        index=numbers.index,
+        dtype=object,
+    )
+
+
+def _place(name: str) -> tuple[int, float, str]:
+    """Bands in ascending order, then names by the alphabet."""
+    first = name.removeprefix("below ").split(" ")[0]
+    try:
+        return (0, float(first) - (0.5 if name.startswith("below") else 0.0), name)
+    except ValueError:
+        return (1, 0.0, name)
+
+
+def _q_test(parts: Sequence[Units]) -> float | Undefined:
+    """Cochran's Q: equal AUROCs in groups that share no patient, weighted by DeLong's variances."""
+    if sum(part.patient_count for part in parts) > len({name for part in parts for name in part.patients}):
+        return Undefined("a patient is in two groups, so they are not independent")
+    areas = [delong_of(part) for part in parts]
+    usable = [
+        (float(one.values[0]), float(one.covariance[0, 0]))
+        for one in areas
+        if not isinstance(one, Undefined) and one.covariance[0, 0] > 0.0
+    ]
+    if len(usable) < 2:
+        return Undefined("fewer than two groups with an AUROC and its variance")
+    values, weights = np.array([one[0] for one in usable]), 1.0 / np.array([one[1] for one in usable])
+    middle = (weights * values).sum() / weights.sum()
+    return float(chi2.sf((weights * (values - middle) ** 2).sum(), len(usable) - 1))
