@@ -83,13 +83,15 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     settings=study.explanation,
                     folder=run.fold(fold) / names.SALIENCY,
                 )
-                metrics = evaluation.evaluate_fold(fitted.predictions, fold, resamples=study.resamples, seed=study.seed)
+                metrics = evaluation.evaluate_fold(
+                    fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
+                )
                 files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
                 run.finish_fold(fold)
 
         said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
         said.write(run / names.PREDICTIONS)
-        judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed)
+        judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
         files.write_json(run / names.METRICS, judged.to_json())
         record.finish()
         report.write_reports(run.path, metrics=judged)

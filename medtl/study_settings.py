@@ -19,6 +19,7 @@ from medtl.adaptation import AdaptationSettings
 from medtl.cohort import ManifestSettings
 from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
+from medtl.evaluation import EvaluationSettings
 from medtl.explanation import ExplanationSettings
 from medtl.files import write_atomically
 from medtl.folds import FoldSettings
@@ -46,6 +47,7 @@ class Study(ManifestSettings):
     adaptation: AdaptationSettings = AdaptationSettings()
     recipe: Recipe = Recipe()
     explanation: ExplanationSettings = ExplanationSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     resamples: int = Field(default=2000, ge=100, le=100_000, description="Of the bootstrap by patient.")
     limit_patients: int | None = Field(default=None, ge=1, description="At most so many patients of each class.")
     identifiers: Literal["pseudonymous", "as_in_manifest"] = Field(

@@ -1,4 +1,5 @@
 from . import curves as curves
+from .appraisal import Appraisal as Appraisal
 from .estimate import Estimate as Estimate
 from .judge import evaluate as evaluate
 from .judge import evaluate_fold as evaluate_fold
@@ -7,6 +8,7 @@ from .study_metrics import FoldMetrics as FoldMetrics
 from .study_metrics import StudyMetrics as StudyMetrics
 
 __all__ = [
+    "Appraisal",
     "Estimate",
     "EvaluationSettings",
     "FoldMetrics",

@@ -6,11 +6,12 @@ In: a run and its numbers. Out: concerns in plain words. A rule looks at numbers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from medtl.report.concern import Concern
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, plain
 from medtl.report.run_folder import RunFolder
+from medtl.report.use_concerns import use_concerns
 
 CHANCE = 0.5
 FEW_PATIENTS = 100
@@ -22,15 +23,6 @@ WIDE_SPREAD = 0.15
 
 LARGE_GAP = 0.10
 """Validation minus training loss in the last epoch from which the network has learned patients by heart."""
-
-
-@dataclass(frozen=True)
-class Concern:
-    """`title` stands in the verdict; `evidence` are the numbers; `advice` says what to do about it."""
-
-    title: str
-    evidence: str
-    advice: str
 
 
 def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
@@ -47,6 +39,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _few_patients(run, chosen),
         _gap(run),
         _spread(by_fold),
+        *use_concerns(run, judged),
         _unlike_cases(judged),
         _probe(run),
         _internal(run),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from medtl.evaluation import Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
+from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
 from medtl.predictions import PredictionTable, per_patient
 from medtl.report.run_folder import RunFolder
 
@@ -60,7 +60,7 @@ class Difference:
 class Judged:
     """All numbers that the pages tell. `patients` is the table of predictions with one row per patient.
 
-    `pooled` is empty when only a fold was judged.
+    `pooled` is empty and `appraisal` None when only a fold was judged.
     """
 
     patients: PredictionTable
@@ -69,6 +69,7 @@ class Judged:
     differences: tuple[Difference, ...]
     resamples: int
     notes: tuple[str, ...]
+    appraisal: Appraisal | None = None
 
     def of(self, model: str, *, fold: int | None) -> Judgement:
         """A model in a fold, or pooled (`fold` None)."""
@@ -77,7 +78,9 @@ class Judged:
 
 def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
     """Every number of the run; `metrics` spares the counting when it was done before."""
-    found = metrics or evaluate(run.predictions, resamples=run.study.resamples, seed=run.provenance.seed)
+    found = metrics or evaluate(
+        run.predictions, resamples=run.study.resamples, seed=run.provenance.seed, settings=run.study.evaluation
+    )
     return Judged(
         patients=per_patient(run.predictions),
         pooled={one.model: _judgement(one.patient.pooled) for one in found.models},
@@ -91,12 +94,19 @@ def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
         ),
         resamples=found.resamples,
         notes=found.notes,
+        appraisal=found.appraisal,
     )
 
 
 def judge_fold(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
     """The numbers of one fold, the same as those that `judge` gives for it."""
-    found = metrics or evaluate_fold(run.predictions, fold, resamples=run.study.resamples, seed=run.provenance.seed)
+    found = metrics or evaluate_fold(
+        run.predictions,
+        fold,
+        resamples=run.study.resamples,
+        seed=run.provenance.seed,
+        settings=run.study.evaluation,
+    )
     return Judged(
         patients=per_patient(run.predictions.of(fold=fold)),
         pooled={},

@@ -87,7 +87,8 @@ def _trains(run: RunFolder) -> bool:
 
 def _evaluation(run: RunFolder, judged: Judged) -> str:
     decision = (
-        "Sensitivity and specificity refer to a threshold chosen per fold on the validation patients (Youden index)."
+        "Sensitivity and specificity refer to a threshold chosen per fold on the validation patients "
+        f"({run.study.evaluation.threshold.in_words})."
         if len(run.classes) == 2
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."

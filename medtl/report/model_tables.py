@@ -106,7 +106,14 @@ def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> 
     if len(run.classes) > 2:
         return _of_several(run.classes, found, found.confusion, name=name)
     thresholds = [judged.of(run.chosen_model, fold=number).threshold for number in folds]
-    return _of_two(run.classes, found, found.confusion, [one for one in thresholds if one is not None], name=name)
+    return _of_two(
+        run.classes,
+        found,
+        found.confusion,
+        [one for one in thresholds if one is not None],
+        name=name,
+        rule=run.study.evaluation.threshold.in_words,
+    )
 
 
 def _of_two(
@@ -116,12 +123,13 @@ def _of_two(
     thresholds: Sequence[float],
     *,
     name: str,
+    rule: str,
 ) -> tuple[str, ...]:
     negative, positive = classes
     (right_negative, false_positive), (false_negative, right_positive) = confusion.tolist()
     have, have_not = false_negative + right_positive, right_negative + false_positive
     return (
-        _where_from(thresholds, name=name, positive=positive),
+        _where_from(thresholds, name=name, positive=positive, rule=rule),
         f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive:,} were called so: "
         f"sensitivity {_estimate(found.estimates['sensitivity'])}.",
         f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative:,} were called "
@@ -143,12 +151,12 @@ def _of_several(
     )
 
 
-def _where_from(thresholds: Sequence[float], *, name: str, positive: str) -> str:
+def _where_from(thresholds: Sequence[float], *, name: str, positive: str, rule: str) -> str:
     low, high = plain(min(thresholds)), plain(max(thresholds))
     told = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
     return (
         f"{name}: a patient is called {positive} from a probability of {told}. The threshold was chosen in each fold "
-        "on its validation patients (Youden index); test patients had no part in it."
+        f"on its validation patients ({rule}); test patients had no part in it."
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from medtl.controls import BlindAuroc
 from medtl.errors import IntegrityFailure
-from medtl.evaluation import Estimate
+from medtl.evaluation import Estimate, EvaluationSettings
 from medtl.report.plain_data import flattened, inside, text_of
 
 ENCODER_FACTS = (
@@ -49,6 +49,7 @@ class StudyFacts:
     fold_source: str
     epochs: int | None
     resamples: int
+    evaluation: EvaluationSettings
     viewers: int
     settings: tuple[tuple[str, str], ...]
 
@@ -111,9 +112,20 @@ def study_facts(settings: Mapping[str, object]) -> StudyFacts:
         fold_source=_fold_source(folds),
         epochs=_whole(inside(settings, "recipe").get("epochs")),
         resamples=_whole(settings.get("resamples")) or USUAL_RESAMPLES,
+        evaluation=_evaluation(inside(settings, "evaluation")),
         viewers=_viewers(inside(settings, "explanation").get("viewers")),
         settings=flattened({key: value for key, value in settings.items() if key not in SETTINGS_KEPT_BACK}),
     )
+
+
+def _evaluation(told: Mapping[str, object]) -> EvaluationSettings:
+    try:
+        return EvaluationSettings.model_validate(told)
+    except ValidationError as error:
+        raise IntegrityFailure(
+            f"study.yaml does not say how to judge ({error.errors()[0]['msg']}): it was changed after the run wrote "
+            "it. Restore it, or run again with --resume."
+        ) from error
 
 
 def _fold_source(folds: Mapping[str, object]) -> str:

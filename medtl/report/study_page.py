@@ -14,7 +14,8 @@ from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows, flow_of
-from medtl.report.concerns import Concern, concerns_of
+from medtl.report.concern import Concern
+from medtl.report.concerns import concerns_of
 from medtl.report.figures import (
     confusion_drawn,
     curves_drawn,
@@ -32,12 +33,14 @@ from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
 from medtl.report.theme import look_of
 from medtl.report.training_words import histories_drawn, training_sentences
+from medtl.report.use_told import UseTold, use_told
 from medtl.report.verdict import Verdict, compared, metric_name, verdict_of
 from medtl.report.worst_errors import Error, worst_errors
 
 CONTENTS = (
     ("who", "Who was studied"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
-    ("overfit", "Does it overfit or cheat"), ("looked", "Where it looked"), ("wrong", "What was wrong"),
+    ("overfit", "Does it overfit or cheat"), ("looked", "Where it looked"), ("whom", "For whom"),
+    ("wrong", "What was wrong"),
     ("methods", "Methods and provenance"), ("limits", "Limits"),
 )  # fmt: skip
 
@@ -76,6 +79,7 @@ class StudyPage:
     folds_table: Table
     reliability: tuple[Drawn, ...]
     calibration_sentences: tuple[str, ...]
+    use: UseTold
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
     concerns: tuple[Concern, ...]
@@ -121,6 +125,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         folds_table=folds_table(run, judged),
         reliability=reliability_drawn(run, judged),
         calibration_sentences=calibration_sentences(run, judged),
+        use=use_told(run, judged),
         histories=histories_drawn(run, fold=None),
         training_sentences=training_sentences(run.folds),
         concerns=concerns,

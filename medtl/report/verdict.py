@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medtl.report.concerns import Concern
+from medtl.report.concern import Concern
 from medtl.report.judged import Difference, Judged
 from medtl.report.numbers import count, interval, p_value, plain, with_interval
 from medtl.report.run_folder import RunFolder

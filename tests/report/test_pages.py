@@ -85,7 +85,10 @@ def test_a_study_has_its_page_and_one_per_fold(pages: tuple[Path, ...], small_ru
 def test_pages_have_the_same_bytes_when_built_again(pages: tuple[Path, ...], small_run: Path) -> None:
     before = [page.read_bytes() for page in pages]
     run = read_run(small_run)
-    write_study_page(run, metrics=evaluate(run.predictions, resamples=run.study.resamples, seed=run.provenance.seed))
+    again = evaluate(
+        run.predictions, resamples=run.study.resamples, seed=run.provenance.seed, settings=run.study.evaluation
+    )
+    write_study_page(run, metrics=again)
     write_fold_page(run, fold=1)
     assert [page.read_bytes() for page in pages] == before
 

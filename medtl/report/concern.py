@@ -1,0 +1,14 @@
+"""A concern: what speaks against a result, with its evidence and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Concern:
+    """`title` stands in the verdict; `evidence` are the numbers; `advice` says what to do about it."""
+
+    title: str
+    evidence: str
+    advice: str

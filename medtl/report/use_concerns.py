@@ -1,0 +1,96 @@
+"""What speaks against using the probabilities or preferring a model: rules on the appraisal.
+
+In: a run and its numbers. Out: concerns in plain words.
+"""
+
+from __future__ import annotations
+
+from medtl.evaluation import Appraisal
+from medtl.report.concern import Concern
+from medtl.report.judged import Judged
+from medtl.report.numbers import in_table, interval, joined, p_value, plain
+from medtl.report.run_folder import RunFolder
+from medtl.report.theme import look_of
+
+SIGNIFICANT = 0.05
+DOUBTFUL_ORDER = 0.05
+"""From this probability that the claimed order is false on, more studies like this one would often turn it around."""
+
+
+def use_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+    """The concerns that fired, the strongest first."""
+    if judged.appraisal is None:
+        return ()
+    found = [
+        _simplicity(run, judged),
+        _subgroups(run, judged.appraisal),
+        _miscalibrated(run, judged.appraisal),
+        _order(run, judged.appraisal),
+    ]
+    return tuple(concern for concern in found if concern is not None)
+
+
+def _simplicity(run: RunFolder, judged: Judged) -> Concern | None:
+    """The simplicity rule: what does not beat the frozen probe is not worth its cost."""
+    told = []
+    for found in judged.differences:
+        low = found.difference.low
+        if found.model in ("lp_ft", "full") and low is not None and low <= 0.0:
+            told.append((look_of(found.model, run.models).name, found.difference))
+    if not told:
+        return None
+    numbers = [f"{name} {plain(one.value)} (95 % CI {interval(one.low, one.high)})" for name, one in told]
+    return Concern(
+        "Fine-tuning is not distinguishable from the frozen probe.",
+        f"AUROC difference to the probe: {joined(numbers)}.",
+        "Prefer the frozen probe: it is simpler, faster and cannot learn patients by heart.",
+    )
+
+
+def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
+    for one in found.of(run.chosen_model).calibration:
+        smooth = one.smooth
+        if smooth is None or smooth.exceeded >= SIGNIFICANT:
+            continue
+        slope = one.line.slope
+        return Concern(
+            "The probabilities are not calibrated: a patient called 30 % does not have a risk of 30 %.",
+            f"Smooth calibration error for {one.of_class} {plain(smooth.value)}; 95 % of perfectly calibrated models "
+            f"would lie in {plain(smooth.null_low)}-{plain(smooth.null_high)}. Slope "
+            f"{in_table(slope.value, slope.low, slope.high)}.",
+            "Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
+        )
+    return None
+
+
+def _subgroups(run: RunFolder, found: Appraisal) -> Concern | None:
+    differing = [
+        one for one in found.of(run.chosen_model).subgroups if one.adjusted is not None and one.adjusted < SIGNIFICANT
+    ]
+    if not differing:
+        return None
+    one = differing[0]
+    groups = [f"{group.name} {in_table(group.auroc.value, group.auroc.low, group.auroc.high)}" for group in one.groups]
+    return Concern(
+        f"The model does not rank all patients equally well: its AUROC differs by {one.covariate}.",
+        f"{joined(groups)}; {p_value(one.adjusted or 0.0)} after Holm’s correction.",
+        "Report the groups apart, and look for what differs in their scans or their reference standard.",
+    )
+
+
+def _order(run: RunFolder, found: Appraisal) -> Concern | None:
+    doubtful = [
+        (look_of(one.model, run.models).name, one.decisions.order_false)
+        for one in found.decisions
+        if one.decisions.order_false is not None
+        and one.decisions.order_false > DOUBTFUL_ORDER
+        and one.model != "centroid"
+    ]
+    if not doubtful:
+        return None
+    numbers = [f"{name} {plain(false)}" for name, false in doubtful]
+    return Concern(
+        "Which of the models decides more accurately is not settled by these patients.",
+        f"Probability that the order against the frozen probe is false: {joined(numbers)}.",
+        "Do not claim that one model outperforms another.",
+    )

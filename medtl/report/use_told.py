@@ -1,0 +1,325 @@
+"""Whether the probabilities can be used, for whom, and how the models' decisions compare.
+
+In: a run and its appraisal. Out: frozen parts of the study page, empty where the run was not appraised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from medtl.evaluation import Appraisal, Estimate
+from medtl.report.figure_use import BenefitLine, ForestRow, decision_figure, forest_figure
+from medtl.report.judged import Judged
+from medtl.report.numbers import count, in_table, joined, p_value, percent, plain
+from medtl.report.page import Cell, Drawn, Link, Row, Table, text_cells
+from medtl.report.run_folder import RunFolder
+from medtl.report.theme import look_of
+
+SOURCE = (Link("metrics.json", "metrics.json"),)
+SHOWN_RISKS = (0.05, 0.1, 0.2, 0.3, 0.5)
+"""Threshold risks told in words beside the decision curve."""
+
+
+@dataclass(frozen=True)
+class UseTold:
+    """What the page says beyond ranking."""
+
+    calibration: Table | None = None
+    decision_curve: Drawn | None = None
+    benefit_sentences: tuple[str, ...] = ()
+    points: Table | None = None
+    sets: tuple[str, ...] = ()
+    intervals: Table | None = None
+    decisions: Table | None = None
+    precision: str = ""
+    forest: Drawn | None = None
+    subgroup_sentences: tuple[str, ...] = ()
+
+
+def use_told(run: RunFolder, judged: Judged) -> UseTold:
+    """Every part, by the chosen model where only one is told."""
+    found = judged.appraisal
+    if found is None:
+        return UseTold()
+    return UseTold(
+        calibration=_calibration(run, found),
+        decision_curve=_decision_curve(run, found),
+        benefit_sentences=_benefits(run, found),
+        points=_points(run, found),
+        sets=_sets(run, found),
+        intervals=_intervals(run, judged, found),
+        decisions=_decisions(run, found),
+        precision=_precision(found),
+        forest=_forest(run, judged, found),
+        subgroup_sentences=_subgroups(run, found),
+    )
+
+
+def _cell(found: Estimate) -> Cell:
+    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
+    return Cell(number, beside=bounds)
+
+
+def _calibration(run: RunFolder, found: Appraisal) -> Table:
+    rows, method = [], "Platt scaling" if found.settings.recalibration == "platt" else "temperature scaling"
+    method = method if len(run.classes) == 2 else "temperature scaling"
+    missing = []
+    for model in run.models:
+        one, look = found.of(model), look_of(model, run.models)
+        for told, calibrations in (("", one.calibration), (f", after {method}", one.mended or ())):
+            for each in calibrations:
+                of_class = "" if len(run.classes) == 2 else f", {each.of_class}"
+                smooth = each.smooth
+                cells = (
+                    _cell(each.line.intercept),
+                    _cell(each.line.slope),
+                    Cell("–" if smooth is None else plain(smooth.value)),
+                    Cell("–" if smooth is None else f"{plain(smooth.null_low)}-{plain(smooth.null_high)}"),
+                    *_brier(each.brier),
+                )
+                kind = "chosen" if model == run.chosen_model and not told else ""
+                rows.append(Row(name=f"{look.name}{of_class}{told}", cells=cells, kind=kind, colour=look.colour))
+        if one.mended is None:
+            missing.append(f"{look.name}: no recalibration, because {one.reasons.get('mended', 'it was not tried')}.")
+    heads = (
+        "Model", "Intercept", "Slope", "Smooth calibration error", "95 % of perfect models", "Brier score",
+        "Miscalibration", "Discrimination", "Uncertainty",
+    )  # fmt: skip
+    notes = (
+        "A perfect model has intercept 0 and slope 1; a slope below 1 means probabilities that are too extreme. The "
+        "smooth calibration error is to be held against what perfectly calibrated models with the same probabilities "
+        "and as many patients show. Brier score = miscalibration - discrimination + uncertainty.",
+        f"After {method}: fitted in each fold on its validation patients, to show what it would change; all other "
+        "numbers of this page use the probabilities as they are.",
+        *missing,
+    )
+    return Table("Calibration, out of fold", heads, tuple(rows), notes, kind="models")
+
+
+def _brier(parts: Any) -> tuple[Cell, ...]:
+    if parts is None:
+        return (Cell("–"),) * 4
+    told = (parts.score, parts.miscalibration, parts.discrimination, parts.uncertainty)
+    return text_cells([plain(value) for value in told])
+
+
+def _decision_curve(run: RunFolder, found: Appraisal) -> Drawn | None:
+    order = [run.chosen_model, *(model for model in run.models if model != run.chosen_model)]
+    curves = [(model, found.of(model).decision_curve) for model in order]
+    lines = [
+        BenefitLine(model, curve.risks, curve.model, curve.low, curve.high)
+        for model, curve in curves
+        if curve is not None
+    ]
+    first = curves[0][1]
+    if first is None:
+        return None
+    better = _useful_risks(first.risks, first.model, first.treat_all)
+    name = look_of(run.chosen_model, run.models).name
+    finding = f"{name}: more net benefit than treating all or none {better}."
+    drawing = decision_figure(lines, first.treat_all, models=run.models, name="decision-curve", finding=finding)
+    caption = (
+        "Net benefit is the share of true positives minus the share of false positives, weighed by the odds of the "
+        f"threshold risk; the band holds 95 % of the resamples. {finding}"
+    )
+    return Drawn(drawing, caption, SOURCE)
+
+
+def _useful_risks(risks: tuple[float, ...], model: tuple[float, ...], everyone: tuple[float, ...]) -> str:
+    useful = [risk for risk, own, all_ in zip(risks, model, everyone, strict=True) if own > max(all_, 0.0) + 1e-12]
+    if not useful:
+        return "at no threshold risk"
+    if len(useful) == len([risk for risk in risks if useful[0] <= risk <= useful[-1]]):
+        return f"for threshold risks from {percent(useful[0], 1)} to {percent(useful[-1], 1)}"
+    return (
+        f"at {len(useful)} of {len(risks)} threshold risks between {percent(useful[0], 1)} and {percent(useful[-1], 1)}"
+    )
+
+
+def _benefits(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+    curve = found.of(run.chosen_model).decision_curve
+    if curve is None:
+        return ()
+    name = look_of(run.chosen_model, run.models).name
+    told = []
+    for risk in SHOWN_RISKS:
+        place = curve.risks.index(risk)
+        gain = 100.0 * (curve.model[place] - max(curve.treat_all[place], 0.0))
+        told.append(f"{percent(risk, 1)}: {plain(gain, digits=1)}")
+    return (
+        f"{name}, net true positives per 100 patients beyond the better of treating all and none, by threshold risk: "
+        f"{'; '.join(told)}.",
+        "Choose the threshold risk by how much a missed case weighs against a needless treatment, not by this curve. "
+        "Where the share of the condition differs from this cohort's, the curve differs too.",
+    )
+
+
+def _points(run: RunFolder, found: Appraisal) -> Table | None:
+    told = [found.of(model) for model in run.models]
+    if all(one.proportions is None and not one.readings for one in told):
+        return None
+    fixed, shares = found.settings.fixed, found.settings.prevalence
+    heads = ["Model", "Sensitivity", "Specificity", "PPV", "NPV", "Accuracy"]
+    heads += [f"{which} at {percent(share, 1)}" for share in shares for which in ("PPV", "NPV")]
+    heads += [f"Sensitivity at {percent(value, 1)} specificity" for value in fixed]
+    heads += [f"Specificity at {percent(value, 1)} sensitivity" for value in fixed]
+    rows = []
+    for one in told:
+        look, kept = look_of(one.model, run.models), one.proportions
+        cells = [Cell("–")] * 5
+        if kept is not None:
+            parts = (kept.sensitivity, kept.specificity, kept.positive_predictive_value,
+                     kept.negative_predictive_value, kept.accuracy)  # fmt: skip
+            cells = [_cell(part) for part in parts]
+        by_share = {value.prevalence: value for value in one.predictive_values}
+        for share in shares:
+            value = by_share.get(share)
+            cells += [Cell("–")] * 2 if value is None else [_cell(value.positive), _cell(value.negative)]
+        readings = {(reading.of, reading.at_least): reading.value for reading in one.readings}
+        for of in ("sensitivity", "specificity"):
+            cells += [_cell(readings[of, value]) if (of, value) in readings else Cell("–") for value in fixed]
+        kind = "chosen" if one.model == run.chosen_model else ""
+        rows.append(Row(name=look.name, cells=tuple(cells), kind=kind, colour=look.colour))
+    own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
+    notes = [
+        f"Decisions at each fold's own validation threshold ({found.settings.threshold.in_words}), with Wilson's "
+        f"intervals; PPV, NPV and accuracy hold at this cohort's prevalence of {own} only."
+        if own is not None
+        else "No proportions: " + next(iter(one.reasons.get("proportions", "") for one in told)) + ".",
+    ]
+    if shares:
+        notes.append("At a stated prevalence: from sensitivity and specificity by Bayes’ rule, bootstrap intervals.")
+    if fixed:
+        notes.append(
+            "Sensitivity at a fixed specificity, and the reverse, are read from the pooled ROC curve: they describe "
+            "the curve and are no thresholds to use."
+        )
+    return Table("Decisions and what they are worth", tuple(heads), tuple(rows), tuple(notes), kind="models")
+
+
+def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+    one, name = found.of(run.chosen_model), look_of(run.chosen_model, run.models).name
+    sets = one.conformal
+    if sets is None:
+        return (f"{name}: no prediction sets, because {one.reasons.get('conformal', 'they were not made')}.",)
+    told = [
+        f"{each.of_class} {in_table(each.covered.value, each.covered.low, each.covered.high)}" for each in sets.classes
+    ]
+    sentences = [
+        f"{name}: sets made to hold the true class in {percent(sets.coverage, 1)} of patients of each class held it in "
+        f"{joined(told)}. {percent(sets.single, 1)} of {count(sets.patients, 'patient')} got a single class, "
+        f"{percent(sets.several, 1)} more than one, {percent(sets.empty, 1)} none."
+    ]
+    for each in sets.classes:
+        if each.promise_low is None or each.promise_high is None:
+            sentences.append(
+                f"{each.of_class}: {count(each.fewest_calibration, 'calibration patient')} in a fold are too few for "
+                f"{percent(sets.coverage, 1)}, so the class is put into every set there."
+            )
+        else:
+            sentences.append(
+                f"{each.of_class}: with {count(each.fewest_calibration, 'calibration patient')} in the smallest fold, "
+                f"the true coverage lies between {percent(each.promise_low, 1)} and {percent(each.promise_high, 1)} in "
+                "9 of 10 draws of such patients."
+            )
+    return tuple(sentences)
+
+
+def _intervals(run: RunFolder, judged: Judged, found: Appraisal) -> Table:
+    single = any(found.of(model).delong is not None for model in run.models)
+    heads = (
+        "Model",
+        "Pooled, percentile",
+        "Pooled, BCa",
+        *(("DeLong",) if single else ()),
+        "Mean over folds, corrected",
+    )
+    rows, notes = [], []
+    for model in run.models:
+        one, look = found.of(model), look_of(model, run.models)
+        delong = () if not single else (Cell("–") if one.delong is None else _cell(one.delong),)
+        cells = (_cell(judged.of(model, fold=None).auroc), _cell(one.bca), *delong, _cell(one.over_folds))
+        rows.append(Row(name=look.name, cells=cells, colour=look.colour))
+        if one.over_folds.reason is not None:
+            notes.append(f"{look.name}: no interval over folds, because {one.over_folds.reason}.")
+    note = (
+        "Pooled: bootstrap of patients within classes. Mean over folds: t interval whose variance is corrected for the "
+        "training patients that folds share (Nadeau and Bengio); the plain spread over folds is no confidence interval."
+    )
+    fixed = ("DeLong’s interval takes the one test set and its model as fixed.",) if single else ()
+    return Table("The AUROC’s interval, several ways", heads, tuple(rows), (note, *fixed, *notes), kind="models")
+
+
+def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
+    if not found.decisions:
+        return None
+    rows, notes = [], []
+    for one in found.decisions:
+        look, told = look_of(one.model, run.models), one.decisions
+        if told.reason is not None:
+            notes.append(f"{look.name}: not compared, because {told.reason}.")
+            continue
+        false = "as often right" if told.order_false is None else plain(told.order_false)
+        cells = text_cells((f"{told.patients:,}", f"{told.both:,}", f"{told.only_model:,}", f"{told.only_reference:,}",
+                            "–" if told.p_value is None else p_value(told.p_value), false))  # fmt: skip
+        rows.append(Row(name=look.name, cells=cells, colour=look.colour))
+    heads = ("Model", "Patients", "Both right", "Only this right", "Only the probe right", "McNemar", "Order false")
+    notes.append(
+        "Decisions of each model and of the frozen probe on the same patients. McNemar: exact test of equal error "
+        "rates. Order false: the probability that the one that was right more often is not the more accurate one."
+    )
+    return Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes)) if rows else None
+
+
+def _precision(found: Appraisal) -> str:
+    if not found.precision:
+        return ""
+    told = [f"{plain(one.half_width)} at an AUROC of {one.auroc:g}" for one in found.precision]
+    one = found.precision[0]
+    return (
+        f"With {one.positives:,} positive and {count(one.negatives, 'negative patient')}, a 95 % interval of the AUROC "
+        f"reaches about {joined(told)} to each side (Hanley and McNeil); differences smaller than this cannot be seen."
+    )
+
+
+def _forest(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | None:
+    rows = []
+    for one in found.of(run.chosen_model).subgroups:
+        if not one.groups:
+            continue
+        rows.append(ForestRow(one.covariate))
+        for group in one.groups:
+            auroc = group.auroc
+            rows.append(ForestRow(group.name, group.patients, auroc.value, auroc.low, auroc.high, auroc.reason))
+    if not rows:
+        return None
+    look, whole = look_of(run.chosen_model, run.models), judged.of(run.chosen_model, fold=None).auroc.value
+    values = [row.value for row in rows if row.value is not None]
+    spread = f"from {plain(min(values))} to {plain(max(values))}" if values else "not defined"
+    finding = f"{look.name}: AUROC {spread} over the subgroups."
+    drawing = forest_figure(rows, whole=whole, colour=look.colour, name="subgroups", finding=finding)
+    return Drawn(drawing, f"{finding} Points with 95 % intervals; the dotted line is the whole cohort.", SOURCE)
+
+
+def _subgroups(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+    told = found.of(run.chosen_model).subgroups
+    if not told:
+        return ("The manifest has no covariate to look at subgroups by (site, sex, age or scanner).",)
+    sentences = []
+    for one in told:
+        missing = f" {count(one.missing, 'patient')} lack it." if one.missing else ""
+        if one.adjusted is None or one.p_value is None:
+            sentences.append(f"{one.covariate}: the groups are not tested, because {one.reason}.{missing}")
+        else:
+            differ = "differ" if one.adjusted < 0.05 else "are compatible with being equal"
+            sentences.append(
+                f"{one.covariate}: the AUROCs {differ} ({p_value(one.adjusted)} after Holm’s correction, "
+                f"{p_value(one.p_value)} alone).{missing}"
+            )
+    tests = sum(one.p_value is not None for one in told)
+    sentences.append(
+        f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q on DeLong’s variances). "
+        "No difference found in small groups is no proof of none: read the widths."
+    )
+    return tuple(sentences)
