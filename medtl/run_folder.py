@@ -39,6 +39,12 @@ DONE = "DONE.json"
 SALIENCY = "saliency"
 SALIENCY_TABLE = "saliency.csv"
 TRAINING = "training"
+STATEMENTS = "statements.yaml"
+REFERENCES = "references.bib"
+MODEL_CARD = "model_card.md"
+FIGURES = "figures"
+TABLES = "tables"
+PDF = "report.pdf"
 
 
 @dataclass(frozen=True)
