@@ -16,8 +16,8 @@ from medtl.report.verdict import metric_name
 
 def results_paragraph(run: RunFolder, judged: Judged) -> str:
     """One paragraph: who was tested, how well each model did, by how much they differ, and what was decided."""
-    sentences = [_patients(run), _chosen(run, judged), *_others(run, judged), *_differences(run, judged)]
-    return " ".join(sentence for sentence in (*sentences, _folds(run, judged), _decisions(run, judged)) if sentence)
+    sentences = [_patients(run), _chosen(run, judged), _folds(run, judged), _decisions(run, judged)]
+    return " ".join(one for one in (*sentences, *_others(run, judged), *_differences(run, judged)) if one)
 
 
 def _patients(run: RunFolder) -> str:
@@ -40,7 +40,7 @@ def _chosen(run: RunFolder, judged: Judged) -> str:
     return (
         f"In out-of-fold testing, {phrase} reached {'an' if metric[0] == 'A' else 'a'} {metric} of "
         f"{with_interval(found.auroc.value, found.auroc.low, found.auroc.high)}, an average precision of {precision} "
-        f"and a Brier score of {brier}{cite('brier1950')}."
+        f"and a Brier score{cite('brier1950')} of {brier}."
     )
 
 
@@ -51,16 +51,18 @@ def _others(run: RunFolder, judged: Judged) -> tuple[str, ...]:
 
 
 def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
-    return tuple(_difference(run, one) for one in judged.differences if one.model != "centroid")
+    found = [one for one in judged.differences if one.model != "centroid"]
+    tested = [one for one in found if one.p_value is not None][:1]
+    return tuple(_difference(run, one, cited=cite("nadeau2003") if one in tested else "") for one in found)
 
 
-def _difference(run: RunFolder, found: Difference) -> str:
+def _difference(run: RunFolder, found: Difference, *, cited: str) -> str:
     phrase, difference = look_of(found.model, run.models).phrase, found.difference
     if difference.value is None:
         return f"The difference between {phrase} and the frozen probe was not defined ({difference.reason})."
     bounds = interval(difference.low, difference.high)
     number = f"{plain(difference.value)} (95 % CI {bounds})" if bounds else plain(difference.value)
-    tested = f"; over folds {p_value(found.p_value)}{cite('nadeau2003')}" if found.p_value is not None else ""
+    tested = f"; over folds {p_value(found.p_value)}{cited}" if found.p_value is not None else ""
     return (
         f"Against the frozen probe, {phrase} differed by {number} in AUROC and was higher in {found.wins} of "
         f"{count(found.folds, 'fold')}{tested}."
@@ -90,7 +92,9 @@ def _decisions(run: RunFolder, judged: Judged) -> str:
 
 
 def _share(part: int, whole: int, found: Judgement, key: str) -> str:
-    return f"{_number(found, key)}, {part:,} of {count(whole, found.counted)}"
+    one, counts = found.estimates[key], f"{part:,} of {count(whole, found.counted)}"
+    bounds = interval(one.low, one.high)
+    return f"{plain(one.value)} ({f'95 % CI {bounds}; ' if bounds else ''}{counts})"
 
 
 def _number(found: Judgement, key: str) -> str:

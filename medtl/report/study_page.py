@@ -16,6 +16,7 @@ from medtl.report import review
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concerns import Concern, concerns_of
+from medtl.report.figure_files import write_page_files
 from medtl.report.figures import (
     confusion_drawn,
     curves_drawn,
@@ -100,6 +101,7 @@ def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> 
     judged = judge(run, metrics=metrics)
     page = study_page(run, judged)
     write_supplement(run, judged, page.concerns, read_statements(run.folder), page.review)
+    write_page_files(page, run.folder)
     path = run.folder / "report.html"
     write_atomically(path, render("study.html.j2", page))
     return path
@@ -161,7 +163,7 @@ def _flow_words(run: RunFolder) -> FlowWords:
 def _cohort_table(run: RunFolder) -> Table:
     rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     note = "Covariates count patients. A patient with images of two classes counts in both columns, once in the last."
-    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,))
+    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,), name="cohort")
 
 
 def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
