@@ -136,7 +136,7 @@ def _beginning(run: RunFolder, judged: Judged) -> Answer | None:
 def _training(run: RunFolder, judged: Judged) -> Answer | None:
     settings = dict(run.study.settings)
     told = [f"{name} {settings[key]}" for key, name in TRAINING_SETTINGS.items() if key in settings]
-    return Answer("methods", f"{joined(told)}. All settings stand in study.yaml.") if told else None
+    return Answer("methods", f"{joined(told).capitalize()}. All settings stand in study.yaml.") if told else None
 
 
 def _selection(run: RunFolder, judged: Judged) -> Answer:

@@ -16,7 +16,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import ScalarFormatter
 
 COLUMNS = ("panel", "series", "x", "y", "low", "high", "x_axis", "y_axis")
 """`low` and `high` bound y; `x_axis` and `y_axis` say what x and y are."""
@@ -92,10 +92,10 @@ def _band(shape: PolyCollection, label: str) -> Iterator[Point]:
 
 def _category(axis: Axis, value: object) -> object:
     """The name that an axis writes at a place, where it writes words and not numbers."""
-    formatter = axis.get_major_formatter()
-    if not isinstance(formatter, FixedFormatter) or not isinstance(value, int | float):
+    if isinstance(axis.get_major_formatter(), ScalarFormatter) or not isinstance(value, int | float):
         return value
-    names = dict(zip(axis.get_majorticklocs().tolist(), formatter.seq, strict=False))
+    written = [label.get_text() for label in axis.get_majorticklabels()]
+    names = dict(zip((float(place) for place in axis.get_majorticklocs()), written, strict=False))
     name = names.get(float(np.round(value, 6)))
     return value if name is None or _is_number(name) else name
 
