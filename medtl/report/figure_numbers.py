@@ -95,7 +95,7 @@ def _category(axis: Axis, value: object) -> object:
     if isinstance(axis.get_major_formatter(), ScalarFormatter) or not isinstance(value, int | float):
         return value
     written = [label.get_text() for label in axis.get_majorticklabels()]
-    names = dict(zip((float(place) for place in axis.get_majorticklocs()), written, strict=False))
+    names = dict(zip((float(place) for place in axis.get_majorticklocs()), written, strict=True))
     name = names.get(float(np.round(value, 6)))
     return value if name is None or _is_number(name) else name
 

@@ -6,11 +6,11 @@ authors to say; nothing is said in their place.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from medtl import run_folder as names
 from medtl.files import sha256_of_file
 from medtl.report.cohort_tables import flow_of
 from medtl.report.concerns import Concern
@@ -18,6 +18,7 @@ from medtl.report.judged import Judged
 from medtl.report.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.model_tables import NAMES
 from medtl.report.numbers import in_table
+from medtl.report.plain_data import inside, read_mapping
 from medtl.report.run_folder import RunFolder
 from medtl.report.statements import MODEL_CARD_KEYS, Statements
 from medtl.report.theme import look_of
@@ -82,8 +83,8 @@ def _data(run: RunFolder) -> tuple[str, ...]:
     flow = flow_of(run)
     rows = [(label, f"{patients:,}", f"{cases:,}") for label, patients, cases in flow.by_class]
     rows.append(("All", f"{flow.patients:,}", f"{flow.cases:,}"))
-    names = [name for name in ("site", "sex", "age_years") if name in run.cohort.covariates]
-    told = f"Covariates: {', '.join(names)}. " if names else "The manifest names neither site, sex nor age. "
+    known = [name for name in ("site", "sex", "age_years") if name in run.cohort.covariates]
+    told = f"Covariates: {', '.join(known)}. " if known else "The manifest names neither site, sex nor age. "
     left = f"{flow.excluded:,} of {flow.files:,} files were left out by name and reason (exclusions.csv)."
     part = f" Only a part was studied: {plain_text(run.cohort.limited)}." if run.cohort.limited else ""
     phantom = " The data are phantoms." if run.cohort.is_phantom else ""
@@ -134,7 +135,7 @@ def _checkpoints(run: RunFolder) -> tuple[str, ...]:
 
 def checkpoint_hashes(fold: Path) -> dict[str, str]:
     """The SHA-256 of each checkpoint of a fold: as DONE.json recorded it, or of the file where it did not."""
-    recorded = json.loads((fold / "DONE.json").read_text(encoding="utf-8")).get("sha256", {})
+    recorded = inside(read_mapping(fold / names.DONE), "sha256")
     return {
         path.name: str(recorded.get(path.name) or sha256_of_file(path))
         for path in sorted(fold.glob("checkpoint*.safetensors"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtl.errors import ConfigurationError
-from medtl.report import read_run, write_study_page
+from medtl.report import read_run, write_reports, write_study_page
 from medtl.report.checklist_answers import answers_of
 from medtl.report.checklist_items import CLAIM, ITEMS, TRIPOD_AI
 from medtl.report.checklists import checklists_of
@@ -133,6 +134,20 @@ def test_what_lies_beside_the_study_fills_what_the_run_leaves_empty(tmp_path: Pa
         ConfigurationError, match=r"There is no file gone\.yaml: give the statements.yaml that lies beside"
     ):
         take_statements(tmp_path / "gone.yaml", run=run)
+
+
+def test_the_pages_take_what_lies_beside_the_study(
+    run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_writer(tmp_path, run_recipe(patients=20, fold_count=2, resamples=100, with_saliency=False))
+    beside = tmp_path / "statements.yaml"
+    beside.write_text("claim: {6: A feasibility study.}\n")
+    pages = write_reports(folder, statements=beside)
+    assert "A feasibility study." in pages[0].read_text(encoding="utf-8")
+    assert "A feasibility study." in (folder / "statements.yaml").read_text(encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(ConfigurationError, match="A PDF needs WeasyPrint"):
+        write_reports(folder, also="pdf")
 
 
 @pytest.mark.parametrize(

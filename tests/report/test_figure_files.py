@@ -130,6 +130,21 @@ def test_bars_error_bars_bands_and_points_are_read_off_what_was_painted() -> Non
     assert list(table["panel"]) == ["panel 1"] * 2 + ["Right"] * 4
 
 
+@pytest.mark.slow
+def test_everything_beside_the_pages_has_the_same_bytes_when_built_again(written: Path) -> None:
+    def files() -> dict[str, bytes]:
+        return {
+            path.relative_to(written).as_posix(): path.read_bytes() for path in written.rglob("*") if path.is_file()
+        }
+
+    before = files()
+    assert {"model_card.md", "references.bib", "statements.yaml", "figures/roc.png", "tables/claim.csv"} <= set(before)
+    run = read_run(written)
+    write_study_page(run)
+    write_fold_page(run, fold=1)
+    assert files() == before
+
+
 def test_a_painter_that_names_nothing_is_read_whole() -> None:
     table = draw(lambda figure: figure.subplots().plot([0, 1], [2, 3]), name="a", finding="x", inches=(2, 2)).numbers  # type: ignore[arg-type, return-value]
     assert list(table["series"]) == ["unnamed"] * 2
