@@ -32,9 +32,10 @@ def numbers_of(figure: Figure) -> pd.DataFrame:
         panel = axes.get_title(loc="left") or axes.get_title() or f"panel {number}"
         points = list(_points(axes))
         named = [point for point in points if point[0] and not point[0].startswith("_")]
+        names_of_x, names_of_y = _categories(axes.xaxis), _categories(axes.yaxis)
         for series, x, y, low, high in named or points:
             told = series if not series.startswith("_") else "unnamed"
-            place = (_category(axes.xaxis, x), _category(axes.yaxis, y), low, high)
+            place = (names_of_x.get(_rounded(x), x), names_of_y.get(_rounded(y), y), low, high)
             rows.append((panel, told, *place, axes.get_xlabel(), axes.get_ylabel()))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -90,14 +91,17 @@ def _band(shape: PolyCollection, label: str) -> Iterator[Point]:
             yield label, float(x), None, float(heights.min()), float(heights.max())
 
 
-def _category(axis: Axis, value: object) -> object:
-    """The name that an axis writes at a place, where it writes words and not numbers."""
-    if isinstance(axis.get_major_formatter(), ScalarFormatter) or not isinstance(value, int | float):
-        return value
+def _categories(axis: Axis) -> dict[object, str]:
+    """The names that an axis writes at its ticks, where it writes words and not numbers."""
+    if isinstance(axis.get_major_formatter(), ScalarFormatter):
+        return {}
     written = [label.get_text() for label in axis.get_majorticklabels()]
-    names = dict(zip((float(place) for place in axis.get_majorticklocs()), written, strict=True))
-    name = names.get(float(np.round(value, 6)))
-    return value if name is None or _is_number(name) else name
+    names = zip((_rounded(float(place)) for place in axis.get_majorticklocs()), written, strict=True)
+    return {place: name for place, name in names if name and not _is_number(name)}
+
+
+def _rounded(value: object) -> object:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _is_number(text: str) -> bool:
