@@ -149,7 +149,8 @@ def _selection(run: RunFolder, judged: Judged) -> Answer:
 
 
 def _ensembling(run: RunFolder, judged: Judged) -> Answer:
-    return Answer("methods", "No ensemble: each test patient is judged by the one model of the fold.")
+    when = ", once in each repeat" if run.study.repeats > 1 else ""
+    return Answer("methods", f"No ensemble: each test patient is judged by the one model of the fold{when}.")
 
 
 def _calculated(run: RunFolder, judged: Judged) -> Answer:
@@ -195,7 +196,8 @@ def _explained(run: RunFolder, judged: Judged) -> Answer:
 
 def _internal(run: RunFolder, judged: Judged) -> Answer:
     found = judged.of(run.chosen_model, fold=None)
-    return Answer("well", f"Internal testing: {count(found.patients, 'patient')}, each judged out of fold.")
+    how = "each judged out of fold" if len(run.planned_folds) > 1 else "of the part kept for testing"
+    return Answer("well", f"Internal testing: {count(found.patients, 'patient')}, {how}.")
 
 
 def _external(run: RunFolder, judged: Judged) -> Answer:
@@ -230,7 +232,10 @@ def _diagnostic(run: RunFolder, judged: Judged) -> Answer | None:
         for name in ("sensitivity", "specificity")
         if (one := found.estimates[name]).value is not None
     ]
-    return Answer("well", f"At the declared threshold: {joined(told)}.") if told else None
+    where = (
+        "At the declared threshold" if len(run.classes) == 2 else "Averages of the classes, the most probable called"
+    )
+    return Answer("well", f"{where}: {joined(told)}.") if told else None
 
 
 def _failures(run: RunFolder, judged: Judged) -> Answer:
@@ -238,7 +243,7 @@ def _failures(run: RunFolder, judged: Judged) -> Answer:
     wrong = int((scores.probabilities.argmax(axis=1) != scores.truth).sum())
     return Answer(
         "wrong",
-        f"{wrong} of {count(len(scores.truth), 'patient')} were given another class as most probable.",
+        f"Another class was the most probable in {wrong} of {count(len(scores.truth), 'patient')}.",
         "what was found when their scans were read again",
     )
 

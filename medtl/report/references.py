@@ -108,6 +108,10 @@ WORKS = MappingProxyType(
             Reference("nadeau2003", "article", "Nadeau and Bengio 2003", "Nadeau, Claude and Bengio, Yoshua",
                       "Inference for the Generalization Error", 2003, "Machine Learning", "52(3):239-281",
                       doi="10.1023/A:1024068626366"),
+            Reference("wilson1927", "article", "Wilson 1927", "Wilson, Edwin B.",
+                      "Probable Inference, the Law of Succession, and Statistical Inference", 1927,
+                      "Journal of the American Statistical Association", "22(158):209-212",
+                      doi="10.1080/01621459.1927.10502953"),
             Reference("youden1950", "article", "Youden 1950", "Youden, W. J.", "Index for rating diagnostic tests",
                       1950, "Cancer", "3(1):32-35",
                       doi="10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3"),
@@ -131,8 +135,9 @@ WORKS = MappingProxyType(
 )  # fmt: skip
 """Every work that a run can cite."""
 
-ALWAYS = ("efron1979", "brier1950", "mitchell2019", "tejani2024", "collins2024")
-"""What every page uses: the bootstrap, the Brier score, the model card and the two guidelines."""
+ALWAYS = ("efron1979", "brier1950", "wilson1927", "mitchell2019", "tejani2024", "collins2024")
+"""What every page uses: the bootstrap, the Brier score, the reliability curve's intervals, the model card and the two
+guidelines."""
 
 
 def references_of(run: RunFolder, judged: Judged) -> tuple[Reference, ...]:

@@ -37,8 +37,11 @@ def _chosen(run: RunFolder, judged: Judged) -> str:
     if found.auroc.value is None:
         return f"For {phrase} the {metric} was not defined ({found.auroc.reason})."
     precision, brier = (_number(found, key) for key in ("average_precision", "brier"))
+    tested = count(found.patients, "patient")
+    where = f"out-of-fold testing of {tested}" if len(run.planned_folds) > 1 else f"{tested} kept for testing"
+    done = "" if run.is_finished else f" ({len(run.folds)} of {count(len(run.planned_folds), 'fold')} finished)"
     return (
-        f"In out-of-fold testing, {phrase} reached {'an' if metric[0] == 'A' else 'a'} {metric} of "
+        f"In {where}{done}, {phrase} reached {'an' if metric[0] == 'A' else 'a'} {metric} of "
         f"{with_interval(found.auroc.value, found.auroc.low, found.auroc.high)}, an average precision of {precision} "
         f"and a Brier score{cite('brier1950')} of {brier}."
     )
@@ -74,6 +77,8 @@ def _folds(run: RunFolder, judged: Judged) -> str:
     defined = [value for value in values if value is not None]
     if len(defined) < 2:
         return ""
+    if plain(min(defined)) == plain(max(defined)):
+        return f"Its AUROC was {plain(defined[0])} in each of {count(len(defined), 'fold')}."
     return f"Its AUROC ranged from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
 
 
