@@ -39,6 +39,14 @@ DONE = "DONE.json"
 SALIENCY = "saliency"
 SALIENCY_TABLE = "saliency.csv"
 TRAINING = "training"
+STATEMENTS = "statements.yaml"
+REFERENCES = "references.bib"
+MODEL_CARD = "model_card.md"
+FIGURES = "figures"
+TABLES = "tables"
+PDF = "report.pdf"
+MADE_ANEW = frozenset({DONE, REPORT, FIGURES, TABLES})
+"""What a fold's folder holds that the fold itself did not write."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +129,14 @@ class RunFolder:
     def finish_fold(self, fold: int) -> None:
         """Mark a fold as finished: the hashes of everything it wrote, written last.
 
-        Pages are made anew at any time and are not among them; states of training are no longer needed and removed.
+        Pages and what lies beside them are made anew at any time and are not among them; states of training are no
+        longer needed and removed.
         """
         folder = self.fold(fold)
         shutil.rmtree(folder / TRAINING, ignore_errors=True)
-        written = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (DONE, REPORT))
-        hashes = {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in written}
+        files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        written = {name: path for name, path in files.items() if name.parts[0] not in MADE_ANEW}
+        hashes = {name.as_posix(): sha256_of_file(path) for name, path in written.items()}
         write_json(folder / DONE, {"fold": fold, "sha256": hashes})
 
     def is_finished(self, fold: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,7 +21,7 @@ from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
 from medtl.explanation import ExplanationSettings
-from medtl.files import write_atomically
+from medtl.files import parsed_yaml, read_yaml, write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
 from medtl.training import Recipe
@@ -93,7 +93,7 @@ def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:
         raise ConfigurationError(f"There is no study file {path.name}. A study is a YAML file; README shows one.")
     if path.stat().st_size > LARGEST_STUDY_FILE:
         raise ConfigurationError(f"{path.name} is larger than {LARGEST_STUDY_FILE:,} bytes; a study file is a page.")
-    values = _parsed(_text_of(path), what=path.name)
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigurationError(f"{path.name} should hold keys and values, such as `name: my-study`.")
     return study_from(values, folder=path.parent, changes=changes, what=path.name)
@@ -108,7 +108,7 @@ def study_from(
         key, sign, text = change.partition("=")
         if not sign or not key:
             raise ConfigurationError(f"--set takes key=value, such as recipe.epochs=5; got {change!r}.")
-        changed = _with(changed, key.strip().split("."), _parsed(text, what=f"--set {key}"))
+        changed = _with(changed, key.strip().split("."), parsed_yaml(text, what=f"--set {key}"))
     if isinstance(changed.get("manifest"), str):
         changed["manifest"] = folder / changed["manifest"]
     try:
@@ -152,45 +152,6 @@ def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 
 _OneText.add_representer(str, _written_text)
-
-
-class _OneMeaning(yaml.SafeLoader):
-    """YAML as data: safe types only, no anchors to expand, no key twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.YAMLError(f"line {event.start_mark.line + 1}: aliases (*name) are not read; write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if not isinstance(key, Hashable):
-                raise yaml.YAMLError(f"line {line}: a {type(key).__name__} cannot be a key")
-            if key in seen:
-                raise yaml.YAMLError(f"line {line}: the key {key!r} stands there twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{path.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again."
-        ) from error
-
-
-def _parsed(text: str, *, what: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_OneMeaning)  # noqa: S506  (a SafeLoader, stricter)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        where = str(error).replace("\n", " ")[:300]
-        raise ConfigurationError(f"{what} is not YAML that can be read: {where}. No value was used.") from error
 
 
 def _leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:

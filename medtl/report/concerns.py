@@ -41,6 +41,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _spread(by_fold),
         *use_concerns(run, judged),
         _unlike_cases(judged),
+        _not_better(run, judged),
         _probe(run),
         _internal(run),
     ]
@@ -54,6 +55,7 @@ def _phantoms(run: RunFolder) -> Concern | None:
         "The data are phantoms: the numbers show that the software works, and say nothing about patients.",
         "cohort.json marks the cohort as phantoms.",
         "Use your own manifest for a study.",
+        "Are these numbers about patients?",
     )
 
 
@@ -64,6 +66,7 @@ def _limited(run: RunFolder) -> Concern | None:
         "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
         f"What was studied: {run.cohort.limited}.",
         "Run without the limit before quoting a number.",
+        "Why was only a part of the cohort studied?",
     )
 
 
@@ -74,6 +77,7 @@ def _unfinished(run: RunFolder) -> Concern | None:
         f"Only {len(run.folds)} of {len(run.planned_folds)} folds are finished; the others may differ.",
         f"Finished are the folds {joined([str(record.fold) for record in run.folds])}.",
         "Continue with --resume.",
+        "What would the missing folds say?",
     )
 
 
@@ -84,6 +88,7 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
             "The AUROC is not defined in these patients, so nothing can be said about ranking.",
             f"Reason: {auroc.reason}.",
             "Use fewer folds or a cohort with every class in every fold.",
+            "Why is there no AUROC?",
         )
     missing = [fold for fold, found in by_fold.items() if found.auroc.value is None]
     if not missing:
@@ -93,6 +98,7 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
         f"In {count(len(missing), 'fold')} the AUROC is not defined; so wins and spread rest on the other folds.",
         f"{'Fold' if len(missing) == 1 else 'Folds'} {joined([str(fold) for fold in missing])}: {reason}.",
         "Use fewer folds, so that each holds every class.",
+        "Why is the AUROC missing in some folds?",
     )
 
 
@@ -111,6 +117,7 @@ def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
         f"scans {plain(auroc.value)} (95 % CI {interval(auroc.low, auroc.high)}).",
         "Read in the notes which properties go with the label and what the preparation leaves of them; make them alike "
         "in all classes, or compare within equal ones.",
+        "Does the model see the condition, or how and where the scan was made?",
     )
 
 
@@ -122,6 +129,7 @@ def _perfect(chosen: Judgement) -> Concern | None:
         "Every pair of patients was ranked rightly; a bootstrap cannot tell how uncertain that is.",
         f"AUROC {plain(auroc.value)} in {count(chosen.patients, 'patient')}, and in every resample.",
         "Look for duplicates, for a mark of the scanner or site, and for patients in two folds, before believing it.",
+        "How can every patient be ranked rightly?",
     )
 
 
@@ -133,6 +141,7 @@ def _chance(chosen: Judgement) -> Concern | None:
         "The interval of the AUROC includes 0.5: the ranking is compatible with chance.",
         f"AUROC {plain(auroc.value)}, 95 % CI {interval(auroc.low, auroc.high)}.",
         "Do not claim that the condition can be told from these scans; collect more patients.",
+        "Is this better than guessing?",
     )
 
 
@@ -148,6 +157,7 @@ def _few_patients(run: RunFolder, chosen: Judgement) -> Concern | None:
         f"The study is small: {count(chosen.patients, 'patient')}, of whom {fewest} in the smallest class.",
         f"Smallest class: {smallest}, {count(fewest, 'patient')}.{width}",
         "Quote the interval, never the point alone; differences between models of this size are rarely real.",
+        "Are there enough patients to say this?",
     )
 
 
@@ -167,6 +177,7 @@ def _gap(run: RunFolder) -> Concern | None:
         "The network fits its training patients much better than its validation patients: it overfits.",
         f"Validation minus training loss in the last epoch: {plain(mean)}, mean of {count(len(defined), 'fold')}.",
         "Prefer the frozen probe, train for fewer epochs, or add patients.",
+        "Has the network learned its training patients by heart?",
     )
 
 
@@ -179,6 +190,7 @@ def _spread(by_fold: Mapping[int, Judgement]) -> Concern | None:
         "The folds disagree: which patients are tested matters more than most differences between models.",
         f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}.",
         "Look at the worst fold's page; repeat the folds with other seeds.",
+        "Does the result depend on which patients were tested?",
     )
 
 
@@ -190,6 +202,21 @@ def _unlike_cases(judged: Judged) -> Concern | None:
         "The models were not tested on the same cases, so their rows must not be compared with each other.",
         notes[0],
         "Compare only by the differences given, which use the patients that both models share.",
+        "Were all models judged on the same patients?",
+    )
+
+
+def _not_better(run: RunFolder, judged: Judged) -> Concern | None:
+    found = [one for one in judged.differences if one.model == run.chosen_model]
+    if not found or found[0].difference.low is None or found[0].difference.low > 0:
+        return None
+    difference = found[0].difference
+    return Concern(
+        "The network is not distinguishable from the frozen probe, which is simpler.",
+        f"Difference in AUROC {plain(difference.value)} (95 % CI {interval(difference.low, difference.high)}), higher "
+        f"in {found[0].wins} of {count(found[0].folds, 'fold')}.",
+        "Report the frozen probe as the result, and the network as an attempt that did not show more.",
+        "Is the network better than a simple baseline?",
     )
 
 
@@ -202,6 +229,7 @@ def _probe(run: RunFolder) -> Concern | None:
             "The frozen probe did not converge in every fold, so the baseline may be too weak.",
             f"Not converged: {'fold' if len(stuck) == 1 else 'folds'} {joined([str(fold) for fold in stuck])}.",
             "Look for constant or duplicated features before comparing with it.",
+            "Was the simple baseline given a fair chance?",
         )
     if not edge:
         return None
@@ -209,6 +237,7 @@ def _probe(run: RunFolder) -> Concern | None:
         "The probe's regularisation lies at the edge of what was tried, so the baseline may be too weak.",
         f"At the edge: {'fold' if len(edge) == 1 else 'folds'} {joined([str(fold) for fold in edge])}.",
         "Widen the grid of C.",
+        "Was the simple baseline given a fair chance?",
     )
 
 
@@ -219,4 +248,5 @@ def _internal(run: RunFolder) -> Concern:
         "This is internal testing: how the model does in another hospital is not known.",
         f"Training and test patients come from the same cohort. {found}",
         "Test on patients of another hospital before any use.",
+        "Would it work in another hospital?",
     )

@@ -1,6 +1,7 @@
 """A matplotlib figure as an inline SVG: the same bytes each time, text that stays text, ids that never clash.
 
-In: a function that paints, a name that is unique on the page, and a sentence that states the finding. Out: markup.
+In: a function that paints, a name that is unique on the page, and a sentence that states the finding. Out: markup
+that also knows its numbers, and can be had as a file of its own: SVG, PNG or a table.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from medtl.report.figure_numbers import numbers_of
 from medtl.report.theme import FONT_POINTS, HAIRLINE, INK, QUIET
 
 SVG = "http://www.w3.org/2000/svg"
@@ -57,6 +60,12 @@ STYLE = {
 }
 """The look of every figure. Labels come from users: dollar signs in them are no formulas."""
 
+POINTS_PER_INCH = 72
+PNG_DOTS_PER_INCH = 300
+"""What journals ask of figures with lines and letters, at the size they are printed."""
+
+FILE_LETTERS = "'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
+
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 FONT_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 
@@ -64,17 +73,52 @@ ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", XLINK)
 
 
-def draw(paint: Callable[[Figure], None], *, name: str, finding: str, inches: tuple[float, float]) -> Markup:
+class Drawing(Markup):
+    """The markup of a figure for a page. `numbers` is the table of what it shows, `name` names its files."""
+
+    name: str
+    numbers: pd.DataFrame
+    inches: tuple[float, float]
+    paint: Callable[[Figure], None]
+
+    def as_svg(self) -> str:
+        """A file of its own: with its size, a white ground and letters that any program has."""
+        width, height = (side * POINTS_PER_INCH for side in self.inches)
+        own = f'<svg width="{width:g}pt" height="{height:g}pt" style="background:#fff" font-family="{FILE_LETTERS}" '
+        return '<?xml version="1.0" encoding="utf-8"?>\n' + str(self).replace("<svg ", own, 1) + "\n"
+
+    def as_png(self) -> bytes:
+        """A picture of it, on white, fine enough for print; the same bytes each time."""
+        with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+            stream = io.BytesIO()
+            figure = Figure(figsize=self.inches, layout="constrained")
+            self.paint(figure)
+            figure.savefig(stream, format="png", dpi=PNG_DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+        return stream.getvalue()
+
+
+def draw(
+    paint: Callable[[Figure], None],
+    *,
+    name: str,
+    finding: str,
+    inches: tuple[float, float],
+    numbers: pd.DataFrame | None = None,
+) -> Drawing:
     """Paint on an empty figure and give it back as SVG with `finding` as its alternative text.
 
-    `name` begins every id in the figure, so it has to be unique on the page: letters, digits and hyphens.
+    `name` begins every id in the figure, so it has to be unique on the page: letters, digits and hyphens. `numbers` is
+    the table of what is shown, where what is painted does not hold it; otherwise it is read off the figure.
     """
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=inches, layout="constrained")
         paint(figure)
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return _inline(stream.getvalue(), name=name, finding=finding)
+    drawing = Drawing(_inline(stream.getvalue(), name=name, finding=finding))
+    drawing.name, drawing.inches, drawing.paint = name, inches, paint
+    drawing.numbers = numbers_of(figure) if numbers is None else numbers
+    return drawing
 
 
 def quiet_grid(axes: Axes, *, axis: str = "both") -> None:

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import draw, quiet_grid
+from medtl.report.drawing import Drawing, draw, quiet_grid
 from medtl.report.gallery import GalleryRow, Shown
 from medtl.report.numbers import count
 from medtl.report.page import Drawn
@@ -71,7 +70,7 @@ def attention_drawn(run: RunFolder, rows: Sequence[GalleryRow]) -> Drawn | None:
     return Drawn(drawing, caption, ())
 
 
-def attention_figure(cases: Sequence[WeightedCase], *, colour: str, finding: str) -> Markup:
+def attention_figure(cases: Sequence[WeightedCase], *, colour: str, finding: str) -> Drawing:
     """A panel for each case, all with the same height of axis."""
     lines = -(-len(cases) // CURVES_PER_ROW)
     highest = max(float(case.relative.max()) for case in cases)
@@ -92,9 +91,11 @@ def _paint_curve(axes: Axes, case: WeightedCase, *, colour: str, highest: float)
     place, height = np.array(case.weights.positions_mm), case.relative
     axes.axhline(1, color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
     axes.fill_between(place, 0, height, color=colour, alpha=0.12, linewidth=0)
-    axes.plot(place, height, color=colour, linewidth=1.6, marker="o" if len(place) == 1 else "", markersize=3)
+    axes.plot(place, height, color=colour, linewidth=1.6, marker="o" if len(place) == 1 else "", markersize=3,
+              label="weight")  # fmt: skip
     if case.peak_mm is not None:
-        axes.plot([case.peak_mm], [0], marker="^", color="black", markersize=5, clip_on=False, linestyle="")
+        axes.plot([case.peak_mm], [0], marker="^", color="black", markersize=5, clip_on=False, linestyle="",
+                  label="strongest point of the map")  # fmt: skip
     axes.set_ylim(0, highest * 1.08)
     axes.set_title(f"Case {short_label(case.name)}")
     axes.set_xlabel(_axis_words(case.weights.plane))

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import LEFT_INCHES, draw, quiet_grid, square_axes
+from medtl.report.drawing import LEFT_INCHES, Drawing, draw, quiet_grid, square_axes
 from medtl.report.theme import INK, PAIR_INCHES, QUIET, short_label
 
 HISTOGRAM_BINS = 20
@@ -46,7 +46,7 @@ def reliability_figure(
     labels: Sequence[str],
     name: str,
     finding: str,
-) -> Markup:
+) -> Drawing:
     """Observed against predicted, with the distribution of predictions below."""
 
     def paint(figure: Figure) -> None:
@@ -78,4 +78,30 @@ def reliability_figure(
                 1.06, 0.97 - 0.08 * row, label, transform=top.transAxes, va="center", color=colour if row == 0 else INK
             )
 
-    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES)
+    return draw(
+        paint, name=name, finding=finding, inches=PAIR_INCHES, numbers=_numbers(curve, score, truth, of_model=labels[0])
+    )
+
+
+def _numbers(
+    curve: ReliabilityCurve, score: Float[np.ndarray, " patient"], truth: Bool[np.ndarray, " patient"], *, of_model: str
+) -> pd.DataFrame:
+    """The points of the curve, then the histogram: patients with the class and without."""
+    bins = pd.DataFrame(
+        {
+            "what": f"{of_model}: observed frequency of {curve.of_class}",
+            "probability": curve.mean_probability,
+            "value": curve.observed,
+            "low": curve.low,
+            "high": curve.high,
+        }
+    )
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    counts = [
+        pd.DataFrame({"what": what, "probability": (edges[:-1] + edges[1:]) / 2, "value": np.histogram(one, edges)[0]})
+        for what, one in (
+            (f"patients with {curve.of_class}", score[truth]),
+            (f"patients without {curve.of_class}", score[~truth]),
+        )
+    ]
+    return pd.concat([bins, *counts], ignore_index=True)

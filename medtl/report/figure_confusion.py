@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Int
-from markupsafe import Markup
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import draw
+from medtl.report.drawing import Drawing, draw
 from medtl.report.numbers import percent
 from medtl.report.theme import ACCENT, INK, PAIR_INCHES, short_label
 
@@ -27,7 +27,7 @@ MOST_CLASSES_WRITTEN = 8
 
 def confusion_figure(
     counts: Int[np.ndarray, "truth decision"], classes: Sequence[str], *, title: str, name: str, finding: str
-) -> Markup:
+) -> Drawing:
     """Counts of patients by reference standard and decision."""
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -59,4 +59,10 @@ def confusion_figure(
             share = percent(float(counts[row, column]), float(counts[row].sum()))
             axes.text(column, row + 0.06, share, ha="center", va="top", color=colour, fontsize=8)
 
-    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES)
+    cells = [
+        (truth, decision, int(counts[row, column]), float(shares[row, column]))
+        for row, truth in enumerate(classes)
+        for column, decision in enumerate(classes)
+    ]
+    table = pd.DataFrame(cells, columns=["reference_standard", "decision", "number", "share_of_row"])
+    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES, numbers=table)

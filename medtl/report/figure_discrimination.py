@@ -12,13 +12,12 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medtl import evaluation
 from medtl.predictions import PredictionTable
-from medtl.report.drawing import draw, square_axes
+from medtl.report.drawing import Drawing, draw, square_axes
 from medtl.report.theme import FOLD_OPACITY, QUIET, class_colour, look_of, short_label
 
 Kind = Literal["roc", "precision_recall"]
@@ -55,7 +54,7 @@ class CurveSet:
     seed: int
 
 
-def curve_figure(curves: CurveSet, *, kind: Kind, name: str, finding: str) -> Markup:
+def curve_figure(curves: CurveSet, *, kind: Kind, name: str, finding: str) -> Drawing:
     """The ROC or the precision-recall curve."""
 
     def paint(figure: Figure) -> None:
@@ -79,16 +78,19 @@ def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     chosen = curves.patients.of(model=curves.chosen)
     look = look_of(curves.chosen, models)
     thick = _line_of(chosen, kind=kind, resamples=BAND_RESAMPLES, seed=curves.seed)
-    axes.fill_between(thick.grid, thick.low, thick.high, color=look.colour, alpha=0.13, linewidth=0)
+    axes.fill_between(thick.grid, thick.low, thick.high, color=look.colour, alpha=0.13, linewidth=0,
+                      label=f"{look.name}, 95 % band")  # fmt: skip
     if thick.chance is not None:
         axes.axhline(thick.chance, color=QUIET, linewidth=0.6, dashes=(2, 3))
     for fold in curves.thin:
         thin = _line_of(chosen.of(fold=fold), kind=kind)
-        axes.plot(thin.x, thin.y, drawstyle=STEPS[kind], color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7)
+        axes.plot(thin.x, thin.y, drawstyle=STEPS[kind], color=look.colour, alpha=FOLD_OPACITY, linewidth=0.7,
+                  label=f"{look.name}, fold {fold}")  # fmt: skip
     for model in others:
         other, line = look_of(model, models), _line_of(curves.patients.of(model=model), kind=kind)
-        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=other.colour, linestyle=other.dash, linewidth=1.1)
-    axes.plot(thick.x, thick.y, drawstyle=STEPS[kind], color=look.colour, linewidth=2.0)
+        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=other.colour, linestyle=other.dash, linewidth=1.1,
+                  label=other.name)  # fmt: skip
+    axes.plot(thick.x, thick.y, drawstyle=STEPS[kind], color=look.colour, linewidth=2.0, label=look.name)
     looks = [(model, look_of(model, models)) for model in (curves.chosen, *others)]
     dashes = {model: "-" if model == curves.chosen else own.dash for model, own in looks}
     _direct_labels(axes, [(own.colour, dashes[model], own.name, curves.numbers.get(model, "")) for model, own in looks])
@@ -99,7 +101,8 @@ def _paint_classes(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     for place, label in enumerate(curves.patients.classes):
         dash = CLASS_DASHES[place % len(CLASS_DASHES)]
         line = _line_of(curves.patients.of(model=curves.chosen), kind=kind, of_class=label)
-        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=class_colour(place), linestyle=dash, linewidth=1.6)
+        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=class_colour(place), linestyle=dash, linewidth=1.6,
+                  label=label)  # fmt: skip
         entries.append((class_colour(place), dash, label, ""))
     _direct_labels(axes, entries)
 

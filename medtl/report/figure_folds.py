@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medtl.report.drawing import draw, quiet_grid
+from medtl.report.drawing import Drawing, draw, quiet_grid
 from medtl.report.theme import ALONE_INCHES, class_colour, class_hatch, short_label
 
 ROLES = ("training", "validation", "test")
@@ -28,7 +27,7 @@ def fold_counts(fold_table: pd.DataFrame, *, by: str = "label") -> pd.DataFrame:
     return once.groupby(["fold", "role", by]).size().rename("patients").reset_index()
 
 
-def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str, finding: str) -> Markup:
+def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str, finding: str) -> Drawing:
     """Horizontal stacked bars, one row per fold."""
     counts = fold_counts(fold_table)
     folds = sorted(counts["fold"].unique())[:MOST_FOLDS]
@@ -60,4 +59,4 @@ def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str,
         figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 6))
 
     inches = (ALONE_INCHES[0], INCHES_AROUND + INCHES_PER_FOLD * len(folds))
-    return draw(paint, name=name, finding=finding, inches=inches)
+    return draw(paint, name=name, finding=finding, inches=inches, numbers=counts)

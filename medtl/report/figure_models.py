@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+import pandas as pd
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import draw, quiet_grid
+from medtl.report.drawing import Drawing, draw, quiet_grid
 from medtl.report.numbers import in_table
 from medtl.report.theme import ALONE_INCHES, QUIET, look_of, short_label
 
@@ -33,7 +33,7 @@ class ModelPoint:
     folds: tuple[float, ...]
 
 
-def models_figure(points: Sequence[ModelPoint], *, metric: str, name: str, finding: str) -> Markup:
+def models_figure(points: Sequence[ModelPoint], *, metric: str, name: str, finding: str) -> Drawing:
     """One row per model, in the study's order."""
     models = [point.model for point in points]
 
@@ -61,4 +61,7 @@ def models_figure(points: Sequence[ModelPoint], *, metric: str, name: str, findi
         quiet_grid(axes, axis="x")
 
     inches = (ALONE_INCHES[0], INCHES_AROUND + INCHES_PER_MODEL * len(points))
-    return draw(paint, name=name, finding=finding, inches=inches)
+    rows = [(look_of(one.model, models).name, "pooled", one.value, one.low, one.high) for one in points]
+    rows += [(look_of(one.model, models).name, "one fold", value, None, None) for one in points for value in one.folds]
+    table = pd.DataFrame(rows, columns=["model", "of", "auroc", "low", "high"])
+    return draw(paint, name=name, finding=finding, inches=inches, numbers=table)

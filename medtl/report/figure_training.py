@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medtl.report.drawing import draw, quiet_grid
+from medtl.report.drawing import Drawing, draw, quiet_grid
 from medtl.report.theme import FOLD_OPACITY, QUIET
 
 TRAINING_INCHES = (9.4, 3.0)
@@ -23,7 +22,7 @@ LABEL_SHARE = 0.075
 """Height of a label as a share of the axis."""
 
 
-def history_figure(histories: Sequence[pd.DataFrame], *, colour: str, name: str, finding: str) -> Markup:
+def history_figure(histories: Sequence[pd.DataFrame], *, colour: str, name: str, finding: str) -> Drawing:
     """Thin lines are folds, thick lines their mean; training is dashed, validation solid."""
 
     def paint(figure: Figure) -> None:
@@ -44,16 +43,18 @@ def history_figure(histories: Sequence[pd.DataFrame], *, colour: str, name: str,
 def _paint_losses(axes: Axes, histories: Sequence[pd.DataFrame], *, colour: str) -> None:
     tones = {"training": QUIET, "validation": colour}
     if len(histories) > 1:
-        for history in histories:
+        for place, history in enumerate(histories, start=1):
             for role, tone in tones.items():
-                axes.plot(history["epoch"], history[f"{role}_loss"], color=tone, alpha=FOLD_OPACITY, linewidth=0.6)
+                axes.plot(history["epoch"], history[f"{role}_loss"], color=tone, alpha=FOLD_OPACITY, linewidth=0.6,
+                          label=f"{role}, curve {place}")  # fmt: skip
     means = pd.concat(histories).groupby("epoch")[["training_loss", "validation_loss"]].mean()
     epoch = means.index.to_numpy(dtype=float)
     losses = {role: means[f"{role}_loss"].to_numpy(dtype=float) for role in tones}
     axes.fill_between(epoch, losses["training"], losses["validation"], color=colour, alpha=0.12, linewidth=0)
     marker = "o" if len(epoch) == 1 else ""
-    axes.plot(epoch, losses["training"], color=QUIET, linestyle=(0, (4, 2)), linewidth=1.6, marker=marker)
-    axes.plot(epoch, losses["validation"], color=colour, linewidth=2.0, marker=marker)
+    axes.plot(epoch, losses["training"], color=QUIET, linestyle=(0, (4, 2)), linewidth=1.6, marker=marker,
+              label="training, mean")  # fmt: skip
+    axes.plot(epoch, losses["validation"], color=colour, linewidth=2.0, marker=marker, label="validation, mean")
     for (role, tone), height in zip(
         tones.items(), _apart(axes, [values[-1] for values in losses.values()]), strict=True
     ):
@@ -73,10 +74,11 @@ def _apart(axes: Axes, heights: Sequence[float]) -> tuple[float, float]:
 def _paint_gap(axes: Axes, histories: Sequence[pd.DataFrame], *, colour: str) -> None:
     gaps = [history.assign(gap=history["validation_loss"] - history["training_loss"]) for history in histories]
     if len(gaps) > 1:
-        for gap in gaps:
-            axes.plot(gap["epoch"], gap["gap"], color=colour, alpha=FOLD_OPACITY, linewidth=0.7)
+        for place, gap in enumerate(gaps, start=1):
+            axes.plot(gap["epoch"], gap["gap"], color=colour, alpha=FOLD_OPACITY, linewidth=0.7,
+                      label=f"gap, curve {place}")  # fmt: skip
     mean = pd.concat(gaps).groupby("epoch")["gap"].mean()
     epoch, values = mean.index.to_numpy(dtype=float), mean.to_numpy(dtype=float)
     axes.axhline(0, color=QUIET, linewidth=0.6, dashes=(2, 3))
     axes.fill_between(epoch, 0, values, color=colour, alpha=0.12, linewidth=0)
-    axes.plot(epoch, values, color=colour, linewidth=2.0, marker="o" if len(epoch) == 1 else "")
+    axes.plot(epoch, values, color=colour, linewidth=2.0, marker="o" if len(epoch) == 1 else "", label="gap, mean")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
+import pandas as pd
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import draw, quiet_grid
+from medtl.report.drawing import Drawing, draw, quiet_grid
 from medtl.report.numbers import in_table
 from medtl.report.theme import ALONE_INCHES, INK, PAIR_INCHES, QUIET, look_of, short_label
 
@@ -48,7 +48,7 @@ class ForestRow:
 
 def decision_figure(
     lines: Sequence[BenefitLine], treat_all: Sequence[float], *, models: Sequence[str], name: str, finding: str
-) -> Markup:
+) -> Drawing:
     """The first line thick with its band, the others quiet; treating all and none as references."""
 
     def paint(figure: Figure) -> None:
@@ -73,10 +73,15 @@ def decision_figure(
         axes.legend(loc="upper right")
         quiet_grid(axes)
 
-    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES)
+    columns: dict[str, Sequence[float]] = {"threshold_risk": lines[0].risks, "treat_all": treat_all}
+    for line in lines:
+        columns[line.model] = line.benefit
+        if len(line.low):
+            columns |= {f"{line.model}_low": line.low, f"{line.model}_high": line.high}
+    return draw(paint, name=name, finding=finding, inches=PAIR_INCHES, numbers=pd.DataFrame(columns))
 
 
-def forest_figure(rows: Sequence[ForestRow], *, whole: float | None, colour: str, name: str, finding: str) -> Markup:
+def forest_figure(rows: Sequence[ForestRow], *, whole: float | None, colour: str, name: str, finding: str) -> Drawing:
     """Groups under their covariate; the dotted line is the whole cohort."""
 
     def paint(figure: Figure) -> None:
@@ -110,4 +115,6 @@ def forest_figure(rows: Sequence[ForestRow], *, whole: float | None, colour: str
         quiet_grid(axes, axis="x")
 
     inches = (ALONE_INCHES[0], INCHES_AROUND + INCHES_PER_ROW * len(rows))
-    return draw(paint, name=name, finding=finding, inches=inches)
+    cells = [(row.name, row.patients, row.value, row.low, row.high) for row in rows]
+    table = pd.DataFrame(cells, columns=["group", "patients", "auroc", "low", "high"])
+    return draw(paint, name=name, finding=finding, inches=inches, numbers=table)

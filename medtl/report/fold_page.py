@@ -14,6 +14,7 @@ from markupsafe import Markup
 from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
 from medtl.report.figure_attention import attention_drawn
+from medtl.report.figure_files import write_page_files
 from medtl.report.figures import confusion_drawn, curves_drawn
 from medtl.report.gallery import GalleryRow, colour_bar, gallery, has_viewers, has_volumes
 from medtl.report.judged import Judged, judge_fold
@@ -56,6 +57,7 @@ def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = 
     record = run.fold(fold)
     page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
     path = run.folder / f"fold_{fold}" / "report.html"
+    write_page_files(page, path.parent)
     write_atomically(path, render("fold.html.j2", page, viewer=has_viewers(page.gallery)))
     return path
 
@@ -108,7 +110,7 @@ def _parts_table(run: RunFolder, *, fold: int) -> Table:
     shared = int((own.groupby("patient_id")["role"].nunique() > 1).sum())
     apart = f"{count(shared, 'patient')} in two parts: this is a leak." if shared else "No patient is in two parts."
     note = f"Patients (cases). {apart}"
-    return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,))
+    return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,), name="parts")
 
 
 def _counts(part: pd.DataFrame) -> str:

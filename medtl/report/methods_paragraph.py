@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, joined
+from medtl.report.references import WORKS, cite
 from medtl.report.run_folder import RunFolder
 
 LIFTING_SENTENCES = {
@@ -21,11 +22,13 @@ POLICY_SENTENCES = {
     "chosen in inner folds by patient",
     "centroid": "a nearest-centroid classifier on the same features",
     "lp_ft": "fine-tuning of the whole network from the probe's solution (LP-FT) with frozen batch-normalisation "
-    "statistics",
+    f"statistics{cite('kumar2022')}",
     "full": "fine-tuning of the whole network",
     "scratch": "the same network trained from random weights",
 }
 MAIN_LIBRARIES = ("medtl", "torch", "monai", "scikit-learn")
+LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": "pedregosa2011"}
+"""The works that describe these libraries."""
 
 
 def methods_paragraph(run: RunFolder, judged: Judged) -> str:
@@ -87,22 +90,29 @@ def _trains(run: RunFolder) -> bool:
 
 def _evaluation(run: RunFolder, judged: Judged) -> str:
     decision = (
-        "Sensitivity and specificity refer to a threshold chosen per fold on the validation patients "
-        f"({run.study.evaluation.threshold.in_words})."
+        f"Sensitivity and specificity refer to a threshold chosen per fold on the validation patients ({_rule(run)})."
         if len(run.classes) == 2
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."
     )
+    shown = any(record.saliency for record in run.folds)
+    maps = f" Maps of what a decision rests on were made by HiResCAM{cite('draelos2020')}." if shown else ""
     return (
         "Probabilities of a patient's images were averaged; the patient is the unit of all numbers. Metrics were "
         "computed on out-of-fold predictions pooled over folds, with 95 % percentile intervals from "
-        f"{judged.resamples:,} bootstrap resamples of patients. {decision}"
+        f"{judged.resamples:,} bootstrap resamples of patients{cite('efron1979')}. {decision}{maps}"
     )
+
+
+def _rule(run: RunFolder) -> str:
+    rule = run.study.evaluation.threshold
+    return f"{rule.in_words}; {WORKS['youden1950'].cited}" if rule.rule == "youden" else rule.in_words
 
 
 def _software(run: RunFolder) -> str:
     versions = dict(run.provenance.versions)
-    named = [f"{name} {versions[name]}" for name in MAIN_LIBRARIES if name in versions]
+    works = {name: cite(key) for name, key in LIBRARY_WORKS.items()}
+    named = [f"{name} {versions[name]}{works.get(name, '')}" for name in MAIN_LIBRARIES if name in versions]
     software = f"Software: {', '.join(named)}, Python {run.provenance.python}. " if named else ""
     seed = f"The study's seed was {run.provenance.seed}"
     return f"{software}{seed}; its configuration has the fingerprint {run.provenance.fingerprint}."

@@ -50,7 +50,7 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
         title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
         note = f"One fold is few patients: read these numbers as part of the study, not alone. {INTERVALS}"
     notes = (note, *judged.notes, *reasons_below(reasons))
-    return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models")
+    return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models", name="models")
 
 
 INTERVALS = (
@@ -88,7 +88,7 @@ def folds_table(run: RunFolder, judged: Judged) -> Table:
     chosen = look_of(run.chosen_model, run.models).name
     threshold = f" The threshold is that of {chosen}." if len(run.classes) == 2 else ""
     note = f"Folds share training patients, so their spread is no confidence interval.{threshold}"
-    return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)))
+    return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
 
 
 def _has_probe(run: RunFolder) -> bool:

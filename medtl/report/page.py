@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medtl.report.content_policy import content_policy
+from medtl.report.drawing import Drawing
 from medtl.report.numbers import count, joined
 from medtl.report.run_folder import RunFolder
 
@@ -49,7 +50,7 @@ class Link:
 class Drawn:
     """A figure with its caption and the files whose numbers it shows, relative to the page."""
 
-    svg: Markup
+    svg: Drawing
     caption: str
     sources: tuple[Link, ...]
 
@@ -75,13 +76,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its title, heads (the first is the row names') and notes below."""
+    """A table with its title, heads (the first is the row names') and notes below; `name` is its CSV's, or empty."""
 
     title: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
     kind: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

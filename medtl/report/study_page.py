@@ -12,10 +12,12 @@ from markupsafe import Markup
 
 from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
+from medtl.report import review
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concern import Concern
 from medtl.report.concerns import concerns_of
+from medtl.report.figure_files import write_page_files
 from medtl.report.figures import (
     confusion_drawn,
     curves_drawn,
@@ -31,6 +33,8 @@ from medtl.report.numbers import duration, p_value
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
+from medtl.report.statements import read_statements
+from medtl.report.supplement import write_supplement
 from medtl.report.theme import look_of
 from medtl.report.training_words import histories_drawn, training_sentences
 from medtl.report.use_told import UseTold, use_told
@@ -41,7 +45,7 @@ CONTENTS = (
     ("who", "Who was studied"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
     ("overfit", "Does it overfit or cheat"), ("looked", "Where it looked"), ("whom", "For whom"),
     ("wrong", "What was wrong"),
-    ("methods", "Methods and provenance"), ("limits", "Limits"),
+    *review.CONTENTS, ("methods", "Methods and provenance"), *review.WORDS_CONTENTS, ("limits", "Limits"),
 )  # fmt: skip
 
 HASHED_FILES = ("predictions.csv", "folds.csv", "manifest.lock.csv", "exclusions.csv", "study.yaml")
@@ -83,7 +87,7 @@ class StudyPage:
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
     concerns: tuple[Concern, ...]
-    notes: tuple[str, ...]
+    review: review.Review
     gallery: tuple[GalleryRow, ...]
     of_volumes: bool
     colour_bar: Markup
@@ -98,7 +102,10 @@ class StudyPage:
 
 def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Path:
     """Write report.html into the run folder; `metrics` spares the counting when it was done before."""
-    page = study_page(run, judge(run, metrics=metrics))
+    judged = judge(run, metrics=metrics)
+    page = study_page(run, judged)
+    write_supplement(run, judged, page.concerns, read_statements(run.folder), page.review)
+    write_page_files(page, run.folder)
     path = run.folder / "report.html"
     write_atomically(path, render("study.html.j2", page))
     return path
@@ -129,7 +136,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         histories=histories_drawn(run, fold=None),
         training_sentences=training_sentences(run.folds),
         concerns=concerns,
-        notes=run.cohort.notes,
+        review=review.review_of(run, judged, concerns, read_statements(run.folder)),
         gallery=shown,
         of_volumes=has_volumes(shown),
         colour_bar=colour_bar(),
@@ -161,7 +168,7 @@ def _flow_words(run: RunFolder) -> FlowWords:
 def _cohort_table(run: RunFolder) -> Table:
     rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     note = "Covariates count patients. A patient with images of two classes counts in both columns, once in the last."
-    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,))
+    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,), name="cohort")
 
 
 def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from medtl.evaluation import Appraisal
 from medtl.report.concern import Concern
 from medtl.report.judged import Judged
-from medtl.report.numbers import in_table, interval, joined, p_value, plain
+from medtl.report.numbers import in_table, joined, p_value, plain
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -22,29 +22,11 @@ def use_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
     if judged.appraisal is None:
         return ()
     found = [
-        _simplicity(run, judged),
         _subgroups(run, judged.appraisal),
         _miscalibrated(run, judged.appraisal),
         _order(run, judged.appraisal),
     ]
     return tuple(concern for concern in found if concern is not None)
-
-
-def _simplicity(run: RunFolder, judged: Judged) -> Concern | None:
-    """The simplicity rule: what does not beat the frozen probe is not worth its cost."""
-    told = []
-    for found in judged.differences:
-        low = found.difference.low
-        if found.model in ("lp_ft", "full") and low is not None and low <= 0.0:
-            told.append((look_of(found.model, run.models).name, found.difference))
-    if not told:
-        return None
-    numbers = [f"{name} {plain(one.value)} (95 % CI {interval(one.low, one.high)})" for name, one in told]
-    return Concern(
-        "Fine-tuning is not distinguishable from the frozen probe.",
-        f"AUROC difference to the probe: {joined(numbers)}.",
-        "Prefer the frozen probe: it is simpler, faster and cannot learn patients by heart.",
-    )
 
 
 def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
@@ -59,6 +41,7 @@ def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
             f"would lie in {plain(smooth.null_low)}-{plain(smooth.null_high)}. Slope "
             f"{in_table(slope.value, slope.low, slope.high)}.",
             "Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
+            "Can the predicted probabilities be taken as risks?",
         )
     return None
 
@@ -75,6 +58,7 @@ def _subgroups(run: RunFolder, found: Appraisal) -> Concern | None:
         f"The model does not rank all patients equally well: its AUROC differs by {one.covariate}.",
         f"{joined(groups)}; {p_value(one.adjusted or 0.0)} after Holm’s correction.",
         "Report the groups apart, and look for what differs in their scans or their reference standard.",
+        "Does the model do equally well for all patients?",
     )
 
 
@@ -93,4 +77,5 @@ def _order(run: RunFolder, found: Appraisal) -> Concern | None:
         "Which of the models decides more accurately is not settled by these patients.",
         f"Probability that the order against the frozen probe is false: {joined(numbers)}.",
         "Do not claim that one model outperforms another.",
+        "How sure is it that the better of these models is the better one?",
     )

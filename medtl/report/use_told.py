@@ -94,7 +94,7 @@ def _calibration(run: RunFolder, found: Appraisal) -> Table:
         "numbers of this page use the probabilities as they are.",
         *missing,
     )
-    return Table("Calibration, out of fold", heads, tuple(rows), notes, kind="models")
+    return Table("Calibration, out of fold", heads, tuple(rows), notes, kind="models", name="calibration")
 
 
 def _brier(parts: Any) -> tuple[Cell, ...]:
@@ -195,7 +195,9 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
             "Sensitivity at a fixed specificity, and the reverse, are read from the pooled ROC curve: they describe "
             "the curve and are no thresholds to use."
         )
-    return Table("Decisions and what they are worth", tuple(heads), tuple(rows), tuple(notes), kind="models")
+    return Table(
+        "Decisions and what they are worth", tuple(heads), tuple(rows), tuple(notes), kind="models", name="decisions"
+    )
 
 
 def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
@@ -248,7 +250,14 @@ def _intervals(run: RunFolder, judged: Judged, found: Appraisal) -> Table:
         "training patients that folds share (Nadeau and Bengio); the plain spread over folds is no confidence interval."
     )
     fixed = ("DeLong’s interval takes the one test set and its model as fixed.",) if single else ()
-    return Table("The AUROC’s interval, several ways", heads, tuple(rows), (note, *fixed, *notes), kind="models")
+    return Table(
+        "The AUROC’s interval, several ways",
+        heads,
+        tuple(rows),
+        (note, *fixed, *notes),
+        kind="models",
+        name="intervals",
+    )
 
 
 def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
@@ -269,7 +278,9 @@ def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
         "Decisions of each model and of the frozen probe on the same patients. McNemar: exact test of equal error "
         "rates. Order false: the probability that the one that was right more often is not the more accurate one."
     )
-    return Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes)) if rows else None
+    return (
+        Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes), name="paired") if rows else None
+    )
 
 
 def _precision(found: Appraisal) -> str:

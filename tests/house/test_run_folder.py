@@ -78,6 +78,16 @@ def test_a_finished_fold_keeps_no_state_of_training(finished: RunFolder) -> None
     assert finished.is_finished(0)
 
 
+def test_what_is_made_anew_with_the_pages_does_not_belong_to_what_a_fold_wrote(finished: RunFolder) -> None:
+    for name in ("report.html", "figures/roc.png", "tables/models.csv"):
+        (finished.fold(0) / name).parent.mkdir(exist_ok=True)
+        (finished.fold(0) / name).write_text("first")
+    finished.finish_fold(0)
+    for name in ("report.html", "figures/roc.png", "tables/models.csv"):
+        (finished.fold(0) / name).write_text("another")
+    assert finished.is_finished(0)
+
+
 def test_a_folder_that_another_process_holds_is_locked_and_free_when_that_process_dies(run: RunFolder) -> None:
     with held_by_another_process(run.path) as other:
         with pytest.raises(Locked, match=r"Another process is working in one\. Wait for it, or .* --out") as caught:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from medtl.report import write_reports
+from medtl.report.statements import GROUPS, Statements, form
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -48,7 +49,11 @@ def hostile_pages(
             classes=(f"normal {mark}", f"pneumonia {mark}"), patients=14, fold_count=2, mark=mark, resamples=100,
             images_per_patient=1,
         )  # fmt: skip
-        runs.append(write_reports(run_writer(tmp_path_factory.mktemp("hostile"), recipe)))
+        folder = run_writer(tmp_path_factory.mktemp("hostile"), recipe)
+        (folder / "statements.yaml").write_text(
+            form(Statements({group: dict.fromkeys(keys, mark) for group, keys in GROUPS.items()})), encoding="utf-8"
+        )
+        runs.append(write_reports(folder))
     return tuple(runs)
 
 

@@ -1,0 +1,17 @@
+"""One thing that a run says on an item of a reporting guideline.
+
+In: text. Out: a frozen value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the run says, the section of the page that shows it, and what is still for the authors to say."""
+
+    place: str
+    said: str
+    still: str = ""
