@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict
-from sklearn.isotonic import IsotonicRegression
+from sklearn.isotonic import isotonic_regression
 
 
 class BrierParts(BaseModel):
@@ -29,7 +29,10 @@ class BrierParts(BaseModel):
 def brier_parts(positive: Bool[np.ndarray, " unit"], score: Float[np.ndarray, " unit"]) -> BrierParts:
     """The parts by isotonic recalibration, without bins (CORP: Dimitriadis, Gneiting and Jordan, PNAS 2021)."""
     truth = positive.astype("float64")
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(score, truth)
+    # By distinct score and without interpolation, which gives NaN between scores that differ in the last bit.
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    shares = np.bincount(place, weights=truth) / count
+    fitted = isotonic_regression(shares, sample_weight=count.astype("float64"))[place]
     total, best = float(np.square(score - truth).mean()), float(np.square(fitted - truth).mean())
     share = float(truth.mean())
     return BrierParts(

@@ -27,7 +27,7 @@ MOST_RELIABILITY_CURVES = 3
 """Reliability curves drawn with several classes; the Brier score judges all of them."""
 
 
-def _predictions(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
+def predictions_behind(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
     """The file behind a figure, seen from its page; an unfinished run has one per finished fold."""
     if fold is not None or (run.folder / "predictions.csv").is_file():
         return (Link("predictions.csv", "predictions.csv"),)
@@ -61,14 +61,14 @@ def _curve(run: RunFolder, judged: Judged, *, kind: Literal["roc", "precision_re
         return Drawn(
             drawing,
             f"{look.name}, one curve per class against the others; points are patients.",
-            _predictions(run, fold=fold),
+            predictions_behind(run, fold=fold),
         )
     lines = "thin lines are its folds, " if thin else ""
     chance = "the dotted diagonal is chance" if kind == "roc" else "the dotted level is the share of the positive class"
     caption = (
         f"{look.name} thick; {lines}the band holds 95 % of {BAND_RESAMPLES} bootstrap resamples of patients; {chance}."
     )
-    return Drawn(drawing, caption, _predictions(run, fold=fold))
+    return Drawn(drawing, caption, predictions_behind(run, fold=fold))
 
 
 def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Drawn | None:
@@ -85,7 +85,7 @@ def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Draw
     )
     drawing = confusion_figure(found.confusion, run.classes, title=look.name, name="confusion", finding=finding)
     counted = f"{found.counted.capitalize()}s by reference standard and decision"
-    return Drawn(drawing, f"{counted} ({rule}); shares are of each row.", _predictions(run, fold=fold))
+    return Drawn(drawing, f"{counted} ({rule}); shares are of each row.", predictions_behind(run, fold=fold))
 
 
 def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
@@ -109,7 +109,7 @@ def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
             f"{look.name}, bins of equally many patients with 95 % Wilson intervals; below, patients with {label} "
             "upward and all others downward."
         )
-        drawn.append(Drawn(drawing, caption, _predictions(run, fold=None)))
+        drawn.append(Drawn(drawing, caption, predictions_behind(run, fold=None)))
     return tuple(drawn)
 
 
@@ -142,4 +142,4 @@ def models_drawn(run: RunFolder, judged: Judged) -> Drawn:
     metric = metric[0].upper() + metric[1:]
     drawing = models_figure(points, metric=metric, name="models", finding=f"{metric}: {joined(told)}.")
     caption = "Pooled out of fold with 95 % intervals; the ticks below are single folds, the dotted line is chance."
-    return Drawn(drawing, caption, _predictions(run, fold=None))
+    return Drawn(drawing, caption, predictions_behind(run, fold=None))

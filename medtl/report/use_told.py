@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtl.evaluation import Appraisal, Estimate
-from medtl.report.figure_use import BenefitLine, ForestRow, decision_figure, forest_figure
+from medtl.report.figure_use import BenefitLine, decision_figure
+from medtl.report.figures import predictions_behind
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, joined, p_value, percent, plain
-from medtl.report.page import Cell, Drawn, Link, Row, Table, text_cells
+from medtl.report.page import Cell, Drawn, Row, Table, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
+from medtl.report.whom_told import forest_drawn, subgroup_sentences
 
-SOURCE = (Link("metrics.json", "metrics.json"),)
 SHOWN_RISKS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Threshold risks told in words beside the decision curve."""
 
@@ -51,8 +52,8 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
         intervals=_intervals(run, judged, found),
         decisions=_decisions(run, found),
         precision=_precision(found),
-        forest=_forest(run, judged, found),
-        subgroup_sentences=_subgroups(run, found),
+        forest=forest_drawn(run, judged, found),
+        subgroup_sentences=subgroup_sentences(run, found),
     )
 
 
@@ -123,7 +124,7 @@ def _decision_curve(run: RunFolder, found: Appraisal) -> Drawn | None:
         "Net benefit is the share of true positives minus the share of false positives, weighed by the odds of the "
         f"threshold risk; the band holds 95 % of the resamples. {finding}"
     )
-    return Drawn(drawing, caption, SOURCE)
+    return Drawn(drawing, caption, predictions_behind(run, fold=None))
 
 
 def _useful_risks(risks: tuple[float, ...], model: tuple[float, ...], everyone: tuple[float, ...]) -> str:
@@ -292,45 +293,3 @@ def _precision(found: Appraisal) -> str:
         f"With {one.positives:,} positive and {count(one.negatives, 'negative patient')}, a 95 % interval of the AUROC "
         f"reaches about {joined(told)} to each side (Hanley and McNeil); differences smaller than this cannot be seen."
     )
-
-
-def _forest(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | None:
-    rows = []
-    for one in found.of(run.chosen_model).subgroups:
-        if not one.groups:
-            continue
-        rows.append(ForestRow(one.covariate))
-        for group in one.groups:
-            auroc = group.auroc
-            rows.append(ForestRow(group.name, group.patients, auroc.value, auroc.low, auroc.high, auroc.reason))
-    if not rows:
-        return None
-    look, whole = look_of(run.chosen_model, run.models), judged.of(run.chosen_model, fold=None).auroc.value
-    values = [row.value for row in rows if row.value is not None]
-    spread = f"from {plain(min(values))} to {plain(max(values))}" if values else "not defined"
-    finding = f"{look.name}: AUROC {spread} over the subgroups."
-    drawing = forest_figure(rows, whole=whole, colour=look.colour, name="subgroups", finding=finding)
-    return Drawn(drawing, f"{finding} Points with 95 % intervals; the dotted line is the whole cohort.", SOURCE)
-
-
-def _subgroups(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
-    told = found.of(run.chosen_model).subgroups
-    if not told:
-        return ("The manifest has no covariate to look at subgroups by (site, sex, age or scanner).",)
-    sentences = []
-    for one in told:
-        missing = f" {count(one.missing, 'patient')} lack it." if one.missing else ""
-        if one.adjusted is None or one.p_value is None:
-            sentences.append(f"{one.covariate}: the groups are not tested, because {one.reason}.{missing}")
-        else:
-            differ = "differ" if one.adjusted < 0.05 else "are compatible with being equal"
-            sentences.append(
-                f"{one.covariate}: the AUROCs {differ} ({p_value(one.adjusted)} after Holm’s correction, "
-                f"{p_value(one.p_value)} alone).{missing}"
-            )
-    tests = sum(one.p_value is not None for one in told)
-    sentences.append(
-        f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q on DeLong’s variances). "
-        "No difference found in small groups is no proof of none: read the widths."
-    )
-    return tuple(sentences)
