@@ -8,7 +8,7 @@ The floor plan. A manifest of scans goes in at the bottom, a report comes out at
 
 Two wings over one ground floor, joined by one table:
 
-                             cli.py            speak
+                             cli/              speak
                              demo.py doctor.py two guided tours: the phantom study, the state of this machine
                              intake/           how scans come in: a folder becomes a manifest
                              study.py          the staircase: one study, told in order

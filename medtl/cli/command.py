@@ -1,0 +1,42 @@
+"""The medtl command: the verbs in the order of `--help`. Each imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import typer
+
+from medtl.cli import data_verbs, result_verbs, study_verbs, weight_verbs
+from medtl.cli.speaking import share_the_processor
+
+app = typer.Typer(
+    name="medtl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    help="Adapt pretrained CNN encoders to medical scans and learn honestly how well they do.\n\n"
+    "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl intake FOLDER --out manifest.csv`, "
+    "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
+    "Nothing here ever reaches for the network.",
+)
+weights = typer.Typer(no_args_is_help=True, help="The encoders you can borrow: list, import, verify.")
+app.add_typer(weights, name="weights")
+
+for verb in (
+    study_verbs.demo,
+    data_verbs.intake,
+    data_verbs.check,
+    study_verbs.run,
+    result_verbs.report,
+    study_verbs.pretrain,
+    data_verbs.doctor,
+):
+    app.command()(verb)
+weights.command("list")(weight_verbs.list_weights)
+weights.command("import")(weight_verbs.import_weights)
+weights.command()(weight_verbs.verify)
+
+
+def main() -> None:
+    """The entry point of the `medtl` command."""
+    share_the_processor()
+    app()

@@ -1,0 +1,73 @@
+"""Verbs about scans and this machine: intake, check, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medtl.cli.options import Changes, Tie, changes_of
+from medtl.cli.speaking import speaking
+
+
+@speaking
+def intake(
+    folder: Annotated[Path, typer.Argument(help="A folder of scans; or a datalist (.json), a MedMNIST file (.npz).")],
+    out: Annotated[Path, typer.Option(metavar="MANIFEST", help="The manifest to write, a .csv outside of FOLDER.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="A CSV with labels of patients, series, folders or files.")
+    ] = None,
+    label_column: Annotated[str, typer.Option(help="The column that holds the label.")] = "label",
+    modality: Annotated[str | None, typer.Option(help="Keep only this modality (CT), or BIDS suffix (T1w).")] = None,
+    source: Annotated[
+        str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")
+    ] = "auto",
+    fewest_slices: Annotated[int, typer.Option(help="A series of fewer slices is refused.")] = 5,
+    correct_tilt: Annotated[bool, typer.Option("--correct-tilt", help="Resample series of a tilted gantry.")] = False,
+    one_per_patient: Annotated[
+        bool,
+        typer.Option("--one-per-patient", help="Refuse the cases of a patient with several, unless one has a label."),
+    ] = False,
+    series_description: Annotated[
+        bool, typer.Option("--series-description", help="Keep this free text as a column; names may stand in it.")
+    ] = False,
+    interval: Annotated[bool, typer.Option("--interval", help="Keep the days since the patient's first scan.")] = False,
+    workers: Annotated[int, typer.Option(help="Files read at the same time.")] = 2,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a manifest that others have written.")] = False,
+) -> None:
+    """Take scans in: from a folder to a manifest, each series accepted or refused by name.
+
+    Files are known by content, not by name, and only headers are read at first. Beside the manifest come the scans
+    without a name in them, MANIFEST.exclusions.csv with a reason for everything refused, and MANIFEST.intake.html to
+    look at. Patients get pseudonyms; who is who stays in your private folder (MEDTL_HOME). Stopped, the same command
+    goes on. Exit code 0 when a manifest was written, 2 for a wrong option, 3 when data are refused, 4 when stopped.
+    """
+    options = {name: value for name, value in locals().items() if name not in ("folder", "out")}
+    from medtl.intake import intake_settings, run_intake
+
+    print(run_intake(folder, out, intake_settings(options)))
+
+
+@speaking
+def check(
+    manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")],
+    changes: Changes = None,
+    tie_duplicates: Tie = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the findings and the pairs as CSV.")] = None,
+) -> None:
+    """Read and verify everything without training: counts, faults, duplicates, and what each fold would hold.
+
+    Exit code 0 when a study could start, 3 when the data are refused.
+    """
+    from medtl.check import check_data
+
+    print(check_data(manifest, changes=changes_of(changes, tie_duplicates=tie_duplicates), out=out))
+
+
+@speaking
+def doctor() -> None:
+    """Say what this machine has and what is missing: versions, device, memory, disk, weights, cache."""
+    from medtl.doctor import examine
+
+    print(examine())

@@ -1,0 +1,28 @@
+"""What several verbs take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path | None, typer.Option(help="Folder for the run. Default: runs/<name>-<fingerprint>.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. --set recipe.epochs=5. May be repeated."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Tie = Annotated[
+    bool, typer.Option("--tie-duplicates", help="Keep patients whose images look nearly the same in one fold.")
+]
+Limit = Annotated[int | None, typer.Option(help="Study at most so many patients of each class.")]
+
+
+def changes_of(
+    changes: list[str] | None, *, limit_patients: int | None = None, tie_duplicates: bool = False
+) -> list[str]:
+    limit = [f"limit_patients={limit_patients}"] if limit_patients is not None else []
+    tie = ["folds.tie_near_duplicates=true"] if tie_duplicates else []
+    return [*(changes or []), *limit, *tie]

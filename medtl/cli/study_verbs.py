@@ -1,0 +1,100 @@
+"""Verbs that learn: demo, run, pretrain; and what makes a script of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medtl.cli.options import Changes, Device, Limit, Out, Resume, Tie, changes_of
+from medtl.cli.speaking import share_the_processor, speaking
+from medtl.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from medtl.study_settings import Study
+
+
+@speaking
+def demo(out: Annotated[Path, typer.Option(help="Folder for the phantoms and the run.")] = Path("runs/demo")) -> None:
+    """Show the whole way on phantoms: offline, no weights, no GPU, about two minutes on two cores.
+
+    Draws a source task and a small target task, pretrains an encoder on the first, and studies the second with the
+    transferred encoder and from scratch on the same folds.
+    """
+    from medtl.demo import run_demo
+
+    print(run_demo(out))
+
+
+@speaking
+def run(
+    study: Annotated[Path, typer.Argument(help="A study in YAML.")],
+    out: Out = None,
+    changes: Changes = None,
+    device: Device = "auto",
+    limit_patients: Limit = None,
+    resume: Resume = False,
+    tie_duplicates: Tie = False,
+) -> None:
+    """Run a study: patient-level folds, frozen probe, adapted encoders, metrics with intervals, Grad-CAM, reports."""
+    from medtl.study_settings import read_study
+
+    chosen = changes_of(changes, limit_patients=limit_patients, tie_duplicates=tie_duplicates)
+    _run(read_study(study, changes=chosen), out=out, device=device, resume=resume)
+
+
+@speaking
+def pretrain(
+    study: Annotated[Path, typer.Argument(help="A study in YAML whose manifest is the source task.")],
+    name: Annotated[str, typer.Option("--as", help="Name of the encoder to be stored.")],
+    changes: Changes = None,
+    device: Device = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an encoder of that name.")] = False,
+) -> None:
+    """Pretrain an encoder on a manifest of your own and store it, ready to be borrowed by name."""
+    from medtl.study import pretrain_encoder
+    from medtl.study_settings import read_study
+
+    card = pretrain_encoder(read_study(study, changes=changes or []), name=name, device=device, replace=replace)
+    print(f"{card.name}: {card.trained_on}")
+
+
+def pipeline(study: Study) -> None:
+    """Make a script of a study: the options of `medtl run`, and `--print-study` for its YAML."""
+
+    @speaking
+    def script(
+        manifest: Annotated[Path | None, typer.Option(help="Where the manifest lies on this machine.")] = None,
+        out: Out = None,
+        changes: Changes = None,
+        device: Device = "auto",
+        limit_patients: Limit = None,
+        resume: Resume = False,
+        print_study: Annotated[bool, typer.Option("--print-study", help="Print the study as YAML and stop.")] = False,
+    ) -> None:
+        from medtl.study_settings import as_yaml, with_changes
+
+        also = [f"manifest={manifest}"] if manifest else []
+        chosen = with_changes(study, [*also, *changes_of(changes, limit_patients=limit_patients)])
+        if print_study:
+            print(as_yaml(chosen, folder=Path.cwd()), end="")
+        elif not chosen.manifest.is_file():
+            raise ConfigurationError(
+                f"The manifest {chosen.manifest.name} does not exist where this script looks for it "
+                f"({study.manifest.as_posix()}, from here). Say where it lies with --manifest."
+            )
+        else:
+            _run(chosen, out=out, device=device, resume=resume)
+
+    script.__doc__ = f"{study.question or study.name}"
+    alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    alone.command()(script)
+    share_the_processor()
+    alone()
+
+
+def _run(study: Study, *, out: Path | None, device: str, resume: bool) -> None:
+    from medtl.study import run_study
+
+    print(run_study(study, out=out, device=device, resume=resume) / "report.html")
