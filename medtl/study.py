@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from medtl import encoders, evaluation, explanation, files, imaging, report, training
 from medtl import run_folder as names
 from medtl.borrowing import borrow
 from medtl.cohort import Cohort
+from medtl.controls import ControlTask, run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
@@ -45,14 +47,15 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
         with record.timed("features"):
-            features = training.feature_table(
+            keys = {case.case_id: prepared.keys[case.case_id] for case in cohort.cases}
+            featured = partial(
+                training.feature_table,
                 borrowed,
-                scans,
-                {case.case_id: prepared.keys[case.case_id] for case in cohort.cases},
                 folder=cache.folder,
                 device=place,
                 loading_workers=study.recipe.loading_workers,
             )
+            features = featured(scans, keys)
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):
             with record.timed(f"fold {fold}"):
                 task = training.FoldTask(
@@ -88,6 +91,22 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 )
                 files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
                 run.finish_fold(fold)
+
+        with record.timed("controls"):
+            known = ControlTask(
+                cohort=cohort,
+                groups=recruited.groups,
+                folds=table,
+                scans=scans,
+                keys=keys,
+                features=features.values,
+                featured=lambda others, content: featured(others, content).values,
+                seed=study.seed,
+            )
+            controls, told = run_controls(known, study.controls)
+            files.write_json(run / names.CONTROLS, controls.model_dump(mode="json"))
+            if told is not None:
+                told.write(run / names.CONTROLS_PREDICTIONS)
 
         said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
         said.write(run / names.PREDICTIONS)

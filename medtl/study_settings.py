@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from medtl.adaptation import AdaptationSettings
 from medtl.cohort import ManifestSettings
+from medtl.controls import ControlSettings
 from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
@@ -48,6 +49,7 @@ class Study(ManifestSettings):
     recipe: Recipe = Recipe()
     explanation: ExplanationSettings = ExplanationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    controls: ControlSettings = ControlSettings()
     resamples: int = Field(default=2000, ge=100, le=100_000, description="Of the bootstrap by patient.")
     limit_patients: int | None = Field(default=None, ge=1, description="At most so many patients of each class.")
     identifiers: Literal["pseudonymous", "as_in_manifest"] = Field(

@@ -1,7 +1,8 @@
 """What must fail.
 
-Negative controls: what must not be able to do the task. Black margins of prepared volumes and metadata only are judged
-here; the from-scratch control is a policy of `adaptation`; permuted labels and border only will live here.
+Negative controls: what must not be able to do the task. In: frozen features, grey cells, properties of the files, and
+the study's own folds. Out: an AUROC each, which has to lie near 0.5, or the reason why there is none. The from-scratch
+control is a policy of `adaptation`.
 """
 
 import lazy_loader

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medtl.report.concern import Concern
+from medtl.report.controls_told import control_concerns
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, plain
 from medtl.report.run_folder import RunFolder
@@ -34,6 +35,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _unfinished(run),
         _undefined(chosen, by_fold),
         _without_scans(run, chosen),
+        *control_concerns(run, judged),
         _perfect(chosen),
         _chance(chosen),
         _few_patients(run, chosen),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
+from medtl.controls import Controls
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import read_csv
 from medtl.predictions import PredictionTable, concatenate
@@ -38,6 +40,7 @@ class RunFolder:
     predictions: PredictionTable
     folds: tuple[FoldRecord, ...]
     planned_folds: tuple[int, ...]
+    controls: Controls | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -106,7 +109,20 @@ def read_run(folder: Path) -> RunFolder:
         predictions=predictions,
         folds=tuple(read_fold(folder / f"fold_{fold}", fold=fold) for fold in finished),
         planned_folds=planned,
+        controls=_controls(folder / "controls.json"),
     )
+
+
+def _controls(path: Path) -> Controls | None:
+    if not path.is_file():
+        return None
+    try:
+        return Controls.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise IntegrityFailure(
+            f"controls.json does not say what the controls found ({error.errors()[0]['msg']}): it was changed after "
+            "the run wrote it. Restore it, or run again with --resume."
+        ) from error
 
 
 def _predictions(folder: Path, finished: tuple[int, ...], *, is_whole: bool) -> PredictionTable:

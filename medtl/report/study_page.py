@@ -17,6 +17,7 @@ from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concern import Concern
 from medtl.report.concerns import concerns_of
+from medtl.report.controls_told import controls_table
 from medtl.report.figure_files import write_page_files
 from medtl.report.figures import (
     confusion_drawn,
@@ -86,6 +87,7 @@ class StudyPage:
     use: UseTold
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
+    controls: Table | None
     concerns: tuple[Concern, ...]
     review: review.Review
     gallery: tuple[GalleryRow, ...]
@@ -135,6 +137,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         use=use_told(run, judged),
         histories=histories_drawn(run, fold=None),
         training_sentences=training_sentences(run.folds),
+        controls=controls_table(run, judged),
         concerns=concerns,
         review=review.review_of(run, judged, concerns, read_statements(run.folder)),
         gallery=shown,

@@ -1,0 +1,117 @@
+"""Does the page say of each control what its numbers say?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medtl.errors import IntegrityFailure
+from medtl.report.controls_told import control_concerns, controls_table
+from medtl.report.judged import judge
+from medtl.report.run_folder import read_run
+
+NULL = {
+    "draws": 200,
+    "observed": 0.8,
+    "mean": 0.5,
+    "sd": 0.04,
+    "highest": 0.6,
+    "p_value": 1 / 201,
+    "unit": "patient",
+    "n": 120,
+}
+
+
+def estimate(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "n": 120}
+
+
+def copied(run: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(run, folder / run.name))
+
+
+@pytest.fixture
+def told(small_run: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, tuple[str, str]], list[str]]]:
+    """The table's verdicts by control, and the titles of the concerns, of a run with these controls."""
+
+    def rows(**controls: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
+        folder = copied(small_run, tmp_path)
+        (folder / "controls.json").write_text(json.dumps(controls), encoding="utf-8")
+        run = read_run(folder)
+        judged = judge(run)
+        table = controls_table(run, judged)
+        assert table is not None
+        verdicts = {row.name.split(":")[0]: (row.cells[0].text, row.cells[1].text) for row in table.rows}
+        return verdicts, [concern.title for concern in control_concerns(run, judged)]
+
+    return rows
+
+
+def test_a_null_at_a_half_that_the_truth_exceeds_is_a_pass(told: Callable[..., Any]) -> None:
+    verdicts, concerns = told(permuted_labels=NULL)
+    number, verdict = verdicts["Permuted labels"]
+    assert number == "0.500"
+    assert verdict.startswith("Fails, as it must. With the true labels the same probe gives 0.800; none of 200 draws")
+    assert "p = 0.005" in verdict
+    assert concerns == []
+
+
+def test_a_null_away_from_a_half_is_leakage(told: Callable[..., Any]) -> None:
+    verdicts, concerns = told(permuted_labels=NULL | {"mean": 0.55})
+    assert verdicts["Permuted labels"][1].startswith("Does not fail")
+    assert concerns == [
+        "With permuted labels the test patients are still told apart: something leaks between the folds."
+    ]
+
+
+def test_a_null_whose_mean_is_off_by_its_own_error_is_none(told: Callable[..., Any]) -> None:
+    _, concerns = told(permuted_labels=NULL | {"mean": 0.54, "sd": 0.3})
+    assert concerns == []
+
+
+def test_a_truth_within_the_null_is_chance(told: Callable[..., Any]) -> None:
+    verdicts, concerns = told(permuted_labels=NULL | {"observed": 0.52, "p_value": 61 / 201})
+    assert "60 of 200 draws reach what the true labels give (0.520, p = 0.30)" in verdicts["Permuted labels"][1]
+    assert concerns == ["Frozen features rank the patients no better than they rank permuted labels."]
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "titles"),
+    [
+        (estimate(0.58, 0.49, 0.66), "Fails, as it must.", 0),
+        (estimate(0.58, 0.52, 0.64), "Tells the classes apart a little", 0),
+        (estimate(0.65, 0.55, 0.75), "Does not fail.", 1),
+        (estimate(0.99, 0.98, 1.0), "does not clearly exceed it.", 1),
+        ({"value": None, "reason": "one class", "n": 0}, "Not known: one class.", 0),
+    ],
+)
+def test_a_control_is_judged_by_its_interval(
+    told: Callable[..., Any], found: dict[str, Any], words: str, titles: int
+) -> None:
+    verdicts, concerns = told(controls=[{"name": "thumbnail", "auroc": found}])
+    assert words in verdicts["Thumbnail"][1]
+    assert len(concerns) == titles
+
+
+def test_an_image_level_split_is_told_as_a_demonstration_beside_the_probe(told: Callable[..., Any]) -> None:
+    verdicts, concerns = told(
+        controls=[
+            {"name": "image_level_split", "auroc": estimate(0.99, 0.98, 1.0)},
+            {"name": "thumbnail", "auroc": estimate(0.5, 0.4, 0.6)},
+        ]
+    )
+    assert "would have claimed" in verdicts["Image-level split"][1]
+    assert "Kept apart by patient it is" in verdicts["Image-level split"][1]
+    assert concerns == []
+
+
+def test_changed_controls_are_refused_by_name(small_run: Path, tmp_path: Path) -> None:
+    folder = copied(small_run, tmp_path)
+    (folder / "controls.json").write_text('{"controls": [{"name": "astrology"}]}', encoding="utf-8")
+    with pytest.raises(IntegrityFailure, match=r"controls\.json does not say what the controls found"):
+        read_run(folder)
