@@ -11,7 +11,7 @@ from medtl.controls import Controls
 from medtl.evaluation import Estimate
 from medtl.report.concern import Concern
 from medtl.report.judged import Judged
-from medtl.report.numbers import count, in_table, interval, p_value, plain
+from medtl.report.numbers import count, in_table, interval, joined, p_value, plain
 from medtl.report.page import Cell, Row, Table
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -57,12 +57,14 @@ def controls_table(run: RunFolder, judged: Judged) -> Table | None:
         "Each control is judged by patient on the study’s own folds, as the models are, unless its row says otherwise. "
         "An AUROC of 0.5 means that the control cannot tell the classes apart.",
     )
-    return Table("Controls that must fail", ("Control", "AUROC", "Verdict"), tuple(rows), notes, name="controls")
+    return Table(
+        "Controls that must fail", ("Control", "AUROC", "Verdict"), tuple(rows), notes, kind="verdicts", name="controls"
+    )
 
 
 def control_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
     """A concern for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
-    found = [_null_concern(run.controls), *(_concern(one, run, judged) for one in _found(run))]
+    found = [_null_concern(run.controls), _not_failing(run, judged)]
     return tuple(concern for concern in found if concern is not None)
 
 
@@ -92,10 +94,11 @@ def _verdict(found: _Found, run: RunFolder, judged: Judged) -> str:
 
 def _reach(found: _Found, run: RunFolder, judged: Judged) -> str:
     auroc = judged.of(run.chosen_model, fold=None).auroc
-    model = look_of(run.chosen_model, run.models).name
+    phrase = look_of(run.chosen_model, run.models).phrase
+    model = phrase[0].upper() + phrase[1:]
     if auroc.low is None or auroc.low <= (found.auroc.value or 0.0):
-        return f"The {model} ({plain(auroc.value)}) does not clearly exceed it."
-    return f"The {model} ({plain(auroc.value)}) exceeds it; only what lies beyond can come from the condition."
+        return f"{model} ({plain(auroc.value)}) does not clearly exceed it."
+    return f"{model} ({plain(auroc.value)}) exceeds it; only what lies beyond can come from the condition."
 
 
 def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
@@ -181,16 +184,23 @@ def _null_concern(controls: Controls | None) -> Concern | None:
     return None
 
 
-def _concern(found: _Found, run: RunFolder, judged: Judged) -> Concern | None:
-    if found.fails or found.name == "metadata_only":  # the latter has a rule of its own
+def _not_failing(run: RunFolder, judged: Judged) -> Concern | None:
+    """One concern for all of them; metadata only has a rule of its own."""
+    those = [found for found in _found(run) if not found.fails and found.name != "metadata_only"]
+    if not those:
         return None
-    name, what = WHAT[found.name]
     auroc = judged.of(run.chosen_model, fold=None).auroc
-    reached = auroc.low is None or auroc.low <= (found.auroc.value or 0.0)
+    reached = any(auroc.low is None or auroc.low <= (found.auroc.value or 0.0) for found in those)
+    told = [
+        f"{WHAT[found.name][0].lower()} ({WHAT[found.name][1]}) "
+        f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
+        for found in those
+    ]
     return Concern(
-        f"A control that must fail does {'as well as the model' if reached else 'not'}: {name.lower()} ({what}).",
-        f"AUROC {in_table(found.auroc.value, found.auroc.low, found.auroc.high)}; the model "
-        f"{in_table(auroc.value, auroc.low, auroc.high)}.",
+        "A control that must fail does as well as the model: the condition may not be what is seen."
+        if reached
+        else "A control that must fail does not: part of what was found needs no view of the condition.",
+        f"AUROC of {joined(told)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
         "Look at what the classes’ scans have in common besides the condition: window, collimation, markers, position.",
         "Could the model use something other than the condition?",
     )
