@@ -55,24 +55,21 @@ def volume_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
     values, affine = np.asarray(image.dataobj, dtype=np.float32), np.array(image.affine, dtype=np.float64)
     series = series_on_grid(source.files, shape=values.shape, affine=affine, series_uid=source.series_uid)
     identity, unseen = read_identity(series.files[0]), _unseen_share(one)
-    peak, remarks = _peak_mm(values, affine), list[str]()
-    if unseen:
-        remarks.append(f"{_percent(unseen)} of the voxels were not seen by the network; they are 0 in the map.")
-    if peak is None:
-        remarks.append(OF_ZEROS)
+    peak, reasons = _peak_mm(values, affine), list[str]()
     saliency = montage = None
     try:
         words = _words(one, run=run, content=_seen_words(unseen))
         saliency = parametric_map(series, series.planes_of(values, affine), identity=identity, words=words)
     except LeftOut as reason:
-        remarks.append(str(reason))
+        reasons.append(str(reason))
     try:
         montage = _montage(one, series, identity=identity, run=run)
     except LeftOut as reason:
-        remarks.append(str(reason))
+        reasons.append(str(reason))
     if saliency is None and montage is None:
-        raise LeftOut(" ".join(remarks))
-    return Made(series.header.series_uid, saliency, montage, len(series.slices), peak, unseen, tuple(remarks))
+        raise LeftOut(" ".join(reasons))
+    remarks = (*_remarks(peak, unseen), *reasons)
+    return Made(series.header.series_uid, saliency, montage, len(series.slices), peak, unseen, remarks)
 
 
 def picture_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
@@ -93,6 +90,11 @@ def picture_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
         words=_words(one, run=run, content=LEFT_HALF),
     )
     return Made(headers[0].series_uid, None, made, 1, remarks=(NO_PLACE,))
+
+
+def _remarks(peak: tuple[float, float, float] | None, unseen: float) -> tuple[str, ...]:
+    seen = f"{_percent(unseen)} of the voxels were not seen by the network; they are 0 in the map."
+    return (*([seen] if unseen else []), *([OF_ZEROS] if peak is None else []))
 
 
 def _montage(one: CaseMap, series: SourceSeries, *, identity: pydicom.Dataset, run: str) -> pydicom.Dataset:

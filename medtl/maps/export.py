@@ -83,7 +83,8 @@ def export_maps(run: Path, out: Path, *, cases: Sequence[str] = ()) -> str:
         if not was_there:
             out.rmdir()
         raise _none_exported(rows, run=run)
-    write_csv(out / TABLE, pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Row)]))
+    table = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Row)])
+    write_csv(out / TABLE, table.astype({"slices": "Int64"}))
     (out / TABLE).chmod(PRIVATE_FILE)
     return _told(rows, out=out)
 

@@ -24,7 +24,11 @@ ALWAYS = (
 )  # fmt: skip
 """Tags of patient and study that every object has, be they empty (PS3.3, C.7.1.1 and C.7.2.1, type 2)."""
 
-WHERE_THERE = ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription")
+WHERE_THERE = (
+    "SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription", "LossyImageCompression",
+    "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+)  # fmt: skip
+"""Copied where the source has them; what was made of a lossy image stays so (PS3.3, C.7.6.1.1.5)."""
 ASIDE = ("SliceThickness", "PatientOrientation", "BurnedInAnnotation", "Laterality")
 """Read along, for those who make an object of it."""
 

@@ -147,8 +147,8 @@ def montage_pixels() -> np.ndarray:
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MadeRun:
-    monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("MEDTL_CACHE", str(tmp_path / "cache"))
+    for name in ("HOME", "CACHE", "WEIGHTS"):
+        monkeypatch.setenv(f"MEDTL_{name}", str(tmp_path / name.lower()))
     return MadeRun(tmp_path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import nibabel
@@ -11,11 +10,10 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_phantom import CT, OBLIQUE, Phantom, as_bytes, enhanced, series
-from scipy.spatial import cKDTree
+from geometry_witness import by_nibabel, read_back
 
 Export = Callable[..., Any]
 
-TO_LPS = np.array([-1.0, -1.0, 1.0])
 DIRECTIONS = {
     "axial": np.eye(3),
     "oblique": OBLIQUE,
@@ -30,43 +28,6 @@ def map_of(phantom: Phantom, *, seed: int = 1) -> np.ndarray:
     """Every voxel another value, so that none can be mistaken; the largest is 1."""
     values = np.random.default_rng(seed).permutation(phantom.values.size).reshape(phantom.values.shape)
     return (values / values.max()).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Voxels:
-    """Each voxel's place in the patient (left, posterior, superior mm) and its value."""
-
-    mm: np.ndarray
-    values: np.ndarray
-
-    @property
-    def peak_mm(self) -> np.ndarray:
-        return self.mm[self.values.argmax()]
-
-    def values_at(self, mm: np.ndarray) -> np.ndarray:
-        """The value of the voxel at each place; all must lie within a hundredth of a mm of one."""
-        apart, nearest = cKDTree(self.mm).query(mm)
-        assert apart.max() < 0.01
-        return self.values[nearest]
-
-
-def read_back(made: pydicom.Dataset) -> Voxels:
-    """The voxels of a parametric map from its tags alone."""
-    (shared,) = made.SharedFunctionalGroupsSequence
-    along = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
-    row_mm, column_mm = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
-    frames = np.frombuffer(made.FloatPixelData, "<f4").reshape(made.NumberOfFrames, made.Rows, made.Columns)
-    rows, columns = (axis[..., None] for axis in np.indices(frames.shape[1:]))
-    within = along[0] * columns * column_mm + along[1] * rows * row_mm
-    corners = [groups.PlanePositionSequence[0].ImagePositionPatient for groups in made.PerFrameFunctionalGroupsSequence]
-    mm = np.stack([np.array(corner, dtype=float) + within for corner in corners])
-    return Voxels(mm.reshape(-1, 3), frames.ravel())
-
-
-def by_nibabel(values: np.ndarray, affine: np.ndarray) -> Voxels:
-    """The voxels of a NIfTI map by its affine, brought to DICOM's axes."""
-    index = np.stack(np.indices(values.shape), axis=-1).reshape(-1, 3)
-    return Voxels(nibabel.affines.apply_affine(affine, index) * TO_LPS, values.ravel())
 
 
 @pytest.mark.parametrize("how", DIRECTIONS)
@@ -182,6 +143,15 @@ def test_a_map_of_zeros_has_no_peak_and_says_so(made: Any, export: Export) -> No
     row = export(made.finish()).table["a"]
     assert row["peak_left_mm"] == ""
     assert "The map is zero everywhere." in row["remarks"]
+
+
+def test_slices_are_whole_numbers_though_another_case_has_none(made: Any, export: Export) -> None:
+    phantom = series()
+    phantom.write(made.root / "scans" / "a")
+    made.volume("a", "scans/a", values=map_of(phantom), affine=phantom.affine)
+    nibabel.Nifti1Image(phantom.values, phantom.affine).to_filename(made.root / "b.nii.gz")
+    made.volume("b", "b.nii.gz", values=map_of(phantom), affine=phantom.affine)
+    assert [row["slices"] for row in export(made.finish()).table.values()] == ["5", ""]
 
 
 def test_a_spare_text_file_in_the_series_folder_changes_nothing(made: Any, export: Export) -> None:
