@@ -37,7 +37,7 @@ MOST_TOLD = 20
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. `peak_*_mm` is the map's strongest voxel in DICOM's patient coordinates."""
+    """A line of the table. `peak_*_mm` is the map's strongest voxel, the first of equals, in DICOM's coordinates."""
 
     case_id: str
     fold: int

@@ -29,7 +29,7 @@ WHERE_THERE = (
     "LossyImageCompressionRatio", "LossyImageCompressionMethod",
 )  # fmt: skip
 """Copied where the source has them; what was made of a lossy image stays so (PS3.3, C.7.6.1.1.5)."""
-ASIDE = ("SliceThickness", "PatientOrientation", "BurnedInAnnotation", "Laterality")
+ASIDE = ("SliceThickness", "PatientOrientation", "BurnedInAnnotation")
 """Read along, for those who make an object of it."""
 
 MANUFACTURER = "medtl"
@@ -64,8 +64,7 @@ def read_identity(file: Path) -> pydicom.Dataset:
     """
     wanted = [*ALWAYS, *WHERE_THERE, *ASIDE]
     try:
-        found = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted)
-        return copy.deepcopy(found)
+        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted)
     except PYDICOM_FAULTS as error:
         raise LeftOut(f"The header of a source file cannot be read ({type(error).__name__}).") from error
 

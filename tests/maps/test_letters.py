@@ -228,7 +228,9 @@ def test_radiographs_that_do_not_fit_or_were_not_drawn_are_told(made: Any, expor
         made.picture(name, f"scans/{name}.dcm", size=size, is_shown=is_shown)
     letter = export(made.finish(), code=3).letter
     assert "case cut: The source is not one image of the map's size" in letter
-    assert "case undrawn: No parametric map: a picture says nothing about where in the patient it lies." in letter
+    assert (
+        "case undrawn: No parametric map: the run studied it as a picture, which has no place in the patient." in letter
+    )
 
 
 def test_without_the_link_table_nobody_can_export(made: Any, export: Export) -> None:

@@ -86,6 +86,46 @@ def test_the_objects_are_the_patients_own_whatever_the_names_are_like(made: Any,
         assert {name: str(found[name].value) for name in WHO} == WHO, file
 
 
+@pytest.mark.parametrize(
+    ("character_set", "name"),
+    [
+        ("ISO_IR 100", "Müller^Jörg"),
+        ("ISO_IR 192", "Müller^Jörg"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"),
+        (None, "Plain^Name"),
+    ],
+)
+def test_names_of_any_script_stay_as_they_are(
+    character_set: str | list[str] | None, name: str, made: Any, export: Export
+) -> None:
+    def spelt(dataset: pydicom.FileDataset, _k: int) -> None:
+        if character_set is not None:
+            dataset.SpecificCharacterSet = character_set
+        dataset.PatientName = name
+
+    phantom = series(change=spelt)
+    phantom.write(made.root / "scans" / "a")
+    made.volume("a", "scans/a", values=np.ones(phantom.values.shape), affine=phantom.affine, plane="axial")
+    told = export(made.finish())
+    for file in ("a_saliency.dcm", "a_montage.dcm"):
+        assert str(told.dicom(file).PatientName) == name
+
+
+def test_what_was_made_of_a_lossy_image_says_so(made: Any, export: Export) -> None:
+    def lossy(dataset: pydicom.FileDataset, _k: int) -> None:
+        dataset.LossyImageCompression, dataset.LossyImageCompressionRatio = "01", "10"
+        dataset.LossyImageCompressionMethod = "ISO_10918_1"
+
+    phantom = series(change=lossy)
+    phantom.write(made.root / "scans" / "a")
+    made.volume("a", "scans/a", values=np.ones(phantom.values.shape), affine=phantom.affine, plane="axial")
+    told = export(made.finish())
+    for file in ("a_saliency.dcm", "a_montage.dcm"):
+        found = told.dicom(file)
+        assert (found.LossyImageCompression, float(found.LossyImageCompressionRatio)) == ("01", 10.0)
+        assert found.LossyImageCompressionMethod == "ISO_10918_1"
+
+
 def test_nothing_of_the_patient_is_said_on_the_screen(made: Any, export: Export) -> None:
     volume(made)
     told = export(made.finish())
@@ -118,7 +158,7 @@ def test_a_radiograph_gets_a_picture_and_no_parametric_map(made: Any, export: Ex
     told = export(made.finish())
     row = told.table["r"]
     assert (row["saliency_file"], row["montage_file"], row["peak_left_mm"]) == ("", "r_montage.dcm", "")
-    assert "No parametric map: a picture says nothing about where in the patient it lies." in row["remarks"]
+    assert "No parametric map: the run studied it as a picture, which has no place in the patient." in row["remarks"]
     found = told.dicom("r_montage.dcm")
     (referenced,) = found.SourceImageSequence
     assert referenced.ReferencedSOPInstanceUID == source.SOPInstanceUID

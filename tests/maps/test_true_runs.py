@@ -54,7 +54,8 @@ def assert_same_places(saliency: pydicom.Dataset, nifti: Path) -> None:
     """Every voxel of the object has the value that the NIfTI map has at its place in the patient."""
     image = nibabel.load(nifti)
     found, expected = read_back(saliency), by_nibabel(np.asarray(image.dataobj), image.affine)
-    assert np.linalg.norm(found.peak_mm - expected.peak_mm) < 0.1
+    of_one_height = expected.mm[expected.values == expected.values.max()]
+    assert np.linalg.norm(of_one_height - found.peak_mm, axis=1).min() < 0.1, "maps may have two equal peaks"
     np.testing.assert_array_equal(found.values, expected.values_at(found.mm))
 
 
