@@ -9,6 +9,7 @@ The floor plan. A manifest of scans goes in at the bottom, a report comes out at
 Two wings over one ground floor, joined by one table:
 
                              cli/              speak
+                             maps/             back to the archive: saliency maps as DICOM objects
                              demo.py doctor.py two guided tours: the phantom study, the state of this machine
                              intake/           how scans come in: a folder becomes a manifest
                              study.py          the staircase: one study, told in order

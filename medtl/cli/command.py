@@ -27,6 +27,7 @@ for verb in (
     data_verbs.check,
     study_verbs.run,
     result_verbs.report,
+    result_verbs.maps,
     study_verbs.pretrain,
     data_verbs.doctor,
 ):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from medtl.cohort.case import Case, Cohort, Exclusion
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.files import write_csv
+from medtl.files import read_csv, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,8 +144,7 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
     """
     import pandas as pd
 
-    folder = (home or private_home()) / LINK_FOLDER
-    file = folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
+    file = _link_file(name, home=home)
     nobody: list[str | None] = [None] * len(original.exclusions)
     everybody: list[Case | Exclusion] = [*original.cases, *original.exclusions]
     everybody_hidden: list[Case | Exclusion] = [*hidden.cases, *hidden.exclusions]
@@ -160,6 +159,20 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
     )
     keep_private(file, table)
     return file
+
+
+def manifest_ids(name: str, *, home: Path | None = None) -> dict[str, str]:
+    """From each case's pseudonym to its id in the manifest, as `write_links` kept them; empty without such a table."""
+    file = _link_file(name, home=home)
+    if not file.is_file():
+        return {}
+    table = read_csv(file, text_columns=("case_id", "patient_id", "manifest_case_id", "manifest_patient_id"))
+    return dict(zip(table["case_id"].astype(str), table["manifest_case_id"].astype(str), strict=True))
+
+
+def _link_file(name: str, *, home: Path | None) -> Path:
+    folder = (home or private_home()) / LINK_FOLDER
+    return folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
 
 
 def keep_private(file: Path, table: pd.DataFrame) -> None:

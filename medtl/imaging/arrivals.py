@@ -1,4 +1,4 @@
-"""The side door, for intake alone: what reads, judges and writes scans on their way into a manifest."""
+"""The side door, for intake and for maps that go back: what reads, judges and writes scans at the archive's border."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from medtl.imaging.damaged_files import lost_its_pixels as lost_its_pixels
 from medtl.imaging.damaged_files import tainted as tainted
 from medtl.imaging.decoding import decoder_missing as decoder_missing
 from medtl.imaging.decoding import dicom_header as dicom_header
+from medtl.imaging.dicom_file import PYDICOM_FAULTS as PYDICOM_FAULTS
 from medtl.imaging.dicom_series import Candidate as Candidate
+from medtl.imaging.dicom_series import Slice as Slice
 from medtl.imaging.dicom_series import grouped as grouped
 from medtl.imaging.facts import refuse_unusable as refuse_unusable
 from medtl.imaging.image_header import ImageHeader as ImageHeader
@@ -17,6 +19,7 @@ from medtl.imaging.preview import shows_text as shows_text
 from medtl.imaging.reading import DICOM_MARK as DICOM_MARK
 from medtl.imaging.reading import PICTURE_STARTS as PICTURE_STARTS
 from medtl.imaging.reading import VOLUME_STARTS as VOLUME_STARTS
+from medtl.imaging.reading import read_content as read_content
 from medtl.imaging.reading import read_file_bytes as read_file_bytes
 from medtl.imaging.reading import read_scan as read_scan
 from medtl.imaging.reading import sha256_of_content as sha256_of_content

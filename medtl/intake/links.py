@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,19 +72,33 @@ def source_of(case_id: str, *, home: Path | None = None) -> CaseSource:
     Raises:
         ConfigurationError: no intake of this user knows it.
     """
-    folder = (home or pseudonyms.private_home()) / pseudonyms.LINK_FOLDER
+    if found := sources_of([case_id], home=home):
+        return found[case_id]
+    raise ConfigurationError(
+        f"No intake on this computer knows case {case_id}. Expected its link table in the folder links of "
+        f"{pseudonyms.HOME_VARIABLE}; only who took the scans in has it."
+    )
+
+
+def sources_of(case_ids: Iterable[str], *, home: Path | None = None) -> dict[str, CaseSource]:
+    """Where cases came from, by case id; such as no intake knows are left out. Each link table is read once.
+
+    Of several intakes of the same series, the first one whose files are still there is believed.
+    """
+    folder, wanted = (home or pseudonyms.private_home()) / pseudonyms.LINK_FOLDER, frozenset(case_ids)
+    found: dict[str, CaseSource] = {}
     for file in sorted(folder.glob(f"{NAME_START}*.csv")):
         table = read_csv(file, text_columns=TEXT_COLUMNS)
-        for row in table[table["case_id"] == case_id].fillna("").to_dict("records"):
-            return CaseSource(
-                case_id=case_id,
+        for row in table[table["case_id"].isin(wanted)].fillna("").to_dict("records"):
+            source = CaseSource(
+                case_id=str(row["case_id"]),
                 patient_id=str(row["patient_id"]),
                 original_patient_id=str(row["original_patient_id"]),
                 study_uid=str(row["study_uid"]),
                 series_uid=str(row["series_uid"]),
                 files=tuple(Path(name) for name in json.loads(str(row["files"]))),
             )
-    raise ConfigurationError(
-        f"No intake on this computer knows case {case_id}. Expected its link table in the folder links of "
-        f"{pseudonyms.HOME_VARIABLE}; only who took the scans in has it."
-    )
+            known = found.setdefault(source.case_id, source)
+            if not all(path.is_file() for path in known.files):
+                found[source.case_id] = source
+    return found

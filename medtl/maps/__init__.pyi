@@ -1,0 +1,3 @@
+from .export import export_maps as export_maps
+
+__all__ = ["export_maps"]
