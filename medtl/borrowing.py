@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
-from medtl import encoders
+from medtl import encoders, files
 from medtl.encoders import Encoder, WeightStore
 from medtl.errors import ConfigurationError
 from medtl.progress import say
 from medtl.study_settings import Study
+
+SCHEMA = 1
+"""Raised when the same study would give other numbers than before."""
 
 Three = tuple[int, int, int]
 
@@ -37,3 +41,29 @@ def borrow(study: Study, *, store: WeightStore) -> tuple[Study, Encoder]:
         study = study.model_copy(update={"encoder": chosen.name})
     volumes = study.volumes if preparation.is_volume else None
     return study, encoders.build_encoder(study.encoder, store=store, seed=study.seed, volumes=volumes)
+
+
+def borrow_each(study: Study, *, store: WeightStore) -> tuple[Study, dict[str, Encoder]]:
+    """The study with whole names, and every encoder it tries by name: its own first, then those to select among."""
+    further = study.selection.encoders if study.selection is not None else ()
+    told, own = borrow(study, store=store)
+    found = {told.encoder: own}
+    for name in further:
+        other, encoder = borrow(study.model_copy(update={"encoder": name}), store=store)
+        found[other.encoder] = encoder
+    if study.selection is None:
+        return told, found
+    if len(found) < 1 + len(further):
+        raise ConfigurationError(
+            f"selection.encoders names an encoder twice: {', '.join((study.encoder, *further))}. The study's own "
+            "encoder is a candidate already."
+        )
+    selection = study.selection.model_copy(update={"encoders": tuple(found)[1:]})
+    return told.model_copy(update={"selection": selection}), found
+
+
+def fingerprint_of(study: Study, borrowed: Mapping[str, Encoder]) -> str:
+    """What a run is known by: the deciding settings, the manifest's bytes and the borrowed weights."""
+    manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
+    weights = [encoder.card.sha256 for encoder in borrowed.values()]
+    return files.fingerprint([SCHEMA, study.deciding(), manifest, *weights])

@@ -17,14 +17,14 @@ from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
 from medtl.controls import BlindAuroc, blind_auroc, blind_notes, margin_notes
 from medtl.errors import DataRefused
-from medtl.folds import FoldTable, assign
+from medtl.folds import FoldTable, assign, sealing
 from medtl.imaging import PreparationSettings, ScanFacts
 from medtl.study_settings import Study
 
 
 @dataclass(frozen=True)
 class Recruited:
-    """The cohort after every scan was looked at, its fold groups by case, and its folds."""
+    """The cohort after every scan was looked at, its fold groups by case, its folds, and who is sealed off from it."""
 
     cohort: Cohort
     groups: Mapping[str, str]
@@ -32,11 +32,12 @@ class Recruited:
     near: tuple[NearPair, ...]
     blind: BlindAuroc
     folds: FoldTable
+    sealed: Cohort | None = None
 
 
 def read_cohort(study: Study) -> Cohort:
     """The study's cohort by its manifest alone: limited and pseudonymised as the study says."""
-    settings = study.model_copy(update={"split_column": study.folds.column or study.split_column})
+    settings = study.model_copy(update={"split_column": study.folds.split_column or study.split_column})
     cohort = read_manifest(study.manifest, settings)
     named = study.identifiers == "as_in_manifest"
     cohort = cohort.told(*number_in_splits_notes(cohort, named=named))
@@ -65,6 +66,11 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     tied = study.folds.tie_near_duplicates
     ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
     groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
+    cohort, sealed = _sealed_off(study, cohort, groups)
+    studied = {case.case_id for case in cohort.cases}
+    across = [pair for pair in near if len({case.case_id in studied for case in pair.cases}) > 1]
+    near = tuple(pair for pair in near if all(case.case_id in studied for case in pair.cases))
+    cohort = cohort.told(*_sealed_notes(sealed, across=len(across)))
     told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
     properties = properties_of(cohort, facts)
     of_groups = [groups[case.case_id] for case in cohort.cases]
@@ -72,7 +78,27 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     told = told.told(
         *_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind), *_margins(study, cohort, facts)
     )
-    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups))
+    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed)
+
+
+def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:
+    if study.folds.sealed is None:
+        return cohort, None
+    parts = sealing.seal(cohort, column=study.folds.sealed, groups=groups)
+    return parts.development, parts.sealed
+
+
+def _sealed_notes(sealed: Cohort | None, *, across: int) -> tuple[str, ...]:
+    """What is told of the sealed test; nothing that was learnt from its labels."""
+    if sealed is None:
+        return ()
+    told = (
+        f"{len(sealed.cases)} cases of {len(sealed.patients)} patients are sealed as the official test: nothing was "
+        "learnt from them, and medtl unseal asks the finished study about them once."
+    )
+    if not across:
+        return (told,)
+    return (told, f"{across} pairs of images look nearly the same across the seal; --tie-duplicates leaves them out.")
 
 
 def _suspicions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +16,9 @@ from medtl.cohort import Cohort, flow
 from medtl.controls import BlindAuroc
 from medtl.encoders import EncoderCard
 from medtl.errors import IntegrityFailure
-from medtl.files import read_csv, write_csv, write_json
+from medtl.files import fingerprint, read_csv, write_csv, write_json
+from medtl.folds import sealing
+from medtl.held_out import Seal
 from medtl.imaging import ScanFacts
 from medtl.run_folder import RunFolder, utc_now
 
@@ -34,7 +36,7 @@ class RunRecord:
 
     @classmethod
     def begin(
-        cls, run: RunFolder, *, fingerprint: str, seed: int, device: torch.device, card: EncoderCard
+        cls, run: RunFolder, *, fingerprint: str, seed: int, device: torch.device, cards: Sequence[EncoderCard]
     ) -> RunRecord:
         """Write down what the run is made with, before anything is computed."""
         facts: dict[str, object] = {
@@ -43,7 +45,8 @@ class RunRecord:
             "device": device.type,
             "versions": environment.versions(),
             **environment.machine(),
-            "encoder": card.model_dump(mode="json"),
+            "encoder": cards[0].model_dump(mode="json"),
+            "further_encoders": [card.model_dump(mode="json") for card in cards[1:]],
             "started_utc": utc_now(),
             "finished_utc": None,
         }
@@ -104,6 +107,29 @@ def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: Run
             "without_scans": {"properties": blind.names, "auroc": blind.auroc.model_dump(mode="json")},
         },
     )
+
+
+def write_seal(sealed: Cohort | None, facts: Mapping[str, ScanFacts], column: str | None, run: RunFolder) -> None:
+    """Write sealed.json: which cases stay sealed, by two hashes. Nothing where the study seals none."""
+    if sealed is not None and column is not None:
+        write_json(run / names.SEALED, seal_of(sealed, facts, column).model_dump(mode="json"))
+
+
+def seal_of(sealed: Cohort, facts: Mapping[str, ScanFacts], column: str) -> Seal:
+    """What is known of a sealed test before it is opened."""
+    pixels = {case.case_id: facts[case.case_id].pixel_sha256 for case in sealed.cases}
+    return Seal(
+        column=column,
+        cases=len(sealed.cases),
+        patients=len(sealed.patients),
+        commitment=sealing.commitment(sealed, pixels),
+        images=images_of(pixels.values()),
+    )
+
+
+def images_of(pixel_sha256: Iterable[str]) -> str:
+    """A name for a set of images."""
+    return fingerprint(sorted(set(pixel_sha256)))
 
 
 def _refuse_other_scans(lock: pd.DataFrame, *, before: pd.DataFrame) -> None:

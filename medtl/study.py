@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medtl import encoders, evaluation, explanation, files, imaging, report, training
 from medtl import run_folder as names
-from medtl.borrowing import borrow
+from medtl.borrowing import borrow, borrow_each, fingerprint_of
 from medtl.cohort import Cohort
 from medtl.controls import ControlTask, run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
@@ -15,11 +15,8 @@ from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.recruitment import apart, read_cohort
 from medtl.run_folder import RunFolder
-from medtl.run_record import RunRecord, write_cohort_tables
+from medtl.run_record import RunRecord, write_cohort_tables, write_seal
 from medtl.study_settings import Study, write_study
-
-SCHEMA = 1
-"""Raised when the same study would give other numbers than before."""
 
 
 def run_study(study: Study, *, out: Path | None = None, device: str = "auto", resume: bool = False) -> Path:
@@ -28,15 +25,15 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     With `resume`, a run that was stopped goes on at its last finished epoch.
     """
     place = training.choose_device(device)
-    study, borrowed = borrow(study, store=encoders.WeightStore.from_environment())
-    manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
-    mark = files.fingerprint([SCHEMA, study.deciding(), manifest, borrowed.card.sha256])
+    study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
+    mark = fingerprint_of(study, borrowed)
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
     cohort = read_cohort(study)
     with run.held():
         run.claim(fingerprint=mark, resume=resume)
         write_study(study, run / names.STUDY)
-        record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, card=borrowed.card)
+        cards = [encoder.card for encoder in borrowed.values()]
+        record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, cards=cards)
 
         with record.timed("preparation"):
             cache = imaging.PreparedCache.shared()
@@ -44,42 +41,49 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
         write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
+        write_seal(recruited.sealed, prepared.facts, study.folds.sealed, run)
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
         with record.timed("features"):
             keys = {case.case_id: prepared.keys[case.case_id] for case in cohort.cases}
             featured = partial(
                 training.feature_table,
-                borrowed,
                 folder=cache.folder,
                 device=place,
                 loading_workers=study.recipe.loading_workers,
             )
-            features = featured(scans, keys)
+            features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
+        variants = training.candidates.variants_of(
+            study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+        )
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):
             with record.timed(f"fold {fold}"):
-                task = training.FoldTask(
-                    number=fold,
-                    split=table.split(fold),
-                    cohort=cohort,
-                    groups=recruited.groups,
-                    scans=scans,
-                    features=features,
-                    borrowed=borrowed,
-                    untrained=lambda seed: encoders.build_untrained(borrowed.card, seed=seed),
-                    adaptation=study.adaptation,
-                    recipe=study.recipe,
-                    seed=study.seed,
-                    device=place,
-                    states=run.fold(fold) / names.TRAINING,
+                tasks = [
+                    training.candidates.FoldTask(
+                        number=fold,
+                        split=table.split(fold),
+                        cohort=cohort,
+                        groups=recruited.groups,
+                        scans=scans,
+                        features=features[variant.encoder],
+                        borrowed=borrowed[variant.encoder],
+                        untrained=partial(encoders.build_untrained, borrowed[variant.encoder].card),
+                        adaptation=variant.adaptation,
+                        recipe=variant.recipe,
+                        seed=study.seed,
+                        device=place,
+                        states=variant.folder(run.fold(fold) / names.TRAINING),
+                    )
+                    for variant in variants
+                ]
+                fitted = training.candidates.train_candidates(
+                    list(zip(variants, tasks, strict=True)), selecting=study.selection is not None
                 )
-                fitted = training.train_fold(task)
-                training.write_fold(fitted, primary=study.adaptation.primary, folder=run.fold(fold))
-                primary = study.adaptation.primary
+                training.candidates.write_fold(fitted, folder=run.fold(fold))
                 explanation.explain_fold(
-                    fitted.classifiers[primary],
-                    fitted.predictions.of(model=primary, role="test"),
-                    model=primary,
+                    fitted.classifier,
+                    fitted.predictions.of(model=fitted.primary, role="test"),
+                    model=fitted.primary,
                     cohort=cohort,
                     prepared=prepared,
                     preparation=study.preparation,
@@ -99,8 +103,8 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 folds=table,
                 scans=scans,
                 keys=keys,
-                features=features.values,
-                featured=lambda others, content: featured(others, content).values,
+                features=features[study.encoder].values,
+                featured=lambda others, content: featured(borrowed[study.encoder], others, content).values,
                 seed=study.seed,
             )
             controls, told = run_controls(known, study.controls)

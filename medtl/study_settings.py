@@ -25,7 +25,7 @@ from medtl.explanation import ExplanationSettings
 from medtl.files import parsed_yaml, read_yaml, write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
-from medtl.training import Recipe
+from medtl.training import Recipe, SelectionSettings
 
 LARGEST_STUDY_FILE = 1_000_000
 """Bytes; a study file is a page of text."""
@@ -47,6 +47,9 @@ class Study(ManifestSettings):
     volumes: VolumeSettings | None = Field(default=None, description="How the encoder takes volumes.")
     adaptation: AdaptationSettings = AdaptationSettings()
     recipe: Recipe = Recipe()
+    selection: SelectionSettings | None = Field(
+        default=None, description="What each fold's validation patients choose among; without it nothing is selected."
+    )
     explanation: ExplanationSettings = ExplanationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     controls: ControlSettings = ControlSettings()
@@ -58,8 +61,9 @@ class Study(ManifestSettings):
 
     @model_validator(mode="after")
     def _folds_and_columns_agree(self) -> Self:
-        if self.folds.column is not None and self.split_column not in (None, self.folds.column):
-            raise ValueError(f"folds are read from {self.folds.column!r}, but split_column is {self.split_column!r}")
+        needed = self.folds.split_column
+        if needed is not None and self.split_column not in (None, needed):
+            raise ValueError(f"folds are read from {needed!r}, but split_column is {self.split_column!r}")
         return self
 
     @model_validator(mode="after")
@@ -69,6 +73,19 @@ class Study(ManifestSettings):
                 "volumes says how an encoder takes volumes, but the preparation gives pictures; leave it out, or give "
                 "preparation.spacing_mm and preparation.extent_mm"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_choice(self) -> Self:
+        if self.selection is None:
+            return self
+        if self.recipe.learning_rate in self.selection.learning_rates:
+            raise ValueError("selection.learning_rates names recipe.learning_rate, which is a candidate already")
+        trained = [policy for policy in self.adaptation.policy if policy not in ("probe", "scratch")]
+        if not trained and self.selection.learning_rates:
+            raise ValueError("selection.learning_rates are for lp_ft or full, but adaptation.policy names neither")
+        if not trained and not self.selection.encoders:
+            raise ValueError("selection has nothing to choose among: name lp_ft or full as a policy, or more encoders")
         return self
 
     @model_validator(mode="after")

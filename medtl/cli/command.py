@@ -26,6 +26,7 @@ for verb in (
     data_verbs.intake,
     data_verbs.check,
     study_verbs.run,
+    study_verbs.unseal,
     result_verbs.report,
     result_verbs.maps,
     study_verbs.pretrain,

@@ -45,6 +45,30 @@ def run(
 
 
 @speaking
+def unseal(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    external: Annotated[
+        Path | None, typer.Option(metavar="MANIFEST", help="Another cohort instead of the sealed test.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the other cohort is called. Default: its manifest's name.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Open it once more; every opening is counted.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Test a finished run once on cases it never saw: its sealed official test, or the cohort of another manifest.
+
+    A study seals the test cases of an official split with `folds: {count: 5, sealed: COLUMN}`. Opening is written into
+    the run folder before anything is predicted, and every opening, also by other runs, is counted on the page: a test
+    that was looked at twice has helped to choose. The mean over the folds' networks is judged, with thresholds from the
+    study's own out-of-fold predictions.
+    """
+    from medtl.unsealing import unseal as open_up
+
+    print(open_up(run, external=external, name=name, again=again, device=device))
+
+
+@speaking
 def pretrain(
     study: Annotated[Path, typer.Argument(help="A study in YAML whose manifest is the source task.")],
     name: Annotated[str, typer.Option("--as", help="Name of the encoder to be stored.")],

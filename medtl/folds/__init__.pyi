@@ -1,7 +1,7 @@
+from . import sealing as sealing
 from .assignment import assign as assign
 from .fold_file import read_folds as read_folds
 from .fold_file import write_folds as write_folds
-from .leakage import refuse_leaks as refuse_leaks
 from .nested import inner_folds as inner_folds
 from .settings import FoldSettings as FoldSettings
 from .table import FoldTable as FoldTable
@@ -14,6 +14,6 @@ __all__ = [
     "assign",
     "inner_folds",
     "read_folds",
-    "refuse_leaks",
+    "sealing",
     "write_folds",
 ]

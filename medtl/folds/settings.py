@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 class FoldSettings(BaseModel):
     """One of `{count: 5, repeats: 1, seed: 7}`, `{from_column: fold}` and `{official: split}`.
 
-    Each also takes `validation_fraction`, `seed` for the validation part, and `tie_near_duplicates`; written out, only
-    what counts is shown.
+    Each also takes `validation_fraction`, `seed` for the validation part, and `tie_near_duplicates`; drawn folds take
+    `sealed`: the cases that this column calls test are kept apart from the study until `medtl unseal`. Written out,
+    only what counts is shown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +26,11 @@ class FoldSettings(BaseModel):
     official: str | None = Field(
         default=None, min_length=1, description="Column that says train, validation (may be absent) or test."
     )
+    sealed: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Column that says train, validation or test; its test cases stay sealed until medtl unseal.",
+    )
     validation_fraction: float = Field(
         default=0.2, gt=0.0, le=0.5, description="Part of the training patients that is kept for validation."
     )
@@ -37,6 +43,11 @@ class FoldSettings(BaseModel):
     def _says_one_thing(self) -> FoldSettings:
         if self.from_column is not None and self.official is not None:
             raise ValueError("folds names both from_column and official: the folds come from one column, choose one")
+        if self.sealed is not None and self.column is not None:
+            raise ValueError(
+                f"folds names sealed together with the column {self.column!r}: a sealed test goes with folds that are "
+                "drawn (count, repeats)"
+            )
         column = "from_column" if self.from_column is not None else "official"
         if self.column is not None and (extra := sorted({"count", "repeats"} & self.model_fields_set)):
             raise ValueError(
@@ -47,8 +58,13 @@ class FoldSettings(BaseModel):
 
     @property
     def column(self) -> str | None:
-        """The manifest column that the folds are read from: what `ManifestSettings.split_column` has to name."""
+        """The manifest column that the folds are read from."""
         return self.from_column or self.official
+
+    @property
+    def split_column(self) -> str | None:
+        """What `ManifestSettings.split_column` has to name: the column of the folds, or of the sealed test."""
+        return self.column or self.sealed
 
     @model_serializer(mode="plain")
     def _in_one_form(self) -> dict[str, Any]:
@@ -57,5 +73,6 @@ class FoldSettings(BaseModel):
             form = {"from_column": self.from_column}
         elif self.official is not None:
             form = {"official": self.official}
+        sealed = {"sealed": self.sealed} if self.sealed is not None else {}
         tied = {"tie_near_duplicates": True} if self.tie_near_duplicates else {}
-        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction, **tied}
+        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction, **sealed, **tied}

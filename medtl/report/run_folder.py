@@ -19,6 +19,7 @@ from medtl.report.fold_record import FoldRecord, read_fold
 from medtl.report.plain_data import read_mapping
 from medtl.report.run_facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
 
+SELECTED = "selected"
 PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
 
@@ -59,8 +60,13 @@ class RunFolder:
 
     @property
     def chosen_model(self) -> str:
-        """The model the pages speak of: the first declared policy that ran, fixed before any result is known."""
-        return next(name for name in (*self.study.policies, *PREFERRED_MODELS, *self.models) if name in self.models)
+        """The model the pages speak of: what the folds selected, else the first declared policy that ran.
+
+        It is fixed before any result is known.
+        """
+        return next(
+            name for name in (SELECTED, *self.study.policies, *PREFERRED_MODELS, *self.models) if name in self.models
+        )
 
     def fold(self, number: int) -> FoldRecord:
         """A finished fold by its number."""

@@ -6,7 +6,7 @@ Colours are those of Okabe and Ito (2008, Color Universal Design), which the col
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 INK, ACCENT, HAIRLINE, QUIET = "#1b1f24", "#0b5cad", "#d0d7de", "#57606a"
 
@@ -38,6 +38,7 @@ class ModelLook:
 
 
 MODEL_LOOKS = {
+    "selected": ModelLook("#D55E00", "-", "o", "Selected in each fold", "the model selected in each fold"),
     "scratch": ModelLook("#7f7f7f", (0, (1.2, 1.4)), "s", "From scratch", "the network trained from scratch"),
     "probe": ModelLook("#0072B2", (0, (5, 2)), "D", "Frozen probe", "the frozen probe"),
     "lp_ft": ModelLook("#D55E00", "-", "o", "Fine-tuned (LP-FT)", "the fine-tuned network (LP-FT)"),
@@ -46,6 +47,7 @@ MODEL_LOOKS = {
 }
 """The models that medtl makes."""
 
+BROWN = "#8c510a"
 FURTHER_COLOURS = ("#56B4E9", "#E69F00", "#000000", "#F0E442")
 FURTHER_DASHES: tuple[Dash, ...] = ((0, (4, 1, 1, 1)), (0, (2, 2)), (0, (8, 2)), (0, (1, 1)))
 CLASS_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#000000")
@@ -55,10 +57,16 @@ CLASS_HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oo", "--")
 
 def look_of(model: str, models: Sequence[str]) -> ModelLook:
     """How a model looks; a model of another tool gets the palette's next colour, in the study's order."""
+    if model == "lp_ft" and "selected" in models:  # the selected one has the colour that the eye follows
+        return replace(MODEL_LOOKS[model], colour=BROWN, marker="h", dash=(0, (6, 1.5)))
     if model in MODEL_LOOKS:
         return MODEL_LOOKS[model]
     place = [name for name in models if name not in MODEL_LOOKS].index(model)
     colour = FURTHER_COLOURS[place % len(FURTHER_COLOURS)]
+    known, _, variant = model.partition("@")
+    if variant and known in MODEL_LOOKS:
+        look, dash = MODEL_LOOKS[known], FURTHER_DASHES[place % len(FURTHER_DASHES)]
+        return ModelLook(colour, dash, "P", f"{look.name}, {variant}", f"{look.phrase} ({variant})")
     return ModelLook(colour, FURTHER_DASHES[place % len(FURTHER_DASHES)], "P", model, f"the model {model}")
 
 

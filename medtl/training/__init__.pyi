@@ -1,19 +1,19 @@
+from . import candidates as candidates
 from . import pretraining as pretraining
+from . import restored as restored
 from .batches import Scans as Scans
 from .device import choose_device as choose_device
 from .feature_table import feature_table as feature_table
-from .fold import FoldTask as FoldTask
-from .fold import train_fold as train_fold
-from .fold import write_fold as write_fold
 from .recipe import Recipe as Recipe
+from .selection_settings import SelectionSettings as SelectionSettings
 
 __all__ = [
-    "FoldTask",
     "Recipe",
     "Scans",
+    "SelectionSettings",
+    "candidates",
     "choose_device",
     "feature_table",
     "pretraining",
-    "train_fold",
-    "write_fold",
+    "restored",
 ]

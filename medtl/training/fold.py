@@ -24,7 +24,7 @@ from medtl.adaptation import (
 )
 from medtl.cohort import Case, Cohort
 from medtl.encoders import Encoder
-from medtl.files import fingerprint, replacing, write_csv, write_json
+from medtl.files import fingerprint, replacing, write_json
 from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate
 from medtl.training.batches import Scans
@@ -35,6 +35,9 @@ from medtl.training.feature_table import FeatureTable
 from medtl.training.fit import FitTask, fit
 from medtl.training.predict import predict_logits, probabilities
 from medtl.training.recipe import Recipe
+
+PROBE_PARTS = ("mean", "scale", "weight", "bias")
+CENTROID_PARTS = ("mean", "centroids", "sharpness")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class FoldTask:
     scans: Scans
     features: FeatureTable
     borrowed: Encoder
-    untrained: Callable[[int], Encoder]
+    untrained: Callable[..., Encoder]
     adaptation: AdaptationSettings
     recipe: Recipe
     seed: int
@@ -62,7 +65,8 @@ class FittedFold:
 
     predictions: PredictionTable
     history: pd.DataFrame
-    probe: probe.Probe
+    frozen_probe: probe.Probe
+    centroids: probe.Centroids
     classifiers: Mapping[str, Classifier]
 
 
@@ -89,8 +93,6 @@ def train_fold(task: FoldTask) -> FittedFold:
         classifier, history = _trained(policy, task, ids, fitted_probe, cases)
         classifiers[policy] = classifier
         records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
-    if task.adaptation.primary == "probe":
-        classifiers["probe"] = classifier_from_probe(copy.deepcopy(task.borrowed), fitted_probe).to(task.device)
 
     said: list[PredictionTable] = []
     for model in task.adaptation.models:
@@ -119,7 +121,7 @@ def train_fold(task: FoldTask) -> FittedFold:
                 )
             )
     curves = pd.concat(records) if records else pd.DataFrame(columns=["model", *EpochRecord.model_fields])
-    return FittedFold(concatenate(said), curves, fitted_probe, classifiers)
+    return FittedFold(concatenate(said), curves, fitted_probe, centroids, classifiers)
 
 
 def _trained(
@@ -130,7 +132,7 @@ def _trained(
     head_seed = seed_for(*seed_names, "head")
     classes = len(task.cohort.classes)
     if policy == "scratch":
-        encoder = task.untrained(seed_for(*seed_names, "encoder"))
+        encoder = task.untrained(seed=seed_for(*seed_names, "encoder"))
         classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
     elif policy == "full":
         encoder = copy.deepcopy(task.borrowed)
@@ -158,15 +160,21 @@ def _trained(
     return classifier, history
 
 
-def write_fold(fitted: FittedFold, *, primary: str, folder: Path) -> None:
-    """Write predictions, history, the probe's record and the fitted weights of a fold.
+def classifier_of(model: str, task: FoldTask, fitted: FittedFold) -> Classifier:
+    """The network of a fitted model; the probe becomes one with its encoder as it was borrowed."""
+    if model == "probe":
+        return classifier_from_probe(copy.deepcopy(task.borrowed), fitted.frozen_probe).to(task.device)
+    return fitted.classifiers[model]
+
+
+def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
+    """Write the probe's record and the fitted weights of a fold.
 
     `checkpoint.safetensors` is the primary model's, `checkpoint_<model>.safetensors` the others'. A probe's file holds
-    its standardisation, weight and bias; its encoder is the borrowed one.
+    its standardisation, weight and bias; its encoder is the borrowed one. `baselines.safetensors` holds both models on
+    frozen features.
     """
-    fitted.predictions.write(folder / names.PREDICTIONS)
-    write_csv(folder / names.HISTORY, fitted.history)
-    start = fitted.probe
+    start = fitted.frozen_probe
     write_json(
         folder / names.PROBE,
         {
@@ -177,11 +185,18 @@ def write_fold(fitted: FittedFold, *, primary: str, folder: Path) -> None:
             "converged": start.converged,
         },
     )
+    parts = {f"probe.{part}": getattr(start, part) for part in PROBE_PARTS}
+    parts |= {f"centroid.{part}": np.asarray(getattr(fitted.centroids, part)) for part in CENTROID_PARTS}
+    with replacing(folder / names.BASELINES) as temporary:
+        save_arrays({name: np.ascontiguousarray(values) for name, values in parts.items()}, temporary)
+    if primary == "probe":
+        with replacing(folder / names.CHECKPOINT) as temporary:
+            save_arrays({part: np.ascontiguousarray(getattr(start, part)) for part in PROBE_PARTS}, temporary)
     for model, classifier in fitted.classifiers.items():
-        path = folder / (names.CHECKPOINT if model == primary else f"checkpoint_{model}.safetensors")
-        with replacing(path) as temporary:
-            if model == "probe":
-                parts = ("mean", "scale", "weight", "bias")
-                save_arrays({part: np.ascontiguousarray(getattr(start, part)) for part in parts}, temporary)
-            else:
-                save_file({name: v.cpu().contiguous() for name, v in classifier.state_dict().items()}, temporary)
+        with replacing(checkpoint_of(model, primary=primary, folder=folder)) as temporary:
+            save_file({name: v.cpu().contiguous() for name, v in classifier.state_dict().items()}, temporary)
+
+
+def checkpoint_of(model: str, *, primary: str, folder: Path) -> Path:
+    """Where a fold keeps a model's weights."""
+    return folder / (names.CHECKPOINT if model == primary else f"checkpoint_{model}.safetensors")

@@ -10,7 +10,8 @@ import pytest
 
 from medtl.cohort import Case, Cohort
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.folds import FoldSettings, FoldTable, assign, fold_file, read_folds, refuse_leaks, write_folds
+from medtl.folds import FoldSettings, FoldTable, assign, fold_file, read_folds, write_folds
+from medtl.folds.leakage import refuse_leaks
 
 NAMES = ("=1+1", "01", "NA", "Ümit, 'x'", "<script>", "-5")
 

@@ -1,0 +1,256 @@
+"""A finished run asked about cases it never saw: its sealed test, or a cohort from elsewhere.
+
+In: a run folder, and for an external cohort its manifest. Out: `held_out/<name>/` with the record, the predictions and
+the metrics, and the run's pages made anew. The opening is written down before anything is predicted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from medtl import encoders, evaluation, files, imaging, report, training
+from medtl import run_folder as names
+from medtl.borrowing import borrow_each, fingerprint_of
+from medtl.cohort import Cohort, flow
+from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
+from medtl.folds import FoldSettings, sealing
+from medtl.held_out import HeldOut, OpeningLog, Seal, averaged, joined_with_development, read_seal
+from medtl.predictions import PredictionTable, concatenate
+from medtl.progress import say
+from medtl.recruitment import read_cohort
+from medtl.run_folder import RunFolder
+from medtl.run_record import images_of
+from medtl.study_settings import Study, read_study
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+SEALED_NAME = "sealed"
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Cases that the run is to be asked about, and where they came from."""
+
+    name: str
+    kind: Literal["sealed", "external"]
+    source: str
+    cohort: Cohort
+    prepared: imaging.PreparedCohort
+
+
+def unseal(
+    folder: Path, *, external: Path | None = None, name: str | None = None, again: bool = False, device: str = "auto"
+) -> Path:
+    """Ask a finished run about its sealed test, or about the cases of another manifest; gives the study page.
+
+    Raises:
+        ConfigurationError: the run is not finished or seals nothing; or the cohort was opened by this run already and
+            `again` does not say that it is to be opened once more.
+        DataRefused: the external cohort holds patients or images of the study, or no case can be read.
+        IntegrityFailure: the sealed cases, the settings or the weights are not those that the run began with.
+    """
+    run = RunFolder(folder)
+    study = _finished_study(run)
+    place = training.choose_device(device)
+    with run.held():
+        study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
+        held = _external(run, study, external, name) if external is not None else _sealed(run, study, borrowed)
+        pixels = [held.prepared.facts[case.case_id].pixel_sha256 for case in held.cohort.cases]
+        log = OpeningLog(run / names.HELD_OUT / held.name, images_of(pixels))
+        _refuse_opened(log, again=again)
+        mark = str(run.fingerprint())
+        opening = log.write(run=run.path.name, fingerprint=mark)
+        run.tell("opened", what=held.name, cases=len(held.cohort.cases), opening=len(log.by_this_run))
+        say(f"{held.name} is opened ({opening.at}): {len(held.cohort.cases)} cases.")
+
+        members = _asked(run, study, borrowed, held, place=place)
+        ensemble = averaged(members)
+        out_of_fold = PredictionTable.read(run / names.PREDICTIONS)
+        told = joined_with_development(ensemble, out_of_fold=out_of_fold)
+        settings = _settings_for(study.evaluation, told)
+        judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
+        members.write(log.folder / names.MEMBERS)
+        told.write(log.folder / names.PREDICTIONS)
+        files.write_json(log.folder / names.METRICS, judged.to_json())
+        record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
+        files.write_json(log.folder / names.RECORD, record.model_dump(mode="json"))
+        report.write_reports(run.path)
+    say(f"The report is {run.path / names.REPORT}")
+    return run / names.REPORT
+
+
+def _finished_study(run: RunFolder) -> Study:
+    if not (run / names.STUDY).is_file():
+        raise ConfigurationError(f"{run.path.name} is no run folder: give the folder that medtl run made.")
+    if not (run / names.PREDICTIONS).is_file():
+        raise ConfigurationError(
+            f"The run in {run.path.name} is not finished: held-out cases are for a study that changes no more. Run it "
+            "again with --resume first."
+        )
+    return read_study(run / names.STUDY)
+
+
+def _sealed(run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encoder]) -> _Held:
+    seal = read_seal(run.path)
+    if seal is None or study.folds.sealed is None:
+        raise ConfigurationError(
+            f"The study in {run.path.name} seals no test. Name the column of the official split in the study "
+            "(folds: {count: 5, sealed: COLUMN}), or give the manifest of another cohort with --external."
+        )
+    if fingerprint_of(study, borrowed) != run.fingerprint():
+        raise IntegrityFailure(
+            f"The manifest, the settings or the weights of {run.path.name} have changed since it ran (fingerprint "
+            f"{run.fingerprint()}, now {fingerprint_of(study, borrowed)}), so nothing was opened. Put them back."
+        )
+    cohort = read_cohort(study)
+    prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=imaging.PreparedCache.shared())
+    cohort = cohort.without(prepared.exclusions)
+    parts = sealing.seal(cohort, column=study.folds.sealed, groups={c.case_id: c.patient_id for c in cohort.cases})
+    _refuse_other_cases(parts.sealed, prepared, seal)
+    return _Held(SEALED_NAME, "sealed", f"column {study.folds.sealed} of the manifest", parts.sealed, prepared)
+
+
+def _refuse_other_cases(sealed: Cohort, prepared: imaging.PreparedCohort, seal: Seal) -> None:
+    pixels = {case.case_id: prepared.facts[case.case_id].pixel_sha256 for case in sealed.cases}
+    if sealing.commitment(sealed, pixels) != seal.commitment:
+        raise IntegrityFailure(
+            f"The sealed cases are not those that the run sealed ({seal.cases} cases then, {len(sealed.cases)} now): "
+            "scans or labels have changed. Nothing was opened; put the old files back.",
+            expected=seal.commitment,
+        )
+
+
+def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) -> _Held:
+    chosen = name or re.sub(r"[^a-z0-9]+", "-", manifest.stem.lower()).strip("-")
+    if not NAME.fullmatch(chosen) or chosen == SEALED_NAME:
+        raise ConfigurationError(
+            f"A cohort is named by small letters and digits, and not {SEALED_NAME!r}; got {chosen!r}. Give another "
+            "with --name, such as hospital-b."
+        )
+    facts = files.parsed_yaml((run / names.COHORT).read_text(encoding="utf-8"), what=names.COHORT)
+    elsewhere = study.model_copy(
+        update={
+            "manifest": manifest.absolute(),
+            "data_root": None,
+            "name": f"{study.name}-{chosen}",
+            "folds": FoldSettings(seed=study.seed),
+            "split_column": None,
+            "limit_patients": None,
+            "classes": tuple(facts["classes"]),
+            "positive_class": None,
+            "covariates": None,
+        }
+    )
+    cohort = read_cohort(elsewhere)
+    prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=imaging.PreparedCache.shared())
+    cohort = cohort.without(prepared.exclusions)
+    if not cohort.cases:
+        raise DataRefused(f"No case of {manifest.name} can be read, so nothing was opened. Run medtl check on it.")
+    _refuse_known(cohort, prepared, run, manifest=manifest.name)
+    return _Held(chosen, "external", f"manifest {manifest.name}", cohort, prepared)
+
+
+def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFolder, *, manifest: str) -> None:
+    """An external cohort shares neither a patient nor an image with the study."""
+    lock = files.read_csv(run / names.LOCK_TABLE, text_columns=("case_id", "patient_id", "pixel_sha256"))
+    patients, pixels = set(lock["patient_id"]), set(lock["pixel_sha256"])
+    same_patient = [case for case in cohort.cases if case.patient_id in patients]
+    same_image = [case for case in cohort.cases if prepared.facts[case.case_id].pixel_sha256 in pixels]
+    if not same_patient and not same_image:
+        return
+    first = (same_patient or same_image)[0]
+    raise DataRefused(
+        f"{manifest} is not apart from the study: {len(same_patient)} of its {len(cohort.cases)} cases are of patients "
+        f"of the study, {len(same_image)} are images of the study (first in line {first.line}). Nothing was opened. "
+        "Take those lines out; if the patient numbers only happen to be the same, make them different.",
+        lines=tuple(case.line for case in dict.fromkeys(same_patient + same_image)),
+    )
+
+
+def _refuse_opened(log: OpeningLog, *, again: bool) -> None:
+    opened = log.by_this_run
+    if opened and not again:
+        raise ConfigurationError(
+            f"This run opened {log.folder.name} on {opened[0].at}; its predictions lie in {names.HELD_OUT}/"
+            f"{log.folder.name}, and medtl report makes the pages anew without opening it. To open it once more, which "
+            "is counted on the page, add --again.",
+            openings=len(opened),
+        )
+
+
+def _asked(
+    run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encoder], held: _Held, *, place: torch.device
+) -> PredictionTable:
+    """What every fold's models say of every case."""
+    scans = training.Scans.of(
+        held.cohort, held.prepared, augmentation=study.augmentation, preparation=study.preparation
+    )
+    keys = {case.case_id: held.prepared.keys[case.case_id] for case in held.cohort.cases}
+    featured = partial(
+        training.feature_table,
+        folder=imaging.PreparedCache.shared().folder,
+        device=place,
+        loading_workers=study.recipe.loading_workers,
+    )
+    features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
+    variants = training.candidates.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(borrowed))
+    questions = [
+        training.restored.Question(
+            cohort=held.cohort,
+            scans=scans,
+            features=features[variant.encoder],
+            borrowed=borrowed[variant.encoder],
+            untrained=partial(encoders.build_untrained, borrowed[variant.encoder].card),
+            adaptation=variant.adaptation,
+            recipe=variant.recipe,
+            device=place,
+        )
+        for variant in variants
+    ]
+    asked = list(zip(variants, questions, strict=True))
+    folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]
+    return concatenate([training.restored.ask_fold(asked, fold=fold, folder=run.fold(fold)) for fold in folds])
+
+
+def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, development: PredictionTable) -> HeldOut:
+    rows = development.of(role="test").rows.drop_duplicates("case_id")
+    reasons = Counter(exclusion.reason for exclusion in held.cohort.exclusions)
+    return HeldOut(
+        name=held.name,
+        kind=held.kind,
+        source=held.source,
+        fingerprint=fingerprint,
+        images=log.images,
+        cases=len(held.cohort.cases),
+        patients=len(held.cohort.patients),
+        by_class=tuple(
+            flow.ClassCount(label=row.value, cases=row.cases, patients=row.patients)
+            for row in flow.characteristics(held.cohort)
+            if row.variable == "class"
+        ),
+        development=tuple(
+            flow.ClassCount(label=label, cases=len(own), patients=own["patient_id"].nunique())
+            for label in development.classes
+            for own in [rows[rows["truth"] == label]]
+        ),
+        left_out=tuple(sorted(reasons.items())),
+        members=members,
+        notes=held.cohort.notes,
+        openings=log.by_this_run,
+        elsewhere=log.elsewhere,
+    )
+
+
+def _settings_for(settings: evaluation.EvaluationSettings, table: PredictionTable) -> evaluation.EvaluationSettings:
+    """The declared settings; subgroups only by covariates that the held-out cases have too."""
+    if settings.subgroups is None:
+        return settings
+    return settings.model_copy(update={"subgroups": tuple(n for n in settings.subgroups if n in table.covariates)})
