@@ -5,10 +5,11 @@ In: a run and its numbers. Out: one answer each, or None where this run has noth
 
 from __future__ import annotations
 
+from medtl.predictions import selection as selection_of
 from medtl.report.answer import Answer
 from medtl.report.cohort_tables import COVARIATE_NAMES
 from medtl.report.judged import Judged
-from medtl.report.methods_paragraph import MAIN_LIBRARIES, POLICY_SENTENCES
+from medtl.report.methods_paragraph import MAIN_LIBRARIES, words_of
 from medtl.report.numbers import count, joined
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -76,7 +77,7 @@ def network(run: RunFolder, judged: Judged) -> Answer | None:
     if not run.study.encoder:
         return None
     shape = f" ({card['architecture']})" if card.get("architecture") else ""
-    told = [POLICY_SENTENCES.get(model, f"the model {model}") for model in run.models]
+    told = [words_of(model) for model in run.models if model != selection_of.SELECTED]
     return Answer("methods", f"Encoder {run.study.encoder}{shape}; models: {joined(told)}.")
 
 
@@ -108,6 +109,12 @@ def selection(run: RunFolder, judged: Judged) -> Answer:
     """What was chosen, and on whom."""
     probe = "; the probe's C in inner folds of training patients" if any(one.probe for one in run.folds) else ""
     look = look_of(run.chosen_model, run.models)
+    if run.chosen_model == selection_of.SELECTED:
+        return Answer(
+            "overfit",
+            "In each fold by log loss on its validation patients, who are no test patients (nested cross-validation); "
+            f"the candidates and choices stand in the table{probe}.",
+        )
     return Answer(
         "overfit",
         f"No test patient served a choice. Reported is {look.phrase}, the first model that the study declares{probe}.",
@@ -117,6 +124,8 @@ def selection(run: RunFolder, judged: Judged) -> Answer:
 def ensembling(run: RunFolder, judged: Judged) -> Answer:
     """Whether several models judged one patient."""
     when = ", once in each repeat" if run.study.repeats > 1 else ""
+    if run.held_out:
+        return Answer("apart", "On cases kept apart, the mean over the folds' models; in the folds, no ensemble.")
     return Answer("methods", f"No ensemble: each test patient is judged by the one model of the fold{when}.")
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
+from medtl.evaluation import Estimate
 from medtl.report.answer import Answer
 from medtl.report.cohort_tables import COVARIATE_NAMES, flow_of
+from medtl.report.held_out_words import auroc_there, title_of
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, joined, percent, plain, with_interval
 from medtl.report.run_folder import RunFolder
@@ -51,7 +53,14 @@ def internal(run: RunFolder, judged: Judged) -> Answer:
 
 
 def external(run: RunFolder, judged: Judged) -> Answer:
-    """That no external test is in this run."""
+    """On which other cohorts the run was tested, or that it was tested on none."""
+    told = [
+        f"{title_of(one.record)}, {count(one.record.patients, 'patient')}: AUROC "
+        + in_table(*_bounds(auroc_there(one, run.chosen_model)))
+        for one in run.held_out
+    ]
+    if told:
+        return Answer("apart", f"{joined(told)}.")
     return Answer("asked", "Not in this run: internal testing only.", "external testing done elsewhere, or its lack")
 
 
@@ -118,3 +127,7 @@ def counts(run: RunFolder, judged: Judged) -> Answer:
     counts = judged.of(run.chosen_model, fold=None).by_class
     told = [f"{n:,} {label}" for label, n in zip(run.classes, counts, strict=True)]
     return Answer("who", f"Tested: {joined(told)} patients; by fold and part in the figure.")
+
+
+def _bounds(found: Estimate) -> tuple[float | None, float | None, float | None]:
+    return found.value, found.low, found.high

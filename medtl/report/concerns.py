@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from medtl.report.concern import Concern
 from medtl.report.controls_told import control_concerns
+from medtl.report.held_out_words import held_out_concerns
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, plain
 from medtl.report.run_folder import RunFolder
@@ -36,6 +37,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _undefined(chosen, by_fold),
         _without_scans(run, chosen),
         *control_concerns(run, judged),
+        *held_out_concerns(run, judged),
         _perfect(chosen),
         _chance(chosen),
         _few_patients(run, chosen),
@@ -244,6 +246,15 @@ def _probe(run: RunFolder) -> Concern | None:
 
 
 def _internal(run: RunFolder) -> Concern:
+    elsewhere = [one.record for one in run.held_out if one.record.kind == "external"]
+    if elsewhere:
+        told = [f"{record.name} ({count(record.patients, 'patient')})" for record in elsewhere]
+        return Concern(
+            "Every further hospital may differ from those that were tested.",
+            f"Besides the study's own cohort it was tested on {joined(told)}.",
+            "Say where it was tested, and test again where it is to be used.",
+            "Would it work in yet another hospital?",
+        )
     sites = run.locked_cases["site"].nunique() if "site" in run.locked_cases.columns else 0
     found = f"The manifest names {count(int(sites), 'site')}." if sites else "The manifest names no site."
     return Concern(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
+from medtl.predictions import selection
 from medtl.report.plain_data import read_mapping
 from medtl.report.saliency_record import SaliencyCase, read_saliency, require_columns
 
@@ -42,6 +43,7 @@ class FoldRecord:
     history: pd.DataFrame | None
     probe: ProbeChoice | None
     saliency: tuple[SaliencyCase, ...]
+    selection: selection.Selection | None = None
 
 
 def read_fold(folder: Path, *, fold: int) -> FoldRecord:
@@ -51,7 +53,14 @@ def read_fold(folder: Path, *, fold: int) -> FoldRecord:
         require_columns(history, HISTORY_COLUMNS, where=f"fold_{fold}/history.csv")
         history = history if len(history) else None
     probe = _probe(folder / "probe.json") if (folder / "probe.json").is_file() else None
-    return FoldRecord(fold=fold, history=history, probe=probe, saliency=read_saliency(folder / "saliency", fold=fold))
+    chosen = folder / "selection.json"
+    return FoldRecord(
+        fold=fold,
+        history=history,
+        probe=probe,
+        saliency=read_saliency(folder / "saliency", fold=fold),
+        selection=selection.read_selection(chosen) if chosen.is_file() else None,
+    )
 
 
 def _probe(path: Path) -> ProbeChoice:

@@ -5,6 +5,7 @@ In: a run and its numbers. Out: sentences to paste into a manuscript, and the li
 
 from __future__ import annotations
 
+from medtl.predictions import selection
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, joined
 from medtl.report.references import WORKS, cite
@@ -47,9 +48,16 @@ def _design(run: RunFolder) -> str:
         repeated = f", repeated {study.repeats} times" if study.repeats > 1 else ""
         number = study.fold_count or len(run.planned_folds)
         design = f"were divided by {number}-fold cross-validation stratified by class{repeated}"
+    sealed = ""
+    if run.seal is not None:
+        sealed = (
+            f" {count(run.seal.cases, 'further case')} of {count(run.seal.patients, 'patient')} were sealed as the "
+            "test before anything was learnt; all numbers but theirs come from the others."
+        )
     return (
         f"{cases} {design}; all images of a patient were kept in one part. Within each training part, a validation "
-        "part of other patients served the choice of thresholds; test patients served no choice."
+        f"part of other patients served the choice of {'model and ' if _selects(run) else ''}thresholds; test patients "
+        f"served no choice.{sealed}"
     )
 
 
@@ -77,11 +85,32 @@ def _network(run: RunFolder) -> str:
 
 
 def _models(run: RunFolder) -> str:
-    told = [POLICY_SENTENCES.get(model, f"the model {model}") for model in run.models]
+    told = [words_of(model) for model in run.models if model != selection.SELECTED]
     epochs = (
         f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
     )
-    return f"On the same folds we compared {joined(told)}.{epochs}"
+    return f"On the same folds we compared {joined(told)}.{epochs}{_selection(run)}"
+
+
+def words_of(model: str) -> str:
+    """What a model is, inside a sentence; with another encoder or learning rate this is added."""
+    policy, _, variant = model.partition("@")
+    told = POLICY_SENTENCES.get(policy, f"the model {policy}")
+    return f"{told} ({variant})" if variant else told
+
+
+def _selects(run: RunFolder) -> bool:
+    return selection.SELECTED in run.models
+
+
+def _selection(run: RunFolder) -> str:
+    looked_at = next((len(one.selection.candidates) for one in run.folds if one.selection is not None), 0)
+    if not looked_at:
+        return ""
+    return (
+        f" In each fold, the one of {count(looked_at, 'candidate')} with the least log loss on the validation patients "
+        f"was selected, and is the model reported (nested cross-validation{cite('varma2006')})."
+    )
 
 
 def _trains(run: RunFolder) -> bool:
@@ -137,8 +166,13 @@ def limits_of(run: RunFolder, judged: Judged) -> tuple[str, ...]:
             "The maps show where evidence for a decision arose in the network. They are not validated as localisation "
             "and were not checked against lesions."
         )
+    if run.held_out:
+        limits[1] = (
+            "Cross-validation estimates how models trained this way do on average; the cases kept apart were judged by "
+            "the mean of its models, which is another model than any of them."
+        )
     trained = [name for name in run.study.policies if name in run.models]
-    if len(trained) > 1:
+    if len(trained) > 1 and not _selects(run):
         limits.append(
             f"{len(run.models)} models were looked at on the same patients. Choosing the best of them from this page "
             "would make its number too high; the page speaks of the first one that the study declares."

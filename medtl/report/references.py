@@ -108,6 +108,21 @@ WORKS = MappingProxyType(
             Reference("nadeau2003", "article", "Nadeau and Bengio 2003", "Nadeau, Claude and Bengio, Yoshua",
                       "Inference for the Generalization Error", 2003, "Machine Learning", "52(3):239-281",
                       doi="10.1023/A:1024068626366"),
+            Reference("varma2006", "article", "Varma and Simon 2006", "Varma, Sudhir and Simon, Richard",
+                      "Bias in error estimation when using cross-validation for model selection", 2006,
+                      "BMC Bioinformatics", "7:91", doi="10.1186/1471-2105-7-91"),
+            Reference("delong1988", "article", "DeLong et al. 1988",
+                      "DeLong, Elizabeth R. and DeLong, David M. and Clarke-Pearson, Daniel L.",
+                      "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves: A "
+                      "Nonparametric Approach", 1988, "Biometrics", "44(3):837-845", doi="10.2307/2531595"),
+            Reference("phipson2010", "article", "Phipson and Smyth 2010", "Phipson, Belinda and Smyth, Gordon K.",
+                      "Permutation P-values Should Never Be Zero: Calculating Exact P-values When Permutations Are "
+                      "Randomly Drawn", 2010, "Statistical Applications in Genetics and Molecular Biology", "9(1):39",
+                      doi="10.2202/1544-6115.1585"),
+            Reference("vickers2006", "article", "Vickers and Elkin 2006",
+                      "Vickers, Andrew J. and Elkin, Elena B.",
+                      "Decision Curve Analysis: A Novel Method for Evaluating Prediction Models", 2006,
+                      "Medical Decision Making", "26(6):565-574", doi="10.1177/0272989X06295361"),
             Reference("wilson1927", "article", "Wilson 1927", "Wilson, Edwin B.",
                       "Probable Inference, the Law of Succession, and Statistical Inference", 1927,
                       "Journal of the American Statistical Association", "22(158):209-212",
@@ -159,6 +174,17 @@ def _card(run: RunFolder) -> dict[str, str]:
     return {name: text.casefold() for name, text in run.provenance.encoder}
 
 
+def _appraised(judged: Judged, part: str) -> bool:
+    return judged.appraisal is not None and any(getattr(one, part) is not None for one in judged.appraisal.models)
+
+
+def _uses_delong(run: RunFolder, judged: Judged) -> bool:
+    there = [one.metrics.appraisal for one in run.held_out]
+    return _appraised(judged, "delong") or any(
+        one.delong is not None for found in there if found is not None for one in found.models
+    )
+
+
 USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "paszke2019": _has("torch"),
     "cardoso2022": _has("monai"),
@@ -173,6 +199,10 @@ USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "kumar2022": lambda run, judged: "lp_ft" in run.models,
     "draelos2020": lambda run, judged: any(record.saliency for record in run.folds),
     "nadeau2003": lambda run, judged: any(one.p_value is not None for one in judged.differences),
+    "varma2006": lambda run, judged: any(one.selection is not None for one in run.folds),
+    "delong1988": lambda run, judged: _uses_delong(run, judged),
+    "phipson2010": lambda run, judged: run.controls is not None and run.controls.permuted_labels is not None,
+    "vickers2006": lambda run, judged: _appraised(judged, "decision_curve"),
     "youden1950": lambda run, judged: len(run.classes) == 2,
 }
 """When a work's method was used, beyond those that every page uses."""

@@ -13,15 +13,25 @@ from pydantic import ValidationError
 
 from medtl.controls import Controls
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.evaluation import StudyMetrics
 from medtl.files import read_csv
-from medtl.predictions import PredictionTable, concatenate
+from medtl.held_out import HeldOut, Seal, read_held_out, read_seal
+from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.report.fold_record import FoldRecord, read_fold
 from medtl.report.plain_data import read_mapping
 from medtl.report.run_facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
 
-SELECTED = "selected"
 PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
+
+
+@dataclass(frozen=True)
+class HeldOutRun:
+    """A held-out cohort with what the run says of it: its test rows, and the study's own as validation rows."""
+
+    record: HeldOut
+    predictions: PredictionTable
+    metrics: StudyMetrics
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class RunFolder:
     folds: tuple[FoldRecord, ...]
     planned_folds: tuple[int, ...]
     controls: Controls | None = None
+    seal: Seal | None = None
+    held_out: tuple[HeldOutRun, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -65,7 +77,9 @@ class RunFolder:
         It is fixed before any result is known.
         """
         return next(
-            name for name in (SELECTED, *self.study.policies, *PREFERRED_MODELS, *self.models) if name in self.models
+            name
+            for name in (selection.SELECTED, *self.study.policies, *PREFERRED_MODELS, *self.models)
+            if name in self.models
         )
 
     def fold(self, number: int) -> FoldRecord:
@@ -116,7 +130,14 @@ def read_run(folder: Path) -> RunFolder:
         folds=tuple(read_fold(folder / f"fold_{fold}", fold=fold) for fold in finished),
         planned_folds=planned,
         controls=_controls(folder / "controls.json"),
+        seal=read_seal(folder),
+        held_out=tuple(_held_out(record, folder / "held_out" / record.name) for record in read_held_out(folder)),
     )
+
+
+def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
+    metrics = StudyMetrics.from_json(read_mapping(folder / "metrics.json"))
+    return HeldOutRun(record, PredictionTable.read(folder / "predictions.csv"), metrics)
 
 
 def _controls(path: Path) -> Controls | None:

@@ -27,6 +27,8 @@ from medtl.report.figures import (
     reliability_drawn,
 )
 from medtl.report.gallery import GalleryRow, colour_bar, gallery, has_volumes
+from medtl.report.held_out_told import HeldOutTold, held_out_told
+from medtl.report.held_out_words import seal_sentences
 from medtl.report.judged import Judged, judge
 from medtl.report.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.model_tables import folds_table, models_table, threshold_sentences
@@ -34,6 +36,7 @@ from medtl.report.numbers import duration, p_value
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
+from medtl.report.selection_told import SelectionTold, selection_told
 from medtl.report.statements import read_statements
 from medtl.report.supplement import write_supplement
 from medtl.report.theme import look_of
@@ -43,9 +46,9 @@ from medtl.report.verdict import Verdict, compared, metric_name, verdict_of
 from medtl.report.worst_errors import Error, worst_errors
 
 CONTENTS = (
-    ("who", "Who was studied"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
-    ("overfit", "Does it overfit or cheat"), ("looked", "Where it looked"), ("whom", "For whom"),
-    ("wrong", "What was wrong"),
+    ("who", "Who was studied"), ("well", "How well"), ("apart", "On cases kept apart"),
+    ("probabilities", "Can the probabilities be used"), ("overfit", "Does it overfit or cheat"),
+    ("looked", "Where it looked"), ("whom", "For whom"), ("wrong", "What was wrong"),
     *review.CONTENTS, ("methods", "Methods and provenance"), *review.WORDS_CONTENTS, ("limits", "Limits"),
 )  # fmt: skip
 
@@ -85,6 +88,9 @@ class StudyPage:
     reliability: tuple[Drawn, ...]
     calibration_sentences: tuple[str, ...]
     use: UseTold
+    seal: tuple[str, ...]
+    held_out: tuple[HeldOutTold, ...]
+    selection: SelectionTold | None
     histories: tuple[Drawn, ...]
     training_sentences: tuple[str, ...]
     controls: Table | None
@@ -99,7 +105,7 @@ class StudyPage:
     machine: tuple[tuple[str, str], ...]
     hashes: tuple[tuple[str, str], ...]
     limits: tuple[str, ...]
-    contents: tuple[tuple[str, str], ...] = CONTENTS
+    contents: tuple[tuple[str, str], ...]
 
 
 def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Path:
@@ -135,6 +141,9 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         reliability=reliability_drawn(run, judged),
         calibration_sentences=calibration_sentences(run, judged),
         use=use_told(run, judged),
+        seal=seal_sentences(run),
+        held_out=held_out_told(run, judged),
+        selection=selection_told(run, judged),
         histories=histories_drawn(run, fold=None),
         training_sentences=training_sentences(run.folds),
         controls=controls_table(run, judged),
@@ -149,18 +158,26 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         machine=_machine(run),
         hashes=_hashes(run),
         limits=limits_of(run, judged),
+        contents=_contents(run),
     )
+
+
+def _contents(run: RunFolder) -> tuple[tuple[str, str], ...]:
+    return tuple(entry for entry in CONTENTS if entry[0] != "apart" or run.seal is not None or run.held_out)
 
 
 def _flow_words(run: RunFolder) -> FlowWords:
     flow = flow_of(run)
     reasons = [f"{reason.cases:,} {reason.reason}" for reason in flow.reasons[:MOST_REASONS_IN_FLOW]]
+    sealed = run.seal.cases if run.seal is not None else 0
     rest = flow.excluded - sum(reason.cases for reason in flow.reasons[:MOST_REASONS_IN_FLOW])
     if rest:
         reasons.append(f"{rest:,} for other reasons")
+    if sealed:
+        reasons.append(f"{sealed:,} sealed as the test")
     return FlowWords(
-        files=f"{flow.files:,}",
-        excluded=f"{flow.excluded:,}",
+        files=f"{flow.files + sealed:,}",
+        excluded=f"{flow.excluded + sealed:,}",
         reasons=tuple(reasons),
         cases=f"{flow.cases:,}",
         patients=f"{flow.patients:,}",

@@ -38,7 +38,7 @@ class ModelLook:
 
 
 MODEL_LOOKS = {
-    "selected": ModelLook("#D55E00", "-", "o", "Selected in each fold", "the model selected in each fold"),
+    "selected": ModelLook("#D55E00", "-", "o", "Selected per fold", "the model selected in each fold"),
     "scratch": ModelLook("#7f7f7f", (0, (1.2, 1.4)), "s", "From scratch", "the network trained from scratch"),
     "probe": ModelLook("#0072B2", (0, (5, 2)), "D", "Frozen probe", "the frozen probe"),
     "lp_ft": ModelLook("#D55E00", "-", "o", "Fine-tuned (LP-FT)", "the fine-tuned network (LP-FT)"),
@@ -46,6 +46,9 @@ MODEL_LOOKS = {
     "centroid": ModelLook("#CC79A7", (0, (3, 1.2)), "v", "Nearest centroid", "the nearest-centroid baseline"),
 }
 """The models that medtl makes."""
+
+SHORT = {"probe": "Probe", "lp_ft": "LP-FT", "full": "Full"}
+"""Names of models that are followed by an encoder or a learning rate."""
 
 BROWN = "#8c510a"
 FURTHER_COLOURS = ("#56B4E9", "#E69F00", "#000000", "#F0E442")
@@ -66,7 +69,7 @@ def look_of(model: str, models: Sequence[str]) -> ModelLook:
     known, _, variant = model.partition("@")
     if variant and known in MODEL_LOOKS:
         look, dash = MODEL_LOOKS[known], FURTHER_DASHES[place % len(FURTHER_DASHES)]
-        return ModelLook(colour, dash, "P", f"{look.name}, {variant}", f"{look.phrase} ({variant})")
+        return ModelLook(colour, dash, "P", f"{SHORT.get(known, look.name)}, {variant}", f"{look.phrase} ({variant})")
     return ModelLook(colour, FURTHER_DASHES[place % len(FURTHER_DASHES)], "P", model, f"the model {model}")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtl.report.concern import Concern
+from medtl.report.held_out_words import finding
 from medtl.report.judged import Difference, Judged
 from medtl.report.numbers import count, interval, p_value, plain, with_interval
 from medtl.report.run_folder import RunFolder
@@ -63,6 +64,7 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     sentences += [compared(found, subject=_subject(found.model, run) if chosen == "probe" else "It") for found in told]
     if not trained:
         sentences.append("No network was trained: all models stand on frozen features.")
+    sentences += finding(run, metric=metric_name(run.classes))
     return Verdict(
         headlines=headlines_of(run, judged, fold=None),
         sentences=tuple(sentences),

@@ -19,9 +19,9 @@ from medtl.adaptation import AdaptationSettings, Classifier, classifier_with_new
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder
 from medtl.errors import IntegrityFailure
-from medtl.predictions import PredictionTable, concatenate
+from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.training.batches import Scans
-from medtl.training.candidates import Variant, read_selection, told, with_selected
+from medtl.training.candidates import Variant, told
 from medtl.training.feature_table import FeatureTable
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
 from medtl.training.predict import predict_logits, probabilities
@@ -56,7 +56,7 @@ def ask_fold(questions: Sequence[tuple[Variant, Question]], *, fold: int, folder
         [told(variant, _asked(question, fold=fold, folder=variant.folder(folder))) for variant, question in questions]
     )
     path = folder / names.SELECTION
-    return with_selected(said, read_selection(path).chosen) if path.is_file() else said
+    return selection.with_selected(said, selection.read_selection(path).chosen) if path.is_file() else said
 
 
 def _asked(question: Question, *, fold: int, folder: Path) -> PredictionTable:

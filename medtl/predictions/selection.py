@@ -1,0 +1,82 @@
+"""The candidate that a fold's validation patients choose, by what was said of them alone.
+
+In: a fold's predictions of every model. Out: the choice, and the predictions with the chosen candidate's rows once more
+under the name `selected`. Nothing here looks at a test row.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medtl.errors import IntegrityFailure
+from medtl.predictions.patients import per_patient
+from medtl.predictions.table import PredictionTable, concatenate
+
+SELECTED = "selected"
+CONTROLS = ("scratch", "centroid")
+"""Models that stand beside the candidates and cannot be selected."""
+
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""What a probability of zero for the truth is taken for, as scikit-learn's log loss does."""
+
+
+class Candidate(BaseModel):
+    """A candidate and its mean log loss per validation patient, in nats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str
+    log_loss: float
+
+
+class Selection(BaseModel):
+    """What the validation patients of a fold chose, and among what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    chosen: str
+    candidates: tuple[Candidate, ...]
+    patients: int
+
+
+def choose(said: PredictionTable) -> Selection:
+    """The candidate with the least log loss per validation patient; the first of the study's order among equals."""
+    patients = per_patient(said.of(role="validation"))
+    candidates = tuple(
+        Candidate(model=model, log_loss=_log_loss(patients.of(model=model)))
+        for model in said.models
+        if model.split("@")[0] not in CONTROLS
+    )
+    best = min(candidates, key=lambda candidate: candidate.log_loss)
+    count = patients.of(model=best.model).rows["patient_id"].nunique()
+    return Selection(chosen=best.model, candidates=candidates, patients=int(count))
+
+
+def with_selected(said: PredictionTable, chosen: str) -> PredictionTable:
+    """The predictions, led by those of the chosen candidate once more under the name `selected`."""
+    rows = said.of(model=chosen).rows.assign(model=SELECTED)
+    return concatenate([PredictionTable(rows), said])
+
+
+def read_selection(path: Path) -> Selection:
+    """The choice that the run wrote.
+
+    Raises:
+        IntegrityFailure: the file was changed.
+    """
+    try:
+        return Selection.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise IntegrityFailure(
+            f"{path.name} in {path.parent.name} does not say what was selected: it was changed after the run wrote it. "
+            "Restore it, or delete the fold's folder and run again with --resume."
+        ) from error
+
+
+def _log_loss(table: PredictionTable) -> float:
+    truths = np.array([table.classes.index(str(truth)) for truth in table.rows["truth"]])
+    said = table.probabilities[np.arange(len(truths)), truths]
+    return -float(np.log(np.clip(said, LEAST_PROBABILITY, 1.0)).mean())

@@ -1,0 +1,115 @@
+"""What is said of cases kept apart: what a cohort is called, how often it was opened, and what speaks against it.
+
+In: a run with its held-out cohorts. Out: sentences for the page and the verdict, and concerns.
+"""
+
+from __future__ import annotations
+
+from medtl.evaluation import Estimate
+from medtl.held_out import HeldOut
+from medtl.report.concern import Concern
+from medtl.report.judged import Judged
+from medtl.report.numbers import count, interval, percent, plain, with_interval
+from medtl.report.run_folder import HeldOutRun, RunFolder
+
+SHIFT = 0.05
+"""A class whose share of the patients differs by more from the study's is told as a shift."""
+
+
+def seal_sentences(run: RunFolder) -> tuple[str, ...]:
+    """That a test is sealed and still closed; nothing once it was opened."""
+    if run.seal is None or any(one.record.kind == "sealed" for one in run.held_out):
+        return ()
+    return (
+        f"{count(run.seal.cases, 'case')} of {count(run.seal.patients, 'patient')} are sealed: the study's column "
+        f"{run.seal.column} calls them the test. They have not been opened. When nothing about the study changes any "
+        "more, medtl unseal tests it on them once; the opening is written down and counted here.",
+    )
+
+
+def title_of(record: HeldOut) -> str:
+    """What a held-out cohort is called."""
+    return "The sealed test" if record.kind == "sealed" else f"The cohort {record.name}"
+
+
+def finding(run: RunFolder, *, metric: str) -> tuple[str, ...]:
+    """A sentence for the verdict on each held-out cohort."""
+    sentences = []
+    for one in run.held_out:
+        auroc = auroc_there(one, run.chosen_model)
+        times = "opened once" if openings_of(one.record) == 1 else f"opened {openings_of(one.record)} times"
+        number = with_interval(auroc.value, auroc.low, auroc.high) if auroc.value is not None else "not defined"
+        name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
+        sentences.append(f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}.")
+    return tuple(sentences)
+
+
+def openings_of(record: HeldOut) -> int:
+    """How often the same images were opened, by this run and others."""
+    return len(record.openings) + len(record.elsewhere)
+
+
+def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+    """Openings beyond the first, a result below what the folds promised, and shares of classes that differ."""
+    found = [rule for one in run.held_out for rule in (_reopened(one), _lower(run, judged, one), _shifted(run, one))]
+    return tuple(concern for concern in found if concern is not None)
+
+
+def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
+    """The class whose share of patients differs most, with its share here and in the study."""
+    here, there = (
+        {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
+        for counts in (one.record.by_class, one.record.development)
+    )
+    order = reversed(run.classes) if len(run.classes) == 2 else run.classes
+    label = max(order, key=lambda name: abs(here.get(name, 0.0) - there.get(name, 0.0)))
+    return label, here.get(label, 0.0), there.get(label, 0.0)
+
+
+def auroc_there(one: HeldOutRun, model: str) -> Estimate:
+    """The primary metric of a model there: with DeLong's interval where patients count once, else the bootstrap's."""
+    appraised = one.metrics.appraisal
+    exact = appraised.of(model).delong if appraised is not None else None
+    if exact is not None and exact.value is not None and exact.low is not None:
+        return exact
+    return one.metrics.of(model).patient.pooled.metrics.auroc
+
+
+def _reopened(one: HeldOutRun) -> Concern | None:
+    times = openings_of(one.record)
+    if times < 2:
+        return None
+    name = title_of(one.record)
+    return Concern(
+        f"{name} was opened {times} times: what was learnt from one opening may have shaped the next.",
+        f"By this run {count(len(one.record.openings), 'time')}, by others of this user on this machine "
+        f"{count(len(one.record.elsewhere), 'time')}.",
+        "Report the first opening, say how many there were, and test on patients whom nobody has looked at.",
+        "Was the test set used more than once?",
+    )
+
+
+def _lower(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
+    here, promised = auroc_there(one, run.chosen_model), judged.of(run.chosen_model, fold=None).auroc
+    if here.value is None or here.high is None or promised.value is None or here.high >= promised.value:
+        return None
+    return Concern(
+        f"{title_of(one.record)} does not bear out what the folds promised.",
+        f"AUROC {plain(here.value)} (95 % CI {interval(here.low, here.high)}) there, {plain(promised.value)} (95 % CI "
+        f"{interval(promised.low, promised.high)}) out of fold.",
+        "Report the lower number as the result, and look for what differs: scanner, age, severity, labelling.",
+        "Does the result hold on patients kept apart?",
+    )
+
+
+def _shifted(run: RunFolder, one: HeldOutRun) -> Concern | None:
+    label, here, there = largest_shift(run, one)
+    if abs(here - there) <= SHIFT:
+        return None
+    name = title_of(one.record)
+    return Concern(
+        f"The classes are mixed differently in {name[0].lower() + name[1:]} than in the study.",
+        f"{label}: {percent(here, 1)} of the patients there, {percent(there, 1)} in the study.",
+        "Compare by AUROC, sensitivity and specificity; do not compare accuracy, predictive values or calibration.",
+        "Are the two groups of patients alike?",
+    )
