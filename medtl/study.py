@@ -53,31 +53,23 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 loading_workers=study.recipe.loading_workers,
             )
             features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
-        variants = training.candidates.variants_of(
-            study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+        task = training.candidates.StudyTask(
+            cohort=cohort,
+            groups=recruited.groups,
+            scans=scans,
+            features=features,
+            borrowed=borrowed,
+            variants=training.candidates.variants_of(
+                study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+            ),
+            is_selecting=study.selection is not None,
+            seed=study.seed,
+            device=place,
         )
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):
             with record.timed(f"fold {fold}"):
-                tasks = [
-                    training.candidates.FoldTask(
-                        number=fold,
-                        split=table.split(fold),
-                        cohort=cohort,
-                        groups=recruited.groups,
-                        scans=scans,
-                        features=features[variant.encoder],
-                        borrowed=borrowed[variant.encoder],
-                        untrained=partial(encoders.build_untrained, borrowed[variant.encoder].card),
-                        adaptation=variant.adaptation,
-                        recipe=variant.recipe,
-                        seed=study.seed,
-                        device=place,
-                        states=variant.folder(run.fold(fold) / names.TRAINING),
-                    )
-                    for variant in variants
-                ]
                 fitted = training.candidates.train_candidates(
-                    list(zip(variants, tasks, strict=True)), selecting=study.selection is not None
+                    task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
                 )
                 training.candidates.write_fold(fitted, folder=run.fold(fold))
                 explanation.explain_fold(

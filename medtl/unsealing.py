@@ -171,7 +171,7 @@ def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFold
         f"{manifest} is not apart from the study: {len(same_patient)} of its {len(cohort.cases)} cases are of patients "
         f"of the study, {len(same_image)} are images of the study (first in line {first.line}). Nothing was opened. "
         "Take those lines out; if the patient numbers only happen to be the same, make them different.",
-        lines=tuple(case.line for case in dict.fromkeys(same_patient + same_image)),
+        lines=tuple(sorted({case.line for case in same_patient + same_image})),
     )
 
 
@@ -201,23 +201,21 @@ def _asked(
         loading_workers=study.recipe.loading_workers,
     )
     features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
-    variants = training.candidates.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(borrowed))
-    questions = [
-        training.restored.Question(
-            cohort=held.cohort,
-            scans=scans,
-            features=features[variant.encoder],
-            borrowed=borrowed[variant.encoder],
-            untrained=partial(encoders.build_untrained, borrowed[variant.encoder].card),
-            adaptation=variant.adaptation,
-            recipe=variant.recipe,
-            device=place,
-        )
-        for variant in variants
-    ]
-    asked = list(zip(variants, questions, strict=True))
+    task = training.candidates.StudyTask(
+        cohort=held.cohort,
+        groups={},
+        scans=scans,
+        features=features,
+        borrowed=borrowed,
+        variants=training.candidates.variants_of(
+            study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+        ),
+        is_selecting=study.selection is not None,
+        seed=study.seed,
+        device=place,
+    )
     folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]
-    return concatenate([training.restored.ask_fold(asked, fold=fold, folder=run.fold(fold)) for fold in folds])
+    return concatenate([training.restored.ask_fold(task, fold=fold, folder=run.fold(fold)) for fold in folds])
 
 
 def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, development: PredictionTable) -> HeldOut:

@@ -56,12 +56,12 @@ def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
 
 
 def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
-    """The class whose share of patients differs most, with its share here and in the study."""
+    """The class whose share of patients differs most (of two the positive one), with its share here and there."""
     here, there = (
         {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
         for counts in (one.record.by_class, one.record.development)
     )
-    order = reversed(run.classes) if len(run.classes) == 2 else run.classes
+    order = run.classes[-1:] if len(run.classes) == 2 else run.classes
     label = max(order, key=lambda name: abs(here.get(name, 0.0) - there.get(name, 0.0)))
     return label, here.get(label, 0.0), there.get(label, 0.0)
 

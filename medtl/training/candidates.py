@@ -6,18 +6,24 @@ candidate with the least validation log loss says. Nothing here looks at a test 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from medtl import run_folder as names
 from medtl.adaptation import AdaptationSettings, Classifier
+from medtl.cohort import Cohort
+from medtl.encoders import Encoder, build_untrained
 from medtl.files import write_csv, write_json
+from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate, selection
-from medtl.training.fold import FittedFold, classifier_of, train_fold, write_parts
-from medtl.training.fold import FoldTask as FoldTask
+from medtl.training.batches import Scans
+from medtl.training.feature_table import FeatureTable
+from medtl.training.fold import FittedFold, FoldTask, classifier_of, train_fold, write_parts
 from medtl.training.recipe import Recipe
 from medtl.training.selection_settings import SelectionSettings
 
@@ -42,6 +48,43 @@ class Variant:
     def folder(self, fold: Path) -> Path:
         """Where a fold keeps this variant's parts."""
         return fold / self.suffix if self.suffix else fold
+
+
+@dataclass(frozen=True)
+class StudyTask:
+    """What all folds of a study share; also who a finished study is asked about. Encoders and features are by name."""
+
+    cohort: Cohort
+    groups: Mapping[str, str]
+    scans: Scans
+    features: Mapping[str, FeatureTable]
+    borrowed: Mapping[str, Encoder]
+    variants: tuple[Variant, ...]
+    is_selecting: bool
+    seed: int
+    device: torch.device
+
+    def untrained(self, variant: Variant, *, seed: int) -> Encoder:
+        """The variant's network without what was borrowed."""
+        return build_untrained(self.borrowed[variant.encoder].card, seed=seed)
+
+    def of_fold(self, variant: Variant, *, number: int, split: Split, states: Path) -> FoldTask:
+        """What the variant needs to be fitted in a fold."""
+        return FoldTask(
+            number=number,
+            split=split,
+            cohort=self.cohort,
+            groups=self.groups,
+            scans=self.scans,
+            features=self.features[variant.encoder],
+            borrowed=self.borrowed[variant.encoder],
+            untrained=partial(self.untrained, variant),
+            adaptation=variant.adaptation,
+            recipe=variant.recipe,
+            seed=self.seed,
+            device=self.device,
+            states=variant.folder(states),
+        )
 
 
 @dataclass(frozen=True)
@@ -75,30 +118,31 @@ def variants_of(
     return tuple(found)
 
 
-def train_candidates(tasks: Sequence[tuple[Variant, FoldTask]], *, selecting: bool) -> Fitted:
-    """Fit every variant on one fold and let its validation patients choose."""
-    parts = tuple((variant, train_fold(task)) for variant, task in tasks)
+def train_candidates(task: StudyTask, *, number: int, split: Split, states: Path) -> Fitted:
+    """Fit every variant on one fold and let its validation patients choose; goes on where it was interrupted."""
+    tasks = [task.of_fold(variant, number=number, split=split, states=states) for variant in task.variants]
+    parts = tuple((variant, train_fold(own)) for variant, own in zip(task.variants, tasks, strict=True))
     said = concatenate([told(variant, fitted.predictions) for variant, fitted in parts])
     curves = [
         fitted.history.assign(model=[variant.named(str(model)) for model in fitted.history["model"]])
         for variant, fitted in parts
         if len(fitted.history)
     ]
-    choice = selection.choose(said) if selecting else None
+    choice = selection.choose(said) if task.is_selecting else None
     by_name = {
-        variant.named(model): (task, fitted, model)
-        for (variant, task), (_, fitted) in zip(tasks, parts, strict=True)
+        variant.named(model): (own, fitted, model)
+        for own, (variant, fitted) in zip(tasks, parts, strict=True)
         for model in variant.kept
     }
-    wanted = choice.chosen if choice else tasks[0][0].adaptation.primary
-    task, fitted, model = by_name[wanted]
+    wanted = choice.chosen if choice else task.variants[0].adaptation.primary
+    own, fitted, model = by_name[wanted]
     return Fitted(
         predictions=selection.with_selected(said, choice.chosen) if choice else said,
         history=pd.concat(curves) if curves else parts[0][1].history,
         parts=parts,
         choice=choice,
         primary=selection.SELECTED if choice else wanted,
-        classifier=classifier_of(model, task, fitted),
+        classifier=classifier_of(model, own, fitted),
     )
 
 

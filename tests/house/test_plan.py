@@ -27,7 +27,7 @@ BESIDE_THE_DOOR = {
 
 def test_every_floor_of_the_design_exists_and_says_what_it_is_for() -> None:
     expected = (
-        "adaptation cli cohort comparison controls encoders evaluation explanation folds imaging intake maps "
+        "adaptation cli cohort comparison controls encoders evaluation explanation folds held_out imaging intake maps "
         "predictions report training"
     )
     assert expected.split() == FLOORS

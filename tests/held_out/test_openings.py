@@ -1,0 +1,51 @@
+"""Openings: each is written down, by run and by images, and none can be taken back quietly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.held_out import OpeningLog, read_held_out, read_seal
+
+
+def log_of(tmp_path: Path, run: str, *, images: str = "abc") -> OpeningLog:
+    return OpeningLog(tmp_path / run / "held_out" / "sealed", images, home=tmp_path / "home")
+
+
+def test_an_opening_is_counted_by_its_run_and_told_to_others_that_open_the_same_images(tmp_path: Path) -> None:
+    first, second, other = log_of(tmp_path, "one"), log_of(tmp_path, "two"), log_of(tmp_path, "three", images="xyz")
+    assert (first.by_this_run, first.elsewhere) == ((), ())
+    opening = first.write(run="one", fingerprint="f1")
+    second.write(run="two", fingerprint="f2")
+    second.write(run="two", fingerprint="f2")
+    other.write(run="three", fingerprint="f3")
+    assert first.by_this_run == (opening,)
+    assert [one.run for one in first.elsewhere] == ["two", "two"]
+    assert len(second.by_this_run) == 2
+    assert second.elsewhere == (opening,)
+    assert other.elsewhere == ()
+
+
+def test_where_an_opening_cannot_be_written_down_nothing_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file in the place of the folder")
+    with pytest.raises(ConfigurationError, match=r"cannot be written down .* so nothing was opened\. Set MEDTL_HOME"):
+        log_of(tmp_path, "one").write(run="one", fingerprint="f")
+
+
+@pytest.mark.parametrize("line", ["{", '{"at": "now"}', '{"at": 1, "run": 2, "fingerprint": 3, "more": 4}'])
+def test_a_log_that_was_changed_is_refused(tmp_path: Path, line: str) -> None:
+    log = log_of(tmp_path, "one")
+    log.folder.mkdir(parents=True)
+    (log.folder / "openings.jsonl").write_text(line + "\n")
+    with pytest.raises(IntegrityFailure, match=r"an opening cannot be taken back"):
+        _ = log.by_this_run
+
+
+def test_a_seal_that_was_changed_is_refused_and_none_is_none(tmp_path: Path) -> None:
+    assert read_seal(tmp_path) is None
+    assert read_held_out(tmp_path) == ()
+    (tmp_path / "sealed.json").write_text('{"cases": -1}')
+    with pytest.raises(IntegrityFailure, match=r"sealed\.json .* cannot be made anew"):
+        read_seal(tmp_path)
