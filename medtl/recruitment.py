@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
 from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
@@ -42,12 +42,23 @@ def read_cohort(study: Study) -> Cohort:
     named = study.identifiers == "as_in_manifest"
     cohort = cohort.told(*number_in_splits_notes(cohort, named=named))
     if study.limit_patients is not None:
-        cohort = limit_patients(cohort, per_class=study.limit_patients, seed=study.seed)
+        cohort = _limited(cohort, study, per_class=study.limit_patients)
     if named:
         return cohort
     hidden = pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key())
     pseudonyms.write_links(cohort, hidden=hidden, name=study.name)
     return hidden
+
+
+def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:
+    """Fewer patients to develop on; a sealed test is left whole."""
+    sealed = frozenset[str]()
+    if study.folds.sealed is not None:
+        sealed = frozenset(sealing.sealed_ids(cohort, column=study.folds.sealed))
+    others = replace(cohort, cases=tuple(case for case in cohort.cases if case.case_id not in sealed))
+    limited = limit_patients(others, per_class=per_class, seed=study.seed)
+    stay = sealed | {case.case_id for case in limited.cases}
+    return replace(limited, cases=tuple(case for case in cohort.cases if case.case_id in stay))
 
 
 def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:

@@ -32,8 +32,8 @@ def seal(cohort: Cohort, *, column: str, groups: Mapping[str, str]) -> Sealing:
     Raises:
         DataRefused: a cell is empty or names no side, or one side has no case.
     """
-    roles = official_roles(cohort.cases, column=column)
-    sealed = tuple(case for case, role in zip(cohort.cases, roles, strict=True) if role == TEST)
+    ids = sealed_ids(cohort, column=column)
+    sealed = tuple(case for case in cohort.cases if case.case_id in ids)
     apart = {groups[case.case_id] for case in sealed}
     tied = tuple(
         Exclusion(
@@ -42,12 +42,21 @@ def seal(cohort: Cohort, *, column: str, groups: Mapping[str, str]) -> Sealing:
             TIED,
             "Its patient, or a patient with an identical image, is in the sealed test, which is left whole.",
         )
-        for case, role in zip(cohort.cases, roles, strict=True)
-        if role != TEST and groups[case.case_id] in apart
+        for case in cohort.cases
+        if case.case_id not in ids and groups[case.case_id] in apart
     )
-    ids = {case.case_id for case in sealed}
     rest = replace(cohort, cases=tuple(case for case in cohort.cases if case.case_id not in ids))
     return Sealing(rest.without(tied), replace(cohort, cases=sealed, exclusions=(), notes=(), limited=None))
+
+
+def sealed_ids(cohort: Cohort, *, column: str) -> frozenset[str]:
+    """The ids of the cases that `column` calls test.
+
+    Raises:
+        DataRefused: a cell is empty or names no side, or one side has no case.
+    """
+    roles = official_roles(cohort.cases, column=column)
+    return frozenset(case.case_id for case, role in zip(cohort.cases, roles, strict=True) if role == TEST)
 
 
 def commitment(cohort: Cohort, pixel_sha256: Mapping[str, str]) -> str:

@@ -184,6 +184,13 @@ def test_a_run_without_a_seal_or_an_end_and_a_folder_that_is_none_are_refused(a_
     assert (answer.code, "is not finished" in answer.err) == (2, True)
 
 
+def test_a_limited_run_leaves_the_sealed_test_whole(sealed_run: tuple[Any, Path]) -> None:
+    study = read_study(sealed_run[1] / "study.yaml", changes=["limit_patients=3"])
+    cohort = read_cohort(study)
+    assert sum(case.split == "test" for case in cohort.cases) == SEALED
+    assert sum(case.split == "train" for case in cohort.cases) == 6
+
+
 def elsewhere(new_cohort: Callable[[Path], Any], folder: Path) -> Any:
     """Patients of another hospital: other noise, other names, no official split."""
     cohort = new_cohort(folder)
