@@ -26,7 +26,7 @@ class ConfigurationError(MedtlError):
 
 
 class DataRefused(MedtlError):
-    """The manifest or the scans cannot carry the study."""
+    """The manifest, the scans or a table of predictions cannot carry what was asked."""
 
     exit_code = 3
 

@@ -150,10 +150,10 @@ def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
             "remove it and run again with --resume.",
             file=path.name,
         ) from error
-    table.columns = [_rearm(str(name)) for name in table.columns]
+    table.columns = [rearmed(str(name)) for name in table.columns]
     for column in table.columns:
         if str(table[column].dtype) in ("object", "string", "str"):
-            table[column] = table[column].map(_rearm)
+            table[column] = table[column].map(rearmed)
     return table
 
 
@@ -163,7 +163,8 @@ def _disarm(cell: object) -> object:
     return cell
 
 
-def _rearm(cell: object) -> object:
+def rearmed(cell: object) -> object:
+    """A cell as it was before `write_csv` disarmed it."""
     if isinstance(cell, str) and cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS):
         return cell[1:]
     return cell

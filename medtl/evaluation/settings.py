@@ -17,21 +17,23 @@ class ThresholdRule(BaseModel):
 
     `youden` takes the highest sensitivity + specificity - 1. `sensitivity` and `specificity` take the threshold that
     reaches `at_least` with the best of the other. `cost_ratio` takes the lowest cost where a missed positive costs
-    `cost_ratio` false alarms.
+    `cost_ratio` false alarms. `fixed` chooses nothing: it is the threshold `at`, declared before any result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio"] = "youden"
+    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio", "fixed"] = "youden"
     at_least: Share | None = Field(default=None, description="For the rules sensitivity and specificity.")
     cost_ratio: float | None = Field(
         default=None, gt=0.0, le=1e6, description="False alarms that one missed positive costs."
     )
+    at: Share | None = Field(default=None, description="The threshold itself, for the rule fixed.")
 
     @model_validator(mode="after")
     def _the_number_fits_the_rule(self) -> Self:
-        wanted = {"sensitivity": "at_least", "specificity": "at_least", "cost_ratio": "cost_ratio"}.get(self.rule)
-        for name in ("at_least", "cost_ratio"):
+        needed = {"sensitivity": "at_least", "specificity": "at_least", "cost_ratio": "cost_ratio", "fixed": "at"}
+        wanted = needed.get(self.rule)
+        for name in ("at_least", "cost_ratio", "at"):
             given = getattr(self, name) is not None
             if given and name != wanted:
                 raise ValueError(f"the rule {self.rule} takes no {name}; leave it out, or choose another rule")
@@ -44,9 +46,18 @@ class ThresholdRule(BaseModel):
         """The rule as a page tells it."""
         if self.rule == "youden":
             return "Youden index"
+        if self.rule == "fixed":
+            return f"fixed at {self.at:g}"
         if self.rule == "cost_ratio":
             return f"a missed positive costs {self.cost_ratio:g} false alarms"
         return f"{self.rule} of at least {self.at_least:g}"
+
+    @property
+    def origin(self) -> str:
+        """Where the threshold is from, as the end of a sentence about it."""
+        if self.rule == "fixed":
+            return "was declared beforehand; no patient had a part in it"
+        return f"was chosen in each fold on its validation patients ({self.in_words}); test patients had no part in it"
 
 
 class EvaluationSettings(BaseModel):

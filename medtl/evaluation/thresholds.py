@@ -30,13 +30,13 @@ class Threshold(BaseModel):
     """From which probability of the positive class on a unit is called positive.
 
     With more than two classes the rule is `argmax` and there is no value: the most probable class is called. `n` is
-    the number of validation patients, `youden` the index (sensitivity + specificity - 1) reached on them. `reason`
-    says why there is no threshold.
+    the number of validation patients, `youden` the index (sensitivity + specificity - 1) reached on them; a fixed
+    threshold was chosen on nobody. `reason` says why there is no threshold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio", "argmax"]
+    rule: Literal["youden", "sensitivity", "specificity", "cost_ratio", "fixed", "argmax"]
     value: float | None
     chosen_on: Literal["validation"] | None
     n: NonNegativeInt
@@ -68,7 +68,8 @@ def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Thre
 
     `youden`: the highest Youden index (Youden, Cancer 1950;3:32). `sensitivity`: the highest threshold that reaches the
     declared sensitivity; `specificity`: the lowest that keeps the declared specificity. `cost_ratio`: the lowest cost,
-    counting a missed positive as so many false alarms, at the validation patients' own prevalence.
+    counting a missed positive as so many false alarms, at the validation patients' own prevalence. `fixed`: the
+    declared threshold, without asking them.
 
     It lies half-way between the lowest score called positive and the next lower one. Among equally good ones the
     lowest is taken, which has the highest sensitivity. Where the lowest score has to be called positive, all are
@@ -77,6 +78,8 @@ def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Thre
     if not validation.is_binary:
         return Threshold(rule="argmax", value=None, chosen_on=None, n=validation.patient_count)
     patients = validation.patient_count
+    if rule.rule == "fixed":
+        return Threshold(rule="fixed", value=rule.at, chosen_on=None, n=0)
     absent = [name for name, count in zip(validation.classes, validation.class_counts, strict=True) if count == 0]
     if absent:
         why = f"no threshold: no {' and no '.join(absent)} among {patients} validation patients"

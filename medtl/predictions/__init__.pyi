@@ -1,7 +1,17 @@
 from . import selection as selection
+from .foreign import ForeignTable as ForeignTable
+from .foreign import read_foreign as read_foreign
 from .patients import patients_with_several_labels as patients_with_several_labels
 from .patients import per_patient as per_patient
 from .table import PredictionTable as PredictionTable
 from .table import concatenate as concatenate
 
-__all__ = ["PredictionTable", "concatenate", "patients_with_several_labels", "per_patient", "selection"]
+__all__ = [
+    "ForeignTable",
+    "PredictionTable",
+    "concatenate",
+    "patients_with_several_labels",
+    "per_patient",
+    "read_foreign",
+    "selection",
+]

@@ -175,7 +175,7 @@ def output(run: RunFolder, judged: Judged) -> Answer:
     """What the model gives, and where the threshold is from."""
     if len(run.classes) > 2:
         return Answer("well", "A probability per class; the decision is the most probable class.")
-    return Answer("well", "A probability; the threshold is chosen in each fold on validation patients (Youden index).")
+    return Answer("well", f"A probability; the threshold {run.study.evaluation.threshold.origin}.")
 
 
 def sites(run: RunFolder, judged: Judged) -> Answer | None:

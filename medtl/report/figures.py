@@ -79,6 +79,8 @@ def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Draw
     look = look_of(run.chosen_model, run.models)
     right, total = int(np.trace(found.confusion)), int(found.confusion.sum())
     rule = "each fold's own threshold" if fold is None else "this fold's threshold"
+    declared = run.study.evaluation.threshold
+    rule = f"the declared threshold of {declared.at:g}" if declared.at is not None else rule
     rule = rule if len(run.classes) == 2 else "the most probable class"
     finding = (
         f"{look.name}: {right} of {count(total, found.counted)} agree with the reference standard, deciding by {rule}."

@@ -27,6 +27,7 @@ POLICY_SENTENCES = {
     "full": "fine-tuning of the whole network",
     "scratch": "the same network trained from random weights",
 }
+CHOSEN_ON_VALIDATION = "chosen per fold on the validation patients"
 MAIN_LIBRARIES = ("medtl", "torch", "monai", "scikit-learn")
 LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": "pedregosa2011"}
 """The works that describe these libraries."""
@@ -118,8 +119,9 @@ def _trains(run: RunFolder) -> bool:
 
 
 def _evaluation(run: RunFolder, judged: Judged) -> str:
+    chosen_on = "declared beforehand" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
-        f"Sensitivity and specificity refer to a threshold chosen per fold on the validation patients ({_rule(run)})."
+        f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run)})."
         if len(run.classes) == 2
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."

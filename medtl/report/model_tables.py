@@ -112,7 +112,7 @@ def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> 
         found.confusion,
         [one for one in thresholds if one is not None],
         name=name,
-        rule=run.study.evaluation.threshold.in_words,
+        origin=run.study.evaluation.threshold.origin,
     )
 
 
@@ -123,13 +123,13 @@ def _of_two(
     thresholds: Sequence[float],
     *,
     name: str,
-    rule: str,
+    origin: str,
 ) -> tuple[str, ...]:
     negative, positive = classes
     (right_negative, false_positive), (false_negative, right_positive) = confusion.tolist()
     have, have_not = false_negative + right_positive, right_negative + false_positive
     return (
-        _where_from(thresholds, name=name, positive=positive, rule=rule),
+        _where_from(thresholds, name=name, positive=positive, origin=origin),
         f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive:,} were called so: "
         f"sensitivity {_estimate(found.estimates['sensitivity'])}.",
         f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative:,} were called "
@@ -151,13 +151,10 @@ def _of_several(
     )
 
 
-def _where_from(thresholds: Sequence[float], *, name: str, positive: str, rule: str) -> str:
+def _where_from(thresholds: Sequence[float], *, name: str, positive: str, origin: str) -> str:
     low, high = plain(min(thresholds)), plain(max(thresholds))
     told = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
-    return (
-        f"{name}: a patient is called {positive} from a probability of {told}. The threshold was chosen in each fold "
-        f"on its validation patients ({rule}); test patients had no part in it."
-    )
+    return f"{name}: a patient is called {positive} from a probability of {told}. The threshold {origin}."
 
 
 def _estimate(found: Estimate) -> str:

@@ -88,8 +88,11 @@ def _decisions(run: RunFolder, judged: Judged) -> str:
         return ""
     (right_negative, false_positive), (false_negative, right_positive) = found.confusion.tolist()
     have, have_not = false_negative + right_positive, right_negative + false_positive
+    rule = run.study.evaluation.threshold
+    chosen = f"chosen on validation patients{cite('youden1950') if rule.rule == 'youden' else ''}"
+    where = f"threshold of {rule.at:g} declared beforehand" if rule.at is not None else f"thresholds {chosen}"
     return (
-        f"At the thresholds chosen on validation patients{cite('youden1950')}, sensitivity was "
+        f"At the {where}, sensitivity was "
         f"{_share(right_positive, have, found, 'sensitivity')} and specificity "
         f"{_share(right_negative, have_not, found, 'specificity')}, at a share of {run.classes[1]} of "
         f"{percent(have, have + have_not)}."

@@ -183,8 +183,10 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
         kind = "chosen" if one.model == run.chosen_model else ""
         rows.append(Row(name=look.name, cells=tuple(cells), kind=kind, colour=look.colour))
     own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
+    declared = found.settings.threshold
+    where = "the threshold declared beforehand" if declared.rule == "fixed" else "each fold's own validation threshold"
     notes = [
-        f"Decisions at each fold's own validation threshold ({found.settings.threshold.in_words}), with Wilson's "
+        f"Decisions at {where} ({declared.in_words}), with Wilson's "
         f"intervals; PPV, NPV and accuracy hold at this cohort's prevalence of {own} only."
         if own is not None
         else "No proportions: " + next(iter(one.reasons.get("proportions", "") for one in told)) + ".",

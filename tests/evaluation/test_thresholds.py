@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from medtl.evaluation.discrimination import sensitivity, specificity
 from medtl.evaluation.estimate import Undefined
+from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.thresholds import Decisions, choose_threshold, decide
 from medtl.evaluation.units import Units
 
@@ -67,6 +68,31 @@ def test_without_both_classes_in_validation_there_is_no_threshold(
     assert threshold.value is None
     assert reason in str(threshold.reason)
     assert decide(make_units([0, 1], [0.2, 0.3]), threshold=threshold) == Undefined(str(threshold.reason))
+
+
+def test_a_fixed_threshold_asks_no_validation_patient(make_units: MakeUnits) -> None:
+    rule = ThresholdRule(rule="fixed", at=0.3)
+    threshold = choose_threshold(make_units([], []), rule=rule)
+    assert (threshold.value, threshold.chosen_on, threshold.n, threshold.reason) == (0.3, None, 0, None)
+    decided = decide(make_units([0, 1, 1], [0.29, 0.3, 0.9]), threshold=threshold)
+    assert isinstance(decided, Decisions)
+    assert decided.called.tolist() == [0, 1, 1]
+    assert rule.origin == "was declared beforehand; no patient had a part in it"
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({"rule": "fixed"}, "the rule fixed needs at"),
+        ({"rule": "youden", "at": 0.5}, "the rule youden takes no at"),
+        ({"rule": "fixed", "at": 1.0}, "less than 1"),
+    ],
+)
+def test_a_fixed_threshold_is_declared_with_its_number_and_other_rules_without(
+    settings: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(ValueError, match=fault):
+        ThresholdRule.model_validate(settings)
 
 
 def test_with_several_classes_the_most_probable_is_called() -> None:
