@@ -28,6 +28,7 @@ for verb in (
     study_verbs.run,
     study_verbs.unseal,
     result_verbs.report,
+    result_verbs.evaluate,
     result_verbs.maps,
     study_verbs.pretrain,
     data_verbs.doctor,

@@ -7,16 +7,74 @@ from typing import Annotated
 
 import typer
 
+from medtl.cli.judging_options import Positive, Resamples, Seed, Threshold, evaluation_settings, rule_for
 from medtl.cli.speaking import speaking
 
 
 @speaking
-def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
-    """Rebuild the pages of a run from its CSVs alone."""
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="The study page as PDF too; needs medtl[pdf].")] = False,
+    statements: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A statements.yaml that fills what the run folder's own leaves empty."),
+    ] = None,
+) -> None:
+    """Rebuild the pages of a run from its CSVs alone.
+
+    What only you can say (intended use, the items of CLAIM and TRIPOD+AI) is asked for by statements.yaml in the run
+    folder: fill it in and build the pages again.
+    """
     from medtl.report import write_reports
 
-    for page in write_reports(run):
+    for page in write_reports(run, statements=statements, also="pdf" if pdf else None):
         print(page)
+
+
+@speaking
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="A table of predictions (CSV), of medtl or of any other tool.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the page, the numbers and the tables.")],
+    threshold: Threshold = None,
+    positive: Positive = None,
+    subgroup: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Judge by this column too. May be repeated. Default: site, sex, age_years."
+        ),
+    ] = None,
+    prevalence: Annotated[
+        list[float] | None,
+        typer.Option(metavar="SHARE", help="Predictive values at this share of the positive class. May be repeated."),
+    ] = None,
+    resamples: Resamples = 2000,
+    seed: Seed = 0,
+) -> None:
+    """Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
+
+    \b
+    The least that it holds, the positive class last:
+      case_id,patient_id,fold,truth,p_healthy,p_nodule
+      c01,p01,0,healthy,0.91,0.09
+      c02,p02,1,nodule,0.35,0.65
+    truth is the reference standard; with one test set, fold is 0 throughout. Further columns:
+      role      validation or test; thresholds are chosen on each fold's validation rows
+      model     with several models in one table
+      any other a covariate (site, sex, age_years) for subgroups
+
+    \b
+    Example:
+      medtl evaluate theirs.csv --out judged --threshold sensitivity=0.9 --subgroup site --prevalence 0.02
+
+    The patient is the unit: a patient's cases are averaged, patients are resampled. FOLDER gets report.html,
+    metrics.json, predictions.csv as it was judged, and a CSV for every figure and table. No run, no torch, no network.
+    """
+    from medtl.predictions import read_foreign
+    from medtl.report.predictions_page import write_predictions_page
+
+    found = read_foreign(predictions, positive=positive)
+    settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())
+    print(write_predictions_page(found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed))
 
 
 @speaking

@@ -30,5 +30,5 @@ def calibration_sentences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
         "model says too little; below it: too much.",
         score,
         f"{count(found.patients, 'patient')} are spread over the bins: read the intervals, not the single points. "
-        "These probabilities were not recalibrated.",
+        "These probabilities are the model's own, without recalibration.",
     )

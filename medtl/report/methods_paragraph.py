@@ -35,7 +35,7 @@ LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": 
 
 def methods_paragraph(run: RunFolder, judged: Judged) -> str:
     """One paragraph; what the run does not state is left out rather than guessed."""
-    return " ".join([_design(run), _network(run), _models(run), _evaluation(run, judged), _software(run)])
+    return " ".join([_design(run), _network(run), _models(run), evaluation_words(run, judged), _software(run)])
 
 
 def _design(run: RunFolder) -> str:
@@ -118,7 +118,8 @@ def _trains(run: RunFolder) -> bool:
     return any(model in ("lp_ft", "full", "scratch") for model in run.models)
 
 
-def _evaluation(run: RunFolder, judged: Judged) -> str:
+def evaluation_words(run: RunFolder, judged: Judged) -> str:
+    """How the numbers were made, as sentences of a paragraph."""
     chosen_on = "declared beforehand" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
         f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run)})."

@@ -154,11 +154,19 @@ ALWAYS = ("efron1979", "brier1950", "wilson1927", "mitchell2019", "tejani2024", 
 """What every page uses: the bootstrap, the Brier score, the reliability curve's intervals, the model card and the two
 guidelines."""
 
+OF_RUNS = frozenset({"mitchell2019", "tejani2024", "collins2024", "paszke2019", "cardoso2022"})
+"""Works that only a run's page uses: the model card, the guidelines, and what networks are trained with."""
+
 
 def references_of(run: RunFolder, judged: Judged) -> tuple[Reference, ...]:
     """The works whose methods this run used."""
     used = [*ALWAYS, *(key for key, is_used in USES.items() if is_used(run, judged))]
     return tuple(sorted((WORKS[key] for key in used), key=lambda work: (work.authors.casefold(), work.year)))
+
+
+def works_of(run: RunFolder, judged: Judged) -> tuple[Reference, ...]:
+    """The works behind a page that judges predictions alone."""
+    return tuple(work for work in references_of(run, judged) if work.key not in OF_RUNS)
 
 
 def bibtex(references: tuple[Reference, ...]) -> str:

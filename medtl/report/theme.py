@@ -44,8 +44,9 @@ MODEL_LOOKS = {
     "lp_ft": ModelLook("#D55E00", "-", "o", "Fine-tuned (LP-FT)", "the fine-tuned network (LP-FT)"),
     "full": ModelLook("#009E73", (0, (7, 1.5, 1.2, 1.5)), "^", "Fully fine-tuned", "the fully fine-tuned network"),
     "centroid": ModelLook("#CC79A7", (0, (3, 1.2)), "v", "Nearest centroid", "the nearest-centroid baseline"),
+    "model": ModelLook("#0072B2", "-", "o", "The model", "the model"),
 }
-"""The models that medtl makes."""
+"""The models that medtl makes, and the one of a table that names none."""
 
 SHORT = {"probe": "Probe", "lp_ft": "LP-FT", "full": "Full"}
 """Names of models that are followed by an encoder or a learning rate."""

@@ -1,0 +1,39 @@
+"""A folder for results that are made anew at any time, and that never takes the place of other files.
+
+In: a folder and the name of the file that says who wrote it. Out: the folder, ours and without what an earlier time
+left; or a letter.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from medtl import run_folder as names
+from medtl.errors import ConfigurationError
+
+SHOWN = 3
+"""Files named in a letter."""
+
+
+def claimed(folder: Path, *, sign: str, verb: str) -> Path:
+    """The folder, new, empty or signed by an earlier call of the same verb; figures and tables of it are removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ConfigurationError(
+            f"{folder.name} cannot be used as a folder for results ({error.strerror}). Choose another with --out."
+        ) from error
+    if there and sign not in there:
+        raise ConfigurationError(
+            f"{folder.name} holds files that `medtl {verb}` did not write ({', '.join(there[:SHOWN])}). Choose an "
+            "empty or new folder with --out; nothing was overwritten.",
+            folder=folder.name,
+        )
+    for name in (names.FIGURES, names.TABLES):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    return folder
