@@ -56,7 +56,7 @@ class ThresholdRule(BaseModel):
     def origin(self) -> str:
         """Where the threshold is from, as the end of a sentence about it."""
         if self.rule == "fixed":
-            return "was declared beforehand; no patient had a part in it"
+            return "was given, and not chosen on these patients"
         return f"was chosen in each fold on its validation patients ({self.in_words}); test patients had no part in it"
 
 

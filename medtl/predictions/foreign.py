@@ -53,6 +53,10 @@ def read_foreign(path: Path, *, positive: str | None = None) -> ForeignTable:
         ConfigurationError: there is no such file, or `positive` is none of two classes.
         DataRefused: the file is no table, or it has faults; one letter tells them all, by line and by case.
     """
+    if path.is_dir():
+        raise ConfigurationError(
+            f"{path.name} is a folder; a table of predictions is a file, of a run {path.name}/predictions.csv."
+        )
     found = read_delimited(path, expected_columns=LEADING, what="table of predictions")
     header = tuple(str(rearmed(name)) for name in found.header)
     classes = classes_among(header)

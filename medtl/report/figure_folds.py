@@ -1,4 +1,4 @@
-"""Class balance per fold as small bars: training, validation and test side by side.
+"""Class balance per fold as small bars: the parts that are there of training, validation and test side by side.
 
 In: the fold table. Out: inline SVG; bars count patients, so one can see at a glance whether a fold is odd.
 """
@@ -32,11 +32,12 @@ def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str,
     counts = fold_counts(fold_table)
     folds = sorted(counts["fold"].unique())[:MOST_FOLDS]
     table = counts.pivot_table(index=["role", "fold"], columns="label", values="patients", fill_value=0)
+    roles = [role for role in ROLES if role in table.index]
 
     def paint(figure: Figure) -> None:
-        panels = figure.subplots(1, len(ROLES), sharey=True)
-        for axes, role in zip(panels, ROLES, strict=True):
-            rows = table.loc[role].reindex(folds, fill_value=0) if role in table.index else pd.DataFrame(index=folds)
+        panels = figure.subplots(1, len(roles), sharey=True, squeeze=False)[0]
+        for axes, role in zip(panels, roles, strict=True):
+            rows = table.loc[role].reindex(folds, fill_value=0)
             left = np.zeros(len(folds))
             for place, label in enumerate(classes):
                 width = rows[label].to_numpy(dtype=float) if label in rows else np.zeros(len(folds))

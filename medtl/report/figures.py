@@ -80,7 +80,7 @@ def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Draw
     right, total = int(np.trace(found.confusion)), int(found.confusion.sum())
     rule = "each fold's own threshold" if fold is None else "this fold's threshold"
     declared = run.study.evaluation.threshold
-    rule = f"the declared threshold of {declared.at:g}" if declared.at is not None else rule
+    rule = f"the given threshold of {declared.at:g}" if declared.at is not None else rule
     rule = rule if len(run.classes) == 2 else "the most probable class"
     finding = (
         f"{look.name}: {right} of {count(total, found.counted)} agree with the reference standard, deciding by {rule}."
@@ -129,7 +129,8 @@ def folds_drawn(run: RunFolder) -> Drawn:
     finding = f"{each} {joined(told)} patients."
     more = f" Only the first {MOST_FOLDS} folds are drawn." if len(run.planned_folds) > MOST_FOLDS else ""
     drawing = folds_figure(run.fold_table, run.classes, name="folds", finding=finding)
-    return Drawn(drawing, f"Patients by class in each fold. {finding}{more}", (Link("folds.csv", "folds.csv"),))
+    source = "folds.csv" if (run.folder / "folds.csv").is_file() else "predictions.csv"
+    return Drawn(drawing, f"Patients by class in each fold. {finding}{more}", (Link(source, source),))
 
 
 def models_drawn(run: RunFolder, judged: Judged) -> Drawn:

@@ -120,7 +120,7 @@ def _trains(run: RunFolder) -> bool:
 
 def evaluation_words(run: RunFolder, judged: Judged) -> str:
     """How the numbers were made, as sentences of a paragraph."""
-    chosen_on = "declared beforehand" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
+    chosen_on = "that was given" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
         f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run)})."
         if len(run.classes) == 2

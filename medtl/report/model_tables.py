@@ -44,7 +44,9 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
             if one.estimates[key].value is None:
                 reasons.setdefault(name, one.estimates[key].reason)
     patients = max(one.patients for one in found.values())
-    title = f"All models on the same {count(patients, 'patient')}, out of fold"
+    title = (
+        f"All models on the same {count(patients, 'patient')}{', out of fold' if len(run.planned_folds) > 1 else ''}"
+    )
     note = INTERVALS
     if fold is not None:
         title = f"All models on the {count(patients, 'test patient')} of fold {fold}"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from medtl import environment
 from medtl import run_folder as names
+from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
-from medtl.predictions import ForeignTable
+from medtl.predictions import ForeignTable, PredictionTable
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.cohort_tables import cohort_rows
 from medtl.report.concern import Concern
@@ -25,7 +26,7 @@ from medtl.report.model_tables import folds_table, models_table, threshold_sente
 from medtl.report.numbers import count, joined, with_interval
 from medtl.report.page import Drawn, Heading, Link, Row, Table, render, text_cells
 from medtl.report.references import Reference, bibtex, works_of
-from medtl.report.result_folder import claimed
+from medtl.report.result_folder import claimed, clear
 from medtl.report.reviewer import Asked, asked_of
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
@@ -38,6 +39,8 @@ from medtl.report.worst_errors import Error, worst_errors
 
 SIGN = "evaluation.json"
 """What was judged and how; a folder with this file may be made anew."""
+
+HALF = 0.5
 
 CONTENTS = (
     ("who", "Who was judged"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
@@ -55,7 +58,7 @@ class PredictionsPage:
     verdict: Verdict
     taken: tuple[str, ...]
     cohort_table: Table
-    folds_figure: Drawn
+    folds_figure: Drawn | None
     curves: tuple[Drawn, ...]
     models_table: Table
     models_figure: Drawn | None
@@ -81,13 +84,15 @@ def write_predictions_page(
     """Judge the predictions read from `source` and write the folder `out`; gives the path of the page.
 
     Raises:
-        ConfigurationError: `out` holds files of somebody else, or a model has no test rows.
+        ConfigurationError: `out` holds files of somebody else, a model has no test rows, or a subgroup is no column.
     """
+    folder = claimed(out, sign=SIGN, verb="evaluate")
+    _must_have(found.table, settings.subgroups or ())
     digest = sha256_of_file(source)
     asked = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
     mark = fingerprint([digest, list(found.table.classes), asked])
     metrics = evaluate(found.table, resamples=resamples, seed=seed, settings=settings)
-    folder = claimed(out, sign=SIGN, verb="evaluate")
+    clear(folder)
     told = {"source": source.name, "sha256": digest, "fingerprint": mark, "taken_for_granted": list(found.taken)}
     write_json(folder / SIGN, {**told, **asked, "versions": environment.versions()})
     found.table.write(folder / names.PREDICTIONS)
@@ -103,15 +108,25 @@ def write_predictions_page(
     return folder / names.REPORT
 
 
+def _must_have(table: PredictionTable, subgroups: tuple[str, ...]) -> None:
+    unknown = [name for name in subgroups if name not in table.covariates]
+    if unknown:
+        raise ConfigurationError(
+            f"The predictions have no covariate {joined(unknown)}; there is "
+            f"{joined(table.covariates) or 'none'}. A subgroup is a column of the table.",
+            unknown=tuple(unknown),
+        )
+
+
 def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str) -> PredictionsPage:
     concerns = table_concerns(run, judged)
     return PredictionsPage(
         head=_heading(run),
         metric=metric_name(run.classes),
         verdict=_verdict(run, judged, concerns),
-        taken=taken,
+        taken=(*taken, *_threshold_taken(run)),
         cohort_table=_cohort_table(run),
-        folds_figure=folds_drawn(run),
+        folds_figure=folds_drawn(run) if len(run.folds) > 1 else None,
         curves=curves_drawn(run, judged, fold=None),
         models_table=models_table(run, judged, fold=None),
         models_figure=models_drawn(run, judged) if len(run.models) > 1 or len(run.folds) > 1 else None,
@@ -129,6 +144,14 @@ def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str
         references=works_of(run, judged),
         limits=_limits(run, judged),
     )
+
+
+def _threshold_taken(run: RunFolder) -> tuple[str, ...]:
+    rule = run.study.evaluation.threshold
+    if rule.rule != "fixed" or len(run.classes) > 2 or len(run.predictions.of(role="validation")):
+        return ()
+    half = " This calls the more probable class." if rule.at == HALF else ""
+    return (f"There are no validation rows to choose a threshold on: it is fixed at {rule.at:g}.{half}",)
 
 
 def _heading(run: RunFolder) -> Heading:

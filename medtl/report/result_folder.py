@@ -1,7 +1,7 @@
 """A folder for results that are made anew at any time, and that never takes the place of other files.
 
-In: a folder and the name of the file that says who wrote it. Out: the folder, ours and without what an earlier time
-left; or a letter.
+In: a folder and the name of the file that says who wrote it. Out: the folder, ours, or a letter; and the same without
+what an earlier time left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 def claimed(folder: Path, *, sign: str, verb: str) -> Path:
-    """The folder, new, empty or signed by an earlier call of the same verb; figures and tables of it are removed."""
+    """The folder, new, empty or signed by an earlier call of the same verb."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = sorted(entry.name for entry in folder.iterdir())
@@ -34,6 +34,10 @@ def claimed(folder: Path, *, sign: str, verb: str) -> Path:
             "empty or new folder with --out; nothing was overwritten.",
             folder=folder.name,
         )
+    return folder
+
+
+def clear(folder: Path) -> None:
+    """Remove the figures and tables of an earlier time, which may be others than this time's."""
     for name in (names.FIGURES, names.TABLES):
         shutil.rmtree(folder / name, ignore_errors=True)
-    return folder

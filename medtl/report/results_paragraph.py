@@ -90,7 +90,7 @@ def _decisions(run: RunFolder, judged: Judged) -> str:
     have, have_not = false_negative + right_positive, right_negative + false_positive
     rule = run.study.evaluation.threshold
     chosen = f"chosen on validation patients{cite('youden1950') if rule.rule == 'youden' else ''}"
-    where = f"threshold of {rule.at:g} declared beforehand" if rule.at is not None else f"thresholds {chosen}"
+    where = f"given threshold of {rule.at:g}" if rule.at is not None else f"thresholds {chosen}"
     return (
         f"At the {where}, sensitivity was "
         f"{_share(right_positive, have, found, 'sensitivity')} and specificity "

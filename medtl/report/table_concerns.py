@@ -27,14 +27,6 @@ def table_questions(run: RunFolder) -> tuple[Asked, ...]:
     """What a reviewer asks and the table cannot say."""
     asked = [
         Asked(
-            "Was any test patient used in making the model?",
-            (
-                "The table says who was tested in which fold. It does not say who was trained on, how often the model "
-                "was changed after looking at these patients, or which part of a scan gave the answer away.",
-            ),
-            "State how training, validation and test patients were kept apart, and how many models were tried.",
-        ),
-        Asked(
             "How much can be told without the scans?",
             ("No control without the scans can be made from predictions alone.",),
             "Run `medtl check` on the manifest: it says how well size, spacing, file type and covariates tell the "
@@ -73,7 +65,9 @@ def _unseen(run: RunFolder) -> Concern:
     where = f"{count(len(run.planned_folds), 'fold')} are named" if len(run.planned_folds) > 1 else "One fold is named"
     return Concern(
         "Only predictions were judged: whether the models had seen these patients is not known here.",
-        f"{where} in the table; training patients are in no table of predictions.",
-        "State how patients were kept apart, and test on patients of another hospital before any use.",
+        f"{where} in the table. It does not say who was trained on, nor how often a model was changed after looking at "
+        "these patients.",
+        "State how training, validation and test patients were kept apart and how many models were tried; test on "
+        "patients of another hospital before any use.",
         "Had the models seen these patients?",
     )

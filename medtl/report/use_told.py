@@ -14,6 +14,7 @@ from medtl.report.figures import predictions_behind
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, joined, p_value, percent, plain
 from medtl.report.page import Cell, Drawn, Row, Table, text_cells
+from medtl.report.precision_words import precision_sentence
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 from medtl.report.whom_told import forest_drawn, subgroup_sentences
@@ -51,7 +52,7 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
         sets=_sets(run, found),
         intervals=_intervals(run, judged, found),
         decisions=_decisions(run, found),
-        precision=_precision(found),
+        precision=precision_sentence(found),
         forest=forest_drawn(run, judged, found),
         subgroup_sentences=subgroup_sentences(run, found),
     )
@@ -95,7 +96,8 @@ def _calibration(run: RunFolder, found: Appraisal) -> Table:
         "numbers of this page use the probabilities as they are.",
         *missing,
     )
-    return Table("Calibration, out of fold", heads, tuple(rows), notes, kind="models", name="calibration")
+    title = "Calibration, out of fold" if len(run.planned_folds) > 1 else "Calibration"
+    return Table(title, heads, tuple(rows), notes, kind="models", name="calibration")
 
 
 def _brier(parts: Any) -> tuple[Cell, ...]:
@@ -184,7 +186,7 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
         rows.append(Row(name=look.name, cells=tuple(cells), kind=kind, colour=look.colour))
     own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
     declared = found.settings.threshold
-    where = "the threshold declared beforehand" if declared.rule == "fixed" else "each fold's own validation threshold"
+    where = "the given threshold" if declared.rule == "fixed" else "each fold's own validation threshold"
     notes = [
         f"Decisions at {where} ({declared.in_words}), with Wilson's "
         f"intervals; PPV, NPV and accuracy hold at this cohort's prevalence of {own} only."
@@ -233,25 +235,33 @@ def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
 
 def _intervals(run: RunFolder, judged: Judged, found: Appraisal) -> Table:
     single = any(found.of(model).delong is not None for model in run.models)
+    several = len(run.planned_folds) > 1
     heads = (
         "Model",
         "Pooled, percentile",
         "Pooled, BCa",
         *(("DeLong",) if single else ()),
-        "Mean over folds, corrected",
+        *(("Mean over folds, corrected",) if several else ()),
     )
     rows, notes = [], []
     for model in run.models:
         one, look = found.of(model), look_of(model, run.models)
         delong = () if not single else (Cell("–") if one.delong is None else _cell(one.delong),)
-        cells = (_cell(judged.of(model, fold=None).auroc), _cell(one.bca), *delong, _cell(one.over_folds))
+        cells = (
+            _cell(judged.of(model, fold=None).auroc),
+            _cell(one.bca),
+            *delong,
+            *((_cell(one.over_folds),) if several else ()),
+        )
         rows.append(Row(name=look.name, cells=cells, colour=look.colour))
-        if one.over_folds.reason is not None:
+        if several and one.over_folds.reason is not None:
             notes.append(f"{look.name}: no interval over folds, because {one.over_folds.reason}.")
-    note = (
-        "Pooled: bootstrap of patients within classes. Mean over folds: t interval whose variance is corrected for the "
-        "training patients that folds share (Nadeau and Bengio); the plain spread over folds is no confidence interval."
-    )
+    note = "Pooled: bootstrap of patients within classes."
+    if several:
+        note += (
+            " Mean over folds: t interval whose variance is corrected for the training patients that folds share "
+            "(Nadeau and Bengio); the plain spread over folds is no confidence interval."
+        )
     fixed = ("DeLong’s interval takes the one test set and its model as fixed.",) if single else ()
     return Table(
         "The AUROC’s interval, several ways",
@@ -283,15 +293,4 @@ def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
     )
     return (
         Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes), name="paired") if rows else None
-    )
-
-
-def _precision(found: Appraisal) -> str:
-    if not found.precision:
-        return ""
-    told = [f"{plain(one.half_width)} at an AUROC of {one.auroc:g}" for one in found.precision]
-    one = found.precision[0]
-    return (
-        f"With {one.positives:,} positive and {count(one.negatives, 'negative patient')}, a 95 % interval of the AUROC "
-        f"reaches about {joined(told)} to each side (Hanley and McNeil); differences smaller than this cannot be seen."
     )

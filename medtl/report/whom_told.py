@@ -41,7 +41,9 @@ def forest_drawn(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | No
 def subgroup_sentences(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
     told = found.of(run.chosen_model).subgroups
     if not told:
-        return ("No covariate is known to look at subgroups by (site, sex, age or scanner).",)
+        return (
+            "No covariate (site, sex, age or scanner) with more than one group is known, so there are no subgroups.",
+        )
     sentences = []
     for one in told:
         missing = f" {count(one.missing, 'patient')} lack it." if one.missing else ""

@@ -77,7 +77,7 @@ def test_a_fixed_threshold_asks_no_validation_patient(make_units: MakeUnits) -> 
     decided = decide(make_units([0, 1, 1], [0.29, 0.3, 0.9]), threshold=threshold)
     assert isinstance(decided, Decisions)
     assert decided.called.tolist() == [0, 1, 1]
-    assert rule.origin == "was declared beforehand; no patient had a part in it"
+    assert rule.origin == "was given, and not chosen on these patients"
 
 
 @pytest.mark.parametrize(
