@@ -29,6 +29,7 @@ for verb in (
     study_verbs.unseal,
     result_verbs.report,
     result_verbs.evaluate,
+    result_verbs.compare,
     result_verbs.maps,
     study_verbs.pretrain,
     data_verbs.doctor,

@@ -36,12 +36,17 @@ HALF = "0.5"
 
 def rule_for(table: PredictionTable, threshold: str | None) -> str:
     """The rule asked for, or the one that the table allows; refuses to choose where there is nobody to choose on."""
-    is_chosen_on_validation = len(table.of(role="validation")) > 0 or len(table.classes) > 2
+    return rule_for_all([table], threshold)
+
+
+def rule_for_all(tables: Sequence[PredictionTable], threshold: str | None) -> str:
+    """The same for several tables, each of which has to allow it."""
+    is_chosen_on_validation = all(len(one.of(role="validation")) > 0 or len(one.classes) > 2 for one in tables)
     if threshold is None:
         return "youden" if is_chosen_on_validation else HALF
     if not is_chosen_on_validation and _rule(threshold)["rule"] != "fixed":
         raise ConfigurationError(
-            f"The rule {threshold} chooses a threshold on validation rows, and the table has none; on test rows it "
+            f"The rule {threshold} chooses a threshold on validation rows, and a table has none; on test rows it "
             "would be too good. Add validation rows (column role), or give a threshold that was declared before, such "
             f"as --threshold {HALF}."
         )

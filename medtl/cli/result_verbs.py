@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medtl.cli.judging_options import Positive, Resamples, Seed, Threshold, evaluation_settings, rule_for
+from medtl.cli.judging_options import Positive, Resamples, Seed, Threshold, evaluation_settings, rule_for, rule_for_all
 from medtl.cli.speaking import speaking
 
 
@@ -75,6 +75,44 @@ def evaluate(
     found = read_foreign(predictions, positive=positive)
     settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())
     print(write_predictions_page(found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed))
+
+
+@speaking
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or tables of predictions (CSV) of any tool.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the page, the numbers and the tables.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare this model of each run that has it. May be repeated. Default: the model that "
+            "the run's page speaks of.",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    resamples: Resamples = 2000,
+    seed: Seed = 0,
+) -> None:
+    """Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
+
+    \b
+    Examples:
+      medtl compare runs/imagenet-1a2b runs/radimagenet-3c4d --out compared
+      medtl compare runs/imagenet-1a2b --model probe --model lp_ft --out compared
+      medtl compare runs/imagenet-1a2b theirs.csv --out compared
+
+    Cases are matched by case_id; those that not every model was tested on are left out and counted. The patient is the
+    unit. Differences have paired bootstrap intervals; where the folds are shared, a corrected test over folds. Two
+    models that cannot be told apart are called so, and the simpler one is named.
+    """
+    from medtl.report.compared_models import models_to_compare, shared_settings
+    from medtl.report.comparison_page import write_comparison_page
+
+    found = models_to_compare(runs, models=model or ())
+    settings = shared_settings(found) if threshold is None else None
+    if settings is None:
+        settings = evaluation_settings(rule_for_all([one.rows for one in found], threshold))
+    print(write_comparison_page(found, out=out, settings=settings, resamples=resamples, seed=seed))
 
 
 @speaking

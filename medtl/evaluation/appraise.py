@@ -41,13 +41,17 @@ TYPICAL_AUROCS = (0.7, 0.8, 0.9)
 
 
 def appraise(
-    patients: PredictionTable, settings: EvaluationSettings, *, reference: str, resamples: int, seed: int
+    patients: PredictionTable,
+    settings: EvaluationSettings,
+    *,
+    pairs: Sequence[tuple[str, str]],
+    resamples: int,
+    seed: int,
 ) -> Appraisal:
-    """Appraise every model of a per-patient table; `reference` is what the others' decisions are held against."""
+    """Appraise every model of a per-patient table, and the decisions of each pair (model, reference)."""
     models = tuple(
         _appraised(patients.of(model=name), settings, resamples=resamples, seed=seed) for name in patients.models
     )
-    others = [name for name in patients.models if name != reference and reference in patients.models]
     units = units_of(patients.of(model=patients.models[0], role="test"))
     counts = units.class_counts
     return Appraisal(
@@ -59,7 +63,7 @@ def appraise(
                 reference=reference,
                 decisions=compare_decisions(patients, name, reference, settings.threshold),
             )
-            for name in others
+            for name, reference in pairs
         ),
         precision=tuple(
             Precision(

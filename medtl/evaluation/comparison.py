@@ -5,6 +5,8 @@ In: per-patient tables of a model and a reference. Out: their AUROC difference w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from medtl.evaluation.across_folds import compare_over_folds
@@ -13,6 +15,7 @@ from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.intervals import auroc_difference_draws, percentile_interval
 from medtl.evaluation.resampling import resample_patients
 from medtl.evaluation.study_metrics import Comparison
+from medtl.evaluation.subgroups import holm
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
@@ -42,6 +45,20 @@ def compare_models(patients: PredictionTable, *, model: str, reference: str, res
             [None if isinstance(difference, Undefined) else difference for difference in differences],
             test_to_training=ratio_of_tested_to_trained(patients),
         ),
+    )
+
+
+def compare_pairs(
+    patients: PredictionTable, pairs: Sequence[tuple[str, str]], *, resamples: int, seed: int
+) -> tuple[Comparison, ...]:
+    """Each pair (model, reference) as `compare_models` does, with p values over folds corrected for their number."""
+    found = [
+        compare_models(patients, model=model, reference=reference, resamples=resamples, seed=seed)
+        for model, reference in pairs
+    ]
+    adjusted = iter(holm([one.over_folds.p_value for one in found if one.over_folds.p_value is not None]))
+    return tuple(
+        one if one.over_folds.p_value is None else one.model_copy(update={"adjusted": next(adjusted)}) for one in found
     )
 
 

@@ -6,9 +6,11 @@ image. Thresholds come from each fold's validation rows; the intervals from resa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from medtl.errors import ConfigurationError
 from medtl.evaluation.appraise import appraise
-from medtl.evaluation.comparison import compare_models
+from medtl.evaluation.comparison import compare_pairs
 from medtl.evaluation.model_metrics import judge_fold, judge_model
 from medtl.evaluation.notes import notes_on
 from medtl.evaluation.settings import EvaluationSettings
@@ -24,9 +26,14 @@ REFERENCE = "probe"
 
 
 def evaluate(
-    table: PredictionTable, *, resamples: int = RESAMPLES, seed: int, settings: EvaluationSettings | None = None
+    table: PredictionTable,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int,
+    settings: EvaluationSettings | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> StudyMetrics:
-    """Judge a study: every model per patient (primary) and per image, and every model against the probe.
+    """Judge a study: every model per patient (primary) and per image, and pairs of models on the same patients.
 
     Scores pool over folds after averaging a case's repeats; decisions are made in each fold by its own threshold and
     then pooled. The result does not depend on the order of rows.
@@ -36,15 +43,18 @@ def evaluate(
         resamples: bootstrap resamples; 0 leaves out every interval.
         seed: the study's seed; the draws follow from it.
         settings: what the study declares; None judges by the Youden index and leaves out the appraisal.
+        pairs: which models are compared, each with the one it is held against; None: every other with the probe.
 
     Raises:
         ConfigurationError: a model has no test predictions, or a negative number of resamples.
     """
     _must_be_tested(table)
     patients, rule = per_patient(table), settings.threshold if settings else YOUDEN
+    if pairs is None:
+        pairs = [(model, REFERENCE) for model in table.models if model != REFERENCE and REFERENCE in table.models]
     appraised = None
     if settings is not None:
-        appraised = appraise(patients, settings, reference=REFERENCE, resamples=resamples, seed=seed)
+        appraised = appraise(patients, settings, pairs=pairs, resamples=resamples, seed=seed)
     return StudyMetrics(
         classes=table.classes,
         positive_class=table.positive_class,
@@ -61,11 +71,7 @@ def evaluate(
             )
             for model in table.models
         ),
-        comparisons=tuple(
-            compare_models(patients, model=model, reference=REFERENCE, resamples=resamples, seed=seed)
-            for model in table.models
-            if model != REFERENCE and REFERENCE in table.models
-        ),
+        comparisons=compare_pairs(patients, pairs, resamples=resamples, seed=seed),
         appraisal=appraised,
         notes=notes_on(table),
     )

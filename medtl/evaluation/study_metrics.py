@@ -95,6 +95,7 @@ class Comparison(BaseModel):
     """A model against a reference on the same patients: AUROC difference (model minus reference).
 
     `difference` is pooled out of fold with a paired bootstrap interval by patient; `over_folds` has the wins.
+    `adjusted` is the p value over folds after Holm's correction for all comparisons made.
     """
 
     model_config = _FROZEN
@@ -105,6 +106,7 @@ class Comparison(BaseModel):
     unit: Literal["patient"] = "patient"
     difference: Estimate
     over_folds: FoldComparison
+    adjusted: float | None = None
 
 
 class StudyMetrics(BaseModel):

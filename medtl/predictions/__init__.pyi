@@ -1,4 +1,5 @@
 from . import selection as selection
+from .common_cases import on_common_cases as on_common_cases
 from .foreign import ForeignTable as ForeignTable
 from .foreign import read_foreign as read_foreign
 from .patients import patients_with_several_labels as patients_with_several_labels
@@ -10,6 +11,7 @@ __all__ = [
     "ForeignTable",
     "PredictionTable",
     "concatenate",
+    "on_common_cases",
     "patients_with_several_labels",
     "per_patient",
     "read_foreign",

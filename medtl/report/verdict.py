@@ -98,7 +98,7 @@ def compared(found: Difference, *, subject: str = "It") -> str:
 def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
     """The chosen model's number, then those of the baselines."""
     order = [run.chosen_model, *(name for name in BASELINES if name != run.chosen_model and name in run.models)]
-    return tuple(_headline(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
+    return tuple(headline_of(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
 
 
 def _found(run: RunFolder, judged: Judged) -> str:
@@ -127,7 +127,7 @@ def _article(run: RunFolder) -> str:
     return "an" if len(run.classes) == 2 else "a"
 
 
-def _headline(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:
+def headline_of(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:
     auroc = judged.of(model, fold=fold).auroc
     look = look_of(model, models)
     bounds = interval(auroc.low, auroc.high)

@@ -21,9 +21,9 @@ BESIDE_THE_DOOR = {
     "medtl.cohort.doubtful_numbers",
     "medtl.cohort.delimited",
     "medtl.imaging.arrivals",
-    "medtl.evaluation.pairs",
-    "medtl.report.predictions_page",
+    "medtl.report.compared_models",
     "medtl.report.comparison_page",
+    "medtl.report.predictions_page",
 }
 """Rooms that one caller each enters, so that the floor's door keeps to eight names."""
 

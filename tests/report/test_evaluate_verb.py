@@ -154,7 +154,7 @@ def test_subgroups_and_a_prevalence_are_judged_when_asked_for(tmp_path: Path, ve
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--threshold", "youden"], 2, "chooses a threshold on validation rows, and the table has none"),
+        (["--threshold", "youden"], 2, "chooses a threshold on validation rows, and a table has none"),
         (["--threshold", "1.5"], 2, "threshold.at: Input should be less than 1, got 1.5"),
         (["--prevalence", "3"], 2, "prevalence.0: Input should be less than 1, got 3.0"),
         (["--subgroup", "site"], 2, "The predictions have no covariate site; there is none"),
