@@ -70,7 +70,7 @@ def decision_figure(
             xlim=(0, 1), ylim=(FLOOR, 1.15 * top), xlabel="Threshold risk", ylabel="Net benefit per patient",
             title="Decision curve",
         )  # fmt: skip
-        axes.legend(loc="upper right")
+        figure.legend(loc="outside lower left", ncols=2)
         quiet_grid(axes)
 
     columns: dict[str, Sequence[float]] = {"threshold_risk": lines[0].risks, "treat_all": treat_all}

@@ -23,7 +23,7 @@ class Asked:
 
 
 REASSURING = re.compile(
-    r"alone the label can hardly be told|lies within every scan|^This study is limited to|"
+    r"alone the label can hardly be told|lies within every scan|^This study is limited to|are sealed as the|"
     r"^The label can be told without looking at the scans|cannot give the label"
 )
 """Notes that no reviewer asks about: what they say is well, or a concern tells it with the same numbers."""
