@@ -80,6 +80,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     prepared=prepared,
                     preparation=study.preparation,
                     settings=study.explanation,
+                    saliency=study.saliency,
                     folder=run.fold(fold) / names.SALIENCY,
                 )
                 metrics = evaluation.evaluate_fold(
