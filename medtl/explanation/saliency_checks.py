@@ -27,7 +27,7 @@ from medtl.explanation.faithfulness import centre_gaussian, curves
 from medtl.explanation.lesion import found_in, read_mask
 from medtl.explanation.likeness import on_common_grid, rank_correlation, structural_similarity
 from medtl.explanation.patient_space import on_scan_grid
-from medtl.explanation.randomisation import MapMaker, cascade, each_mapped
+from medtl.explanation.randomisation import PICTURES, MapMaker, cascade, each_mapped
 from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
 from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
@@ -99,7 +99,7 @@ def check_fold(
     scans = [torch.from_numpy(task.prepared.pixels(name))[None] for name in names]
     stage = task.stage or stage_to_look_at(classifier.encoder, scans[0])
     made = make or partial(_made, stage=stage, method=settings.method)
-    targets = [_predicted(classifier, scan) for scan in scans]
+    targets = _predicted(classifier, scans)
     raws = each_mapped(classifier, scans, targets, make=made)
     mapped = [Mapped(by_id[name], scan, raw) for name, scan, raw in zip(names, scans, raws, strict=True)]
     seed = int(sha256_of(f"{task.seed}|saliency checks|{fold}".encode())[:8], 16)
@@ -132,10 +132,12 @@ def _made(
     return saliency_maps(classifier, scans, targets, stage=own, method=method)
 
 
-def _predicted(classifier: Classifier, scan: torch.Tensor) -> int:
+def _predicted(classifier: Classifier, scans: Sequence[torch.Tensor]) -> list[int]:
+    """The most probable class of each scan; pictures go through together."""
     device = next(classifier.parameters()).device
+    together = [torch.cat(list(scans))] if scans[0].ndim == PICTURES else scans
     with freezing.eval_mode(classifier), torch.inference_mode():
-        return int(classifier(scan.to(device)).argmax())
+        return [int(place) for batch in together for place in classifier(batch.to(device)).argmax(dim=1)]
 
 
 def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:
