@@ -80,6 +80,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     prepared=prepared,
                     preparation=study.preparation,
                     settings=study.explanation,
+                    saliency=study.saliency,
                     folder=run.fold(fold) / names.SALIENCY,
                 )
                 metrics = evaluation.evaluate_fold(
@@ -104,6 +105,9 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             if told is not None:
                 told.write(run / names.CONTROLS_PREDICTIONS)
 
+        with record.timed("saliency checks"):
+            _check_maps(study, run, task, folds=table, prepared=prepared)
+
         said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
         said.write(run / names.PREDICTIONS)
         judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
@@ -112,6 +116,30 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         report.write_reports(run.path, metrics=judged)
     say(f"The report is {run.path / names.REPORT}")
     return run.path
+
+
+def _check_maps(
+    study: Study,
+    run: RunFolder,
+    task: training.candidates.StudyTask,
+    *,
+    folds: FoldTable,
+    prepared: imaging.PreparedCohort,
+) -> None:
+    if not study.saliency.checks:
+        return
+    finished = {fold: files.sha256_of_file(run.fold(fold) / names.DONE) for fold in folds.folds}
+    known = explanation.CheckTask(
+        cohort=task.cohort,
+        folds=folds,
+        prepared=prepared,
+        preparation=study.preparation,
+        fitted=lambda fold: training.restored.primary_of_fold(task, folder=run.fold(fold)),
+        finished=finished,
+        stage=study.explanation.stage,
+        seed=study.seed,
+    )
+    explanation.check_saliency(known, study.saliency, path=run / names.SALIENCY_CHECKS)
 
 
 def _kept_folds(table: FoldTable, path: Path, cohort: Cohort) -> FoldTable:

@@ -21,7 +21,7 @@ from medtl.controls import ControlSettings
 from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
-from medtl.explanation import ExplanationSettings
+from medtl.explanation import ExplanationSettings, SaliencySettings
 from medtl.files import parsed_yaml, read_yaml, write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
@@ -51,6 +51,7 @@ class Study(ManifestSettings):
         default=None, description="What each fold's validation patients choose among; without it nothing is selected."
     )
     explanation: ExplanationSettings = ExplanationSettings()
+    saliency: SaliencySettings = SaliencySettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     controls: ControlSettings = ControlSettings()
     resamples: int = Field(default=2000, ge=100, le=100_000, description="Of the bootstrap by patient.")

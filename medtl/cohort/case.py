@@ -18,6 +18,7 @@ class Case:
     """One image of one patient.
 
     `image` is absolute and lies under the data root. `line` is the manifest's line (the header is line 1).
+    `mask` is a drawing of the lesion or organ on the image's own grid, None where there is none.
     `covariates` holds numbers as float and anything else as text; an empty cell is None.
     `split` is the cell of the column that folds are read from. `chance_key` names the case by the manifest's own ids,
     hashed: chance is drawn from it, so folds do not change with the pseudonym key. It is never written or shown.
@@ -30,6 +31,7 @@ class Case:
     line: int
     covariates: Mapping[str, Covariate] = field(default_factory=dict)
     split: str | None = None
+    mask: Path | None = None
     chance_key: str = field(default="", repr=False)
 
     def __str__(self) -> str:

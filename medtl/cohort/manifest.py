@@ -29,6 +29,8 @@ CATEGORIES = frozenset({"site", "sex"})
 """Names even when they are written as numbers: site 1 and site 2 have no mean."""
 
 AGE = "age_years"
+MASK = "mask"
+"""Columns that are read when they are there (DESIGN.md, section 6)."""
 
 USUAL_SPLIT_COLUMNS = ("official_split", "split")
 
@@ -112,8 +114,7 @@ def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) 
         fields["case_id"] = settings.case_column
     if split is not None:
         fields["split"] = split
-    if AGE in header:
-        fields[AGE] = AGE
+    fields |= {name: name for name in (AGE, MASK) if name in header and (name == AGE or name not in wanted)}
     return _Columns(
         position={name: place for place, name in enumerate(header)},
         fields=fields,
@@ -208,6 +209,7 @@ def _case_of(row: ManifestRow, *, root: Path, numeric: frozenset[str]) -> Case:
         line=row.line,
         covariates=covariates,
         split=row.split or None,
+        mask=row.mask,
         chance_key=sha256_of(f"{row.patient_id}\n{case_id}".encode())[:16],
     )
 

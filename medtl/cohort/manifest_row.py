@@ -68,6 +68,7 @@ class ManifestRow(BaseModel):
     case_id: Name | None = None
     split: Text | None = None
     age_years: float | None = None
+    mask: Path | None = None
     covariates: Mapping[str, Text] = {}
 
     @field_validator("image", mode="before")
@@ -76,6 +77,11 @@ class ManifestRow(BaseModel):
         _filled(cell)
         root = (info.context or {})["root"]
         return locate_image(cell, root=root)
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _lies_under_the_root_too(cls, cell: str | None, info: ValidationInfo) -> Path | None:
+        return locate_image(cell, root=(info.context or {})["root"]) if cell else None
 
     @field_validator("age_years", mode="before")
     @classmethod

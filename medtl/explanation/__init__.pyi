@@ -1,7 +1,19 @@
+from .checks_record import SaliencyChecks as SaliencyChecks
 from .fold_maps import explain_fold as explain_fold
 from .patient_space import on_scan_grid as on_scan_grid
-from .saliency import RawSaliency as RawSaliency
 from .saliency import hirescam as hirescam
+from .saliency_checks import CheckTask as CheckTask
+from .saliency_checks import check_saliency as check_saliency
 from .settings import ExplanationSettings as ExplanationSettings
+from .settings import SaliencySettings as SaliencySettings
 
-__all__ = ["ExplanationSettings", "RawSaliency", "explain_fold", "hirescam", "on_scan_grid"]
+__all__ = [
+    "CheckTask",
+    "ExplanationSettings",
+    "SaliencyChecks",
+    "SaliencySettings",
+    "check_saliency",
+    "explain_fold",
+    "hirescam",
+    "on_scan_grid",
+]

@@ -22,8 +22,8 @@ from medtl.cohort import Case, Cohort
 from medtl.explanation.gallery import Chosen, choose, others
 from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
 from medtl.explanation.patient_space import on_scan_grid, write_volume
-from medtl.explanation.saliency import RawSaliency, hirescam, stage_to_look_at
-from medtl.explanation.settings import ExplanationSettings
+from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
+from medtl.explanation.settings import ExplanationSettings, SaliencySettings
 from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
 from medtl.files import write_atomically, write_csv
 from medtl.imaging import PreparationSettings, PreparedCohort
@@ -73,6 +73,7 @@ def explain_fold(
     prepared: PreparedCohort,
     preparation: PreparationSettings,
     settings: ExplanationSettings,
+    saliency: SaliencySettings,
     folder: Path,
 ) -> None:
     """Explain a fold's test cases: the most telling ones for the page, and of volumes every one as NIfTI."""
@@ -83,9 +84,9 @@ def explain_fold(
     for number, pick in enumerate(track(mapped, what="maps", total=len(mapped))):
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
         stage = stage or stage_to_look_at(classifier.encoder, scan)
-        (raw,) = hirescam(classifier, scan, [pick.target], stage=stage)
-        saliency = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
-        one = Explained(pick, raw, saliency, scan, _stem(pick.case_id, model=model, number=number))
+        (raw,) = saliency_maps(classifier, scan, [pick.target], stage=stage, method=saliency.method)
+        on_scan = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
+        one = Explained(pick, raw, on_scan, scan, _stem(pick.case_id, model=model, number=number))
         row = _row(task, pick, raw, predictions, stage=stage) | _write_map(task, one)
         files.append(row)
         if pick.kind:

@@ -1,8 +1,8 @@
-"""HiResCAM: where in the feature maps the evidence for a class lay (Draelos and Carin 2020, arXiv 2011.08891).
+"""Where in the feature maps the evidence for a class lay; by HiResCAM unless another method is asked for.
 
-The map is the sum over channels of activation times gradient, position by position, negative parts cut off. After a
+HiResCAM is the sum over channels of activation times gradient, position by position, negative parts cut off. After a
 global average pool and one linear layer, at the last stage, it equals Grad-CAM and CAM; at earlier stages it stays
-faithful where Grad-CAM, which averages the gradient first, does not.
+faithful where Grad-CAM, which averages the gradient first, does not (Draelos and Carin 2020, arXiv 2011.08891).
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from medtl.adaptation import Classifier, freezing
 from medtl.encoders import Encoder
 from medtl.errors import ConfigurationError
+from medtl.explanation.cam_methods import BY_CASE, METHODS
+from medtl.explanation.settings import Method
 
 FEWEST_POSITIONS = 7
 """Positions a side from which a map says where, not only which half; ImageNet networks have 7 at 224 px."""
@@ -27,8 +29,9 @@ FEWEST_POSITIONS = 7
 
 @dataclass(frozen=True)
 class RawSaliency:
-    """A map on the grid of the stage, in units of the logit: `values` (height, width) of pictures, (right, anterior,
-    superior) of volumes, nothing negative.
+    """A map on the grid of the stage: (height, width) of pictures, (right, anterior, superior) of volumes.
+
+    Nothing is negative. By HiResCAM and LayerCAM `values` are in units of the logit, by the others in no unit.
 
     `strength` is its maximum: what one position adds to the logit of `target`. A weak map is not evidence.
     """
@@ -49,12 +52,33 @@ def hirescam(
     *,
     stage: str | None = None,
 ) -> tuple[RawSaliency, ...]:
-    """HiResCAM maps of `scans` for the class index in `targets`, one map a scan.
+    """HiResCAM maps of `scans` for the class index in `targets`, one map a scan; else as `saliency_maps`.
 
-    Through attention over slices, a slice's weight is held fixed: the map is weight times in-slice evidence, and at the
-    last stage its signed values add up to the logit. Runs in eval mode and float32, leaves no hook, no gradient and no
-    changed mode behind.
+    At the last stage its signed values add up to the logit without bias.
     """
+    return saliency_maps(classifier, scans, targets, stage=stage, method="hirescam")
+
+
+def saliency_maps(
+    classifier: Classifier,
+    scans: Float[Tensor, "case channel *prepared"],
+    targets: Sequence[int],
+    *,
+    stage: str | None,
+    method: Method,
+) -> tuple[RawSaliency, ...]:
+    """Maps of `scans` for the class index in `targets`, one map a scan; None takes the last stage.
+
+    Through attention over slices, a slice's weight is held fixed: the map is weight times in-slice evidence. Runs in
+    eval mode and float32, leaves no hook, no gradient and no changed mode behind.
+    """
+    if method in BY_CASE and len(scans) > 1:
+        alone = [scans[place : place + 1] for place in range(len(scans))]
+        found = (
+            saliency_maps(classifier, scan, [target], stage=stage, method=method)
+            for scan, target in zip(alone, targets, strict=True)
+        )
+        return tuple(one for maps in found for one in maps)
     name = stage or classifier.encoder.stages[-1]
     if name not in classifier.encoder.stages:
         raise ConfigurationError(
@@ -73,7 +97,7 @@ def hirescam(
         wanted = logits.gather(1, torch.tensor(list(targets), device=device)[:, None]).sum()
         activations = tuple(captured)  # several when slices go through in chunks
         gradients = torch.autograd.grad(wanted, activations)
-    evidence = torch.cat([(g * a).sum(dim=1).detach() for g, a in zip(gradients, activations, strict=True)])
+    evidence = METHODS[method]([part.detach() for part in activations], gradients)
     assembled = classifier.encoder.assembled(evidence, len(scans), shape=tuple(scans.shape[2:]))
     maps = assembled.relu().cpu().numpy()
     return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))

@@ -1,4 +1,4 @@
-"""Which out-of-fold cases are explained, and at which stage of the encoder."""
+"""Which out-of-fold cases are explained, at which stage of the encoder, by which method, and how maps are checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from medtl.imaging import PreparationSettings
+
+Method = Literal["hirescam", "layercam", "gradcam_plus_plus", "eigencam"]
+
+PICTURES_CHECKED = 6
+VOLUMES_CHECKED = 2
+"""Cases a fold: a volume costs as much as all its slices, and both numbers keep the checks to a small part of a study
+(measured; see CHANGELOG)."""
 
 
 class ExplanationSettings(BaseModel):
@@ -30,3 +37,19 @@ class ExplanationSettings(BaseModel):
     def maps_all(self, preparation: PreparationSettings) -> bool:
         """Whether every out-of-fold case gets a map on disk."""
         return self.maps == "all" or (self.maps == "auto" and preparation.is_volume)
+
+
+class SaliencySettings(BaseModel):
+    """How a map is made, and whether it is found out that it is worth looking at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method = Field(default="hirescam", description="eigencam shows no class: the same map for every class.")
+    checks: bool = Field(default=True, description="Randomisation, repeatability, deletion, energy and lesion checks.")
+    cases_per_fold: int | None = Field(
+        default=None, ge=2, le=500, description="Out-of-fold cases checked in each fold; None: 6 pictures or 2 volumes."
+    )
+
+    def checked(self, preparation: PreparationSettings) -> int:
+        """How many cases a fold are checked."""
+        return self.cases_per_fold or (VOLUMES_CHECKED if preparation.is_volume else PICTURES_CHECKED)

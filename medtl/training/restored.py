@@ -13,7 +13,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from medtl import run_folder as names
-from medtl.adaptation import Classifier, classifier_with_new_head, probe
+from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
 from medtl.errors import IntegrityFailure
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.training.candidates import StudyTask, Variant, told
@@ -34,6 +34,21 @@ def ask_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable:
     said = concatenate([told(variant, _asked(task, variant, fold=fold, folder=folder)) for variant in task.variants])
     path = folder / names.SELECTION
     return selection.with_selected(said, selection.read_selection(path).chosen) if path.is_file() else said
+
+
+def primary_of_fold(task: StudyTask, *, folder: Path) -> tuple[str, Classifier]:
+    """The model that a finished fold's maps explain, by its name in the tables, and its network.
+
+    Raises:
+        IntegrityFailure: a file of weights is missing, damaged, or of another network.
+    """
+    path = folder / names.SELECTION
+    wanted = selection.read_selection(path).chosen if path.is_file() else task.variants[0].adaptation.primary
+    variant, model = next(
+        (variant, model) for variant in task.variants for model in variant.kept if variant.named(model) == wanted
+    )
+    network = _network(model, task, variant, folder=variant.folder(folder))
+    return selection.SELECTED if path.is_file() else wanted, network
 
 
 def _asked(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> PredictionTable:
@@ -58,21 +73,13 @@ def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: P
     case_ids = [case.case_id for case in task.cohort.cases]
     features = task.features[variant.encoder]
     if model == "probe":
-        parts = _baseline(folder, model, PROBE_PARTS)
-        fitted = probe.Probe(
-            **parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True
-        )  # what it takes to predict; how it was chosen stands in probe.json
-        return fitted.probabilities(features.of(case_ids).astype(np.float64))
+        return _probe(folder).probabilities(features.of(case_ids).astype(np.float64))
     if model == "centroid":
         parts = _baseline(folder, model, CENTROID_PARTS)
         centroids = probe.Centroids(parts["mean"], parts["centroids"], parts["sharpness"].item())
         return centroids.probabilities(features.of(case_ids).astype(np.float64))
-    borrowed = task.borrowed[variant.encoder]
-    encoder = task.untrained(variant, seed=0) if model == "scratch" else copy.deepcopy(borrowed)
-    classifier = classifier_with_new_head(encoder, classes=len(task.cohort.classes), seed=0)
-    _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
     logits = predict_logits(
-        classifier.to(task.device),
+        _network(model, task, variant, folder=folder),
         task.scans,
         case_ids,
         recipe=variant.recipe,
@@ -80,6 +87,23 @@ def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: P
         what=f"fold {fold}, {variant.named(model)}, held out",
     )
     return probabilities(logits)
+
+
+def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> Classifier:
+    """A fitted model's network; the probe is one with its encoder as it was borrowed."""
+    borrowed = task.borrowed[variant.encoder]
+    if model == "probe":
+        return classifier_from_probe(copy.deepcopy(borrowed), _probe(folder)).to(task.device)
+    encoder = task.untrained(variant, seed=0) if model == "scratch" else copy.deepcopy(borrowed)
+    classifier = classifier_with_new_head(encoder, classes=len(task.cohort.classes), seed=0)
+    _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
+    return classifier.to(task.device)
+
+
+def _probe(folder: Path) -> probe.Probe:
+    """What it takes to predict; how it was chosen stands in probe.json."""
+    parts = _baseline(folder, "probe", PROBE_PARTS)
+    return probe.Probe(**parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True)
 
 
 def _baseline(folder: Path, model: str, parts: Sequence[str]) -> Mapping[str, np.ndarray]:

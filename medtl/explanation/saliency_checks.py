@@ -1,0 +1,232 @@
+"""Is the map worth looking at? The checks of one fold after the other, on its own out-of-fold cases.
+
+In: a finished run's folds and their fitted classifiers. Out: `SaliencyChecks`, written after every fold, so that a run
+that was stopped goes on at the next one; a fold that was made anew is checked anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from medtl.adaptation import Classifier, freezing
+from medtl.cohort import Case, Cohort
+from medtl.encoders import build_untrained
+from medtl.explanation.check_cases import cases_to_check, other_fold
+from medtl.explanation.check_verdicts import judged
+from medtl.explanation.checks_record import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
+from medtl.explanation.energy import border_share, on_prepared_grid, outside_share
+from medtl.explanation.faithfulness import centre_gaussian, curves
+from medtl.explanation.lesion import found_in, read_mask
+from medtl.explanation.likeness import on_common_grid, rank_correlation, structural_similarity
+from medtl.explanation.patient_space import on_scan_grid
+from medtl.explanation.randomisation import PICTURES, MapMaker, cascade, each_mapped
+from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
+from medtl.explanation.settings import Method, SaliencySettings
+from medtl.files import sha256_of, write_json
+from medtl.folds import FoldTable
+from medtl.imaging import PreparationSettings, PreparedCohort
+from medtl.progress import track
+
+
+@dataclass(frozen=True)
+class CheckTask:
+    """What the checks need of a study.
+
+    `fitted` gives a fold's model by name and network; `finished` names what each finished fold wrote. `stage` is the
+    one that maps are made at, None for the one that `stage_to_look_at` chooses.
+    """
+
+    cohort: Cohort
+    folds: FoldTable
+    prepared: PreparedCohort
+    preparation: PreparationSettings
+    fitted: Callable[[int], tuple[str, Classifier]]
+    finished: Mapping[int, str]
+    stage: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A case with its prepared scan, the class that its map explains, and the map."""
+
+    case: Case
+    scan: torch.Tensor
+    raw: RawSaliency
+
+
+def check_saliency(task: CheckTask, settings: SaliencySettings, *, path: Path) -> SaliencyChecks:
+    """Check the maps of every finished fold and write what was found to `path`, fold after fold."""
+    empty = SaliencyChecks(method=settings.method, cases_per_fold=settings.checked(task.preparation), seed=task.seed)
+    kept = {one.fold: one for one in _written(path, like=empty).folds}
+    fitted = lru_cache(maxsize=2)(task.fitted)  # a fold's model, and the next one's that its cases are shown too
+    checks = empty
+    for fold in track(sorted(task.finished), what="checks of the maps", total=len(task.finished)):
+        there = kept.get(fold)
+        if there is None or there.made_from != task.finished[fold]:
+            there = check_fold(task, settings, fold=fold, fitted=fitted)
+        checks = checks.model_copy(update={"folds": (*checks.folds, there)})
+        write_json(path, judged(checks).model_dump(mode="json"))
+    return judged(checks)
+
+
+def check_fold(
+    task: CheckTask,
+    settings: SaliencySettings,
+    *,
+    fold: int,
+    fitted: Callable[[int], tuple[str, Classifier]],
+    make: MapMaker | None = None,
+) -> FoldChecks:
+    """Everything measured on one fold's checked cases; `make` takes the place of the study's own maps in tests."""
+    model, classifier = fitted(fold)
+    names = cases_to_check(
+        task.cohort,
+        task.folds.split(fold).test,
+        fold=fold,
+        seed=task.seed,
+        at_most=settings.checked(task.preparation),
+    )
+    by_id = {case.case_id: case for case in task.cohort.cases}
+    scans = [torch.from_numpy(task.prepared.pixels(name))[None] for name in names]
+    stage = task.stage or stage_to_look_at(classifier.encoder, scans[0])
+    made = make or partial(_made, stage=stage, method=settings.method)
+    targets = _predicted(classifier, scans)
+    raws = each_mapped(classifier, scans, targets, make=made)
+    mapped = [Mapped(by_id[name], scan, raw) for name, scan, raw in zip(names, scans, raws, strict=True)]
+    seed = int(sha256_of(f"{task.seed}|saliency checks|{fold}".encode())[:8], 16)
+    shown = [one for one in mapped if one.raw.strength > 0]
+    alike, randomised = _like_others(shown), _randomised(shown, classifier, made, seed=seed)
+    cases = []
+    for one in mapped:
+        name = one.case.case_id
+        known = CheckedCase(
+            case_id=name,
+            patient_id=one.case.patient_id,
+            target_class=task.cohort.classes[one.raw.target],
+            strength=one.raw.strength,
+            like_others=alike.get(name),
+            randomised=randomised.get(name, ()),
+        )
+        found = _on_lesion(one, task, classifier, made)
+        if one.raw.strength > 0:
+            found |= _measured(one, classifier, seed=seed)
+            found |= {"repeated": _repeated(one, task, made, fold=fold, fitted=fitted)}
+        cases.append(known.model_copy(update=found))
+    return FoldChecks(fold=fold, made_from=task.finished[fold], model=model, stage=stage, cases=tuple(cases))
+
+
+def _made(
+    classifier: Classifier, scans: torch.Tensor, targets: Sequence[int], *, stage: str, method: Method
+) -> tuple[RawSaliency, ...]:
+    """The study's maps; another fold's model may be another network, whose own stage is looked at then."""
+    own = stage if stage in classifier.encoder.stages else stage_to_look_at(classifier.encoder, scans[:1])
+    return saliency_maps(classifier, scans, targets, stage=own, method=method)
+
+
+def _predicted(classifier: Classifier, scans: Sequence[torch.Tensor]) -> list[int]:
+    """The most probable class of each scan; pictures go through together."""
+    device = next(classifier.parameters()).device
+    together = [torch.cat(list(scans))] if scans[0].ndim == PICTURES else scans
+    with freezing.eval_mode(classifier), torch.inference_mode():
+        return [int(place) for batch in together for place in classifier(batch.to(device)).argmax(dim=1)]
+
+
+def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:
+    """The mean likeness of each map to the maps of the other cases."""
+    if len(shown) < 2:
+        return {}
+    common = [on_common_grid(one.raw) for one in shown]
+    alike = np.full((len(common), len(common)), np.nan)
+    for row, first in enumerate(common):
+        for column, second in enumerate(common[:row]):
+            alike[row, column] = alike[column, row] = structural_similarity(first, second)
+    return {one.case.case_id: float(np.nanmean(alike[row])) for row, one in enumerate(shown)}
+
+
+def _randomised(
+    shown: Sequence[Mapped], classifier: Classifier, make: MapMaker, *, seed: int
+) -> dict[str, tuple[Step, ...]]:
+    """The likeness of each map to itself after each step of the cascade."""
+    if not shown:
+        return {}
+    steps = cascade(
+        classifier,
+        [one.scan for one in shown],
+        [one.raw.target for one in shown],
+        make=make,
+        untrained=build_untrained(classifier.encoder.card, seed=seed),
+        seed=seed,
+    )
+    common = [on_common_grid(one.raw) for one in shown]
+    return {
+        one.case.case_id: tuple(
+            Step(part=part, likeness=structural_similarity(common[place], on_common_grid(raws[place])))
+            for part, raws in steps
+        )
+        for place, one in enumerate(shown)
+    }
+
+
+def _measured(one: Mapped, classifier: Classifier, *, seed: int) -> dict[str, object]:
+    """What needs the scan and this fold's model."""
+    by = curves(classifier, one.scan, one.raw, seed=seed)
+    prepared_map = on_prepared_grid(one.raw, tuple(one.scan.shape[2:]))
+    return {
+        "by_map": by["map"],
+        "by_random": by["random"],
+        "by_centre": by["centre"],
+        "outside": outside_share(prepared_map, one.scan[0].numpy()),
+        "border": border_share(prepared_map),
+    }
+
+
+def _repeated(
+    one: Mapped, task: CheckTask, make: MapMaker, *, fold: int, fitted: Callable[[int], tuple[str, Classifier]]
+) -> Repeated | None:
+    other = other_fold(task.folds, case_id=one.case.case_id, fold=fold)
+    if other is None or other.fold not in task.finished:
+        return None
+    (raw,) = make(fitted(other.fold)[1], one.scan, [one.raw.target])
+    return Repeated(
+        other_fold=other.fold,
+        role=other.role,
+        likeness=structural_similarity(on_common_grid(one.raw), on_common_grid(raw)),
+        rank_correlation=rank_correlation(one.raw, raw),
+    )
+
+
+def _on_lesion(one: Mapped, task: CheckTask, classifier: Classifier, make: MapMaker) -> dict[str, object]:
+    """What is found of the mask by the map for the reference standard's class, and by the centre-Gaussian."""
+    if one.case.mask is None:
+        return {}
+    facts = task.prepared.facts[one.case.case_id]
+    mask = read_mask(one.case.mask, facts)
+    if isinstance(mask, str):
+        return {"without_mask": mask}
+    truth = task.cohort.classes.index(one.case.label)
+    raw = one.raw if truth == one.raw.target else make(classifier, one.scan, [truth])[0]
+    centre = RawSaliency(truth, centre_gaussian(raw.values.shape).astype(np.float32))
+    by_map, by_centre = (found_in(on_scan_grid(each, facts, preparation=task.preparation), mask)
+                         for each in (raw, centre))  # fmt: skip
+    return {"lesion": OnLesion(by_map=by_map, by_centre=by_centre)}
+
+
+def _written(path: Path, *, like: SaliencyChecks) -> SaliencyChecks:
+    """What an earlier start of the run wrote by the same settings; nothing where it cannot be read."""
+    if not path.is_file():
+        return like
+    try:
+        found = SaliencyChecks.model_validate(json.loads(path.read_bytes()))
+    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError):
+        return like
+    same = (found.method, found.cases_per_fold, found.seed) == (like.method, like.cases_per_fold, like.seed)
+    return found if same else like
