@@ -159,7 +159,13 @@ def explained(run: RunFolder, judged: Judged) -> Answer:
     maps = sum(len(record.saliency) for record in run.folds)
     if not maps:
         return Answer("looked", "No maps were made.")
-    return Answer("looked", f"HiResCAM of {count(maps, 'out-of-fold case')}; not validated as localisation.")
+    checks = run.saliency_checks
+    told = "not checked" if checks is None else "checked by randomisation, repeatability, deletion and energy"
+    failed = checks is not None and any(one.passes is False for one in checks.verdicts)
+    told += "; a check failed, they are not to be interpreted" if failed else ""
+    return Answer(
+        "looked", f"{run.map_method} of {count(maps, 'out-of-fold case')}, {told}; not validated as localisation."
+    )
 
 
 def availability(run: RunFolder, judged: Judged) -> Answer:

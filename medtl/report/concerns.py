@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from medtl.report.checks_told import checks_concerns
 from medtl.report.concern import Concern
 from medtl.report.controls_told import control_concerns
 from medtl.report.held_out_words import held_out_concerns
@@ -47,6 +48,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _unlike_cases(judged),
         _not_better(run, judged),
         _probe(run),
+        *checks_concerns(run),
         _internal(run),
     ]
     return tuple(concern for concern in found if concern is not None)

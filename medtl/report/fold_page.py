@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
+from medtl.report.checks_told import ChecksTold, fold_checks_told
 from medtl.report.figure_attention import attention_drawn
 from medtl.report.figure_files import write_page_files
 from medtl.report.figures import confusion_drawn, curves_drawn
@@ -47,6 +48,8 @@ class FoldPage:
     training_sentences: tuple[str, ...]
     gallery: tuple[GalleryRow, ...]
     of_volumes: bool
+    checks: ChecksTold
+    map_method: str
     attention: Drawn | None
     colour_bar: Markup
     errors: tuple[Error, ...]
@@ -79,6 +82,8 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
         training_sentences=training_sentences([run.fold(fold)]),
         gallery=shown,
         of_volumes=has_volumes(shown),
+        checks=fold_checks_told(run, fold=fold),
+        map_method=run.map_method,
         attention=attention_drawn(run, shown),
         colour_bar=colour_bar(),
         errors=worst_errors(scores),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from medtl.predictions import selection
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, joined
-from medtl.report.references import WORKS, cite
+from medtl.report.references import MAP_WORKS, WORKS, cite
 from medtl.report.run_folder import RunFolder
 
 LIFTING_SENTENCES = {
@@ -28,6 +28,11 @@ POLICY_SENTENCES = {
     "scratch": "the same network trained from random weights",
 }
 CHOSEN_ON_VALIDATION = "chosen per fold on the validation patients"
+CONTROL_WORDS = {
+    "thumbnail": "scans shrunk to 8 cells a side",
+    "border_only": "the border of the scans alone",
+    "centre_masked": "frozen features of scans whose middle was black",
+}
 MAIN_LIBRARIES = ("medtl", "torch", "monai", "scikit-learn")
 LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": "pedregosa2011"}
 """The works that describe these libraries."""
@@ -127,12 +132,35 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."
     )
-    shown = any(record.saliency for record in run.folds)
-    maps = f" Maps of what a decision rests on were made by HiResCAM{cite('draelos2020')}." if shown else ""
+    maps = "".join((*_controls(run), *_maps(run)))
     return (
         "Probabilities of a patient's images were averaged; the patient is the unit of all numbers. Metrics were "
         "computed on out-of-fold predictions pooled over folds, with 95 % percentile intervals from "
         f"{judged.resamples:,} bootstrap resamples of patients{cite('efron1979')}. {decision}{maps}"
+    )
+
+
+def _controls(run: RunFolder) -> tuple[str, ...]:
+    """Which negative controls were made; how a study without them is told needs no words."""
+    found = run.controls
+    named = [CONTROL_WORDS[one.name] for one in found.controls if one.name in CONTROL_WORDS] if found else []
+    null = found.permuted_labels if found else None
+    if null is not None:
+        named.insert(0, f"{null.draws:,} permutations of the labels between patients{cite('phipson2010')}")
+    return (f" As negative controls, the same folds were judged with {joined(named)}.",) if named else ()
+
+
+def _maps(run: RunFolder) -> tuple[str, ...]:
+    if not any(record.saliency for record in run.folds):
+        return ()
+    made = f" Maps of what a decision rests on were made by {run.map_method}{cite(MAP_WORKS[run.map_method])}"
+    if run.saliency_checks is None:
+        return (f"{made}; they were not checked.",)
+    return (
+        f"{made} and checked on out-of-fold cases: cascading randomisation of the weights{cite('adebayo2018')} against "
+        f"the likeness of maps of different cases{cite('arun2021')}, repeatability between folds, deletion and "
+        f"insertion{cite('petsiuk2018')} against random and central places, and the share outside the body and at the "
+        "border.",
     )
 
 
@@ -166,8 +194,7 @@ def limits_of(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     ]
     if any(record.saliency for record in run.folds):
         limits.append(
-            "The maps show where evidence for a decision arose in the network. They are not validated as localisation "
-            "and were not checked against lesions."
+            "The maps show where evidence for a decision arose in the network. They are not validated as localisation."
         )
     if run.held_out:
         limits[1] = (

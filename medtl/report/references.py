@@ -102,6 +102,27 @@ WORKS = MappingProxyType(
             Reference("draelos2020", "misc", "Draelos and Carin 2020", "Draelos, Rachel Lea and Carin, Lawrence",
                       "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks",
                       2020, arxiv="2011.08891"),
+            Reference("jiang2021", "article", "Jiang et al. 2021", "Jiang, Peng-Tao and others",
+                      "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", 2021,
+                      "IEEE Transactions on Image Processing", "30:5875-5888", doi="10.1109/TIP.2021.3089943"),
+            Reference("chattopadhay2018", "inproceedings", "Chattopadhay et al. 2018",
+                      "Chattopadhay, Aditya and others",
+                      "Grad-CAM++: Generalized Gradient-Based Visual Explanations for Deep Convolutional Networks",
+                      2018, "IEEE Winter Conference on Applications of Computer Vision", arxiv="1710.11063"),
+            Reference("muhammad2020", "inproceedings", "Muhammad and Yeasin 2020",
+                      "Muhammad, Mohammed Bany and Yeasin, Mohammed",
+                      "Eigen-CAM: Class Activation Map using Principal Components", 2020,
+                      "International Joint Conference on Neural Networks", arxiv="2008.00299"),
+            Reference("adebayo2018", "inproceedings", "Adebayo et al. 2018", "Adebayo, Julius and others",
+                      "Sanity Checks for Saliency Maps", 2018, "Advances in Neural Information Processing Systems 31",
+                      arxiv="1810.03292"),
+            Reference("arun2021", "article", "Arun et al. 2021", "Arun, Nishanth and others",
+                      "Assessing the Trustworthiness of Saliency Maps for Localizing Abnormalities in Medical Imaging",
+                      2021, "Radiology: Artificial Intelligence", "3(6):e200267", doi="10.1148/ryai.2021200267"),
+            Reference("petsiuk2018", "inproceedings", "Petsiuk et al. 2018",
+                      "Petsiuk, Vitali and Das, Abir and Saenko, Kate",
+                      "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018,
+                      "British Machine Vision Conference", arxiv="1806.07421"),
             Reference("efron1979", "article", "Efron 1979", "Efron, Bradley",
                       "Bootstrap Methods: Another Look at the Jackknife", 1979, "The Annals of Statistics", "7(1):1-26",
                       doi="10.1214/aos/1176344552"),
@@ -150,6 +171,11 @@ WORKS = MappingProxyType(
 )  # fmt: skip
 """Every work that a run can cite."""
 
+MAP_WORKS = {
+    "HiResCAM": "draelos2020", "LayerCAM": "jiang2021", "Grad-CAM++": "chattopadhay2018", "EigenCAM": "muhammad2020"
+}  # fmt: skip
+"""The work behind each method of making maps."""
+
 ALWAYS = ("efron1979", "brier1950", "wilson1927", "mitchell2019", "tejani2024", "collins2024")
 """What every page uses: the bootstrap, the Brier score, the reliability curve's intervals, the model card and the two
 guidelines."""
@@ -176,6 +202,10 @@ def bibtex(references: tuple[Reference, ...]) -> str:
 
 def _has(library: str) -> Callable[[RunFolder, Judged], bool]:
     return lambda run, judged: bool(dict(run.provenance.versions).get(library))
+
+
+def _mapped_by(method: str) -> Callable[[RunFolder, Judged], bool]:
+    return lambda run, judged: any(record.saliency for record in run.folds) and run.map_method == method
 
 
 def _card(run: RunFolder) -> dict[str, str]:
@@ -205,7 +235,10 @@ USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "carreira2017": lambda run, judged: _card(run).get("lifting") == "inflated",
     "yang2021": lambda run, judged: _card(run).get("lifting") == "acs",
     "kumar2022": lambda run, judged: "lp_ft" in run.models,
-    "draelos2020": lambda run, judged: any(record.saliency for record in run.folds),
+    **{work: _mapped_by(name) for name, work in MAP_WORKS.items()},
+    "adebayo2018": lambda run, judged: run.saliency_checks is not None,
+    "arun2021": lambda run, judged: run.saliency_checks is not None,
+    "petsiuk2018": lambda run, judged: run.saliency_checks is not None,
     "nadeau2003": lambda run, judged: any(one.p_value is not None for one in judged.differences),
     "varma2006": lambda run, judged: any(one.selection is not None for one in run.folds),
     "delong1988": lambda run, judged: _uses_delong(run, judged),

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from medtl import run_folder as names
 from medtl.controls import Controls
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.evaluation import StudyMetrics
+from medtl.explanation import SaliencyChecks
 from medtl.files import read_csv
 from medtl.held_out import HeldOut, Seal, read_held_out, read_seal
 from medtl.predictions import PredictionTable, concatenate, selection
@@ -21,8 +24,16 @@ from medtl.report.fold_record import FoldRecord, read_fold
 from medtl.report.plain_data import read_mapping
 from medtl.report.run_facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
 
+Record = TypeVar("Record", bound=BaseModel)
+
 PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
+
+
+MAP_METHODS = {
+    "hirescam": "HiResCAM", "layercam": "LayerCAM", "gradcam_plus_plus": "Grad-CAM++", "eigencam": "EigenCAM"
+}  # fmt: skip
+"""The methods of the study's saliency settings by their authors' names."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class RunFolder:
     folds: tuple[FoldRecord, ...]
     planned_folds: tuple[int, ...]
     controls: Controls | None = None
+    saliency_checks: SaliencyChecks | None = None
     seal: Seal | None = None
     held_out: tuple[HeldOutRun, ...] = ()
 
@@ -81,6 +93,11 @@ class RunFolder:
             for name in (selection.SELECTED, *self.study.policies, *PREFERRED_MODELS, *self.models)
             if name in self.models
         )
+
+    @property
+    def map_method(self) -> str:
+        """How the maps were made, as the authors of the method call it."""
+        return MAP_METHODS.get(dict(self.study.settings).get("saliency.method", ""), MAP_METHODS["hirescam"])
 
     def fold(self, number: int) -> FoldRecord:
         """A finished fold by its number."""
@@ -129,7 +146,10 @@ def read_run(folder: Path) -> RunFolder:
         predictions=predictions,
         folds=tuple(read_fold(folder / f"fold_{fold}", fold=fold) for fold in finished),
         planned_folds=planned,
-        controls=_controls(folder / "controls.json"),
+        controls=_record(folder / "controls.json", Controls, what="what the controls found"),
+        saliency_checks=_record(
+            folder / names.SALIENCY_CHECKS, SaliencyChecks, what="what the checks of the maps found"
+        ),
         seal=read_seal(folder),
         held_out=tuple(_held_out(record, folder / "held_out" / record.name) for record in read_held_out(folder)),
     )
@@ -140,15 +160,15 @@ def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
     return HeldOutRun(record, PredictionTable.read(folder / "predictions.csv"), metrics)
 
 
-def _controls(path: Path) -> Controls | None:
+def _record(path: Path, form: type[Record], *, what: str) -> Record | None:
     if not path.is_file():
         return None
     try:
-        return Controls.model_validate(read_mapping(path))
+        return form.model_validate(read_mapping(path))
     except ValidationError as error:
         raise IntegrityFailure(
-            f"controls.json does not say what the controls found ({error.errors()[0]['msg']}): it was changed after "
-            "the run wrote it. Restore it, or run again with --resume."
+            f"{path.name} does not say {what} ({error.errors()[0]['msg']}): it was changed after the run wrote it. "
+            "Restore it, or run again with --resume."
         ) from error
 
 

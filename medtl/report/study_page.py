@@ -14,6 +14,7 @@ from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
 from medtl.report import review
 from medtl.report.calibration_words import calibration_sentences
+from medtl.report.checks_told import ChecksTold, checks_told
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concern import Concern
 from medtl.report.concerns import concerns_of
@@ -98,6 +99,8 @@ class StudyPage:
     review: review.Review
     gallery: tuple[GalleryRow, ...]
     of_volumes: bool
+    checks: ChecksTold
+    map_method: str
     colour_bar: Markup
     errors: tuple[Error, ...]
     methods: str
@@ -151,6 +154,8 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         review=review.review_of(run, judged, concerns, read_statements(run.folder)),
         gallery=shown,
         of_volumes=has_volumes(shown),
+        checks=checks_told(run),
+        map_method=run.map_method,
         colour_bar=colour_bar(),
         errors=worst_errors(scores),
         methods=methods_paragraph(run, judged),

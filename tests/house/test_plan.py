@@ -21,6 +21,7 @@ BESIDE_THE_DOOR = {
     "medtl.cohort.doubtful_numbers",
     "medtl.cohort.delimited",
     "medtl.imaging.arrivals",
+    "medtl.explanation.checks_record",
     "medtl.report.compared_models",
     "medtl.report.comparison_page",
     "medtl.report.predictions_page",
