@@ -16,8 +16,11 @@ from jaxtyping import Float
 
 from medtl.cohort.border_test import PERMUTATIONS, explained
 from medtl.cohort.case import Case, Cohort
-from medtl.cohort.confounding import MOST_LEVELS, SIGNIFICANT, holm
-from medtl.cohort.places import Box, GreyPlaces, MarkPlaces, place_name, standardised
+from medtl.cohort.confounding import MOST_LEVELS, holm
+from medtl.cohort.places import Box, GreyPlaces, MarkPlaces, place_name
+
+SIGNIFICANT = 0.01
+"""Stricter than for the properties of files: pixels offer many more ways to differ, and a crop costs image."""
 
 LEAST_DIFFERENCE = 0.05
 """Of a group's patients: a smaller difference in marks is told in the table only."""
@@ -32,12 +35,25 @@ OFTEN = 0.05
 FEWEST_PATIENTS = 5
 """A group with fewer cannot show what recurs in it."""
 
-PLACES_TOLD = 3
+PLACES_TOLD = 4
 EXAMPLES = 3
 
 FRAMES = tuple(f"{colour} frame at the {side}" for colour in ("black", "white")
                for side in ("top", "right", "bottom", "left"))  # fmt: skip
+FRAME_BOXES: tuple[Box, ...] = ((0.0, 0.0, 0.06, 1.0), (0.0, 0.94, 1.0, 1.0), (0.94, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 0.06))
+"""Where an example points; a frame may be wider or narrower."""
+
 What = Literal["marks", "frame", "brightness"]
+HEADINGS: dict[What, str] = {
+    "marks": "Small bright marks near the border, such as letters,",
+    "frame": "The width of a frame (of the side, on average)",
+    "brightness": "The brightness near the border (in standard deviations of the picture)",
+}
+TO_DO = {
+    "label": "A model can read this instead of the disease: crop or cover it in all pictures, or see what is left "
+    "without it.",
+    "site": "A model can tell the site by it: see whether the sites differ in their classes.",
+}
 
 
 class Border(Protocol):
@@ -89,6 +105,15 @@ class BorderAudit:
     at_commonest: int = 0
     questions: int = 0
     suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def in_words(self) -> str:
+        """The test."""
+        asked = f"{self.questions} question{'s' if self.questions != 1 else ''}"
+        return (
+            f"the largest of all places against {PERMUTATIONS:,} exchanges between patients, Holm's correction for "
+            f"{asked}"
+        )
 
 
 def border_audit(
@@ -142,33 +167,22 @@ def border_audit(
 
 
 def border_notes(audit: BorderAudit) -> tuple[str, ...]:
-    """Sentences: each suspect, then that there are marks at all."""
-    rest = f"largest of all places against {PERMUTATIONS:,} exchanges, Holm's correction for {audit.questions} questions"
-    notes = [f"{_said(one)} ({_p(one.p_holm)}; {rest}). {_to_do(one)}" for one in audit.suspects]
+    """Sentences: what goes with the label, what with the site, then that there are marks at all."""
+    notes = []
+    for what, against in dict.fromkeys((one.what, one.against) for one in audit.suspects):
+        own = [one for one in audit.suspects if (one.what, one.against) == (what, against)]
+        told = "; ".join(f"{one.place} {one.told}" for one in own)
+        notes.append(
+            f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {told} "
+            f"({_p(max(one.p_holm for one in own))}; {audit.in_words}). {TO_DO[against]}"
+        )
     if audit.pictures and audit.at_commonest >= OFTEN * audit.pictures:
         notes.append(
             f"Small bright marks such as letters, arrows or electrodes stand near the border of {audit.marked:,} of "
-            f"{audit.pictures:,} pictures, most often {audit.commonest} ({audit.at_commonest:,} pictures). They may "
-            "name a side, a site or a person: look at the pictures before they are shown to others."
+            f"{audit.pictures:,} pictures, most often {audit.commonest} in {audit.at_commonest:,}. They may name a "
+            "side, a site or a person: look at the pictures before they are shown to others."
         )
     return tuple(notes)
-
-
-def _said(one: Suspect) -> str:
-    if one.what == "marks":
-        return f"Small bright marks {one.place} go with the {one.against}: {one.told}"
-    if one.what == "frame":
-        return f"The width of the {one.place} goes with the {one.against}: {one.told} of the side on average"
-    return (
-        f"The brightness {one.place} goes with the {one.against}: {one.told}, in standard deviations of the picture; "
-        f"{100 * one.explained:.0f} % of the spread between patients"
-    )
-
-
-def _to_do(one: Suspect) -> str:
-    if one.against == "label":
-        return "A model can read this instead of the disease: crop or cover it in all pictures, or compare without."
-    return "A model can tell the site by it: see whether the sites differ in their classes."
 
 
 def _p(value: float) -> str:
@@ -243,10 +257,7 @@ def _suspects(
 
 def _box(what: What, place: int) -> Box:
     if what == "frame":
-        wide = 0.06
-        return ((0.0, 0.0, wide, 1.0), (0.0, 1 - wide, 1.0, 1.0), (1 - wide, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, wide))[
-            place % 4
-        ]
+        return FRAME_BOXES[place % len(FRAME_BOXES)]
     return MarkPlaces.box(place) if what == "marks" else GreyPlaces.box(place)
 
 
@@ -256,6 +267,3 @@ def _touch(one: Box, other: Box) -> bool:
         one[0] <= other[2] + near and other[0] <= one[2] + near and one[1] <= other[3] + near
         and other[1] <= one[3] + near
     )  # fmt: skip
-
-
-__all__ = ["Border", "BorderAudit", "Suspect", "border_audit", "border_notes", "standardised"]
