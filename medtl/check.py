@@ -46,9 +46,9 @@ def _write_audit(recruited: Recruited, folder: Path) -> None:
 
     notes = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
     write_csv(folder / "audit.csv", notes)
-    columns = ("bits", "case_id", "patient_id", "label", "split", "other_case_id", "other_patient_id", "other_label")
+    columns = ("bits", "apart", "case_id", "patient_id", "label", "split", "other_case_id", "other_patient_id", "other_label")
     rows = [
-        (pair.bits, pair.first.case_id, pair.first.patient_id, pair.first.label, pair.first.split,
+        (pair.bits, pair.apart, pair.first.case_id, pair.first.patient_id, pair.first.label, pair.first.split,
          pair.second.case_id, pair.second.patient_id, pair.second.label, pair.second.split)
         for pair in recruited.near
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
+from medtl.cohort.border_suspects import BorderAudit, border_audit, border_notes
 from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
 from medtl.cohort.doubtful_numbers import (
     both_sides_notes,
@@ -33,6 +34,7 @@ class Recruited:
     blind: BlindAuroc
     folds: FoldTable
     sealed: Cohort | None = None
+    border: BorderAudit = BorderAudit()
 
 
 def read_cohort(study: Study) -> Cohort:
@@ -73,7 +75,9 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
         )
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
     hashes = {case.case_id: facts[case.case_id].perceptual_hash for case in cohort.cases}
-    near = near_pairs(cohort, hashes, exact=duplicates)
+    borders = {case.case_id: facts[case.case_id].border for case in cohort.cases}
+    greys = {name: border.grey for name, border in borders.items() if border is not None}
+    near = near_pairs(cohort, hashes, greys=greys, exact=duplicates)
     tied = study.folds.tie_near_duplicates
     ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
     groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
@@ -86,10 +90,10 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     properties = properties_of(cohort, facts)
     of_groups = [groups[case.case_id] for case in cohort.cases]
     blind = blind_auroc(as_matrix(properties), cohort, names=tuple(properties), groups=of_groups, seed=study.seed)
-    told = told.told(
-        *_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind), *_margins(study, cohort, facts)
-    )
-    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed)
+    border = border_audit(cohort, borders, seed=study.seed)
+    told = told.told(*_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind))
+    told = told.told(*border_notes(border), *_margins(study, cohort, facts))
+    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed, border)
 
 
 def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:

@@ -1,6 +1,6 @@
-"""Images that look the same though their pixels differ: compared all with all, known by their perceptual hashes alone.
+"""Images that look the same though their pixels differ: compared all with all, by hashes and by shifted small pictures.
 
-In: a hash per case. Out: candidate pairs, those with contradicting labels first, and sentences. A candidate is for
+In: a hash and a small picture per case. Out: candidate pairs, those with contradicting labels first, and sentences. A candidate is for
 people to look at: an image taken twice in a row may be as close as a copy.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from medtl.cohort.case import Case, Cohort
+from medtl.cohort.shifted_copies import shifted_pairs
 
 NEAR_BITS = 28
 """Of 255 differing signs up to which two images are candidates.
@@ -34,15 +36,20 @@ CHUNK = 1024
 """Rows compared at once: 1,024 x 6,000 distances are 25 MB."""
 
 PAIRS_SHOWN = 8
+Distance = TypeVar("Distance", int, float)
 
 
 @dataclass(frozen=True)
 class NearPair:
-    """Two cases that look the same, in cohort order, and how many of the 255 signs differ."""
+    """Two cases that look the same, in cohort order: how many of the 255 signs differ, how far the shifted are apart.
+
+    Either is None where that way did not find the pair.
+    """
 
     first: Case
     second: Case
-    bits: int
+    bits: int | None
+    apart: float | None = None
 
     @property
     def contradicts(self) -> bool:
@@ -61,7 +68,14 @@ class NearPair:
 
     def __str__(self) -> str:
         sides = [f"{case} {case.label}" + (f", {case.split}" if case.split else "") for case in self.cases]
-        return f"{sides[0]} and {sides[1]} ({self.bits} bits)"
+        return f"{sides[0]} and {sides[1]} ({self.found})"
+
+    @property
+    def found(self) -> str:
+        """How close they are, in words."""
+        if self.bits is None:
+            return f"{self.apart:.3f} from equal when shifted"
+        return f"{self.bits} bits"
 
     @property
     def cases(self) -> tuple[Case, Case]:
@@ -73,28 +87,43 @@ def near_pairs(
     cohort: Cohort,
     hashes: Mapping[str, str],
     *,
+    greys: Mapping[str, str] | None = None,
     exact: Iterable[Sequence[str]] = (),
     most_bits: int | None = None,
 ) -> tuple[NearPair, ...]:
     """Candidate pairs: contradicting labels first, then across patients, across splits, then by distance.
 
-    `hashes` are hexadecimal by case id; a case without one is compared with nothing. Pairs inside a group of `exact`
-    duplicates are left out, since they are told already. `most_bits` None takes `NEAR_BITS`, or fewer in a cohort whose
-    images are all alike.
+    `hashes` and `greys` (32 x 32 cell means) are hexadecimal by case id; a case without one is compared with nothing.
+    Pairs inside a group of `exact` duplicates are left out, since they are told already. `most_bits` None takes
+    `NEAR_BITS`, or fewer in a cohort whose images are all alike.
     """
-    cases = [case for case in cohort.cases if hashes.get(case.case_id)]
     group = {name: place for place, names in enumerate(exact) for name in names}
+    cases = [case for case in cohort.cases if hashes.get(case.case_id)]
+    drawn = [case for case in cohort.cases if greys and greys.get(case.case_id)]
+    bits = _named_pairs(
+        cases,
+        _close([hashes[case.case_id] for case in cases], [case.patient_id for case in cases], most_bits=most_bits),
+    )
+    shifted = _named_pairs(
+        drawn,
+        shifted_pairs([greys[case.case_id] for case in drawn], [case.patient_id for case in drawn]) if greys else [],
+    )
+    by_id = {case.case_id: case for case in cohort.cases}
     found = [
-        NearPair(cases[one], cases[other], bits)
-        for one, other, bits in _close(
-            [hashes[case.case_id] for case in cases], [case.patient_id for case in cases], most_bits=most_bits
-        )
-        if group.get(cases[one].case_id, -1) != group.get(cases[other].case_id, -2)
+        NearPair(by_id[one], by_id[other], bits.get((one, other)), shifted.get((one, other)))
+        for one, other in dict.fromkeys([*bits, *shifted])
+        if group.get(one, -1) != group.get(other, -2)
     ]
     return tuple(
         sorted(found, key=lambda pair: (not pair.contradicts, not pair.between_patients, not pair.between_splits,
-                                        pair.bits))
+                                        pair.bits is None, pair.bits or 0, pair.apart or 0.0))
     )  # fmt: skip
+
+
+def _named_pairs(
+    cases: Sequence[Case], pairs: Iterable[tuple[int, int, Distance]]
+) -> dict[tuple[str, str], Distance]:
+    return {(cases[one].case_id, cases[other].case_id): far for one, other, far in pairs}
 
 
 def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
@@ -103,7 +132,7 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
     against = [pair for pair in pairs if pair.contradicts]
     between = [pair for pair in pairs if pair.between_patients and not pair.contradicts]
     within = len(pairs) - len(against) - len(between)
-    rule = f"perceptual hash, at most {max((pair.bits for pair in pairs), default=0)} of 255 bits apart"
+    rule = _rule(pairs)
     if against:
         notes.append(
             f"{_pairs(len(against))} of nearly equal images with different labels ({rule}): {_named(against)}. "
@@ -122,6 +151,17 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
     if within:
         notes.append(f"{_pairs(within)} of nearly equal images within one patient ({rule}); all are kept.")
     return tuple(notes)
+
+
+def _rule(pairs: Sequence[NearPair]) -> str:
+    bits = [pair.bits for pair in pairs if pair.bits is not None]
+    shifted = [pair.apart for pair in pairs if pair.bits is None and pair.apart is not None]
+    rules = []
+    if bits or not shifted:
+        rules.append(f"perceptual hash, at most {max(bits, default=0)} of 255 bits apart")
+    if shifted:
+        rules.append(f"small pictures at most {max(shifted):.3f} from equal when one is shifted by up to 6 % of the side")
+    return ", or ".join(rules)
 
 
 def _close(hashes: Sequence[str], patients: Sequence[str], *, most_bits: int | None) -> list[tuple[int, int, int]]:

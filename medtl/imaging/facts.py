@@ -7,6 +7,7 @@ from jaxtyping import Float, Float32
 from pydantic import BaseModel, ConfigDict
 
 from medtl.files import sha256_of
+from medtl.imaging.border import Border, border_of
 from medtl.imaging.perceptual import perceptual_hash
 from medtl.imaging.placement import Placement
 from medtl.imaging.scan import Scan, UnreadableScan
@@ -19,7 +20,7 @@ class ScanFacts(BaseModel):
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
     are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm` and, for
     volumes, `affine` are those of the scan as read. `foreground` is the middle of what is brighter than the mean, in
-    the scan's indices; volumes only.
+    the scan's indices; volumes only. `border` is what lies near the border of a picture.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class ScanFacts(BaseModel):
     sha256: str
     pixel_sha256: str
     perceptual_hash: str
+    border: Border | None
     shape: tuple[int, ...]
     channels: int
     spacing_mm: tuple[float, ...] | None
@@ -88,6 +90,7 @@ def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:
         sha256=sha256,
         pixel_sha256=sha256_of(written + pixels.tobytes()),
         perceptual_hash=perceptual_hash(scan) if scan.affine is None else "",
+        border=border_of(scan),
         shape=tuple(shape),
         channels=channels,
         spacing_mm=scan.spacing_mm,

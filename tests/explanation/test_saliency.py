@@ -99,6 +99,7 @@ def facts(height: int, width: int) -> ScanFacts:
         sha256="",
         pixel_sha256="",
         perceptual_hash="",
+        border=None,
         shape=(height, width),
         channels=1,
         spacing_mm=None,
