@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from medtl.audit_record import cases_shown, write_audit
 from medtl.cohort import Cohort, flow
-from medtl.files import write_csv
+from medtl.files import fingerprint, write_csv
 from medtl.folds import FoldTable
-from medtl.imaging import inspect_cohort
+from medtl.imaging import PreparedCache, inspect_cohort, prepare_cohort
 from medtl.recruitment import Recruited, apart, read_cohort
+from medtl.report.audit_page import AuditFacts, write_audit_page
 from medtl.study_settings import Study, read_study, study_from
+
+CHECK = "check"
+"""The name of a study that only a manifest makes."""
 
 MOST_NAMED = 20
 """Excluded cases named one by one; the rest are counted."""
@@ -19,7 +24,7 @@ MOST_NAMED = 20
 def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = None) -> str:
     """Read a manifest or a study and every scan it names, and say what was found.
 
-    With `out`, audit.csv (the notes) and near_duplicates.csv (every candidate pair) are written there.
+    With `out`, audit.html, audit.csv (the notes) and near_duplicates.csv (every candidate pair) are written there.
 
     Raises:
         MedtlError: whatever would stop a study before training, as that study would say it.
@@ -28,31 +33,59 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     cohort = read_cohort(study)
     facts, exclusions = inspect_cohort(cohort.cases, study.preparation)
     recruited = apart(study, cohort.without(exclusions), facts)
-    if out is not None:
-        _write_audit(recruited, out)
+    page = "" if out is None else f"The page is {_write_audit(study, recruited, out)}"
     parts = [_people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort), _folds(recruited.folds)]
-    return "\n\n".join(part for part in parts if part) + "\n\nA study can start."
+    return "\n\n".join(part for part in (*parts, page, "A study can start.") if part)
 
 
 def _study_of(path: Path, *, changes: Sequence[str]) -> Study:
     if path.suffix.lower() in (".yaml", ".yml"):
         return read_study(path, changes=changes)
-    values = {"name": "check", "manifest": str(path.resolve()), "identifiers": "as_in_manifest"}
+    values = {"name": CHECK, "manifest": str(path.resolve()), "identifiers": "as_in_manifest"}
     return study_from(values, folder=path.parent, changes=changes, what="The check")
 
 
-def _write_audit(recruited: Recruited, folder: Path) -> None:
+def _write_audit(study: Study, recruited: Recruited, folder: Path) -> Path:
     import pandas as pd
 
     notes = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
     write_csv(folder / "audit.csv", notes)
-    columns = ("bits", "apart", "case_id", "patient_id", "label", "split", "other_case_id", "other_patient_id", "other_label")
+    columns = (
+        "bits",
+        "apart",
+        "case_id",
+        "patient_id",
+        "label",
+        "split",
+        "other_case_id",
+        "other_patient_id",
+        "other_label",
+    )
     rows = [
         (pair.bits, pair.apart, pair.first.case_id, pair.first.patient_id, pair.first.label, pair.first.split,
          pair.second.case_id, pair.second.patient_id, pair.second.label, pair.second.split)
         for pair in recruited.near
     ]  # fmt: skip
     write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=[*columns, "other_split"]))
+    shown = prepare_cohort(cases_shown(recruited), study.preparation, cache=PreparedCache.shared())
+    write_audit(recruited, shown, folder)
+    return write_audit_page(folder, _facts(study, recruited))
+
+
+def _facts(study: Study, recruited: Recruited) -> AuditFacts:
+    cohort = recruited.cohort
+    counts = flow.flow_of(cohort)
+    return AuditFacts(
+        name=study.manifest.stem if study.name == CHECK else study.name,
+        cases=counts.files,
+        studied=counts.cases,
+        patients=counts.patients,
+        people=[(row.variable, row.value, row.cases, row.patients) for row in flow.characteristics(cohort)],
+        left_out=[(one.reason, one.cases) for one in counts.exclusions],
+        notes=cohort.notes,
+        folds=_parts(recruited.folds),
+        fingerprint=fingerprint([cohort.notes, [case.case_id for case in cohort.cases]]),
+    )
 
 
 def _people(cohort: Cohort) -> str:
@@ -83,7 +116,12 @@ def _notes(cohort: Cohort) -> str:
 
 
 def _folds(table: FoldTable) -> str:
-    lines = ["Folds, as patients (cases):"]
+    lines = [f"  fold {fold} {role:11} {inside}" for fold, role, inside in _parts(table)]
+    return "\n".join(["Folds, as patients (cases):", *lines])
+
+
+def _parts(table: FoldTable) -> list[tuple[int, str, str]]:
+    found = []
     for fold in table.folds:
         own = table.rows[table.rows["fold"] == fold]
         for role in ("training", "validation", "test"):
@@ -91,5 +129,5 @@ def _folds(table: FoldTable) -> str:
                 f"{label} {rows['patient_id'].nunique()} ({len(rows)})"
                 for label, rows in own[own["role"] == role].groupby("label", sort=True)
             )
-            lines.append(f"  fold {fold} {role:11} {inside}")
-    return "\n".join(lines)
+            found.append((fold, role, inside))
+    return found

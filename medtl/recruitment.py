@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
 from medtl.cohort.border_suspects import BorderAudit, border_audit, border_notes
@@ -34,7 +34,7 @@ class Recruited:
     blind: BlindAuroc
     folds: FoldTable
     sealed: Cohort | None = None
-    border: BorderAudit = BorderAudit()
+    border: BorderAudit = field(default_factory=BorderAudit)
 
 
 def read_cohort(study: Study) -> Cohort:

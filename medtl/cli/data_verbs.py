@@ -54,7 +54,10 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")],
     changes: Changes = None,
     tie_duplicates: Tie = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the findings and the pairs as CSV.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write audit.html, with pairs as pictures, and the findings as CSV."),
+    ] = None,
 ) -> None:
     """Read and verify everything without training: counts, faults, duplicates, and what each fold would hold.
 

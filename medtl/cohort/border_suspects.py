@@ -40,7 +40,12 @@ EXAMPLES = 3
 
 FRAMES = tuple(f"{colour} frame at the {side}" for colour in ("black", "white")
                for side in ("top", "right", "bottom", "left"))  # fmt: skip
-FRAME_BOXES: tuple[Box, ...] = ((0.0, 0.0, 0.06, 1.0), (0.0, 0.94, 1.0, 1.0), (0.94, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 0.06))
+FRAME_BOXES: tuple[Box, ...] = (
+    (0.0, 0.0, 0.06, 1.0),
+    (0.0, 0.94, 1.0, 1.0),
+    (0.94, 0.0, 1.0, 1.0),
+    (0.0, 0.0, 1.0, 0.06),
+)
 """Where an example points; a frame may be wider or narrower."""
 
 What = Literal["marks", "frame", "brightness"]
@@ -212,9 +217,7 @@ class _Units:
         if not 2 <= len(names) <= MOST_LEVELS:
             return None
         kept = {key: own for key, own in rows.items() if key[0] in names}
-        return cls(
-            tuple(names), np.array([names.index(name) for name, _ in kept]), tuple(map(np.array, kept.values()))
-        )
+        return cls(tuple(names), np.array([names.index(name) for name, _ in kept]), tuple(map(np.array, kept.values())))
 
     def means(self, values: Float[np.ndarray, "case place"]) -> Float[np.ndarray, "unit place"]:
         """The mean of each unit's cases."""

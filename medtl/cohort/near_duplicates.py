@@ -1,7 +1,7 @@
 """Images that look the same though their pixels differ: compared all with all, by hashes and by shifted small pictures.
 
-In: a hash and a small picture per case. Out: candidate pairs, those with contradicting labels first, and sentences. A candidate is for
-people to look at: an image taken twice in a row may be as close as a copy.
+In: a hash and a small picture per case. Out: candidate pairs, those with contradicting labels first, and sentences. A
+candidate is for people to look at: an image taken twice in a row may be as close as a copy.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ def near_pairs(
     )  # fmt: skip
 
 
-def _named_pairs(
-    cases: Sequence[Case], pairs: Iterable[tuple[int, int, Distance]]
-) -> dict[tuple[str, str], Distance]:
+def _named_pairs(cases: Sequence[Case], pairs: Iterable[tuple[int, int, Distance]]) -> dict[tuple[str, str], Distance]:
     return {(cases[one].case_id, cases[other].case_id): far for one, other, far in pairs}
 
 
@@ -160,7 +158,9 @@ def _rule(pairs: Sequence[NearPair]) -> str:
     if bits or not shifted:
         rules.append(f"perceptual hash, at most {max(bits, default=0)} of 255 bits apart")
     if shifted:
-        rules.append(f"small pictures at most {max(shifted):.3f} from equal when one is shifted by up to 6 % of the side")
+        rules.append(
+            f"small pictures at most {max(shifted):.3f} from equal when one is shifted by up to 6 % of the side"
+        )
     return ", or ".join(rules)
 
 

@@ -1,7 +1,7 @@
 """What lies near the border of a picture that is no anatomy: frames, small bright marks such as letters, and its grey.
 
-In: a picture as read. Out: a frozen `Border`, all in shares of the picture's sides. Nothing is read as text: a mark is a
-small bright shape with thin strokes near the border, which may also be an electrode, a clip or the end of a rib.
+In: a picture as read. Out: a frozen `Border`, all in shares of the picture's sides. Nothing is read as text: a mark is
+a small bright shape with thin strokes near the border, which may also be an electrode, a clip or the end of a rib.
 """
 
 from __future__ import annotations

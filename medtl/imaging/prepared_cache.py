@@ -26,7 +26,7 @@ from medtl.imaging.reading import FolderContent, decode_scan, read_content, sha2
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
-SCHEMA = "3"
+SCHEMA = "4"
 """Raised by one whenever reading or preparing gives other pixels than before."""
 
 DECIDING_LIBRARIES = (

@@ -44,10 +44,14 @@ class Picture:
 
 def picture(path: Path, *, spacing_mm: tuple[float, float] | None, fold: int) -> Picture:
     """A PNG as a data URI; a file that is missing, huge or no PNG is refused by its name."""
-    name = f"fold_{fold}/saliency/{path.name}"
+    return picture_at(path, name=f"fold_{fold}/saliency/{path.name}", named_by="saliency.csv", spacing_mm=spacing_mm)
+
+
+def picture_at(path: Path, *, name: str, named_by: str, spacing_mm: tuple[float, float] | None = None) -> Picture:
+    """The same for a picture that is called `name` in letters and that the file `named_by` speaks of."""
     if not path.is_file():
         raise ConfigurationError(
-            f"{name} is missing: saliency.csv names it. If the run was copied, copy it whole.", file=path.name
+            f"{name} is missing: {named_by} names it. If the run was copied, copy it whole.", file=path.name
         )
     size = path.stat().st_size
     data = path.read_bytes() if size <= LARGEST_PICTURE_BYTES else b""

@@ -24,7 +24,7 @@ class Asked:
 
 REASSURING = re.compile(
     r"alone the label can hardly be told|lies within every scan|^This study is limited to|are sealed as the|"
-    r"^The label can be told without looking at the scans|cannot give the label"
+    r"^The positive class is|^The label can be told without looking at the scans|cannot give the label"
 )
 """Notes that no reviewer asks about: what they say is well, or a concern tells it with the same numbers."""
 
@@ -56,7 +56,12 @@ NOTED = (
         "Read the results within the other values; add patients of both classes, or leave these cases out.",
     ),
     (
-        r"goes with the label",
+        r"near the border of [\d,]+ of [\d,]+ pictures",
+        "Do burned-in marks name a side, a site or a person?",
+        "Look at the pictures; cover the marks, and read what the control border only can do.",
+    ),
+    (
+        r"goe?s? with the (label|site)",
         "Could the model use the acquisition instead of the condition?",
         "Make these properties alike in all classes, compare within equal ones, or train on what the preparation "
         "leaves equal.",

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
 from medtl.report import review
+from medtl.report.audit_told import AuditTold, audit_told
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.checks_told import ChecksTold, checks_told
 from medtl.report.cohort_tables import cohort_rows, flow_of
@@ -78,6 +79,7 @@ class StudyPage:
     verdict: Verdict
     flow: FlowWords
     cohort_table: Table
+    audit: AuditTold
     folds_figure: Drawn
     curves: tuple[Drawn, ...]
     models_table: Table
@@ -133,6 +135,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         verdict=verdict_of(run, judged, concerns),
         flow=_flow_words(run),
         cohort_table=_cohort_table(run),
+        audit=audit_told(run.folder),
         folds_figure=folds_drawn(run),
         curves=curves_drawn(run, judged, fold=None),
         models_table=models_table(run, judged, fold=None),

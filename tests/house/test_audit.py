@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from shared_data import SHARED
 
 from medtl.check import check_data
 from medtl.cohort.phantoms import write_phantom_cohort
+from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
+from medtl.report.audit_told import audit_told
 
 ROOT = Path(__file__).resolve().parents[2]
 Rows = list[dict[str, str]]
@@ -101,6 +104,88 @@ def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that
     assert re.search(r"can be told without looking at the scans: AUROC (0\.9\d\d|1\.000)", told)
 
 
+def marked(folder: Path, rows: Rows, *, site: str) -> None:
+    """Burn a letter into the upper left corner of every picture of a site."""
+    for row in rows:
+        if row["site"] == site:
+            pixels = np.array(Image.open(folder / row["image"]))
+            height, width = pixels.shape[:2]
+            top, left, size = height // 12, width // 12, max(5, height // 10)
+            pixels[top : top + size, left : left + 2] = 255
+            pixels[top + size - 2 : top + size, left : left + size] = 255
+            Image.fromarray(pixels).save(folder / row["image"])
+
+
+def test_a_marker_burned_in_at_one_site_is_found_and_its_place_named(planted: tuple[Path, Rows]) -> None:
+    folder, rows = planted
+    rows = [{**row, "site": ("north", "south")[sum(map(ord, row["patient_id"])) % 2]} for row in rows]
+    honest = told_of(folder, rows)
+    assert "go with the site" not in honest
+    assert "goes with the site" not in honest
+    marked(folder, rows, site="north")
+    told = told_of(folder, rows)
+    assert re.search(
+        r"Small bright marks near the border, such as letters, go with the site: at the upper left \(\d+ % from the "
+        r"top, \d+ % from the left\) (9\d|100) % in north, \d % in south",
+        told,
+    )
+    assert "go with the label" not in told
+
+
+def test_all_leaks_planted_at_once_are_named_on_the_page_with_their_pictures(planted: tuple[Path, Rows]) -> None:
+    folder, rows = planted
+    rows = [{**row, "site": ("north", "south")[row["label"] == "nodule"]} for row in rows]
+    marked(folder, rows, site="south")
+    ill = next(row for row in rows if row["label"] == "nodule")
+    rows += [
+        copied(rows[9], folder, name="renamed", patient_id="X001"),
+        copied(ill, folder, name="noisy", noise=3.0, patient_id="X002", label="healthy"),
+    ]
+    for row in rows:
+        if row["label"] == "nodule":
+            picture = Image.open(folder / row["image"])
+            picture.resize((104, 100)).save(folder / row["image"])
+    path = folder / "planted.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    told = check_data(path, out=folder / "audit")
+    page = (folder / "audit" / "audit.html").read_text()
+    assert f"The page is {folder / 'audit' / 'audit.html'}" in told
+    for words in (
+        "exactly equal images under different patient numbers",
+        "nearly equal images with different labels",
+        "image height goes with the label",
+        "Small bright marks near the border, such as letters, go with the label",
+    ):
+        assert words in told
+    assert page.index("Labels contradict each other. Different patient numbers") < page.index("equal pixels")
+    assert page.count("<img") >= 4 + 2
+    assert "Bright marks near the border go with the label" in page
+    assert not re.findall(r'(?:src|href)="(?:https?:|/|file:)', page)
+
+
+def test_the_page_shows_no_sealed_case_and_refuses_a_picture_that_was_changed(planted: tuple[Path, Rows]) -> None:
+    folder, rows = planted
+    rows = [{**row, "part": "train"} for row in rows]
+    rows += [copied(rows[0], folder, name="sealed-copy", noise=2.0, patient_id="X009", part="test")]
+    pd.DataFrame(rows).to_csv(folder / "planted.csv", index=False)
+    changes = ["folds.sealed=part", "positive_class=nodule"]
+    told = check_data(folder / "planted.csv", changes=changes, out=folder / "audit")
+    assert "sealed as the official test" in told
+    written = (folder / "audit" / "audit.json").read_text() + (folder / "audit" / "audit.html").read_text()
+    assert "sealed-copy" not in written
+    assert not [pair for pair in audit_told(folder / "audit").pairs if "X009" in "".join(pair.sides)]
+    found = json.loads((folder / "audit" / "audit.json").read_text())
+    case = {"case_id": "c", "patient_id": "p", "label": "l", "split": None, "picture": "../../secret.png"}
+    found["pairs"] = [{"found": "x", "contradicts": True, "between_patients": True, "cases": [case, case]}]
+    (folder / "audit" / "audit.json").write_text(json.dumps(found))
+    with pytest.raises(IntegrityFailure, match="names a picture outside its own folder"):
+        audit_told(folder / "audit")
+    found["pairs"] = "none"
+    (folder / "audit" / "audit.json").write_text(json.dumps(found))
+    with pytest.raises(IntegrityFailure, match=r"audit\.json does not say what the audit found"):
+        audit_told(folder / "audit")
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_what_is_known_to_be_wrong_with_the_radiographs_is_found() -> None:
@@ -122,6 +207,7 @@ def test_what_is_known_to_be_wrong_with_the_radiographs_is_found() -> None:
     assert "809 patients have cases of more than one class" in told
     assert "the largest 30: check that one number is one person" in told
     assert "test: bacteria 39 % of 624 cases, normal 38 % of 624 cases" in told
+    assert "Small bright marks near the border, such as letters, go with the label: at the upper left" in told
 
 
 @pytest.mark.real_data

@@ -25,6 +25,7 @@ BESIDE_THE_DOOR = {
     "medtl.explanation.checks_record",
     "medtl.report.compared_models",
     "medtl.report.comparison_page",
+    "medtl.report.audit_page",
     "medtl.report.predictions_page",
 }
 """Rooms that one caller each enters, so that the floor's door keeps to eight names."""
