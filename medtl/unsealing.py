@@ -20,7 +20,7 @@ from medtl.borrowing import borrow_each, fingerprint_of
 from medtl.cohort import Cohort, flow
 from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
 from medtl.folds import FoldSettings, sealing
-from medtl.held_out import HeldOut, OpeningLog, Seal, averaged, joined_with_development, read_seal
+from medtl.held_out import HeldOut, OpeningLog, Seal, averaged, doubt, joined_with_development, read_seal
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.recruitment import read_cohort
@@ -78,6 +78,7 @@ def unseal(
         settings = _settings_for(study.evaluation, told)
         judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
         members.write(log.folder / names.MEMBERS)
+        files.write_csv(log.folder / names.UNCERTAINTY, doubt.doubts(members))
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)

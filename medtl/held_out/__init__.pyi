@@ -1,6 +1,6 @@
+from . import doubt as doubt
 from .ensemble import averaged as averaged
 from .ensemble import joined_with_development as joined_with_development
-from .openings import Opening as Opening
 from .openings import OpeningLog as OpeningLog
 from .record import HeldOut as HeldOut
 from .record import Seal as Seal
@@ -9,10 +9,10 @@ from .record import read_seal as read_seal
 
 __all__ = [
     "HeldOut",
-    "Opening",
     "OpeningLog",
     "Seal",
     "averaged",
+    "doubt",
     "joined_with_development",
     "read_held_out",
     "read_seal",

@@ -19,7 +19,7 @@ WHAT = {
         "Randomised weights",
         "likeness (SSIM) of a map to itself after the network’s weights were replaced, head first, to the last; must "
         "be below that of maps of different cases",
-        "they hardly change when the network forgets what it learned",
+        "with the network’s weights replaced they stay as alike as maps of different cases are",
     ),
     "repeatability": (
         "Repeatability",

@@ -71,7 +71,8 @@ def _limited(run: RunFolder) -> Concern | None:
     return Concern(
         "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
         f"What was studied: {run.cohort.limited}.",
-        "Run without the limit before quoting a number.",
+        "Run without the limit before quoting a number. The limit set the shares of the classes, so that no probability "
+        "of this run is a risk.",
         "Why was only a part of the cohort studied?",
     )
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from medtl import evaluation
 from medtl.evaluation import Estimate
+from medtl.held_out import doubt
 from medtl.report.figure_calibration import reliability_figure
 from medtl.report.figure_discrimination import CurveSet, curve_figure
 from medtl.report.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of
 from medtl.report.judged import Judged, judge
-from medtl.report.numbers import count, in_table, joined, percent
+from medtl.report.numbers import count, in_table, joined, percent, plain
 from medtl.report.page import Cell, Drawn, Link, Row, Table
 from medtl.report.run_folder import HeldOutRun, RunFolder
 from medtl.report.scores import scores_of
@@ -42,7 +43,7 @@ def _told(run: RunFolder, judged: Judged, one: HeldOutRun) -> HeldOutTold:
     there = judge(_as_run(run, one), metrics=one.metrics)
     return HeldOutTold(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
-        sentences=(*_opened(one), _asked(one), *_shares(run, one), *there.notes),
+        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_doubt(run, one), *there.notes),
         table=_table(run, judged, there, one),
         figures=_figures(run, there, one),
     )
@@ -85,6 +86,24 @@ def _shares(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
         "the study. Accuracy, predictive values and calibration move with that share; sensitivity, specificity and "
         "AUROC do not by themselves.",
     )
+
+
+def _doubt(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
+    """Whether the folds' models are less sure where their mean is wrong."""
+    if one.record.members < 2 or run.chosen_model not in one.members.models:
+        return ()
+    found = doubt.doubt_of(one.members, model=run.chosen_model)
+    told = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
+    told += f"{count(found.right, 'patient')} whose most probable class is right"
+    if found.wrong_bits is not None:
+        told += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} where it is wrong"
+    told += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
+    if found.error_auroc is not None:
+        told += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"
+        told += (
+            ": high doubt is a reason to look again." if found.error_auroc > 0.6 else ": it is no guide to the errors."
+        )
+    return (told,)
 
 
 def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Table:

@@ -38,10 +38,14 @@ MAP_METHODS = {
 
 @dataclass(frozen=True)
 class HeldOutRun:
-    """A held-out cohort with what the run says of it: its test rows, and the study's own as validation rows."""
+    """A held-out cohort with what the run says of it: its test rows, and the study's own as validation rows.
+
+    `members` are the single folds' models.
+    """
 
     record: HeldOut
     predictions: PredictionTable
+    members: PredictionTable
     metrics: StudyMetrics
 
 
@@ -157,7 +161,8 @@ def read_run(folder: Path) -> RunFolder:
 
 def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
     metrics = StudyMetrics.from_json(read_mapping(folder / "metrics.json"))
-    return HeldOutRun(record, PredictionTable.read(folder / "predictions.csv"), metrics)
+    said, members = (PredictionTable.read(folder / name) for name in (names.PREDICTIONS, names.MEMBERS))
+    return HeldOutRun(record, said, members, metrics)
 
 
 def _record(path: Path, form: type[Record], *, what: str) -> Record | None:

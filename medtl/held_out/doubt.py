@@ -1,0 +1,77 @@
+"""How unsure the folds' models are of a held-out patient: together, and between each other.
+
+In: what each fold's model said. Out: per case the entropy of their mean in bits, and the part of it that comes from
+their disagreement (mutual information; Houlsby 2011, arXiv 1112.5745); and whether doubt is greater where the mean is
+wrong. The folds share training patients, so that their disagreement is a lower bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from medtl.predictions import PredictionTable
+
+FEWEST_OF_A_KIND = 5
+"""Patients called rightly, and wrongly, from which doubt is compared between the two."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Medians over patients in bits; `error_auroc` is how well entropy ranks the wrongly called above the others.
+
+    It is None with fewer than five patients of either kind. Called is the most probable class.
+    """
+
+    right: int
+    wrong: int
+    right_bits: float
+    wrong_bits: float | None
+    disagreement_bits: float
+    error_auroc: float | None
+
+
+def doubts(members: PredictionTable) -> pd.DataFrame:
+    """One row per model and case: entropy_bits of the mean over folds, disagreement_bits between them."""
+    test = members.of(role="test")
+    rows = test.rows[["model", "case_id", "patient_id", "truth"]].assign(own=_bits(test.probabilities))
+    rows[list(test.classes)] = test.probabilities
+    groups = rows.groupby(["model", "case_id", "patient_id", "truth"], sort=False)
+    mean = groups[[*test.classes, "own"]].mean().reset_index()
+    together = _bits(mean[list(test.classes)].to_numpy())
+    apart = np.maximum(0.0, together - mean["own"].to_numpy())
+    called = np.array(test.classes)[mean[list(test.classes)].to_numpy().argmax(axis=1)]
+    told = mean[["model", "case_id", "patient_id", "truth"]]
+    return told.assign(called=called, entropy_bits=together, disagreement_bits=apart)
+
+
+def doubt_of(members: PredictionTable, *, model: str) -> Doubt:
+    """One model's doubt by patient: the mean over a patient's cases, wrong where most of them are called wrongly."""
+    found = doubts(members.of(model=model))
+    found["wrong"] = found["called"] != found["truth"]
+    by_patient = found.groupby(["patient_id", "truth"])[["wrong", "entropy_bits", "disagreement_bits"]].mean()
+    wrong, bits = by_patient["wrong"].to_numpy() > 0.5, by_patient["entropy_bits"].to_numpy()
+    enough = min(int(wrong.sum()), int((~wrong).sum())) >= FEWEST_OF_A_KIND
+    return Doubt(
+        right=int((~wrong).sum()),
+        wrong=int(wrong.sum()),
+        right_bits=float(np.median(bits[~wrong])) if (~wrong).any() else 0.0,
+        wrong_bits=float(np.median(bits[wrong])) if wrong.any() else None,
+        disagreement_bits=float(by_patient["disagreement_bits"].median()),
+        error_auroc=_ranked(wrong, bits) if enough else None,
+    )
+
+
+def _bits(said: Float[np.ndarray, "row class"]) -> Float[np.ndarray, " row"]:
+    safe = np.where(said > 0, said, 1.0)
+    return np.asarray(np.maximum(0.0, -(said * np.log2(safe)).sum(axis=1)))
+
+
+def _ranked(wrong: np.ndarray, bits: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    ranks, n_wrong = rankdata(bits), int(wrong.sum())
+    return float((ranks[wrong].sum() - n_wrong * (n_wrong + 1) / 2) / (n_wrong * (len(wrong) - n_wrong)))
