@@ -107,7 +107,7 @@ def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) 
         wanted[settings.split_column] = "split"
     if missing := [name for name in wanted if name not in header]:
         raise DataRefused(_missing_columns(missing, wanted, header, manifest), missing=missing, columns=list(header))
-    usual = tuple(name for name in USUAL_COVARIATES if name in header and name not in wanted)
+    usual = tuple(name for name in USUAL_COVARIATES if name in header and wanted.get(name, "split") == "split")
     fields = {"image": settings.image_column, "patient_id": settings.patient_column, "label": settings.label_column}
     split = settings.split_column or next((name for name in USUAL_SPLIT_COLUMNS if name in header), None)
     if settings.case_column in header:

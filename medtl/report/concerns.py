@@ -71,8 +71,8 @@ def _limited(run: RunFolder) -> Concern | None:
     return Concern(
         "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
         f"What was studied: {run.cohort.limited}.",
-        "Run without the limit before quoting a number. The limit set the shares of the classes, so that no probability "
-        "of this run is a risk.",
+        "Run without the limit before quoting a number. The limit set the shares of the classes, so no probability of "
+        "this run is a risk.",
         "Why was only a part of the cohort studied?",
     )
 
@@ -256,6 +256,13 @@ def _internal(run: RunFolder) -> Concern:
             "Every further hospital may differ from those that were tested.",
             f"Besides the study's own cohort it was tested on {joined(told)}.",
             "Say where it was tested, and test again where it is to be used.",
+            "Would it work in yet another hospital?",
+        )
+    if run.left_out_by is not None:
+        return Concern(
+            f"Each {run.left_out_by} was tested unseen, but all come from one data set: a further one may differ more.",
+            f"{count(len(run.folds), 'fold')}, one for each {run.left_out_by}; read them one by one, not only pooled.",
+            "Test on patients of another hospital before any use.",
             "Would it work in yet another hospital?",
         )
     sites = run.locked_cases["site"].nunique() if "site" in run.locked_cases.columns else 0

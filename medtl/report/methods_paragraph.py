@@ -46,7 +46,13 @@ def methods_paragraph(run: RunFolder, judged: Judged) -> str:
 def _design(run: RunFolder) -> str:
     cases = f"{count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')}"
     study = run.study
-    if study.fold_source == "official split":
+    if run.left_out_by is not None:
+        by = run.left_out_by
+        design = (
+            f"were divided by {by} (leave-one-{by}-out, {count(len(run.planned_folds), 'fold')}): the patients of each "
+            f"{by} were tested by models that had seen no patient of it"
+        )
+    elif study.fold_source == "official split":
         design = "were divided by the data set's official split"
     elif study.fold_source.startswith("folds given"):
         design = f"were divided into the {count(len(run.planned_folds), 'fold')} that the manifest names"

@@ -79,7 +79,7 @@ def folds_table(run: RunFolder, judged: Judged) -> Table:
             cells.append(Cell(plain(found[run.chosen_model].threshold)))
         if _has_probe(run):
             cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
-        rows.append(Row(name=f"Fold {record.fold}", cells=tuple(cells)))
+        rows.append(Row(name=run.named(record.fold), cells=tuple(cells)))
         missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
         reasons.update({f"fold {record.fold}": reason for reason in missing[:1]})
     heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]

@@ -103,6 +103,20 @@ class RunFolder:
         """How the maps were made, as the authors of the method call it."""
         return MAP_METHODS.get(dict(self.study.settings).get("saliency.method", ""), MAP_METHODS["hirescam"])
 
+    @property
+    def left_out_by(self) -> str | None:
+        """The covariate whose values are the test folds, such as site; None where the folds are made otherwise."""
+        column = dict(self.study.settings).get("folds.from_column")
+        return column if column in self.predictions.covariates else None
+
+    def named(self, fold: int) -> str:
+        """A fold by its number, and by the value that it leaves out."""
+        if self.left_out_by is None:
+            return f"Fold {fold}"
+        rows = self.predictions.rows
+        values = rows[(rows["fold"] == fold) & (rows["role"] == "test")][self.left_out_by].dropna().unique()
+        return f"Fold {fold} ({values[0]})" if len(values) == 1 else f"Fold {fold}"
+
     def fold(self, number: int) -> FoldRecord:
         """A finished fold by its number."""
         for record in self.folds:
