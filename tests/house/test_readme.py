@@ -1,8 +1,10 @@
 """The README is true: every command block in it is executed, on the files that it shows."""
 
+import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,8 +65,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None:
     shown = [block.strip().split("\n") for block in blocks("bash")]
-    assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "make"]
-    assert re.findall(r"^```(\w+)$", README, flags=re.M) == ["bash", "csv", "yaml", "bash", "bash", "yaml", "bash"]
+    assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "medtl", "make"]
+    kinds = ["bash", "csv", "yaml", "bash", "bash", "yaml", "bash", "yaml", "bash"]
+    assert re.findall(r"^```(\w+)$", README, flags=re.M) == kinds
 
 
 @pytest.mark.slow
@@ -84,10 +87,41 @@ def test_a_first_study_runs_as_the_readme_says(desk: Path) -> None:
 
 
 @pytest.mark.slow
+def test_choosing_sealing_judging_and_comparing_run_as_the_readme_says(desk: Path) -> None:
+    if not (desk / "runs" / "first").is_dir():
+        for line in blocks("bash")[1].strip().split("\n"):
+            run(f"{line} {SMALL}" if line.startswith("medtl run") else line, folder=desk)
+    header, *lines = (desk / "manifest.csv").read_text().strip().split("\n")
+    splits = ["test" if number >= 18 else "train" for number in range(len(lines))]
+    (desk / "split.csv").write_text("\n".join([f"{header},split", *map(",".join, zip(lines, splits, strict=True))]))
+    (desk / "second.yaml").write_text(blocks("yaml")[1].replace("manifest.csv", "split.csv"))
+    shutil.copy(desk / "runs" / "first" / "predictions.csv", desk)
+    save_file(build_untrained(find_encoder("resnet50"), seed=1).tensors(), desk / "resnet50.safetensors")
+    for line in (
+        "medtl weights import resnet50.safetensors --as resnet50-imagenet",
+        f"medtl run second.yaml --out runs/second --set folds.count=2 {SMALL}",
+        "medtl unseal runs/second",
+        *blocks("bash")[3].strip().split("\n"),
+    ):
+        done = run(line, folder=desk)
+        if line.endswith("--pdf") and importlib.util.find_spec("weasyprint") is None:
+            assert "pip install 'medtl[pdf]'" in done.stderr
+        else:
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+    told = pd.read_csv(desk / "runs" / "second" / "predictions.csv")
+    assert {"selected", "lp_ft@0.0003", "probe@resnet50-imagenet", "lp_ft@resnet50-imagenet-0.0003"} <= set(
+        told["model"]
+    )
+    assert told["case_id"].nunique() == 18
+    for page in ("audit/audit.html", "judged/report.html", "compared/report.html", "runs/second/report.html"):
+        assert (desk / page).is_file()
+
+
+@pytest.mark.slow
 def test_the_study_of_volumes_runs_as_the_readme_says(desk: Path) -> None:
     folder = desk / "volumes"
     (folder / "scans").mkdir(parents=True)
-    (folder / "study.yaml").write_text(blocks("yaml")[1])
+    (folder / "study.yaml").write_text(blocks("yaml")[2])
     chance, lines = np.random.default_rng(5), ["case_id,patient_id,image,label"]
     for number in range(20):
         label = ("small", "large")[number % 2]
