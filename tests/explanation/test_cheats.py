@@ -60,7 +60,14 @@ class Scans:
     @property
     def facts(self) -> dict[str, ScanFacts]:
         own = ScanFacts(
-            sha256="", pixel_sha256="", perceptual_hash="", shape=(SIDE, SIDE), channels=1, spacing_mm=None, reader=""
+            sha256="",
+            pixel_sha256="",
+            perceptual_hash="",
+            border=None,
+            shape=(SIDE, SIDE),
+            channels=1,
+            spacing_mm=None,
+            reader="",
         )
         return {f"c{number}": own for number in range(CASES)}
 

@@ -199,7 +199,15 @@ def test_overlap_and_average_precision_are_scikit_learns() -> None:
 def facts(shape: tuple[int, ...], affine: np.ndarray | None = None) -> ScanFacts:
     rows = None if affine is None else tuple(tuple(map(float, row)) for row in affine)
     return ScanFacts(
-        sha256="", pixel_sha256="", perceptual_hash="", shape=shape, channels=1, spacing_mm=None, reader="", affine=rows
+        sha256="",
+        pixel_sha256="",
+        perceptual_hash="",
+        border=None,
+        shape=shape,
+        channels=1,
+        spacing_mm=None,
+        reader="",
+        affine=rows,
     )
 
 
