@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medtl import encoders, evaluation, explanation, files, imaging, report, training
 from medtl import run_folder as names
-from medtl.audit_record import write_audit
+from medtl.audit_record import alike_by_features, write_audit
 from medtl.borrowing import borrow, borrow_each, fingerprint_of
 from medtl.cohort import Cohort
 from medtl.controls import ControlTask, run_controls
@@ -42,7 +42,6 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
         write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
-        write_audit(recruited, prepared, run.path)
         write_seal(recruited.sealed, prepared.facts, study.folds.sealed, run)
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
@@ -55,6 +54,9 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 loading_workers=study.recipe.loading_workers,
             )
             features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
+        write_audit(
+            recruited, prepared, run.path, alike=alike_by_features(recruited, features[study.encoder].of(list(keys)))
+        )
         task = training.candidates.StudyTask(
             cohort=cohort,
             groups=recruited.groups,

@@ -17,6 +17,7 @@ BESIDE_THE_DOOR = {
     "medtl.cohort.phantoms",
     "medtl.cohort.sampling",
     "medtl.cohort.near_duplicates",
+    "medtl.cohort.feature_neighbours",
     "medtl.cohort.border_suspects",
     "medtl.cohort.confounding",
     "medtl.cohort.doubtful_numbers",
