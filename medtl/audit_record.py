@@ -18,6 +18,7 @@ from PIL import Image
 
 from medtl import run_folder as names
 from medtl.cohort import Case
+from medtl.cohort.border_suspects import Suspect
 from medtl.cohort.feature_neighbours import neighbour_pairs
 from medtl.files import write_atomically, write_json
 from medtl.imaging import PreparedCohort
@@ -30,7 +31,6 @@ WITHIN_SHOWN = 4
 Pair = tuple[str, tuple[Case, Case]]
 """How close two cases are, in words, and the two."""
 
-SUSPECTS_SHOWN = 6
 VOLUME = 3
 LONGEST_SIDE_PX = 200
 """Of a picture in the audit: two equal scans are seen to be equal, and a page with all of them stays small."""
@@ -40,7 +40,7 @@ def cases_shown(recruited: Recruited, alike: Sequence[Pair] = ()) -> tuple[Case,
     """The cases whose pictures the audit shows, each once."""
     by_id = {case.case_id: case for case in recruited.cohort.cases}
     shown = [case for pair in _shown(recruited, alike) for case in pair[1]]
-    shown += [by_id[name] for one in recruited.border.suspects[:SUSPECTS_SHOWN]
+    shown += [by_id[name] for one in _suspects(recruited)
               for _, own in one.examples for name in own if name in by_id]  # fmt: skip
     return tuple({case.case_id: case for case in shown}.values())
 
@@ -89,7 +89,7 @@ def write_audit(recruited: Recruited, prepared: PreparedCohort, folder: Path, *,
                     if name in pictures
                 ],
             }
-            for one in recruited.border.suspects[:SUSPECTS_SHOWN]
+            for one in _suspects(recruited)
         ],
     }
     write_json(folder / names.AUDIT, told)
@@ -112,6 +112,12 @@ def _pairs(recruited: Recruited, alike: Sequence[Pair]) -> tuple[list[Pair], lis
         (pair for pair in both if not _is_harmless(*pair[1])), key=lambda one: one[1][0].label == one[1][1].label
     )
     return others, harmless
+
+
+def _suspects(recruited: Recruited) -> list[Suspect]:
+    """The strongest place of each kind; the notes name the others."""
+    first = {(one.what, one.against): one for one in reversed(recruited.border.suspects)}
+    return [one for one in recruited.border.suspects if first[one.what, one.against] is one]
 
 
 def _is_harmless(one: Case, other: Case) -> bool:
