@@ -16,7 +16,8 @@ from jaxtyping import Float
 
 from medtl.cohort.border_test import PERMUTATIONS, explained
 from medtl.cohort.case import Case, Cohort
-from medtl.cohort.confounding import MOST_LEVELS, holm
+from medtl.cohort.confounding import MOST_LEVELS
+from medtl.cohort.multiplicity import holm
 from medtl.cohort.places import Box, GreyPlaces, MarkPlaces, place_name
 
 SIGNIFICANT = 0.01

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from medtl.cohort.case import Case, Cohort
 from medtl.cohort.flow import ScanFacts
+from medtl.cohort.multiplicity import holm
 
 SIGNIFICANT = 0.05
 FEWEST_EXPECTED = 5.0
@@ -82,15 +83,6 @@ def associations(
     return tuple(
         Association(name, test, p, fixed, told) for (name, test, p, told), fixed in zip(raw, corrected, strict=True)
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's correction (Scand J Stat 1979) of p values given in rising order."""
-    fixed, largest = [], 0.0
-    for place, p in enumerate(p_values):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p))
-        fixed.append(largest)
-    return fixed
 
 
 def missing_notes(cohort: Cohort) -> tuple[str, ...]:

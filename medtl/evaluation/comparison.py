@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medtl.cohort.multiplicity import holm
 from medtl.evaluation.across_folds import compare_over_folds
 from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.intervals import auroc_difference_draws, percentile_interval
 from medtl.evaluation.resampling import resample_patients
 from medtl.evaluation.study_metrics import Comparison
-from medtl.evaluation.subgroups import holm
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 

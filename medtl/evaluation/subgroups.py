@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import chi2
 
+from medtl.cohort.multiplicity import holm
 from medtl.evaluation.delong import delong_of
 from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
@@ -72,15 +73,6 @@ def subgroups(
         for one in found
         if len(one.groups) > 1 or covariates is not None
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for their number (Holm, Scand J Stat 1979;6:65)."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.array(p_values, dtype="float64")[order] * np.arange(len(order), 0, -1)
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else steps
-    return [float(value) for value in adjusted]
 
 
 def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) -> Subgroups:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from medtl import evaluation
-from medtl.evaluation import Estimate
 from medtl.held_out import doubt
 from medtl.report.figure_calibration import reliability_figure
 from medtl.report.figure_discrimination import CurveSet, curve_figure
 from medtl.report.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of
 from medtl.report.judged import Judged, judge
 from medtl.report.numbers import count, in_table, joined, percent, plain
-from medtl.report.page import Cell, Drawn, Link, Row, Table
+from medtl.report.page import Drawn, Link, Row, Table, estimated
 from medtl.report.run_folder import HeldOutRun, RunFolder
 from medtl.report.scores import scores_of
 from medtl.report.theme import look_of, short_label
@@ -114,7 +113,7 @@ def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Ta
         found, own = there.of(model, fold=None), auroc_there(one, model)
         delong = delong or (own.low is not None and own != found.auroc)
         promised = judged.of(model, fold=None).auroc
-        cells = [_cell(own), _cell(promised), *(_cell(found.estimates[key]) for key in COLUMNS)]
+        cells = [estimated(own), estimated(promised), *(estimated(found.estimates[key]) for key in COLUMNS)]
         kind = "chosen" if model == run.chosen_model else ""
         rows.append(Row(look.name, tuple(cells), kind=kind, colour=look.colour))
     how = "DeLong's 95 % interval for the AUROC here" if delong else "95 % intervals by bootstrap of patients"
@@ -160,8 +159,3 @@ def _figures(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...
         )
         figures.append(Drawn(figure, f"{title}: probabilities of {label} as they were predicted.", sources))
     return tuple(figures)
-
-
-def _cell(found: Estimate) -> Cell:
-    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
-    return Cell(number, beside=bounds)

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from medtl.evaluation import Estimate
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, in_table, joined, percent, plain
-from medtl.report.page import Cell, Row, Table, reasons_below
+from medtl.report.page import Cell, Row, Table, estimated, reasons_below
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -37,7 +37,7 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
     reasons: dict[str, str | None] = {}
     for model, one in found.items():
         look = look_of(model, run.models)
-        cells = tuple(_cell(one.estimates[key]) for key in NAMES)
+        cells = tuple(estimated(one.estimates[key]) for key in NAMES)
         kind = "chosen" if model == run.chosen_model else ""
         rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
         for key, name in NAMES.items():
@@ -60,11 +60,6 @@ INTERVALS = (
     "sensitivity and specificity the decisions at the threshold; Brier score and log loss the probabilities (lower is "
     "better)."
 )
-
-
-def _cell(found: Estimate) -> Cell:
-    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
-    return Cell(number, beside=bounds)
 
 
 def folds_table(run: RunFolder, judged: Judged) -> Table:

@@ -15,9 +15,10 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medtl.evaluation import Estimate
 from medtl.report.content_policy import content_policy
 from medtl.report.drawing import Drawing
-from medtl.report.numbers import count, joined
+from medtl.report.numbers import count, in_table, joined
 from medtl.report.run_folder import RunFolder
 
 NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
@@ -196,6 +197,12 @@ def _environment() -> Environment:
 
 def _tightened(style: str) -> str:
     return "\n".join(line.strip() for line in style.splitlines() if line.strip())
+
+
+def estimated(found: Estimate) -> Cell:
+    """A number with its interval below it."""
+    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
+    return Cell(number, beside=bounds)
 
 
 def text_cells(texts: Sequence[str]) -> tuple[Cell, ...]:

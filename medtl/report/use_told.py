@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from medtl.evaluation import Appraisal, Estimate
+from medtl.evaluation import Appraisal
 from medtl.report.figure_use import BenefitLine, decision_figure
 from medtl.report.figures import predictions_behind
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, joined, p_value, percent, plain
-from medtl.report.page import Cell, Drawn, Row, Table, text_cells
+from medtl.report.page import Cell, Drawn, Row, Table, estimated, text_cells
 from medtl.report.precision_words import precision_sentence
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -58,11 +58,6 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
     )
 
 
-def _cell(found: Estimate) -> Cell:
-    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
-    return Cell(number, beside=bounds)
-
-
 def _calibration(run: RunFolder, found: Appraisal) -> Table:
     rows, method = [], "Platt scaling" if found.settings.recalibration == "platt" else "temperature scaling"
     method = method if len(run.classes) == 2 else "temperature scaling"
@@ -74,8 +69,8 @@ def _calibration(run: RunFolder, found: Appraisal) -> Table:
                 of_class = "" if len(run.classes) == 2 else f", {each.of_class}"
                 smooth = each.smooth
                 cells = (
-                    _cell(each.line.intercept),
-                    _cell(each.line.slope),
+                    estimated(each.line.intercept),
+                    estimated(each.line.slope),
                     Cell("–" if smooth is None else plain(smooth.value)),
                     Cell("–" if smooth is None else f"{plain(smooth.null_low)}-{plain(smooth.null_high)}"),
                     *_brier(each.brier),
@@ -174,14 +169,14 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
         if kept is not None:
             parts = (kept.sensitivity, kept.specificity, kept.positive_predictive_value,
                      kept.negative_predictive_value, kept.accuracy)  # fmt: skip
-            cells = [_cell(part) for part in parts]
+            cells = [estimated(part) for part in parts]
         by_share = {value.prevalence: value for value in one.predictive_values}
         for share in shares:
             value = by_share.get(share)
-            cells += [Cell("–")] * 2 if value is None else [_cell(value.positive), _cell(value.negative)]
+            cells += [Cell("–")] * 2 if value is None else [estimated(value.positive), estimated(value.negative)]
         readings = {(reading.of, reading.at_least): reading.value for reading in one.readings}
         for of in ("sensitivity", "specificity"):
-            cells += [_cell(readings[of, value]) if (of, value) in readings else Cell("–") for value in fixed]
+            cells += [estimated(readings[of, value]) if (of, value) in readings else Cell("–") for value in fixed]
         kind = "chosen" if one.model == run.chosen_model else ""
         rows.append(Row(name=look.name, cells=tuple(cells), kind=kind, colour=look.colour))
     own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
@@ -246,12 +241,12 @@ def _intervals(run: RunFolder, judged: Judged, found: Appraisal) -> Table:
     rows, notes = [], []
     for model in run.models:
         one, look = found.of(model), look_of(model, run.models)
-        delong = () if not single else (Cell("–") if one.delong is None else _cell(one.delong),)
+        delong = () if not single else (Cell("–") if one.delong is None else estimated(one.delong),)
         cells = (
-            _cell(judged.of(model, fold=None).auroc),
-            _cell(one.bca),
+            estimated(judged.of(model, fold=None).auroc),
+            estimated(one.bca),
             *delong,
-            *((_cell(one.over_folds),) if several else ()),
+            *((estimated(one.over_folds),) if several else ()),
         )
         rows.append(Row(name=look.name, cells=cells, colour=look.colour))
         if several and one.over_folds.reason is not None:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from medtl.cohort import Case, Cohort
-from medtl.cohort.confounding import as_matrix, association_notes, associations, holm, missing_notes
+from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes
 from medtl.cohort.doubtful_numbers import doubtful_number_notes, number_in_splits_notes, prevalence_notes
 from medtl.controls import blind_auroc
 
@@ -38,10 +38,6 @@ def test_each_kind_of_property_has_its_test_and_scipys_p_value() -> None:
     assert found["rare"].p_value == pytest.approx(stats.fisher_exact([[3, 0], [37, 40]]).pvalue, rel=1e-12)
     assert found["height"].test == "Mann-Whitney"
     assert found["height"].p_value == pytest.approx(stats.mannwhitneyu(height[:40], height[40:]).pvalue, rel=1e-12)
-
-
-def test_holms_correction_is_that_of_his_paper() -> None:
-    assert holm([0.01, 0.02, 0.03, 0.5]) == pytest.approx([0.04, 0.06, 0.06, 0.5])
 
 
 def test_small_tables_of_many_values_are_tested_by_permutation_and_keep_their_level() -> None:

@@ -16,6 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score, roc_curve
 
+from medtl.cohort.multiplicity import holm
 from medtl.evaluation import EvaluationSettings, StudyMetrics, evaluate
 from medtl.evaluation.bias_corrected import auroc_bca, bca_interval
 from medtl.evaluation.brier_parts import brier_parts
@@ -30,7 +31,7 @@ from medtl.evaluation.recalibration import recalibrated
 from medtl.evaluation.resampling import resample_patients
 from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.smooth_calibration import smooth_error
-from medtl.evaluation.subgroups import holm, subgroups
+from medtl.evaluation.subgroups import subgroups
 from medtl.evaluation.thresholds import choose_threshold, decide
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable, per_patient
@@ -330,6 +331,7 @@ def test_a_class_with_too_few_calibration_patients_is_in_every_set(make_table: M
 def test_holms_correction_is_by_the_definition() -> None:
     p = [0.01, 0.04, 0.03, 0.005]
     assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.01, 0.02, 0.03, 0.5]) == pytest.approx([0.04, 0.06, 0.06, 0.5])
     assert holm([]) == []
 
 

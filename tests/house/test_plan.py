@@ -19,6 +19,7 @@ BESIDE_THE_DOOR = {
     "medtl.cohort.near_duplicates",
     "medtl.cohort.feature_neighbours",
     "medtl.cohort.border_suspects",
+    "medtl.cohort.multiplicity",
     "medtl.cohort.confounding",
     "medtl.cohort.doubtful_numbers",
     "medtl.cohort.delimited",
