@@ -52,6 +52,40 @@ def test_hiding_the_map_changes_the_picture(page: Path, tab: Any) -> None:
     assert tab.ask(PICTURE) != before
 
 
+SET = "((e, v) => {{ e.value = v; e.dispatchEvent(new Event('input')); }})(document.querySelector('{0}'), {1})"
+
+
+def test_the_opacity_says_how_much_of_the_map_lies_over_the_scan(page: Path, tab: Any) -> None:
+    tab.open(page)
+    slider = ".viewer .controls input[type=range]"
+    colours = {}
+    for percent in (0, 50, 100):
+        tab.ask(SET.format(slider, f"'{percent}'"))
+        colours[percent] = tab.ask(PICTURE)
+        assert f"{percent} %" in tab.ask("document.querySelector('.viewer .controls').textContent")
+    assert len(set(colours.values())) == 3
+    tab.ask(SET.format(slider, "'0'"))
+    clear = tab.ask(PICTURE)
+    tab.ask("document.querySelector('.viewer .controls input[type=checkbox]').click()")
+    assert tab.ask(PICTURE) == clear, "no opacity is no map"
+    assert tab.console == []
+
+
+def test_every_window_changes_the_scan_and_the_first_brings_it_back(page: Path, tab: Any) -> None:
+    tab.open(page)
+    tab.ask("document.querySelector('.viewer .controls input[type=checkbox]').click()")
+    windows = tab.ask("[...document.querySelector('.viewer .controls').querySelectorAll('option')].map(o => o.value)")
+    assert windows == ["As stored", "Wide", "Narrow"]
+    pictures = []
+    for name in windows:
+        tab.ask(SET.format(".viewer .controls select", repr(name)))
+        pictures.append(tab.ask(PICTURE))
+    assert len(set(pictures)) == len(windows)
+    tab.ask(SET.format(".viewer .controls select", repr(windows[0])))
+    assert tab.ask(PICTURE) == pictures[0]
+    assert tab.console == []
+
+
 def test_the_page_asks_for_nothing_but_itself(page: Path, tab: Any) -> None:
     tab.open(page)
     assert [address for address in tab.requests if not address.startswith(("data:", page.as_uri()))] == []
