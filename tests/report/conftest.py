@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -362,3 +363,34 @@ def chromium() -> Iterator[Callable[..., str]]:
             return done.stdout + done.stderr
 
         yield browse
+
+
+PHONE_PX = 390
+WITHOUT_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+
+
+@pytest.fixture
+def on_a_phone(chromium: Callable[..., str], tmp_path: Path) -> Callable[[Path], tuple[int, int, int]]:
+    """Of a page on a phone: the window's width, the page's, and how many parts reach beyond, in pixels."""
+
+    def measured(page: Path) -> tuple[int, int, int]:
+        measure = (
+            "<script>addEventListener('load',()=>{const w=innerWidth;parent.postMessage([w,"
+            "document.documentElement.scrollWidth,[...document.querySelectorAll('body *')].filter(e=>"
+            "e.getBoundingClientRect().right>w+1&&!e.closest('.scroll,.canvas')).length].join('|'),'*')})"
+            "</script></body>"
+        )
+        html = WITHOUT_POLICY.sub("", page.read_text(encoding="utf-8")).replace("</body>", measure)
+        (tmp_path / "page.html").write_text(html, encoding="utf-8")
+        phone = tmp_path / "phone.html"
+        phone.write_text(
+            "<!doctype html><title>waiting</title><script>addEventListener('message',e=>document.title=e.data)"
+            f'</script><iframe src="page.html" style="width:{PHONE_PX}px;height:800px;border:0"></iframe>'
+        )
+        dom = chromium("--window-size=800,900", "--virtual-time-budget=5000", "--dump-dom", phone.as_uri())
+        found = re.search(r"<title>(\d+)\|(\d+)\|(\d+)</title>", dom)
+        assert found is not None, "the page in the frame was not measured"
+        width, wide, beyond = map(int, found.groups())
+        return width, wide, beyond
+
+    return measured

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from medtl.cli.command import app
 from medtl.report import write_reports
 from medtl.report.statements import GROUPS, Statements, form
 
@@ -53,15 +57,47 @@ def hostile_pages(
         (folder / "statements.yaml").write_text(
             form(Statements({group: dict.fromkeys(keys, mark) for group, keys in GROUPS.items()})), encoding="utf-8"
         )
-        runs.append(write_reports(folder))
+        _audit(folder, mark)
+        pages = write_reports(folder)
+        judged, compared = folder / "judged", folder / "compared"
+        other = folder / f"{mark[:40].replace('/', '')}.csv"
+        shutil.copy(folder / "predictions.csv", other)
+        for words in (
+            ["evaluate", other, "--out", judged, "--resamples", 20],
+            ["compare", folder, other, "--out", compared, "--resamples", 20],
+        ):
+            done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+            assert done.exit_code == 0, done.output
+        runs.append((*pages, judged / "report.html", compared / "report.html"))
     return tuple(runs)
+
+
+def _audit(run: Path, mark: str) -> None:
+    """An audit whose every text is a payload."""
+    (run / "audit").mkdir()
+    Image.new("L", (8, 8)).save(run / "audit" / "00.png")
+    case = {"case_id": mark, "patient_id": mark, "label": mark, "split": mark, "picture": "00.png"}
+    told = {
+        "pairs": [{"found": mark, "contradicts": True, "between_patients": True, "cases": [case, case]}],
+        "all_pairs": 2,
+        "suspects": [
+            {
+                "what": "marks",
+                "against": mark,
+                "place": mark,
+                "told": mark,
+                "examples": [{"group": mark, "case_id": mark, "picture": "00.png"}],
+            }
+        ],
+    }
+    (run / "audit.json").write_text(json.dumps(told))
 
 
 def test_nothing_that_a_user_wrote_is_executed(
     hostile_pages: tuple[tuple[Path, ...], ...], chromium: Callable[..., str], tmp_path: Path
 ) -> None:
     for pages in hostile_pages:
-        for page in pages[:2]:
+        for page in (*pages[:2], *pages[-2:]):
             assert MARKER in page.read_text(encoding="utf-8") or "127.0.0.1:9" in page.read_text(encoding="utf-8")
             bare = tmp_path / "bare.html"
             bare.write_text(WITHOUT_POLICY.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
@@ -69,7 +105,7 @@ def test_nothing_that_a_user_wrote_is_executed(
                 dom = chromium("--dump-dom", path.as_uri())
                 title = re.search(r"<title>(.*?)</title>", dom)
                 assert title is not None
-                assert MARKER not in title.group(1)
+                assert title.group(1) != MARKER, "what ran would have taken the whole title"
                 assert "medtl" in title.group(1)
 
 
@@ -84,31 +120,17 @@ def test_nothing_is_fetched_and_the_console_stays_silent(
 ) -> None:
     for number, pages in enumerate(hostile_pages):
         log = tmp_path / f"net{number}.json"
-        said = chromium("--enable-logging=stderr", f"--log-net-log={log}", "--dump-dom", pages[0].as_uri())
-        assert ":CONSOLE" not in said
-        asked = json.dumps(json.loads(log.read_text()).get("events", []))
-        assert "127.0.0.1:9" not in asked
+        for page in (pages[0], *pages[-2:]):
+            said = chromium("--enable-logging=stderr", f"--log-net-log={log}", "--dump-dom", page.as_uri())
+            assert ":CONSOLE" not in said
+            asked = json.dumps(json.loads(log.read_text()).get("events", []))
+            assert "127.0.0.1:9" not in asked
 
 
 @pytest.mark.parametrize("page", ["report.html", "fold_0/report.html"])
 def test_nothing_is_wider_than_a_phone(
-    small_run: Path, chromium: Callable[..., str], tmp_path: Path, page: str
+    small_run: Path, on_a_phone: Callable[[Path], tuple[int, int, int]], page: str
 ) -> None:
     if not (small_run / page).is_file():
         write_reports(small_run)
-    measure = (
-        "<script>addEventListener('load',()=>{const w=innerWidth;parent.postMessage([w,"
-        "document.documentElement.scrollWidth,[...document.querySelectorAll('body *')].filter(e=>"
-        "e.getBoundingClientRect().right>w+1&&!e.closest('.scroll,.canvas')).length].join('|'),'*')})</script></body>"
-    )
-    html = WITHOUT_POLICY.sub("", (small_run / page).read_text(encoding="utf-8")).replace("</body>", measure)
-    (tmp_path / "page.html").write_text(html, encoding="utf-8")
-    phone = tmp_path / "phone.html"
-    phone.write_text(
-        "<!doctype html><title>waiting</title><script>addEventListener('message',e=>document.title=e.data)</script>"
-        f'<iframe src="page.html" style="width:{PHONE_PX}px;height:800px;border:0"></iframe>'
-    )
-    dom = chromium("--window-size=800,900", "--virtual-time-budget=5000", "--dump-dom", phone.as_uri())
-    found = re.search(r"<title>(\d+)\|(\d+)\|(\d+)</title>", dom)
-    assert found is not None, "the page in the frame was not measured"
-    assert tuple(map(int, found.groups())) == (PHONE_PX, PHONE_PX, 0)
+    assert on_a_phone(small_run / page) == (PHONE_PX, PHONE_PX, 0)

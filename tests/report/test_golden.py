@@ -130,3 +130,10 @@ def test_a_page_without_its_figures_would_be_noticed(
     small = Image.open(shot).convert("L").resize((WIDTH // SCALE, HEIGHT // SCALE), Image.Resampling.BOX)
     difference = np.abs(np.asarray(small, dtype=float) - np.asarray(Image.open(GOLDEN / f"{kind}.png"), dtype=float))
     assert difference.mean() > MOST_DIFFERENCE
+
+
+@pytest.mark.parametrize("kind", ["evaluation", "comparison", "audit", "intake"])
+def test_nothing_is_wider_than_a_phone(
+    pages: dict[str, Path], on_a_phone: Callable[[Path], tuple[int, int, int]], kind: str
+) -> None:
+    assert on_a_phone(pages[kind]) == (390, 390, 0)
