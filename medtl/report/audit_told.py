@@ -23,6 +23,9 @@ HEADINGS = {
 }
 
 
+NAMES = " Marks may name a person: look at them before this page is handed on."
+
+
 class _Case(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -120,7 +123,7 @@ def audit_told(folder: Path) -> AuditTold:
         suspects=tuple(
             SuspectShown(
                 title=HEADINGS.get(one.what, "{}").format(one.against),
-                words=f"{one.place[0].upper()}{one.place[1:]}: {one.told}.",
+                words=f"{one.place[0].upper()}{one.place[1:]}: {one.told}.{NAMES if one.what == 'marks' else ''}",
                 examples=tuple((each.group, each.case_id, _picture(each.picture, folder)) for each in one.examples),
             )
             for one in found.suspects
