@@ -19,23 +19,23 @@ WHAT = {
         "Randomised weights",
         "likeness (SSIM) of a map to itself after the network’s weights were replaced, head first, to the last; must "
         "be below that of maps of different cases",
-        "with the network’s weights replaced they stay as alike as maps of different cases are",
+        "they were not shown to change, when the network’s weights are replaced, more than maps of cases differ",
     ),
     "repeatability": (
         "Repeatability",
         "likeness (SSIM) of a case’s maps by two folds’ models; must be above that of maps of different cases",
-        "two models trained alike look at different places in the same case",
+        "two models trained alike were not shown to look at the same places in the same case",
     ),
     "random_masks": (
         "Deletion and insertion",
         "what the probability loses when the map’s first places are taken away, and gains when they are brought in; "
         "must be more than with random places",
-        "the places they mark matter no more than random ones",
+        "the places they mark were not shown to matter more than random ones",
     ),
     "centre": (
         "Against the middle",
         "the same, against places in the order of their distance from the middle of the scan",
-        "the places they mark matter no more than the middle of the scan",
+        "the places they mark were not shown to matter more than the middle of the scan",
     ),
     "outside": (
         "Outside the body",
@@ -51,7 +51,7 @@ WHAT = {
         "On the reference masks",
         "average precision of the map on the masks of the reference standard; must be above that of a spot in the "
         "middle",
-        "they find the marked lesions no better than a spot in the middle",
+        "they were not shown to find the marked lesions better than a spot in the middle",
     ),
 }
 """Name, what is measured and what it has to do, and what a failure means, of each check."""

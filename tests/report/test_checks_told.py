@@ -75,6 +75,23 @@ def test_the_words_of_a_failure_are_on_the_pages(small_run: Path, tmp_path: Path
     assert "Can the saliency maps be believed?" in pages[0]
 
 
+def test_what_the_maps_find_of_the_reference_masks_is_told_with_the_middle_beside_it(
+    small_run: Path, tmp_path: Path
+) -> None:
+    run = copied(small_run, tmp_path, {**ALL_PASS, "lesions": False})
+    found = json.loads((run / "saliency_checks.json").read_text())
+    found["lesions"] = {
+        "points_at": 0.25, "centre_points_at": 0.4, "overlap": 0.1, "centre_overlap": 0.2, "patients": 8
+    }  # fmt: skip
+    (run / "saliency_checks.json").write_text(json.dumps(found))
+    page = write_reports(run)[0].read_text().replace("\u00a0", " ")
+    assert "On the reference masks: average precision" in page
+    assert "Of 8 patients with a mask" in page
+    assert "lies in the mask in 25 % (a point in the middle: 40 %)" in page
+    assert "Intersection over union 0.100 (spot in the middle 0.200), at the threshold" in page
+    assert f"Do not interpret these maps: {WHAT['lesions'][2]}." in page
+
+
 def test_maps_that_could_not_be_checked_are_not_to_be_interpreted(small_run: Path, tmp_path: Path) -> None:
     run = read_run(copied(small_run, tmp_path, dict.fromkeys(ALL_PASS, None)))
     told = checks_told(run)
