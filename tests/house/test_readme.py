@@ -21,7 +21,7 @@ from medtl.encoders import build_untrained, find_encoder
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
-SMALL = "--set preparation.size_px=[32,32] --set recipe.epochs=1 --set resamples=100"
+SMALL = "--set preparation.size_px=[32,32] --set recipe.epochs=1 --set resamples=100 --set saliency.cases_per_fold=2"
 """Added to `medtl run`, so that a network can be trained in seconds: nothing else of the README is changed."""
 
 

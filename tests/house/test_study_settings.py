@@ -47,7 +47,7 @@ def refused(folder: Path, text: str | bytes, *changes: str) -> str:
 
 def test_the_example_of_the_readme_is_a_study(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    example, _ = (block for block in blocks if block.startswith("name:"))
+    example, *_ = (block for block in blocks if block.startswith("name:"))
     study = read(tmp_path, example)
     said = yaml.safe_load(example)
     assert study.name == said["name"] == "pneumonia-radiographs"

@@ -23,7 +23,7 @@ from medtl.encoders import WeightStore
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = SHARED / "data" / "kermany_cxr_224" / "manifest.csv"
 WEIGHTS = {f"{name}-imagenet": SHARED / "weights" / f"{name}.pqf_in1k.safetensors" for name in ("resnet18", "resnet50")}
-PATIENTS, SEALED = 60, 20
+PATIENTS, SEALED = 45, 15
 """Of each class, in the study and in the sealed test."""
 
 pytestmark = [
@@ -51,7 +51,16 @@ def radiographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parts.append(own[own["patient_id"].isin(own["patient_id"].unique()[:number])].groupby("patient_id").head(2))
     pd.concat(parts).to_csv(folder / "manifest.csv", index=False)
     pipeline = [sys.executable, ROOT / "pipelines" / "pneumonia_radiographs.py", "--manifest", folder / "manifest.csv"]
-    pipeline += ["--set", f"data_root={MANIFEST.parent}", "--set", "adaptation.policy=probe", "--out", folder / "run"]
+    pipeline += [
+        "--set",
+        f"data_root={MANIFEST.parent}",
+        "--set",
+        "adaptation.policy=probe",
+        "--set",
+        "saliency.cases_per_fold=2",
+        "--out",
+        folder / "run",
+    ]
     for command in (pipeline, [sys.executable, "-m", "medtl", "unseal", folder / "run"]):
         done = subprocess.run(
             command, cwd=folder, env={**os.environ, **places}, capture_output=True, text=True, check=False
