@@ -32,7 +32,9 @@ SETTINGS: dict[str, Any] = {
     "recipe": {"epochs": 2, "batch_size": 8},
     "explanation": {"cases_of_each_kind": 1},
     "resamples": 100,
+    "saliency": {"checks": False},
 }
+"""Maps are checked where a test is about whole runs, on real radiographs and in the README's studies."""
 
 
 ONE_THREAD = "import torch; torch.set_num_threads(1)"
@@ -171,7 +173,9 @@ def new_run(tmp_path: Path) -> Iterator[Path]:
 def unbroken(tmp_path_factory: pytest.TempPathFactory, own_places: None) -> Iterator[tuple[Path, Path]]:
     """A study that trains from scratch, and the folder of its run that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("unbroken")
-    study, run = new_tiny(folder / "data").write(adaptation={"policy": "scratch"}), folder / "run"
+    checked = {"checks": True, "cases_per_fold": 2}
+    study = new_tiny(folder / "data").write(adaptation={"policy": "scratch"}, saliency=checked)
+    run = folder / "run"
     told = ask("run", study, "--out", run)
     assert told.code == 0, told.err
     yield study, run
