@@ -10,6 +10,9 @@ from medtl.imaging.dicom_file import PYDICOM_FAULTS as PYDICOM_FAULTS
 from medtl.imaging.dicom_series import Candidate as Candidate
 from medtl.imaging.dicom_series import Slice as Slice
 from medtl.imaging.dicom_series import grouped as grouped
+from medtl.imaging.dicom_words import ANOTHER_VALUE as ANOTHER_VALUE
+from medtl.imaging.dicom_words import manufacturer_of as manufacturer_of
+from medtl.imaging.dicom_words import model_of as model_of
 from medtl.imaging.facts import refuse_unusable as refuse_unusable
 from medtl.imaging.image_header import ImageHeader as ImageHeader
 from medtl.imaging.nifti_file import NO_ORIENTATION as NO_ORIENTATION

@@ -154,9 +154,7 @@ def _told(fault: str, answer: dict[str, Any]) -> UnreadableScan:
     words = str(answer["words"])
     missing = answer["is_end"] or any(sign in words.lower() for sign in TRUNCATION_SIGNS)
     reason, verdict = ("truncated", "is cut short") if missing else ("undecodable", "cannot be decoded")
-    return UnreadableScan(
-        f"The DICOM file {verdict}: {fault}: {words}. Get the file again from its source.", reason=reason
-    )
+    return UnreadableScan(f"The DICOM file {verdict} ({fault}). Get the file again from its source.", reason=reason)
 
 
 def _crashed(how: str) -> UnreadableScan:

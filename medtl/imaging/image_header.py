@@ -1,14 +1,18 @@
 """What the headers of DICOM images say, as far as it decides how an image is read, stacked and described.
 
 An allow-list: nothing else leaves the process that parses a header. `patient_id`, the unique identifiers, the
-description and the date stay in memory and in private files; they are never part of a result.
+description and the date stay in memory and in private files; they are never part of a result. `modality`,
+`photometric` and `burned_in` are defined terms (`dicom_words`) and may be shown; every other text is foreign.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from medtl.imaging.dicom_words import MODALITIES, PHOTOMETRIC, YES_OR_NO, known_word
 
 MOST_FRAMES = 20_000
 """A CT of a whole body in thin slices has 3,000; a cine of four dimensions 10,000."""
@@ -19,6 +23,9 @@ def _whole(value: object) -> object:
 
 
 Count = Annotated[int, BeforeValidator(_whole)]
+ModalityTerm = Annotated[str, AfterValidator(partial(known_word, terms=MODALITIES))]
+PhotometricTerm = Annotated[str, AfterValidator(partial(known_word, terms=PHOTOMETRIC))]
+YesOrNo = Annotated[str, AfterValidator(partial(known_word, terms=YES_OR_NO))]
 Triple = tuple[float, float, float]
 
 
@@ -59,23 +66,23 @@ class ImageHeader(BaseModel):
 
     sop_class: str = ""
     transfer_syntax: str = ""
-    modality: str = ""
+    modality: ModalityTerm = ""
     rows: Count = 0
     columns: Count = 0
     frames: Annotated[Count, Field(ge=0)] = 1
     samples: Count = 1
-    photometric: str = ""
+    photometric: PhotometricTerm = ""
     bits_allocated: Count = 0
     bits_stored: Count = 0
     is_signed: bool = False
     has_modality_table: bool = False
-    burned_in: str = ""
+    burned_in: YesOrNo = ""
     tilt_degrees: float | None = None
     spacing_hint_mm: float | None = None
     pixel_bytes: int | None = None
 
-    manufacturer: str = ""
-    model: str = ""
+    manufacturer: str = Field("", repr=False)
+    model: str = Field("", repr=False)
     field_strength_t: float | None = None
     kvp: float | None = None
 

@@ -88,12 +88,15 @@ def refuse_several(count: int, *, what: str = "frames") -> None:
 
 
 def undecodable(what: str, error: BaseException) -> UnreadableScan:
-    """The letter for a decoder that gave up: `truncated` when its words say that bytes are missing."""
+    """The refusal for a decoder that gave up: `truncated` when its words say that bytes are missing.
+
+    The words themselves are not repeated: libraries quote the file's own values in them, which may name a person.
+    """
     words = " ".join(str(error).split())
     missing = isinstance(error, EOFError) or any(sign in words.lower() for sign in TRUNCATION_SIGNS)
     reason, verdict = ("truncated", "is cut short") if missing else ("undecodable", "cannot be decoded")
     return UnreadableScan(
-        f"The {what} file {verdict}: {type(error).__name__}: {words[:200]}. Get the file again from its source.",
+        f"The {what} file {verdict} ({type(error).__name__}). Get the file again from its source.",
         reason=reason,
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from medtl.imaging.arrivals import Candidate, ImageHeader
+from medtl.cohort import pseudonyms
+from medtl.imaging.arrivals import ANOTHER_VALUE, Candidate, ImageHeader, manufacturer_of, model_of
 from medtl.intake.offer import Cell
 
 
@@ -43,18 +44,28 @@ def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[s
     return names
 
 
-def covariates_of(header: ImageHeader, *, with_description: bool) -> Mapping[str, Cell]:
-    """The allow-list: what may go into the manifest."""
+def covariates_of(header: ImageHeader, *, with_description: bool, key: bytes) -> Mapping[str, Cell]:
+    """The allow-list: what may go into the manifest.
+
+    Makers and models are written as their usual names. One that is not known gets a pseudonym, so that scanners can be
+    told apart although the header's own text, which may name a person, stays behind.
+    """
     kept: dict[str, Cell] = {
         "modality": header.modality,
-        "manufacturer": header.manufacturer,
-        "model": header.model,
+        "manufacturer": _known_or_hidden(manufacturer_of(header.manufacturer), header.manufacturer, key=key),
+        "model": _known_or_hidden(model_of(header.model), header.model, key=key),
         "field_strength_t": header.field_strength_t,
         "kvp": header.kvp,
     }
     if with_description:
         kept["series_description"] = header.series_description
     return kept
+
+
+def _known_or_hidden(known: str, text: str, *, key: bytes) -> str:
+    if known != ANOTHER_VALUE:
+        return known
+    return pseudonyms.pseudonyms_of([text], kind="scanner", key=key)[text]
 
 
 def day_number(header: ImageHeader) -> int | None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from medtl.cohort import pseudonyms
 from medtl.files import sha256_of_file
 from medtl.imaging.arrivals import (
     Candidate,
@@ -147,7 +148,7 @@ def _offer(candidate: Candidate, files: Sequence[Path], folder: Path, *, key: st
         files=own,
         load=partial(preview_of if candidate.is_picture else volume_of, candidate, _reader(files)),
         title=candidate.title,
-        covariates=covariates_of(header, with_description=settings.series_description),
+        covariates=covariates_of(header, with_description=settings.series_description, key=pseudonyms.pseudonym_key()),
         names=names_of(header, own, folder),
         origin=origin_of(header),
         shows_text=shows_text(candidate),

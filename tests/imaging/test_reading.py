@@ -326,7 +326,7 @@ def test_a_packed_nifti_with_a_wrong_checksum_is_refused() -> None:
     """The sum of RFC 1952 stands behind all voxels, where reading only them never comes."""
     packed = bytearray(gzip.compress(nibabel.Nifti1Image(np.ones((2, 3, 4), np.int16), np.eye(4)).to_bytes()))
     packed[-6] ^= 1
-    refused(bytes(packed), "undecodable", "CRC check failed")
+    refused(bytes(packed), "undecodable", r"cannot be decoded \(BadGzipFile\)")
 
 
 def test_a_nifti_of_one_axis_is_refused() -> None:

@@ -249,6 +249,7 @@ def hospital(folder: Path) -> Path:
             dataset.PatientID = f"MRN-{number:03d}"
             dataset.StudyInstanceUID = f"1.2.826.0.3.{number + 1}"
             dataset.KVP = "120"
+            dataset.Manufacturer, dataset.ManufacturerModelName = "SIEMENS", "Sensation 64"
 
         series(slices=6, uid=f"{number + 10}", seed=number, change=change).write(folder / f"patient {number}")
     return folder
@@ -268,7 +269,7 @@ def test_the_manifest_of_a_dicom_folder_is_read_by_the_cohort_room_with_the_phan
     assert (len(cohort.cases), cohort.exclusions) == (12, ())
     assert cohort.classes == ("healthy", "ill")
     assert {(row["modality"], row["manufacturer"], row["model"], row["kvp"]) for row in taken.cases} == {
-        ("CT", "Phantom Works", "Bucket 3000", "120.0")
+        ("CT", "Siemens", "Sensation 64", "120.0")
     }
     for row in taken.cases:
         number = int(taken.links[row["case_id"]]["original_patient_id"].removeprefix("MRN-"))
