@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medtl.cli.options import Changes, Device, Limit, Out, Resume, Tie, changes_of
-from medtl.cli.speaking import share_the_processor, speaking
+from medtl.cli.speaking import share_the_processor, speaking, write_any_name
 from medtl.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def pipeline(study: Study) -> None:
     alone = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
     alone.command()(script)
     share_the_processor()
+    write_any_name()
     alone()
 
 

@@ -16,6 +16,7 @@ from medtl.imaging.dicom_words import model_of as model_of
 from medtl.imaging.facts import refuse_unusable as refuse_unusable
 from medtl.imaging.image_header import ImageHeader as ImageHeader
 from medtl.imaging.nifti_file import NO_ORIENTATION as NO_ORIENTATION
+from medtl.imaging.one_scan import one_scan as one_scan
 from medtl.imaging.prepared_cache import deciding_versions as deciding_versions
 from medtl.imaging.preview import preview_of as preview_of
 from medtl.imaging.preview import shows_text as shows_text

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from medtl.cohort import Case, Exclusion
 from medtl.imaging.display import displayed
 from medtl.imaging.facts import ScanFacts, inspect_scan, refuse_unusable
+from medtl.imaging.one_scan import one_scan
 from medtl.imaging.reading import decode_scan, read_content, sha256_of_content
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
@@ -21,12 +22,13 @@ def inspect_cohort(
     exclusions: list[Exclusion] = []
     for case in track(cases, what="reading scans", total=len(cases)):
         try:
-            content = read_content(case.image)
-            scan = decode_scan(content)
-            refuse_unusable(scan)
-            found = inspect_scan(scan, sha256=sha256_of_content(content))
-            found.placement(settings)
-            displayed(scan, settings)
+            with one_scan():
+                content = read_content(case.image)
+                scan = decode_scan(content)
+                refuse_unusable(scan)
+                found = inspect_scan(scan, sha256=sha256_of_content(content))
+                found.placement(settings)
+                displayed(scan, settings)
         except UnreadableScan as refusal:
             exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
         else:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from medtl.errors import IntegrityFailure
 from medtl.files import replacing, sha256_of
 from medtl.imaging.facts import ScanFacts, inspect_scan
+from medtl.imaging.one_scan import one_scan
 from medtl.imaging.reading import FolderContent, decode_scan, read_content, sha256_of_content
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
@@ -115,7 +116,8 @@ class PreparedCache:
             UnreadableScan: the scan cannot be read, or shows nothing (reason codes of `read_scan`, `refuse_unusable`
                 and `prepare`).
         """
-        content = read_content(path)
+        with one_scan():
+            content = read_content(path)
         sha256 = sha256_of_content(content)
         key = prepared_key(sha256, settings)
         entry = self.folder / "prepared" / key[:2] / f"{key}.safetensors"
@@ -150,9 +152,10 @@ def _write(
 
     from medtl.imaging.preparation import prepare
 
-    scan = decode_scan(content)
-    prepared = prepare(scan, settings)
-    facts = inspect_scan(scan, sha256=sha256)
+    with one_scan():
+        scan = decode_scan(content)
+        prepared = prepare(scan, settings)
+        facts = inspect_scan(scan, sha256=sha256)
     stored = np.rint(prepared * WHITE).astype("<u2")
     told = facts.model_dump_json()
     seals = {"key": key, "facts": told, "facts_sha256": _seal(key, told), "sha256": _seal(key, stored.tobytes())}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from medtl.errors import ConfigurationError
 from medtl.files import sha256_of, sha256_of_file
-from medtl.imaging.arrivals import EncodedScan, Scan, UnreadableScan, encoded, refuse_unusable, thumbnail
+from medtl.imaging.arrivals import EncodedScan, Scan, UnreadableScan, encoded, one_scan, refuse_unusable, thumbnail
 from medtl.intake.offer import Offer
 
 VOLUMES, PICTURES, MASKS = "volumes", "images", "masks"
@@ -51,9 +51,10 @@ def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_r
         ConfigurationError: another intake wrote something else under the same name.
     """
     try:
-        scan = offer.load()
-        refuse_unusable(scan)
-        mask = _mask_of(offer, scan)
+        with one_scan():
+            scan = offer.load()
+            refuse_unusable(scan)
+            mask = _mask_of(offer, scan)
     except UnreadableScan as refusal:
         return Outcome(fingerprint=fingerprint, case_id=case_id, reason=refusal.reason, sentence=str(refusal))
     kind = VOLUMES if scan.affine is not None else PICTURES

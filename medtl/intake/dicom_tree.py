@@ -19,6 +19,7 @@ from medtl.imaging.arrivals import (
     grouped,
     judged,
     lost_its_pixels,
+    one_scan,
     preview_of,
     read_file_bytes,
     shows_text,
@@ -70,7 +71,8 @@ def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | Unrea
         if content != "dicom":
             return UnreadableScan("The content is no DICOM file (no mark after its preamble).", reason="not_dicom")
         try:
-            return dicom_header(path)
+            with one_scan():
+                return dicom_header(path)
         except UnreadableScan as refusal:
             return refusal
 

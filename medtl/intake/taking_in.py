@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from medtl.imaging.arrivals import UnreadableScan
+from medtl.imaging.arrivals import UnreadableScan, one_scan
 from medtl.intake.conversion import Outcome, convert, picture_of
 from medtl.intake.offer import Offer, Refusal
 from medtl.intake.records import Records
@@ -58,7 +58,8 @@ def pictures_of(refusals: Sequence[Refusal], *, workers: int, at_most: int) -> d
         if refusal.preview is None:
             return ""
         try:
-            return picture_of(refusal.preview())
+            with one_scan():
+                return picture_of(refusal.preview())
         except UnreadableScan:
             return ""
 

@@ -18,6 +18,7 @@ import pydicom
 from medtl import run_folder as names
 from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
 from medtl.files import read_csv, replacing, write_csv
+from medtl.imaging.arrivals import UnreadableScan, one_scan
 from medtl.maps.case_objects import picture_objects, volume_objects
 from medtl.maps.left_out import LeftOut
 from medtl.maps.run_maps import CaseMap, read_maps
@@ -134,10 +135,14 @@ def _exported(one: CaseMap, sources: SourceTables, *, out: Path, stem: str, run:
     """The objects of one case on disk; a case that cannot be exported is a row with a remark."""
     row = Row(one.case_id, one.fold, one.model, one.target_class)
     try:
-        source = sources.files_of(one.case_id)
-        made = (volume_objects if one.is_volume else picture_objects)(one, source, run=run)
-    except LeftOut as reason:
-        return replace(row, remarks=str(reason))
+        with one_scan():
+            try:
+                source = sources.files_of(one.case_id)
+                made = (volume_objects if one.is_volume else picture_objects)(one, source, run=run)
+            except LeftOut as reason:
+                return replace(row, remarks=str(reason))
+    except UnreadableScan as refusal:
+        return replace(row, remarks=str(refusal))
     left_mm, posterior_mm, superior_mm = made.peak_mm or (None, None, None)
     return replace(
         row,
