@@ -45,7 +45,7 @@ ASKED_FOR = (
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation",
     "ModalityLUTSequence", "BurnedInAnnotation", "GantryDetectorTilt", "SpacingBetweenSlices", "Manufacturer",
     "ManufacturerModelName", "MagneticFieldStrength", "KVP", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", *PLANE,
+    "PerFrameFunctionalGroupsSequence", "AccessionNumber", *PLANE,
 )  # fmt: skip
 
 
@@ -102,6 +102,7 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
         "sop_uid": _text(dataset, "SOPInstanceUID"),
         "frame_of_reference_uid": _text(dataset, "FrameOfReferenceUID"),
         "patient_id": _text(dataset, "PatientID"),
+        "accession_number": _text(dataset, "AccessionNumber"),
         "acquired_on": next(filter(None, dates), "")[:8],
         "series_description": _text(dataset, "SeriesDescription"),
         "sop_class": _text(dataset, "SOPClassUID"),

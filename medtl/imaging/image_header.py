@@ -61,6 +61,7 @@ class ImageHeader(BaseModel):
     sop_uid: str = ""
     frame_of_reference_uid: str = ""
     patient_id: str = Field("", repr=False)
+    accession_number: str = Field("", repr=False)
     acquired_on: str = Field("", repr=False)
     series_description: str = Field("", repr=False)
 

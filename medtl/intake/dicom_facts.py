@@ -35,7 +35,12 @@ def origin_of(header: ImageHeader) -> dict[str, str]:
 
 def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[str, str]:
     """What a labels file may call it, by column."""
-    names = {"patient_id": header.patient_id, "study_uid": header.study_uid, "series_uid": header.series_uid}
+    names = {
+        "patient_id": header.patient_id,
+        "accession_number": header.accession_number,
+        "study_uid": header.study_uid,
+        "series_uid": header.series_uid,
+    }
     folders = {file.parent for file in files}
     if len(folders) == 1:
         names["folder"] = folders.pop().relative_to(root).as_posix()

@@ -12,11 +12,16 @@ from medtl.intake.offer import Cell, Offer
 ENDINGS = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
+def without_ending(name: str) -> str:
+    """A file's name or path without the ending of an image format; the name itself where it has none."""
+    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)]
+
+
 def stem_of(path: Path) -> str:
     """The name of a file without the ending of its format."""
-    name = path.name
-    ending = next((ending for ending in ENDINGS if name.lower().endswith(ending)), path.suffix)
-    return name[: len(name) - len(ending)] if ending else name
+    stem = without_ending(path.name)
+    return path.stem if stem == path.name else stem
 
 
 def file_offer(

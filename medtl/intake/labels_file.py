@@ -1,4 +1,4 @@
-"""Labels from a CSV joined to what a source offers, by the ids that its owner knows; all faults in one letter."""
+"""Labels from a CSV joined to what a source offers, by the ids that its owner knows; all faults in one message."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medtl.errors import DataRefused
+from medtl.intake.label_keys import KEY_COLUMNS, PATHS, WORDS, Key, Names, keys_in, names_in
+from medtl.intake.name_shapes import shapes_of
 from medtl.intake.offer import Cell, Offer
 from medtl.intake.tables import Table, read_table
-
-NAMING_COLUMNS = (
-    ("case", "case"), ("case_id", "case"), ("image", "image"), ("file", "image"), ("series_uid", "series_uid"),
-    ("folder", "folder"), ("study_uid", "study_uid"), ("patient_id", "patient_id"),
-)  # fmt: skip
-"""Columns that may say which case a row is for, the most particular first, and what each is compared with."""
 
 CARRIED = ("site", "sex", "age_years")
 """Columns that go into the manifest as they are; any other is left behind, as it may name a person."""
 
+USED_BESIDE = ("official_split", "split", "fold", *CARRIED)
 LINES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class LabelsFile:
+    """A table with labels: where it lies, what is in it, and the columns that may name a case."""
+
+    file: Path
+    table: Table
+    label_column: str
+    keys: tuple[Key, ...]
+
+    @property
+    def patient_column(self) -> str | None:
+        """The column that says whose case it is."""
+        return next((key.column for key in self.keys if key.kind == "patient_id"), None)
 
 
 @dataclass(frozen=True)
@@ -30,104 +42,164 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def joined_labels(offers: Sequence[Offer], file: Path, *, label_column: str) -> Joined:
-    """The offers with label, patient, split and the usual covariates of their row.
-
-    Rows are matched by the first of `NAMING_COLUMNS` that the file has. Where that is not the patient, a column
-    patient_id says whose case it is. A row without a case and a case without a row are told.
+def read_labels(file: Path, *, label_column: str) -> LabelsFile:
+    """The labels file.
 
     Raises:
-        DataRefused: no column names a case or no column holds labels; or rows lack a name, or say two things of one.
+        DataRefused: no column names a case, or none holds labels.
     """
-    table = read_table(file, expected=(label_column, *(column for column, _ in NAMING_COLUMNS)))
-    column, name = _naming(table, file, label_column)
-    rows = _rows(table, column, file)
-    matched: set[str] = set()
-    labelled = []
-    for offer in offers:
-        own = _own_name(offer, name, rows)
-        matched.add(own)
-        labelled.append(_with_row(offer, rows[own][1], label_column, is_case=column != "patient_id") if own else offer)
-    return Joined(tuple(labelled), _notes(offers, rows, matched - {""}, table, file, column, label_column))
-
-
-def _naming(table: Table, file: Path, label_column: str) -> tuple[str, str]:
-    found = next(((column, name) for column, name in NAMING_COLUMNS if column in table.header), None)
-    if found is None or label_column not in table.header:
-        wanted = ", ".join(dict.fromkeys(column for column, _ in NAMING_COLUMNS))
+    every = tuple(name for columns in KEY_COLUMNS.values() for name in columns)
+    table = read_table(file, expected=(label_column, *every))
+    keys = keys_in(table.header)
+    if not keys or label_column not in table.header:
         raise DataRefused(
-            f"The table {file.name} needs a column {label_column!r} and one of {wanted}. "
+            f"The table {file.name} needs a column {label_column!r} and one of {', '.join(every)}. "
             f"It has: {', '.join(name or '(no name)' for name in table.header)}. "
             "Rename a column, or name the label's with --label-column.",
             columns=list(table.header),
         )
-    return found
+    return LabelsFile(file, table, label_column, keys)
 
 
-def _rows(table: Table, column: str, file: Path) -> dict[str, tuple[int, Mapping[str, str]]]:
-    """The rows by the name they are for."""
+def chosen_key(labels: LabelsFile, offers: Sequence[Offer], *, root: Path) -> Key | None:
+    """The first column, patients aside, of which a row means something in the collection; None when there is none."""
+    for key in labels.keys:
+        if key.kind == "patient_id":
+            continue
+        names = names_in(offers, key.kind, root=root)
+        if any(names.meant_by(cells[key.column]) for _, cells in labels.table.rows):
+            return key
+    return None
+
+
+def joined_labels(offers: Sequence[Offer], labels: LabelsFile, key: Key, *, root: Path) -> Joined:
+    """The offers with label, split, usual covariates and, where the file says it, patient of their row.
+
+    A row without a case and a case without a row are told.
+
+    Raises:
+        DataRefused: rows lack a name, mean several things, or say two things of one; or no row means anything.
+    """
+    names = names_in(offers, key.kind, root=root)
+    rows, matched = _rows(labels, key, names)
+    if not rows:
+        raise _nothing_matches(labels, key, names)
+    is_case = key.kind != "patient_id"
+    own = {place: cells for name, cells in rows.items() for place in names.full[name]}
+    told = tuple(
+        _with_row(offer, own[place], labels, is_case=is_case) if place in own else offer
+        for place, offer in enumerate(offers)
+    )
+    return Joined(told, _notes(labels, key, cases=len(offers), without=len(offers) - len(own), matched=matched))
+
+
+def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping[str, str]], frozenset[int]]:
+    """The cells by the full name that they are for, and the lines that are for something."""
     rows: dict[str, tuple[int, Mapping[str, str]]] = {}
-    faults = []
-    for line, cells in table.rows:
-        name = cells[column]
-        if not name:
-            faults.append(f"line {line}: column {column} is empty")
-        elif name in rows and rows[name][1] != cells:
-            faults.append(f"line {line}: says something else of the same {column} than line {rows[name][0]}")
-        else:
+    written: dict[str, tuple[int, Mapping[str, str]]] = {}
+    matched = set[int]()
+    faults, is_ambiguous = list[str](), False
+    places: dict[tuple[int, ...], tuple[int, Mapping[str, str]]] = {}
+    for line, cells in labels.table.rows:
+        value = cells[key.column]
+        if not value:
+            faults.append(f"line {line}: column {key.column} is empty")
+            continue
+        earlier = written.setdefault(value, (line, cells))
+        if earlier[1] != cells:
+            faults.append(f"line {line}: says something else of the same {key.column} than line {earlier[0]}")
+            continue
+        meant = names.meant_by(value)
+        if len(meant) > 1 and len({names.full[name] for name in meant}) > 1:
+            is_ambiguous = True
+            faults.append(f"line {line}: column {key.column} may mean {len(meant)} {WORDS[key.kind]}")
+            continue
+        for name in meant[:1]:
+            matched.add(line)
+            other = places.setdefault(names.full[name], (line, cells))
+            if _says(other[1], labels, key) != _says(cells, labels, key):
+                faults.append(f"line {line}: says something else of the same case than line {other[0]}")
             rows.setdefault(name, (line, cells))
     if faults:
-        shown = "\n".join(f"  {fault}" for fault in faults[:LINES_SHOWN])
-        more = f"\n  … and {len(faults) - LINES_SHOWN} more" if len(faults) > LINES_SHOWN else ""
-        raise DataRefused(
-            f"The table {file.name} has {len(faults)} faulty line{'s' if len(faults) > 1 else ''} (the header is line "
-            f"1):\n{shown}{more}\nCorrect them and run again; nothing was written.",
-            faults=tuple(faults),
+        raise _faulty(labels, key, faults, how=_longer(key, names) if is_ambiguous else "")
+    return {name: cells for name, (_, cells) in rows.items()}, frozenset(matched)
+
+
+def _says(cells: Mapping[str, str], labels: LabelsFile, key: Key) -> tuple[str, ...]:
+    """What a row says of its case; how it names it aside."""
+    columns = (labels.label_column, labels.patient_column, *USED_BESIDE)
+    return tuple(cells.get(column, "") for column in columns if column and column != key.column)
+
+
+def _longer(key: Key, names: Names) -> str:
+    """How the rows can be made unambiguous."""
+    if key.kind not in PATHS:
+        return ""
+    what = "folder" if key.kind == "folder" else "file"
+    parts = " or ".join(("FOLDER/NAME", "FOLDER/FOLDER/NAME")[: names.parts_needed - 1]) or "NAME with its ending"
+    column = key.column if key.kind != "case" else "image"
+    return (
+        f"The same name lies in several folders. Write the path of the {what} in the column {column}, from the "
+        f"collection's folder or at least its last {names.parts_needed} parts ({parts}). "
+    )
+
+
+def _faulty(labels: LabelsFile, key: Key, faults: Sequence[str], *, how: str) -> DataRefused:
+    shown = "\n".join(f"  {fault}" for fault in faults[:LINES_SHOWN])
+    more = f"\n  … and {len(faults) - LINES_SHOWN} more" if len(faults) > LINES_SHOWN else ""
+    return DataRefused(
+        f"The table {labels.file.name} has {len(faults)} faulty line{'s' if len(faults) > 1 else ''} (the header is "
+        f"line 1):\n{shown}{more}\n{how}Correct them and run again; nothing was written.",
+        faults=tuple(faults),
+    )
+
+
+def _nothing_matches(labels: LabelsFile, key: Key, names: Names) -> DataRefused:
+    if not names.full:
+        tried = ", ".join(one.column for one in labels.keys)
+        return DataRefused(
+            f"No row of {labels.file.name} matches a case: it names them by {tried}, and this collection has no "
+            f"{WORDS[key.kind]} that could be named so. Name the cases by another column (image, folder, patient_id); "
+            "nothing was written."
         )
-    return rows
+    written = shapes_of(cells[key.column] for _, cells in labels.table.rows)
+    return DataRefused(
+        f"None of the {len(labels.table.rows):,} rows of {labels.file.name} matches a case by the column {key.column}. "
+        f"Its cells have the form {written}; the {WORDS[key.kind]} of the collection have the form "
+        f"{shapes_of(names.full)} (a letter is shown as a or A, a digit as 9). Write the names as the collection has "
+        "them, or name the cases by another column; nothing was written."
+    )
 
 
-def _own_name(offer: Offer, name: str, rows: Mapping[str, object]) -> str:
-    """The name under which the rows know an offer: written in full, or its last part; empty when they do not."""
-    full = offer.names.get(name, "")
-    for form in (full, full.rpartition("/")[2]):
-        if form and form in rows:
-            return form
-    return ""
-
-
-def _with_row(offer: Offer, cells: Mapping[str, str], label_column: str, *, is_case: bool) -> Offer:
+def _with_row(offer: Offer, cells: Mapping[str, str], labels: LabelsFile, *, is_case: bool) -> Offer:
     carried: dict[str, Cell] = {name: cells[name] for name in CARRIED if cells.get(name)}
+    patient = cells.get(labels.patient_column or "", "") if is_case else ""
     return replace(
         offer,
-        label=cells[label_column],
-        patient=(cells.get("patient_id") or offer.patient) if is_case else offer.patient,
+        label=cells[labels.label_column],
+        patient=patient or offer.patient,
         split=cells.get("official_split") or cells.get("split") or offer.split,
         fold=cells.get("fold") or offer.fold,
         covariates={**offer.covariates, **carried},
     )
 
 
-def _notes(
-    offers: Sequence[Offer],
-    rows: Mapping[str, tuple[int, Mapping[str, str]]],
-    matched: set[str],
-    table: Table,
-    file: Path,
-    column: str,
-    label_column: str,
-) -> tuple[str, ...]:
+def _notes(labels: LabelsFile, key: Key, *, cases: int, without: int, matched: frozenset[int]) -> tuple[str, ...]:
     notes = []
-    unmatched = [line for name, (line, _) in rows.items() if name not in matched]
+    unmatched = [line for line, _ in labels.table.rows if line not in matched]
+    if key != labels.keys[0]:
+        notes.append(
+            f"The rows of {labels.file.name} were matched by {key.column}, as its column {labels.keys[0].column} "
+            "names nothing in the collection."
+        )
     if unmatched:
         lines = ", ".join(map(str, unmatched[:LINES_SHOWN])) + (", …" if len(unmatched) > LINES_SHOWN else "")
         what = "row matches" if len(unmatched) == 1 else "rows match"
-        notes.append(f"{len(unmatched)} {what} no accepted case: {file.name}, line {lines}.")
-    without = sum(not (_own_name(offer, dict(NAMING_COLUMNS)[column], rows)) for offer in offers)
+        notes.append(f"{len(unmatched)} {what} no accepted case: {labels.file.name}, line {lines}.")
     if without:
-        notes.append(f"{without} of {len(offers)} cases have no row in {file.name} and so no label.")
-    used = {column, label_column, "patient_id", "official_split", "split", "fold", *CARRIED}
-    left = sum(name not in used for name in table.header)
+        notes.append(f"{without} of {cases} cases have no row in {labels.file.name} and so no label.")
+    used = {key.column, labels.label_column, labels.patient_column, *USED_BESIDE}
+    left = sum(name not in used for name in labels.table.header)
     if left:
-        notes.append(f"{left} further columns of {file.name} were left behind, as they may name a person.")
+        notes.append(f"{left} further columns of {labels.file.name} were left behind, as they may name a person.")
     return tuple(notes)

@@ -14,7 +14,7 @@ from medtl.intake.datalist import survey_datalist
 from medtl.intake.dicom_tree import survey_dicom
 from medtl.intake.fates import USED, Named, exclusion_rows
 from medtl.intake.finding import files_below, kind_of
-from medtl.intake.labels_file import joined_labels
+from medtl.intake.labels_file import chosen_key, joined_labels, read_labels
 from medtl.intake.links import write_intake_links
 from medtl.intake.manifest_file import manifest_row, refuse_to_overwrite, write_exclusions, write_manifest
 from medtl.intake.medmnist import survey_medmnist
@@ -92,13 +92,20 @@ def _surveyed(folder: Path, settings: IntakeSettings) -> Survey:
         kind = kind_of(folder, () if folder.is_file() else files_below(folder))
     survey = SURVEYS[kind](folder, settings)
     if settings.labels is not None:
-        joined = joined_labels(survey.offers, settings.labels, label_column=settings.label_column)
+        labels, root = read_labels(settings.labels, label_column=settings.label_column), _root(folder)
+        key = chosen_key(labels, survey.offers, root=root) or labels.keys[-1]
+        joined = joined_labels(survey.offers, labels, key, root=root)
         notes = tuple(note for note in survey.notes if "--labels" not in note) + joined.notes
         survey = replace(survey, offers=joined.offers, notes=notes)
     if settings.one_per_patient:
         kept, refused = one_each(survey.offers)
         return replace(survey, offers=kept, refusals=(*survey.refusals, *refused))
     return replace(survey, notes=(*survey.notes, *several_note(survey.offers)))
+
+
+def _root(folder: Path) -> Path:
+    """The folder that paths are relative to."""
+    return folder.parent if folder.is_file() else folder
 
 
 def _named(survey: Survey, *, key: bytes) -> Named:

@@ -61,19 +61,6 @@ def test_labels_of_patients_go_to_every_series_and_what_matches_nothing_is_told(
     assert "555" not in taken.manifest.read_text()
 
 
-@pytest.mark.parametrize(
-    ("column", "name"), [("series_uid", "1.2.826.0.1.5"), ("folder", "s4"), ("folder", "elsewhere/../pacs/s4")]
-)
-def test_a_series_is_named_by_its_uid_or_its_folder(column: str, name: str, tmp_path: Path, intake: Intake) -> None:
-    taken = intake(archive(tmp_path / "pacs"), "--labels", labels_file(tmp_path, f"{column},label\n{name},ill\n"))
-    labelled = [row for row in taken.cases if row["label"]]
-    if "/" in name:
-        assert not labelled
-        assert any("1 row matches no accepted case" in note for note in taken.notes)
-    else:
-        assert [taken.links[row["case_id"]]["series_uid"] for row in labelled] == ["1.2.826.0.1.5"]
-
-
 def test_two_series_where_one_is_wanted_are_refused_with_what_to_do(tmp_path: Path, intake: Intake) -> None:
     folder = archive(tmp_path / "pacs")
     plain = intake(folder)
@@ -102,7 +89,7 @@ def test_faulty_label_files_are_refused_in_one_letter(tmp_path: Path, intake: In
     assert "line 4: says something else of the same patient_id than line 2" in letter
     assert "nothing was written" in letter
     letter = intake(folder, "--labels", labels_file(tmp_path, "who,what\na,b\n"), code=3).letter
-    assert "needs a column 'label' and one of case, case_id, image, file, series_uid" in letter
+    assert "needs a column 'label' and one of case, case_id, image, file," in letter
     assert "It has: who, what." in letter
     letter = intake(folder, "--labels", labels_file(tmp_path, "patient_id,label\nMRN-0,ill,x\n"), code=3).letter
     assert "has 1 rows with another number of cells than its header (2), first in line 2" in letter
