@@ -1,15 +1,17 @@
-"""What the folds give when there is nothing to learn: labels permuted by patient, a probe fitted to each draw.
+"""What the folds give when there is nothing to learn: labels permuted between patients, a probe fitted to each draw.
 
 In: frozen features, folds, groups that stay together. Out: the null distribution of the AUROC and the p value of the
-observed one. A mean away from 0.5 means that something other than the label's patients reaches the test side.
+observed one. A mean above 0.5 means that something other than the label's patients reaches the test side. Below 0.5
+nothing leaks: cross-validation itself pulls a null down.
 
 The probe is ridge regression, since one factorisation serves all draws; the observed AUROC it is compared with is that
-of the same ridge probe with the true labels.
+of the same ridge probe with the true labels. The unit is the study's own: a patient, once per label that its images
+carry, with the mean of their scores. Only pairs within a block are counted (the same fold, and groups that may change
+labels): there both orders are equally likely, so that the mean over draws is 0.5 whatever the folds' prevalences are.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,14 +21,13 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import rankdata
 
 from medtl.cohort import Cohort
+from medtl.controls.label_exchange import Labels, exchange_labels
 from medtl.controls.record import PermutedLabels
 from medtl.controls.same_folds import first_repeat
 from medtl.folds import FoldTable
 
 PENALTY = 400.0
 """Four times the inverse of the probe's C of 0.01: at even odds the log loss bends a quarter as much as the square."""
-
-Labels = Int[np.ndarray, "draw case"]
 
 
 @dataclass(frozen=True)
@@ -44,34 +45,47 @@ def permuted_labels(
     draws: int,
     seed: int,
 ) -> PermutedLabels | str:
-    """The control, or the reason why it cannot be drawn; `features` are in cohort order.
-
-    Labels change places between groups that are tested in the same fold, so that every fold keeps its prevalence:
-    pooled scores of unequal folds would give a null below 0.5. A group's labels move together; where some group has
-    several labels, only between groups of the same number of cases.
-    """
+    """The control, or the reason why it cannot be drawn; `features` are in cohort order."""
     truth = np.array([cohort.classes.index(case.label) for case in cohort.cases])
+    patients = [case.patient_id for case in cohort.cases]
     places = {case.case_id: place for place, case in enumerate(cohort.cases)}
     sides = []
-    strata = np.full(len(truth), -1)
+    tested_in = np.full(len(truth), -1)
     for fold in first_repeat(folds):
         split = folds.split(fold)
         training, test = (np.array([places[case] for case in side]) for side in (split.training, split.test))
-        strata[test] = fold
+        tested_in[test] = fold
         sides.append(_Side(training, test))
-    names = [groups[case.case_id] for case in cohort.cases]
-    labels = permutations(truth, names, strata, draws=draws, seed=seed)
-    if (labels[1:] == truth).all():
-        return "no two patients of a fold can change their labels"
+    exchanged = exchange_labels(
+        truth,
+        patients=patients,
+        groups=[groups[case.case_id] for case in cohort.cases],
+        folds=tested_in,
+        draws=draws,
+        seed=seed,
+    )
     tested = np.concatenate([side.test for side in sides])
-    by_patient = _members([cohort.cases[place].patient_id for place in tested], labels[:, tested])
+    labels = exchanged.labels[:, tested]
+    if (labels == truth[tested]).all():
+        return "no two patients of a fold can change their labels"
+    names = np.unique([patients[place] for place in tested], return_inverse=True)[1]
     positive = range(1, 2) if len(cohort.classes) == 2 else range(len(cohort.classes))
     areas = np.mean(
-        [_areas(_scores(features, labels == k, sides), labels[:, tested] == k, by_patient) for k in positive], axis=0
+        [
+            areas_within_blocks(
+                _scores(features, exchanged.labels == index, sides),
+                labels,
+                positive=index,
+                patients=names,
+                blocks=exchanged.blocks[tested],
+            )
+            for index in positive
+        ],
+        axis=0,
     )
     observed, null = float(areas[0]), areas[1:]
     if not np.isfinite(areas).all():
-        return "a class has no patient of its own on the test side"
+        return "no fold tests two patients of different classes that can change their labels"
     return PermutedLabels(
         draws=draws,
         observed=observed,
@@ -79,35 +93,9 @@ def permuted_labels(
         sd=float(null.std(ddof=1)) if draws > 1 else 0.0,
         highest=float(null.max()),
         p_value=float((1 + (null >= observed).sum()) / (1 + draws)),
-        unit="image" if by_patient is None else "patient",
-        n=len(tested) if by_patient is None else int(by_patient.max()) + 1,
+        unit="patient",
+        n=int(names.max()) + 1,
     )
-
-
-def permutations(
-    truth: Int[np.ndarray, "case"],
-    groups: Sequence[str],
-    strata: Int[np.ndarray, "case"],
-    *,
-    draws: int,
-    seed: int,
-) -> Labels:
-    """The true labels in the first row, then `draws` permutations of them between the groups of a stratum."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for place, name in enumerate(groups):
-        members[name].append(place)
-    mixed = any(len(set(truth[own])) > 1 for own in members.values())
-    alike: dict[tuple[int, int], list[list[int]]] = defaultdict(list)
-    for own in members.values():
-        alike[int(strata[own[0]]), len(own) if mixed else 0].append(own)
-    chance = np.random.default_rng(seed)
-    labels = np.tile(truth, (draws + 1, 1))
-    for kin in alike.values():
-        for row in range(1, draws + 1):
-            for own, other in zip(kin, chance.permutation(len(kin)), strict=True):
-                given = truth[kin[other]]
-                labels[row, own] = given if mixed else given[0]
-    return labels
 
 
 def _scores(
@@ -133,25 +121,35 @@ def _scores(
     return np.concatenate(parts, axis=1)
 
 
-def _members(patients: Sequence[str], labels: Labels) -> Int[np.ndarray, "tested"] | None:
-    """The patient of each tested case as a number, or None where a patient has several labels in some draw."""
-    _, numbers = np.unique(patients, return_inverse=True)
-    first = np.unique(numbers, return_index=True)[1]
-    return numbers if (labels == labels[:, first[numbers]]).all() else None
-
-
-def _areas(
-    scores: Float[np.ndarray, "draw tested"],
-    positive: Bool[np.ndarray, "draw tested"],
-    patients: Int[np.ndarray, "tested"] | None,
+def areas_within_blocks(
+    scores: Float[np.ndarray, "draw case"],
+    labels: Labels,
+    *,
+    positive: int,
+    patients: Int[np.ndarray, "case"],
+    blocks: Int[np.ndarray, "case"],
 ) -> Float[np.ndarray, "draw"]:
-    """AUROC of every draw by the rank sum, of patients' mean scores where patients are given."""
-    if patients is not None:
-        first = np.unique(patients, return_index=True)[1]
-        sums = np.stack([np.bincount(patients, weights=drawn) for drawn in scores])
-        scores, positive = sums / np.bincount(patients), positive[:, first]
-    count = positive.sum(axis=1)
-    others = positive.shape[1] - count
-    ranks = rankdata(scores, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (np.sum(ranks * positive, axis=1) - count * (count + 1) / 2) / (count * others)
+    """The share of pairs in the right order, of those that stand in one block; ties half, NaN without a pair.
+
+    A patient is one unit for each label that its images of the block carry, with their mean score.
+    """
+    right, pairs = np.zeros(len(scores)), np.zeros(len(scores))
+    for block in np.unique(blocks):
+        own = np.flatnonzero(blocks == block)
+        own = own[np.argsort(patients[own], kind="stable")]
+        starts = np.flatnonzero(np.r_[True, np.diff(patients[own]) > 0])
+        means, is_positive = [], []
+        for label in np.unique(labels[:, own]):
+            carried = labels[:, own] == label
+            count = np.add.reduceat(carried.astype(np.float64), starts, axis=1)
+            total = np.add.reduceat(np.where(carried, scores[:, own], 0.0), starts, axis=1)
+            # infinity ranks above every unit that is there and so moves no rank
+            means.append(np.divide(total, count, out=np.full(total.shape, np.inf), where=count > 0))
+            is_positive.append(np.full(total.shape, label == positive))
+        units, of_class = np.concatenate(means, axis=1), np.concatenate(is_positive, axis=1)
+        wanted = of_class & np.isfinite(units)
+        count, others = wanted.sum(axis=1), (~of_class & np.isfinite(units)).sum(axis=1)
+        ranks = rankdata(units, axis=1)
+        right += np.where(others > 0, (ranks * wanted).sum(axis=1) - count * (count + 1) / 2, 0.0)
+        pairs += count * others
+    return np.divide(right, pairs, out=np.full(len(right), np.nan), where=pairs > 0)

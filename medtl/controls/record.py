@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medtl.evaluation import Estimate
 
+AWAY = 0.02
+ERRORS_AWAY = 3.0
+"""A null above 0.5 by more than both, in AUROC and in its standard errors, is no accident of the draws."""
+
 Name = Literal["thumbnail", "border_only", "centre_masked", "image_level_split"]
 
 
@@ -18,7 +22,8 @@ class _Frozen(BaseModel):
 class PermutedLabels(_Frozen):
     """The AUROC when labels are permuted: `mean` and `sd` of the draws, `observed` with the true labels.
 
-    `p_value` is (1 + draws that reach the observed) / (1 + draws) (Phipson and Smyth 2010); `unit` is what is ranked.
+    `p_value` is (1 + draws that reach the observed) / (1 + draws) (Phipson and Smyth 2010); `unit` is what is ranked: a
+    patient counts once per label. AUROCs count pairs of the same fold, so `observed` need not be the pooled number.
     """
 
     draws: Annotated[int, Field(ge=1)]
@@ -34,6 +39,11 @@ class PermutedLabels(_Frozen):
     def error_of_mean(self) -> float:
         """Standard error of the mean of the draws."""
         return self.sd / float(self.draws) ** 0.5
+
+    @property
+    def is_lifted(self) -> bool:
+        """Whether the null lies above 0.5, so that something leaks; below 0.5 cross-validation itself pulls it."""
+        return self.mean - 0.5 > max(AWAY, ERRORS_AWAY * self.error_of_mean)
 
 
 class Control(_Frozen):

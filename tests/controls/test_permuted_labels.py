@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from medtl.cohort import Case, Cohort
-from medtl.controls.permuted_labels import PENALTY, permutations, permuted_labels
+from medtl.controls.label_exchange import exchange_labels
+from medtl.controls.permuted_labels import PENALTY, permuted_labels
 from medtl.controls.record import PermutedLabels
 from medtl.folds import FoldSettings, FoldTable, assign
 
@@ -48,19 +49,23 @@ def drawn(cohort: Cohort, features: np.ndarray, *, draws: int = 200, folds: Fold
 
 
 def by_plain_loop(cohort: Cohort, features: np.ndarray, folds: FoldTable, labels: np.ndarray) -> float:
-    """scikit-learn's ridge per fold, scores averaged by patient, scikit-learn's AUROC."""
+    """scikit-learn's ridge per fold, scores averaged by patient, the share of a fold's pairs in the right order."""
     place = {case.case_id: at for at, case in enumerate(cohort.cases)}
-    sums: dict[str, list[float]] = {}
-    truth: dict[str, int] = {}
+    right, pairs = 0.0, 0
     for fold in folds.folds:
         split = folds.split(fold)
         training, test = ([place[name] for name in side] for side in (split.training, split.test))
         scale = StandardScaler().fit(features[training])
         model = Ridge(alpha=PENALTY).fit(scale.transform(features[training]), labels[training])
+        sums: dict[str, list[float]] = {}
+        truth: dict[str, int] = {}
         for at, score in zip(test, model.predict(scale.transform(features[test])), strict=True):
             sums.setdefault(cohort.cases[at].patient_id, []).append(float(score))
             truth[cohort.cases[at].patient_id] = int(labels[at])
-    return float(roc_auc_score(list(truth.values()), [np.mean(scores) for scores in sums.values()]))
+        own = sum(truth.values()) * (len(truth) - sum(truth.values()))
+        right += own * roc_auc_score(list(truth.values()), [np.mean(scores) for scores in sums.values()])
+        pairs += own
+    return float(right / pairs)
 
 
 @pytest.mark.parametrize("width", [4, 300])
@@ -72,8 +77,9 @@ def test_every_draw_is_what_a_plain_loop_gives(width: int) -> None:
     found = drawn(cohort, features, draws=8, folds=folds)
     truth = np.array([cohort.classes.index(case.label) for case in cohort.cases])
     tested = {name: fold for fold in folds.folds for name in folds.split(fold).test}
-    strata = np.array([tested[case.case_id] for case in cohort.cases])
-    rows = permutations(truth, [case.patient_id for case in cohort.cases], strata, draws=8, seed=5)
+    tested_in = np.array([tested[case.case_id] for case in cohort.cases])
+    names = [case.patient_id for case in cohort.cases]
+    rows = exchange_labels(truth, patients=names, groups=names, folds=tested_in, draws=8, seed=5).labels
     areas = [by_plain_loop(cohort, features, folds, row) for row in rows]
     assert found.observed == pytest.approx(areas[0], abs=1e-12)
     assert found.mean == pytest.approx(np.mean(areas[1:]), abs=1e-12)
@@ -118,34 +124,53 @@ def test_three_classes_are_averaged_over_one_against_the_rest() -> None:
 
 
 def test_where_no_labels_can_change_places_it_says_so() -> None:
-    cohort = cohort_of(60)
-    together = {case.case_id: "one" for case in cohort.cases}
-    found = permuted_labels(np.ones((60, 2)), cohort, folds_of(cohort), groups=together, draws=5, seed=1)
+    """In every fold the ill are one group of four patients and the well one of eight: neither finds its like."""
+    cases = tuple(replace(case, label="well" if at % 3 else "ill") for at, case in enumerate(cohort_of(60).cases))
+    cohort = Cohort(cases, ("ill", "well"))
+    folds = folds_of(cohort)
+    tested = {name: fold for fold in folds.folds for name in folds.split(fold).test}
+    together = {case.case_id: f"{case.label} {tested[case.case_id]}" for case in cases}
+    found = permuted_labels(np.ones((60, 2)), cohort, folds, groups=together, draws=5, seed=1)
     assert found == "no two patients of a fold can change their labels"
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 3)), min_size=4, max_size=30))
-def test_every_draw_keeps_each_fold_s_labels_and_each_group_s(rows: list[tuple[int, int, int]]) -> None:
-    """(stratum, label, group within stratum and label): in every draw a group has one label, and folds their counts."""
-    strata = np.array([row[0] for row in rows])
+def test_every_draw_keeps_each_fold_s_labels_and_each_patient_s(rows: list[tuple[int, int, int]]) -> None:
+    """(fold, label, patient within both): in every draw a patient has one label, and folds their counts of patients."""
+    folds = np.array([row[0] for row in rows])
     truth = np.array([row[1] for row in rows])
-    groups = [f"{row[0]}-{row[1]}-{row[2]}" for row in rows]
-    labels = permutations(truth, groups, strata, draws=5, seed=0)
+    names = [f"{row[0]}-{row[1]}-{row[2]}" for row in rows]
+    labels = exchange_labels(truth, patients=names, groups=names, folds=folds, draws=5, seed=0).labels
     assert (labels[0] == truth).all()
     for drawn_labels in labels:
-        of_group = {}
-        for name, label in zip(groups, drawn_labels, strict=True):
-            assert of_group.setdefault(name, label) == label
-        for stratum in set(strata.tolist()):
-            names = {name for name in groups if name.startswith(f"{stratum}-")}
-            before = sorted(int(name.split("-")[1]) for name in names)
-            assert sorted(int(of_group[name]) for name in names) == before
+        of_patient = {}
+        for name, label in zip(names, drawn_labels, strict=True):
+            assert of_patient.setdefault(name, label) == label
+        for fold in set(folds.tolist()):
+            here = {name for name in names if name.startswith(f"{fold}-")}
+            before = sorted(int(name.split("-")[1]) for name in here)
+            assert sorted(int(of_patient[name]) for name in here) == before
 
 
-def test_mixed_groups_change_only_with_groups_of_their_size() -> None:
-    groups = ["a", "a", "b", "b", "c", "d"]
+def test_patients_with_several_labels_change_with_patients_of_as_many_images_in_any_order() -> None:
+    names = ["a", "a", "b", "b", "c", "d"]
     truth = np.array([0, 1, 1, 1, 0, 1])
-    labels = permutations(truth, groups, np.zeros(6, dtype=int), draws=50, seed=0)
-    assert {tuple(row) for row in labels[:, :4].tolist()} == {(0, 1, 1, 1), (1, 1, 0, 1)}
-    assert {tuple(row) for row in labels[:, 4:].tolist()} == {(0, 1), (1, 0)}
+    found = exchange_labels(truth, patients=names, groups=names, folds=np.zeros(6, dtype=int), draws=80, seed=0)
+    assert {tuple(row) for row in found.labels[:, :4].tolist()} == {
+        (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)
+    }  # fmt: skip
+    assert {tuple(row) for row in found.labels[:, 4:].tolist()} == {(0, 1), (1, 0)}
+    assert len(set(found.blocks[:4])) == len(set(found.blocks[4:])) == 1
+    assert found.blocks[0] != found.blocks[4]
+
+
+def test_tied_patients_change_labels_with_as_many_tied_patients() -> None:
+    groups = ["a", "a", "b", "b", "c", "d"]
+    truth = np.array([1, 1, 0, 1, 0, 1])
+    found = exchange_labels(
+        truth, patients=list("uvwxyz"), groups=groups, folds=np.zeros(6, dtype=int), draws=80, seed=0
+    )
+    assert {tuple(row) for row in found.labels[:, 4:].tolist()} == {(0, 1), (1, 0)}
+    assert (found.labels[:, :4].sum(axis=1) == 3).all()
+    assert len({tuple(row) for row in found.labels[:, :4].tolist()}) == 4
