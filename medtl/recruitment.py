@@ -22,6 +22,9 @@ from medtl.folds import FoldTable, assign, sealing
 from medtl.imaging import PreparationSettings, ScanFacts
 from medtl.study_settings import Study
 
+POSITIVE = "The positive class "
+"""How the notes on the positive class begin."""
+
 
 @dataclass(frozen=True)
 class Recruited:
@@ -50,6 +53,11 @@ def read_cohort(study: Study) -> Cohort:
     hidden = pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key())
     pseudonyms.write_links(cohort, hidden=hidden, name=study.name)
     return hidden
+
+
+def positive_class_notes(cohort: Cohort) -> tuple[str, ...]:
+    """The notes on which class is positive, and why: what a console says first."""
+    return tuple(note for note in cohort.notes if note.startswith(POSITIVE))
 
 
 def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:

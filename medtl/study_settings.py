@@ -104,6 +104,8 @@ class Study(ManifestSettings):
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a number; the paths of the manifest and its images are not among them."""
         settings = self.model_dump(mode="json", exclude={"manifest", "data_root", "question", "recipe"})
+        if not self.ids_as_written:
+            del settings["ids_as_written"]  # a study that refuses near twins is the study it always was
         return {**settings, "recipe": self.recipe.deciding()}
 
 

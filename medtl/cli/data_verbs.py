@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medtl.cli.options import Changes, Tie, changes_of
+from medtl.cli.options import AsWritten, Changes, Tie, changes_of
 from medtl.cli.speaking import speaking
 
 
@@ -54,6 +54,7 @@ def check(
     manifest: Annotated[Path, typer.Argument(help="A manifest (CSV, TSV) or a study (YAML).")],
     changes: Changes = None,
     tie_duplicates: Tie = False,
+    ids_as_written: AsWritten = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write audit.html, with pairs as pictures, and the findings as CSV."),
@@ -65,7 +66,8 @@ def check(
     """
     from medtl.check import check_data
 
-    print(check_data(manifest, changes=changes_of(changes, tie_duplicates=tie_duplicates), out=out))
+    chosen = changes_of(changes, tie_duplicates=tie_duplicates, ids_as_written=ids_as_written)
+    print(check_data(manifest, changes=chosen, out=out))
 
 
 @speaking

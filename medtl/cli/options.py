@@ -17,12 +17,21 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that wa
 Tie = Annotated[
     bool, typer.Option("--tie-duplicates", help="Keep patients whose images look nearly the same in one fold.")
 ]
+AsWritten = Annotated[
+    bool,
+    typer.Option("--ids-as-written", help="Patient ids that differ only in capitals, zeros or blanks are two people."),
+]
 Limit = Annotated[int | None, typer.Option(help="Study at most so many patients of each class.")]
 
 
 def changes_of(
-    changes: list[str] | None, *, limit_patients: int | None = None, tie_duplicates: bool = False
+    changes: list[str] | None,
+    *,
+    limit_patients: int | None = None,
+    tie_duplicates: bool = False,
+    ids_as_written: bool = False,
 ) -> list[str]:
     limit = [f"limit_patients={limit_patients}"] if limit_patients is not None else []
     tie = ["folds.tie_near_duplicates=true"] if tie_duplicates else []
-    return [*(changes or []), *limit, *tie]
+    written = ["ids_as_written=true"] if ids_as_written else []
+    return [*(changes or []), *limit, *tie, *written]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medtl.cli.options import Changes, Device, Limit, Out, Resume, Tie, changes_of
+from medtl.cli.options import AsWritten, Changes, Device, Limit, Out, Resume, Tie, changes_of
 from medtl.cli.speaking import share_the_processor, speaking, write_any_name
 from medtl.errors import ConfigurationError
 
@@ -36,11 +36,14 @@ def run(
     limit_patients: Limit = None,
     resume: Resume = False,
     tie_duplicates: Tie = False,
+    ids_as_written: AsWritten = False,
 ) -> None:
     """Run a study: patient-level folds, frozen probe, adapted encoders, metrics with intervals, Grad-CAM, reports."""
     from medtl.study_settings import read_study
 
-    chosen = changes_of(changes, limit_patients=limit_patients, tie_duplicates=tie_duplicates)
+    chosen = changes_of(
+        changes, limit_patients=limit_patients, tie_duplicates=tie_duplicates, ids_as_written=ids_as_written
+    )
     _run(read_study(study, changes=chosen), out=out, device=device, resume=resume)
 
 

@@ -1,12 +1,15 @@
 """Text files with columns: bytes in, a header and numbered rows out.
 
-UTF-8 with or without byte order mark; `,`, `;` or tab between cells; cells may be quoted with `"`.
+UTF-8 with or without byte order mark, or UTF-16 with one; `,`, `;`, `|` or tab between cells, or what Excel's first
+line `sep=;` says; cells may be quoted with `"`. Columns without a name and without a cell, and empty cells behind the
+last column, are left away, as spreadsheets write them.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +18,26 @@ from medtl.errors import ConfigurationError, DataRefused
 SIZE_LIMIT_BYTES = 64 * 2**20
 """Larger than any list of cases (about half a million rows): a file beyond it is not a manifest."""
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
+
+SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
+"""Excel's own first line; it is no row of the table."""
 
 SAVE_AS_UTF8 = "Save it as CSV UTF-8 (in Excel: Save as, CSV UTF-8) and try again."
+
+OTHER_FORMATS = (
+    (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or another zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"\x1f\x8b", "a compressed file (gzip): unpack it first"),
+    (b"\x89PNG", "a picture"), (b"%PDF", "a PDF"), (b"PAR1", "a Parquet table"), (b"$FL", "an SPSS table (.sav)"),
+    (b"<stata_dta", "a Stata table (.dta)"), (b"{\\rtf", "a text document (RTF)"), (b"SQLite format 3", "a database"),
+    (b"<!DOCTYPE", "an HTML page"), (b"<!doctype", "an HTML page"), (b"<html", "an HTML page"),
+    (b"<?xml", "an XML file"),
+)  # fmt: skip
+"""How files begin that are saved or sent in the place of a CSV."""
+
+WIDE_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Byte order marks of UTF-16, which Excel calls Unicode text."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +50,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Delimited:
-    """A header and the rows below it; rows without any text are left away."""
+    """A header and the rows below it; rows without any text are left away. `delimiter` stood between the cells."""
 
     header: tuple[str, ...]
     rows: tuple[Row, ...]
+    delimiter: str = ","
 
 
 def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str = "manifest") -> Delimited:
@@ -44,14 +65,15 @@ def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str =
         DataRefused: the file is empty, too large, not text, or its quotes do not close.
     """
     text = _text_of(path, what=what)
-    delimiter = _delimiter_of(text, expected_columns)
+    named = SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
+    delimiter = named[1] if named else _delimiter_of(text, expected_columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[Row] = []
     line = 1
     try:
         for cells in reader:
             stripped = tuple(cell.strip() for cell in cells)
-            if any(stripped):
+            if any(stripped) and not (named and line == 1):
                 rows.append(Row(line=line, cells=stripped))
             line = reader.line_num + 1
     except csv.Error as error:
@@ -62,7 +84,25 @@ def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str =
         ) from error
     if not rows:
         raise DataRefused(f"The {what} {path.name} is empty: expected a header line and one line per case.")
-    return Delimited(header=rows[0].cells, rows=tuple(rows[1:]))
+    return _without_empty_columns(rows, delimiter)
+
+
+def _without_empty_columns(rows: list[Row], delimiter: str) -> Delimited:
+    """The table without columns that have neither a name nor a cell, and without empty cells behind the last one."""
+    header, *below = rows
+    width = len(header.cells)
+    held = {place for row in below for place, cell in enumerate(row.cells) if cell}
+    while width > 1 and not header.cells[width - 1] and not any(place >= width - 1 for place in held):
+        width -= 1
+    kept = [place for place in range(width) if header.cells[place] or place in held]
+
+    def trimmed(row: Row) -> Row:
+        cells = row.cells[:width] + (() if not any(row.cells[width:]) else row.cells[width:])
+        if len(cells) != width or len(kept) == width:
+            return Row(row.line, cells)
+        return Row(row.line, tuple(cells[place] for place in kept))
+
+    return Delimited(trimmed(header).cells, tuple(map(trimmed, below)), delimiter)
 
 
 def _text_of(path: Path, *, what: str) -> str:
@@ -79,12 +119,17 @@ def _text_of(path: Path, *, what: str) -> str:
             bytes=size,
         )
     data = path.read_bytes()
+    named = next((name for start, name in OTHER_FORMATS if data.startswith(start)), None)
+    if named is not None:
+        raise DataRefused(f"The {what} {path.name} is {named}, not a CSV. {SAVE_AS_UTF8}", format=named)
+    encoding = next((name for mark, name in WIDE_MARKS.items() if data.startswith(mark)), "utf-8-sig")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
+        kind = "UTF-8" if encoding == "utf-8-sig" else "whole UTF-16"
         raise DataRefused(
-            f"The {what} {path.name} is not UTF-8 text (line {line}, byte {error.start}). {SAVE_AS_UTF8}", line=line
+            f"The {what} {path.name} is not {kind} text (line {line}, byte {error.start}). {SAVE_AS_UTF8}", line=line
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1

@@ -6,19 +6,58 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable
 
-from medtl.cohort.manifest_row import as_number
+from medtl.cohort.cells import class_name, is_missing, plain, told_markers
+from medtl.cohort.patient_ids import id_form
+from medtl.cohort.positive_class import alphabetical, positive_notes
 from medtl.cohort.settings import ManifestSettings
 from medtl.errors import DataRefused
 
 
+def label_of(cell: str, *, settings: ManifestSettings) -> str:
+    """The class that a label's cell names, empty when it names none.
+
+    A name that the settings declare is taken as it stands, also one such as NA that is a missing marker otherwise.
+    Whole numbers are one class however they are written (`1`, `1.0`), in the settings' spelling where they name it.
+    """
+    declared = (*(settings.classes or ()), *settings.leave_out_labels, *filter(None, [settings.positive_class]))
+    if cell in declared:
+        return cell
+    spelt = {class_name(name): name for name in reversed(declared)}
+    if class_name(cell) in spelt:
+        return spelt[class_name(cell)]
+    return "" if is_missing(cell) else class_name(cell)
+
+
+def label_notes(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[str, ...]:
+    """What was read as missing, and which numbers were read as one class."""
+    texts = [plain(cell) for cell in cells]
+    notes = []
+    gone = [cell for cell in texts if cell and not label_of(cell, settings=settings)]
+    if gone:
+        notes.append(
+            f"{len(gone)} label{'s are' if len(gone) > 1 else ' is a'} missing marker{'s' if len(gone) > 1 else ''}: "
+            f"{told_markers(gone)}. Such cases have no label; a class that is really called so has to be named in "
+            "classes in the study."
+        )
+    written: dict[str, set[str]] = {}
+    for cell in texts:
+        if label := label_of(cell, settings=settings):
+            written.setdefault(label, set()).add(cell)
+    for label, ways in sorted(written.items()):
+        if len(ways) > 1:
+            notes.append(f"The labels {' and '.join(sorted(ways))} are one class, {label}.")
+    return tuple(notes)
+
+
 def ordered_classes(
-    labels: Iterable[tuple[int, str]], *, settings: ManifestSettings, faults: list[tuple[int, str]]
+    labels: Iterable[tuple[int, str]], *, settings: ManifestSettings, faults: list[tuple[int, str]], missing: str = ""
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The classes in the study's order, and what to tell about them.
 
-    `labels` are (line, label), empty when there is none. With two classes the positive one comes last: as named in
-    the settings, or the last in alphabetical (for numbers: numerical) order, which is told in a note. Labels outside
-    the named classes are added to `faults`.
+    `labels` are (line, label) as `label_of` gives them, empty when there is none; `missing` names the markers that were
+    read as none. With two classes the positive one
+    comes last: as named in the settings, or the last in alphabetical order without regard to capitals (for numbers:
+    numerical order); which one and why is the first note. Labels outside the named classes are added to `faults`.
 
     Raises:
         DataRefused: fewer than two classes have cases, or a name in the settings does not occur.
@@ -36,7 +75,7 @@ def ordered_classes(
         faults.extend(_unknown(lines, known=(*settings.classes, *settings.leave_out_labels)))
         classes = settings.classes
     else:
-        classes = tuple(sorted(studied, key=_alphabetical))
+        classes = tuple(sorted(studied, key=alphabetical))
         _refuse_near_twins(classes, counts=studied)
     if faults:
         return classes, ()
@@ -45,7 +84,11 @@ def ordered_classes(
         wrong = f"no case has the label {absent[0]!r}" if absent else "a study needs at least two classes"
         raise DataRefused(
             f"The column {settings.label_column!r} holds {_listed(studied)}, but {wrong}. "
-            "Check label_column, classes and leave_out_labels.",
+            + (
+                f"Missing markers were read as no label: {missing}; a class of that name belongs into classes. "
+                * bool(missing)
+            )
+            + "Check label_column, classes and leave_out_labels.",
             labels=dict(studied),
         )
     return _with_positive_last(classes, settings)
@@ -55,12 +98,10 @@ def _with_positive_last(
     classes: tuple[str, ...], settings: ManifestSettings
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if settings.positive_class is None:
-        if settings.classes is not None or len(classes) != 2:
-            return classes, ()
-        return classes, (
-            f"The positive class is {classes[-1]}, the last label in alphabetical order; "
-            "positive_class in the study chooses another.",
-        )
+        by_value = all(alphabetical(name)[0] is False for name in classes)
+        if settings.classes is not None:
+            return classes, positive_notes(classes, reason="order_of_classes")
+        return classes, positive_notes(classes, reason="numbers" if by_value else "alphabet")
     if len(classes) != 2 or settings.positive_class not in classes:
         raise DataRefused(
             f"positive_class is {settings.positive_class!r}, but the classes are {', '.join(classes)}. "
@@ -68,7 +109,8 @@ def _with_positive_last(
             classes=classes,
         )
     others = tuple(name for name in classes if name != settings.positive_class)
-    return (*others, settings.positive_class), ()
+    ordered = (*others, settings.positive_class)
+    return ordered, positive_notes(ordered, reason="named")
 
 
 def _unknown(lines: Iterable[tuple[int, str]], *, known: tuple[str, ...]) -> Iterable[tuple[int, str]]:
@@ -82,11 +124,12 @@ def _unknown(lines: Iterable[tuple[int, str]], *, known: tuple[str, ...]) -> Ite
 def _refuse_near_twins(classes: tuple[str, ...], *, counts: Counter[str]) -> None:
     seen: dict[str, str] = {}
     for name in classes:
-        twin = seen.setdefault(name.casefold(), name)
+        twin = seen.setdefault(id_form(name), name)
         if twin != name:
+            how = "in capitals" if twin.casefold() == name.casefold() else "in zeros, blanks, dashes or width"
             raise DataRefused(
-                f"The labels {twin!r} ({counts[twin]} cases) and {name!r} ({counts[name]} cases) differ only in "
-                "capitals. Write one of them everywhere, or name both in classes if they are different.",
+                f"The labels {twin!r} ({counts[twin]} cases) and {name!r} ({counts[name]} cases) differ only "
+                f"{how}. Write one of them everywhere, or name both in classes if they are different.",
                 labels=(twin, name),
             )
 
@@ -96,8 +139,3 @@ def _listed(counts: Counter[str]) -> str:
         return "no labels"
     most = ", ".join(f"{label!r} ({n} cases)" for label, n in sorted(counts.items())[:12])
     return most if len(counts) <= 12 else f"{most} and {len(counts) - 12} other labels"
-
-
-def _alphabetical(label: str) -> tuple[bool, float, str]:
-    number = as_number(label)
-    return (number is None, number or 0.0, label)

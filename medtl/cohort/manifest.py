@@ -14,23 +14,19 @@ from pydantic import ValidationError
 
 from medtl.cohort.audit import several_labels_note
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
+from medtl.cohort.cells import stated, told_markers
+from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_notes, covariate_values
 from medtl.cohort.delimited import Delimited, Row, read_delimited
 from medtl.cohort.image_paths import data_root_of, has_backslashes
-from medtl.cohort.labels import ordered_classes
-from medtl.cohort.manifest_row import ManifestRow, as_number, row_faults
+from medtl.cohort.labels import label_notes, label_of, ordered_classes
+from medtl.cohort.manifest_row import ManifestRow, row_faults
+from medtl.cohort.patient_ids import remedy, twin_faults
 from medtl.cohort.settings import ManifestSettings
 from medtl.errors import DataRefused
 from medtl.files import sha256_of
 
-USUAL_COVARIATES = ("site", "sex", "age_years")
-"""Covariates that are taken along without being asked for (DESIGN.md, section 6)."""
-
-CATEGORIES = frozenset({"site", "sex"})
-"""Names even when they are written as numbers: site 1 and site 2 have no mean."""
-
-AGE = "age_years"
 MASK = "mask"
-"""Columns that are read when they are there (DESIGN.md, section 6)."""
+"""A column that is read when it is there (DESIGN.md, section 6)."""
 
 USUAL_SPLIT_COLUMNS = ("official_split", "split")
 
@@ -71,18 +67,30 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
     faults: list[tuple[int, str]] = []
     rows = _valid_rows(table, columns, root=root, faults=faults)
     _find_repeats(rows, faults, columns)
-    classes, label_notes = ordered_classes(((row.line, row.label) for row in rows), settings=chosen, faults=faults)
+    if not chosen.ids_as_written:
+        patients = ((row.line, row.patient_id) for row in rows)
+        faults.extend(twin_faults(patients, column=columns.fields["patient_id"]))
+    labels = [label_of(row.label, settings=chosen) for row in rows]
+    markers = told_markers(row.label for row, label in zip(rows, labels, strict=True) if not label)
+    lines = ((row.line, label) for row, label in zip(rows, labels, strict=True))
+    classes, notes = ordered_classes(lines, settings=chosen, faults=faults, missing=markers)
     _refuse_faults(faults, manifest=path.name)
 
-    numeric = _numeric(rows, columns.covariates)
-    cases = tuple(_case_of(row, root=root, numeric=numeric) for row in rows)
+    written = {name: [row.covariates[name] for row in rows] for name in columns.covariates}
+    values = {
+        name: covariate_values(name, cells, comma_is_decimal=table.delimiter != ",") for name, cells in written.items()
+    }
+    cases = tuple(
+        _case_of(row, root=root, label=label, covariates={name: values[name][place] for name in values})
+        for place, (row, label) in enumerate(zip(rows, labels, strict=True))
+    )
     kept = tuple(case for case in cases if case.label in classes)
     cohort = Cohort(
         cases=kept,
         classes=classes,
         covariates=columns.covariates,
         exclusions=tuple(_left_out(case) for case in cases if case.label not in classes),
-        notes=label_notes,
+        notes=(*notes, *label_notes((row.label for row in rows), settings=chosen), *covariate_notes(written)),
         split_column=columns.split,
         is_phantom=_says_phantom(table, columns),
     )
@@ -179,36 +187,25 @@ def _refuse_faults(faults: Sequence[tuple[int, str]], *, manifest: str) -> None:
     count = len({line for line, _ in told})
     shown = "\n".join(f"  line {line}: {what}" for line, what in told[:LINES_SHOWN])
     more = f"\n  … and {len(told) - LINES_SHOWN} more" if len(told) > LINES_SHOWN else ""
+    also = remedy(what for _, what in told)
     raise DataRefused(
         f"The manifest {manifest} has {count} faulty line{'s' if count > 1 else ''} (the header is line 1):\n"
-        f"{shown}{more}\nCorrect them, or take the lines out, and run again; nothing was changed.",
+        f"{shown}{more}{also}\nCorrect them, or take the lines out, and run again; nothing was changed.",
         faults=tuple({"line": line, "fault": what} for line, what in told),
     )
 
 
-def _numeric(rows: Sequence[ManifestRow], names: Sequence[str]) -> frozenset[str]:
-    """The covariates that are numbers: every cell that is not empty holds one."""
-    return frozenset(
-        name
-        for name in names
-        if name not in CATEGORIES and all(as_number(cell) is not None for row in rows if (cell := row.covariates[name]))
-    )
-
-
-def _case_of(row: ManifestRow, *, root: Path, numeric: frozenset[str]) -> Case:
+def _case_of(row: ManifestRow, *, root: Path, label: str, covariates: Mapping[str, Covariate]) -> Case:
     relative = row.image.relative_to(root).as_posix()
     case_id = row.case_id or f"case-{sha256_of(relative.encode('utf-8', 'surrogateescape'))[:12]}"
-    covariates: dict[str, Covariate] = {
-        name: (as_number(cell) if name in numeric else cell) if cell else None for name, cell in row.covariates.items()
-    }
     return Case(
         case_id=case_id,
         patient_id=row.patient_id,
         image=row.image,
-        label=row.label,
+        label=label,
         line=row.line,
         covariates=covariates,
-        split=row.split or None,
+        split=stated(row.split or "") or None,
         mask=row.mask,
         chance_key=sha256_of(f"{row.patient_id}\n{case_id}".encode())[:16],
     )
@@ -216,7 +213,7 @@ def _case_of(row: ManifestRow, *, root: Path, numeric: frozenset[str]) -> Case:
 
 def _left_out(case: Case) -> Exclusion:
     if not case.label:
-        return Exclusion(case.case_id, case.line, "no_label", "The label cell is empty.")
+        return Exclusion(case.case_id, case.line, "no_label", "The label cell is empty, or holds a missing marker.")
     return Exclusion(case.case_id, case.line, "left_out_label", f"The study leaves out the label {case.label}.")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,25 +9,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
+from medtl.cohort.cells import OLDEST_YEARS, age_of, as_number, is_missing
 from medtl.cohort.image_paths import PathRefused, locate_image
+from medtl.cohort.patient_ids import no_id
 
 LONGEST_NAME = 200
 """Characters an id, a label or a covariate may have: more is a cell that swallowed its neighbours."""
 
-OLDEST_YEARS = 130.0
-"""No human has lived longer (record: 122 years), so a larger age is a date or a typing mistake."""
-
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 """Looks like a blank, and comes with text copied from a web page or a word processor; read as a blank."""
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-"""A finite decimal number as a CSV holds it; `nan`, `inf` and `1_000`, which Python would take, are text."""
-
-
-def as_number(cell: str) -> float | None:
-    """The number that a cell holds, or None when it is text."""
-    value = float(cell) if NUMBER.fullmatch(cell) else math.nan
-    return value if math.isfinite(value) else None
 
 
 def _plain(text: str) -> str:
@@ -41,16 +29,18 @@ def _plain(text: str) -> str:
     return composed
 
 
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
+Text = Annotated[str, AfterValidator(_plain)]
+"""Unicode in composed form (NFC), so that ü is one letter on every computer."""
+
+
+def _an_id(text: str) -> str:
+    if why := no_id(text):
+        raise ValueError(why)
     return text
 
 
-Name = Annotated[str, AfterValidator(_filled), AfterValidator(_plain)]
-"""A cell that must hold something: Unicode in composed form (NFC), so that ü is one letter on every computer."""
-
-Text = Annotated[str, AfterValidator(_plain)]
+Id = Annotated[str, AfterValidator(_an_id), AfterValidator(_plain)]
+"""A name of somebody or something: neither a missing marker nor a number that a spreadsheet has cut."""
 
 
 class ManifestRow(BaseModel):
@@ -63,9 +53,9 @@ class ManifestRow(BaseModel):
 
     line: int
     image: Path
-    patient_id: Name
+    patient_id: Id
     label: Text
-    case_id: Name | None = None
+    case_id: Id | None = None
     split: Text | None = None
     age_years: float | None = None
     mask: Path | None = None
@@ -74,26 +64,26 @@ class ManifestRow(BaseModel):
     @field_validator("image", mode="before")
     @classmethod
     def _lies_under_the_root(cls, cell: str, info: ValidationInfo) -> Path:
-        _filled(cell)
+        if is_missing(cell) and (not cell or cell.strip(".")):
+            raise ValueError("is empty" if not cell else f"is {cell!r}, which stands for a missing value")
         root = (info.context or {})["root"]
         return locate_image(cell, root=root)
 
     @field_validator("mask", mode="before")
     @classmethod
     def _lies_under_the_root_too(cls, cell: str | None, info: ValidationInfo) -> Path | None:
-        return locate_image(cell, root=(info.context or {})["root"]) if cell else None
+        return locate_image(cell, root=(info.context or {})["root"]) if cell and not is_missing(cell) else None
 
     @field_validator("age_years", mode="before")
     @classmethod
     def _is_an_age(cls, cell: str | None) -> float | None:
-        if not cell:
+        if not cell or is_missing(cell):
             return None
-        years = as_number(cell)
-        if years is None:
-            raise ValueError(f"is {cell[:40]!r}, not a number (write 63 or 63.5; leave it empty when unknown)")
-        if not 0 <= years <= OLDEST_YEARS:
+        if (age := age_of(cell)) is not None:
+            return age.years
+        if (years := as_number(cell)) is not None:
             raise ValueError(f"is {years:g}, not between 0 and {OLDEST_YEARS:g} years")
-        return years
+        raise ValueError(f"is {cell[:40]!r}, not a number (write 63 or 63.5; leave it empty when unknown)")
 
 
 def row_faults(error: ValidationError, *, columns: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ PROBABILITY_PREFIX = "p_"
 class ManifestSettings(BaseModel):
     """The names of the manifest's columns and the classes of the study.
 
-    Left at their defaults, the classes are all labels found, in alphabetical (or numerical) order, and the covariates
-    are those of site, sex and age_years that exist.
+    Left at their defaults, the classes are all labels found, in alphabetical (or numerical) order without regard to
+    capitals, and the covariates are those of site, sex and age_years that exist.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +47,10 @@ class ManifestSettings(BaseModel):
     covariates: tuple[str, ...] | None = Field(
         default=None,
         description="Columns carried along into every table. None takes those of site, sex, age_years that exist.",
+    )
+    ids_as_written: bool = Field(
+        default=False,
+        description="Patient ids that differ only in capitals, zeros, blanks and the like are different patients.",
     )
     data_root: Path | None = Field(
         default=None,

@@ -30,6 +30,11 @@ REASSURING = re.compile(
 
 NOTED = (
     (
+        r"^The positive class .* looks like the healthy one",
+        "Is the positive class the one that is looked for?",
+        "Name the other with positive_class in the study and run again, or say why the healthy are sought.",
+    ),
+    (
         r"equal images with different labels",
         "Are the labels right, if equal images have different ones?",
         "Look at the pairs side by side and correct the wrong label, or leave both out.",

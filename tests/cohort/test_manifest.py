@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from medtl.cohort import Cohort, ManifestSettings, read_manifest
 from medtl.cohort.delimited import SIZE_LIMIT_BYTES
 from medtl.cohort.manifest import LINES_SHOWN
+from medtl.cohort.patient_ids import no_id
 from medtl.errors import ConfigurationError, DataRefused
 
 GOOD = """case_id,patient_id,image,label,site,sex,age_years
@@ -57,6 +58,51 @@ def test_delimiter_byte_order_mark_and_line_ends_do_not_matter(
 ) -> None:
     text = GOOD.replace(",", delimiter).replace("\n", end)
     assert read_manifest(manifest(tmp_path, mark + text.encode())) == read_manifest(manifest(tmp_path, GOOD))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_text_as_excel_saves_it_is_read(tmp_path: Path, encoding: str) -> None:
+    text = GOOD.replace(",", "\t") if encoding == "utf-16" else "\ufeff" + GOOD.replace(",", "\t")
+    assert read_manifest(manifest(tmp_path, text.encode(encoding))) == read_manifest(manifest(tmp_path, GOOD))
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", "SEP=;\n", '"sep=;"\n', "\ufeffsep=;\n"])
+def test_excels_line_that_names_the_delimiter_is_no_row(tmp_path: Path, first: str) -> None:
+    cohort = read_manifest(manifest(tmp_path, first + GOOD.replace(",", ";")))
+    assert cohort.classes == ("sick", "well")
+    assert [case.line for case in cohort.cases] == [3, 4, 5, 6], "lines are those of the file"
+
+
+def test_a_delimiter_that_only_the_first_line_names_is_used(tmp_path: Path) -> None:
+    assert len(read_manifest(manifest(tmp_path, "sep=!\n" + GOOD.replace(",", "!"))).cases) == 4
+
+
+def test_empty_columns_and_cells_that_a_spreadsheet_adds_are_left_away(tmp_path: Path) -> None:
+    plain = read_manifest(manifest(tmp_path, GOOD))
+    trailing = "".join(f"{line},,,\n" for line in GOOD.splitlines()) + ",,,,,,,,,\n,,,\n"
+    assert read_manifest(manifest(tmp_path, trailing)) == plain
+    only_below = "\n".join([GOOD.splitlines()[0], *(f"{line},," for line in GOOD.splitlines()[1:])])
+    assert read_manifest(manifest(tmp_path, only_below)) == plain
+    between = "\n".join(",".join([*line.split(",")[:2], "", *line.split(",")[2:]]) for line in GOOD.splitlines())
+    assert read_manifest(manifest(tmp_path, between)) == plain
+    letter = refused(tmp_path, GOOD.replace("sick,north,F,63\nb", "sick,north,F,63,9\nb"))
+    assert "line 2: has 8 cells, the header has 7" in letter
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        (b"PK\x03\x04\x14\x00[Content_Types].xml", r"a spreadsheet \(.xlsx, .ods\)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"an old Excel workbook \(.xls\)"),
+        (b"\x1f\x8b\x08\x00", r"a compressed file \(gzip\)"),
+        (b"<html><table>", "an HTML page"),
+        (b"$FL2@(#) SPSS", r"an SPSS table \(.sav\)"),
+        (b"PAR1\x15", "a Parquet table"),
+    ],
+)
+def test_a_file_of_another_format_is_called_by_its_name(tmp_path: Path, start: bytes, name: str) -> None:
+    with pytest.raises(DataRefused, match=rf"The manifest manifest\.csv is {name}.*not a CSV\. Save it as CSV UTF-8"):
+        read_manifest(manifest(tmp_path, start + bytes(200)))
 
 
 def test_quoted_cells_may_hold_delimiters_quotes_umlauts_and_tags(tmp_path: Path) -> None:
@@ -176,7 +222,7 @@ def test_the_positive_class_comes_last(tmp_path: Path) -> None:
     assert read_manifest(path, ManifestSettings(positive_class="sick")).classes == ("well", "sick")
     chosen = read_manifest(path, ManifestSettings(classes=("well", "sick"), positive_class="well"))
     assert chosen.classes == ("sick", "well")
-    assert chosen.notes == ()
+    assert chosen.notes[0] == "The positive class is well, as positive_class in the study says."
 
 
 def test_a_positive_class_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -274,9 +320,9 @@ def test_a_missing_manifest_is_a_configuration_error(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         ("patient_id,image,label\nMüller,1.png,a\n".encode("latin-1"), r"not UTF-8 text \(line 2"),
-        ("patient_id,image,label\n".encode("utf-16"), "not UTF-8 text"),
+        ("patient_id,image,label\n".encode("utf-16")[:-1], "not whole UTF-16 text"),
         (b"patient_id,image,label\nP\x00,1.png,a\n", "line 2 holds a zero byte"),
-        (b"\x89PNG\r\n\x1a\n", "not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n", r"is a picture, not a CSV\. Save it as CSV UTF-8"),
         (b'patient_id,image,label\nP1,"1.png,a\n', "cannot be split into cells from line 2"),
         (b"patient_id,image,label\n", "holds no labels"),
     ],
@@ -312,10 +358,10 @@ def test_a_no_break_space_is_a_blank_and_other_invisible_characters_are_refused(
 
 
 def test_covariates_are_numbers_only_when_every_cell_is(tmp_path: Path) -> None:
-    text = "patient_id,image,label,dose,kv,site\nP1,1.png,a,1e2,90,1\nP2,2.png,b,nan,,2\n"
+    text = "patient_id,image,label,dose,kv,site\nP1,1.png,a,1e2,90,1\nP2,2.png,b,1_000,,2\n"
     cohort = read_manifest(manifest(tmp_path, text), ManifestSettings(covariates=("dose", "kv", "site")))
     assert cohort.cases[0].covariates == {"dose": "1e2", "kv": 90.0, "site": "1"}
-    assert cohort.cases[1].covariates == {"dose": "nan", "kv": None, "site": "2"}
+    assert cohort.cases[1].covariates == {"dose": "1_000", "kv": None, "site": "2"}
 
 
 def test_the_label_column_is_never_a_covariate(tmp_path: Path) -> None:
@@ -349,7 +395,9 @@ def test_a_manifest_that_says_phantom_on_every_line_makes_a_phantom_cohort(tmp_p
     assert not read_manifest(manifest(tmp_path, text.format("no"))).is_phantom
 
 
-NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20).filter(
+    lambda name: no_id(name) is None
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -364,7 +412,7 @@ def test_any_written_table_is_read_back_cell_for_cell(
         writer = csv.writer(stream, delimiter=delimiter)
         writer.writerow(("patient_id", "image", "label"))
         writer.writerows((name, f"{n}.png", "ab"[n % 2]) for n, name in enumerate(names))
-    cohort: Cohort = read_manifest(path)
+    cohort: Cohort = read_manifest(path, ManifestSettings(ids_as_written=True))
     assert [case.patient_id for case in cohort.cases] == [unicodedata.normalize("NFC", name) for name in names]
 
 

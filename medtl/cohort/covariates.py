@@ -1,0 +1,51 @@
+"""Covariates of a manifest: the cells of a column in, one value per case out, and what was read as something else.
+
+Ages become years, words for a sex become F, M or O, markers of a missing value become None, and a column whose every
+other cell is a number becomes numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from medtl.cohort.case import Covariate
+from medtl.cohort.cells import age_of, column_numbers, is_missing, plain, sex_of, told_markers
+
+AGE, SEX, SITE = "age_years", "sex", "site"
+
+USUAL_COVARIATES = (SITE, SEX, AGE)
+"""Covariates that are taken along without being asked for (DESIGN.md, section 6)."""
+
+CATEGORIES = frozenset({SITE, SEX})
+"""Names even when they are written as numbers: site 1 and site 2 have no mean."""
+
+
+def covariate_values(name: str, cells: Sequence[str], *, comma_is_decimal: bool) -> tuple[Covariate, ...]:
+    """The values of one column; `comma_is_decimal` where the delimiter is no comma."""
+    if name == AGE:
+        ages = [None if is_missing(cell) else age_of(cell) for cell in cells]
+        return tuple(None if age is None else age.years for age in ages)
+    if name not in CATEGORIES:
+        numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
+        if numbers is not None:
+            return numbers
+    return tuple(None if is_missing(cell) else (sex_of(cell) if name == SEX else None) or cell for cell in cells)
+
+
+def covariate_notes(columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What was read as something else than it is written, in at most a sentence for each kind."""
+    notes = []
+    gone = [f"{name} {told}" for name, cells in columns.items() if (told := told_markers(cells))]
+    if gone:
+        notes.append(f"Missing markers were read as not stated: {'; '.join(gone)}.")
+    ages = [age for cell in columns.get(AGE, ()) if not is_missing(cell) and (age := age_of(cell)) is not None]
+    if capped := [age.years for age in ages if age.is_capped]:
+        lowest = f"{min(capped):g}"
+        notes.append(
+            f"{len(capped)} age{'s are' if len(capped) > 1 else ' is'} only known to be at least so many years "
+            f"(written as {lowest}+ or >{lowest}): the age written was taken."
+        )
+    words = {plain(cell) for cell in columns.get(SEX, ()) if not is_missing(cell)}
+    if changed := sorted(word for word in words if sex_of(word) not in (None, word)):
+        notes.append(f"sex is written as {', '.join(changed[:6])}: read as F, M or O.")
+    return tuple(notes)

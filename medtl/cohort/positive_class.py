@@ -1,0 +1,75 @@
+"""Which of two classes is the positive one, why, and whether it looks like the healthy one.
+
+In: the classes of a study. Out: sentences. Sensitivity, predictive values and thresholds change their meaning with this
+choice, so it is told first and never made in silence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+from medtl.cohort import words
+from medtl.cohort.cells import as_number
+
+Reason = Literal["named", "order_of_classes", "alphabet", "numbers", "columns"]
+
+BECAUSE: dict[Reason, str] = {
+    "named": "as positive_class in the study says",
+    "order_of_classes": "the last of classes in the study",
+    "alphabet": "the last label in alphabetical order (capitals do not count); positive_class in the study chooses "
+    "another",
+    "numbers": "the last label in the order of the numbers; positive_class in the study chooses another",
+    "columns": "the last column of probabilities; --positive chooses another",
+}
+
+HEALTHY = frozenset(words.HEALTHY.split())
+"""Names of the absence of what a study looks for: one such word in a class's name is enough."""
+
+HEALTHY_SIGNS = tuple(words.HEALTHY_SIGNS.split())
+"""The same in writings without blanks or with many endings: any part of the name counts."""
+
+HEALTHY_ALONE = frozenset({"well", "clear", "good", "f"})
+"""Words that say so only when nothing else stands in the name: a tumour may be well differentiated."""
+
+OPPOSITE = re.compile(r"\b(?:not|non|un|ab|nicht|pas)[-_ ]*(?:normal|healthy|negative|benign|gesund|sain|absent|clear)")
+"""`abnormal`, `not healthy`: names of the ill that hold a word of the healthy."""
+
+
+def alphabetical(label: str) -> tuple[bool, float, str, str, str]:
+    """The place of a label in the order: numbers by value, then words without regard to capitals and accents."""
+    number = as_number(label)
+    folded = label.casefold()
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(letter))
+    return (number is None, number or 0.0, bare, folded, label)
+
+
+def looks_healthy(label: str) -> bool:
+    """Whether a class's name says that what is looked for is absent, in one of many languages."""
+    small = unicodedata.normalize("NFC", label).casefold()
+    if any(sign in small for sign in HEALTHY_SIGNS):
+        return True
+    if OPPOSITE.search(small):
+        return False
+    if as_number(small) == 0.0 or small in HEALTHY_ALONE:
+        return True
+    words = re.findall(r"[^\W_]+", small)
+    return any(word in HEALTHY for word in words)
+
+
+def positive_notes(classes: Sequence[str], *, reason: Reason) -> tuple[str, ...]:
+    """Which class is positive and why, then a warning where it looks like the healthy one; nothing for more classes."""
+    if len(classes) != 2:
+        return ()
+    other, positive = classes
+    note = f"The positive class is {positive}, {BECAUSE[reason]}."
+    if not looks_healthy(positive) or looks_healthy(other):
+        return (note,)
+    choose = f"--positive {other!r}" if reason == "columns" else f"positive_class: {other!r} in the study"
+    return (
+        note,
+        f"The positive class {positive} looks like the healthy one: sensitivity would be the share of {positive} that "
+        f"is found, and a probability that of being {positive}. If {other} is what is looked for, give {choose}.",
+    )
