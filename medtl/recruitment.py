@@ -20,6 +20,7 @@ from medtl.controls import BlindAuroc, blind_auroc, blind_notes, margin_notes
 from medtl.errors import DataRefused
 from medtl.folds import FoldTable, assign, sealing
 from medtl.imaging import PreparationSettings, ScanFacts
+from medtl.progress import say
 from medtl.study_settings import Study
 
 POSITIVE = "The positive class "
@@ -58,6 +59,13 @@ def read_cohort(study: Study) -> Cohort:
 def positive_class_notes(cohort: Cohort) -> tuple[str, ...]:
     """The notes on which class is positive, and why: what a console says first."""
     return tuple(note for note in cohort.notes if note.startswith(POSITIVE))
+
+
+def announced(cohort: Cohort) -> Cohort:
+    """The same cohort, after the console was told which class is positive and why."""
+    for note in positive_class_notes(cohort):
+        say(note)
+    return cohort
 
 
 def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:

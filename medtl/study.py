@@ -14,7 +14,7 @@ from medtl.controls import ControlTask, run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
-from medtl.recruitment import apart, positive_class_notes, read_cohort
+from medtl.recruitment import announced, apart, read_cohort
 from medtl.run_folder import RunFolder
 from medtl.run_record import RunRecord, write_cohort_tables, write_seal
 from medtl.study_settings import Study, write_study
@@ -29,9 +29,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
     mark = fingerprint_of(study, borrowed)
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
-    cohort = read_cohort(study)
-    for note in positive_class_notes(cohort):
-        say(note)
+    cohort = announced(read_cohort(study))
     with run.held():
         run.claim(fingerprint=mark, resume=resume)
         write_study(study, run / names.STUDY)
