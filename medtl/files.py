@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,13 +139,21 @@ def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         raise ConfigurationError(f"{path.name} is missing in {path.parent.name}: was this folder made by medtl run?")
     try:
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(text_columns, "string"),
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a line with more cells than the header
+            table = pd.read_csv(
+                path,
+                dtype=dict.fromkeys(text_columns, "string"),
+                keep_default_na=False,
+                na_values=[""],
+                index_col=False,
+            )
+    except (
+        pd.errors.EmptyDataError,
+        pd.errors.ParserError,
+        pd.errors.ParserWarning,
+        UnicodeDecodeError,
+    ) as error:
         raise IntegrityFailure(
             f"{path.name} is not a table ({error}): it was changed or cut off after it was written. Restore it, or "
             "remove it and run again with --resume.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,10 +98,13 @@ class RunFolder:
         finally:
             lock.release()
 
-    def claim(self, *, fingerprint: str, resume: bool) -> None:
-        """Check that this study may write here: an empty folder, or its own with `--resume`."""
+    def claim(self, *, fingerprint: str, resume: bool, brought: Sequence[str] = ()) -> None:
+        """Check that this study may write here: an empty folder, or its own with `--resume`.
+
+        `brought` are files that may lie there before: folds that were made elsewhere.
+        """
         if not (self / STUDY).is_file():
-            others = [entry.name for entry in self.path.iterdir() if entry.name != LOCK]
+            others = [entry.name for entry in self.path.iterdir() if entry.name not in (LOCK, *brought)]
             if others:
                 raise ConfigurationError(
                     f"{self.path.name} holds files that no study wrote ({', '.join(sorted(others)[:3])}). "
@@ -116,7 +119,7 @@ class RunFolder:
                 "--out; nothing was overwritten.",
                 folder=self.path.name,
             )
-        if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK}:
+        if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK, *brought}:
             return  # stopped before anything was computed
         if there != fingerprint:
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from medtl.controls import ControlTask, run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
-from medtl.recruitment import announced, apart, read_cohort
+from medtl.recruitment import Recruited, announced, apart, read_cohort
 from medtl.run_folder import RunFolder
 from medtl.run_record import RunRecord, write_cohort_tables, write_seal
 from medtl.study_settings import Study, write_study
@@ -27,11 +27,13 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     """
     place = training.choose_device(device)
     study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
+    if "scratch" in study.adaptation.trained:
+        study.recipe.refuse_lone_cases(learning="a network from scratch")
     mark = fingerprint_of(study, borrowed)
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
     cohort = announced(read_cohort(study))
     with run.held():
-        run.claim(fingerprint=mark, resume=resume)
+        run.claim(fingerprint=mark, resume=resume, brought=(names.FOLDS,) if study.folds.foreign else ())
         write_study(study, run / names.STUDY)
         cards = [encoder.card for encoder in borrowed.values()]
         record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, cards=cards)
@@ -40,7 +42,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             cache = imaging.PreparedCache.shared()
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
-        cohort, table = recruited.cohort, _kept_folds(recruited.folds, run / names.FOLDS, recruited.cohort)
+        cohort, table = recruited.cohort, _kept_folds(recruited, run / names.FOLDS, is_foreign=study.folds.foreign)
         write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
         write_seal(recruited.sealed, prepared.facts, study.folds.sealed, run)
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
@@ -76,17 +78,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
                 )
                 training.candidates.write_fold(fitted, folder=run.fold(fold))
-                explanation.explain_fold(
-                    fitted.classifier,
-                    fitted.predictions.of(model=fitted.primary, role="test"),
-                    model=fitted.primary,
-                    cohort=cohort,
-                    prepared=prepared,
-                    preparation=study.preparation,
-                    settings=study.explanation,
-                    saliency=study.saliency,
-                    folder=run.fold(fold) / names.SALIENCY,
-                )
+                _explain(study, fitted, cohort, prepared, folder=run.fold(fold) / names.SALIENCY)
                 metrics = evaluation.evaluate_fold(
                     fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
                 )
@@ -122,6 +114,27 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     return run.path
 
 
+def _explain(
+    study: Study,
+    fitted: training.candidates.Fitted,
+    cohort: Cohort,
+    prepared: imaging.PreparedCohort,
+    *,
+    folder: Path,
+) -> None:
+    explanation.explain_fold(
+        fitted.classifier,
+        fitted.predictions.of(model=fitted.primary, role="test"),
+        model=fitted.primary,
+        cohort=cohort,
+        prepared=prepared,
+        preparation=study.preparation,
+        settings=study.explanation,
+        saliency=study.saliency,
+        folder=folder,
+    )
+
+
 def _check_maps(
     study: Study,
     run: RunFolder,
@@ -146,10 +159,10 @@ def _check_maps(
     explanation.check_saliency(known, study.saliency, path=run / names.SALIENCY_CHECKS)
 
 
-def _kept_folds(table: FoldTable, path: Path, cohort: Cohort) -> FoldTable:
-    if not path.is_file():
-        write_folds(table, path)
-    return read_folds(path, cohort=cohort)
+def _kept_folds(recruited: Recruited, path: Path, *, is_foreign: bool) -> FoldTable:
+    if not path.is_file() and not is_foreign:
+        write_folds(recruited.folds, path)
+    return read_folds(path, cohort=recruited.cohort, drawn=None if is_foreign else recruited.folds)
 
 
 def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: bool = False) -> encoders.EncoderCard:

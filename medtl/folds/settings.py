@@ -38,6 +38,10 @@ class FoldSettings(BaseModel):
     tie_near_duplicates: bool = Field(
         default=False, description="Keep patients whose images look nearly the same on one side of every fold."
     )
+    foreign: bool = Field(
+        default=False,
+        description="folds.csv was put into the run folder by somebody: it is checked, but not drawn from the seed.",
+    )
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> FoldSettings:
@@ -75,4 +79,5 @@ class FoldSettings(BaseModel):
             form = {"official": self.official}
         sealed = {"sealed": self.sealed} if self.sealed is not None else {}
         tied = {"tie_near_duplicates": True} if self.tie_near_duplicates else {}
-        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction, **sealed, **tied}
+        foreign = {"foreign": True} if self.foreign else {}
+        return {**form, "seed": self.seed, "validation_fraction": self.validation_fraction, **sealed, **tied, **foreign}

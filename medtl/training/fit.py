@@ -6,7 +6,6 @@ A resumed fit continues bit for bit on the CPU, because every draw is named by s
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from medtl.adaptation import Classifier, freezing, parameter_groups
 from medtl.progress import say
 from medtl.training.average import WeightAverage, wearing
 from medtl.training.batches import Request, Scans, load, worker_count
-from medtl.training.chance import batches_of, seed_for
+from medtl.training.chance import FEWEST_NORMALISED, batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
 from medtl.training.predict import mean_log_loss, predict_logits
-from medtl.training.recipe import Recipe
+from medtl.training.recipe import Recipe, schedule
 from medtl.training.step import TrainingStep
 
 
@@ -46,6 +45,11 @@ class FitTask:
     seed_names: tuple[object, ...]
     device: torch.device
 
+    @property
+    def fewest(self) -> int:
+        """Cases that a pass through the network has at least."""
+        return 1 if self.batch_norm_frozen else FEWEST_NORMALISED
+
 
 def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) -> tuple[EpochRecord, ...]:
     """Fit `classifier` in place, so that it ends with the weights to be judged, and give the history.
@@ -65,7 +69,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     )
     dtype = lower_precision(device, wanted=recipe.mixed_precision)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    step = TrainingStep(classifier, optimiser, scaler, recipe=recipe, dtype=dtype, device=device)
+    step = TrainingStep(classifier, optimiser, scaler, recipe=recipe, dtype=dtype, device=device, fewest=task.fewest)
     average = WeightAverage(classifier, decay=recipe.average_decay)
     progress, best = Progress(), dict[str, Tensor]()
 
@@ -78,7 +82,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
         scaler.load_state_dict(progress.gradient_scale)
         best = _part(tensors, "best")
 
-    steps_an_epoch = -(-len(task.training) // recipe.batch_size)
+    steps_an_epoch = len(_plan(task, 0))
     plan = [batch for epoch in range(progress.epochs_done, recipe.epochs) for batch in _plan(task, epoch)]
     stream = load(task.scans, plan, workers=worker_count(device, recipe.loading_workers))
 
@@ -110,7 +114,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
             "optimiser": optimiser_tensors(optimiser, names),
         }
         checkpoints.save(
-            {f"{part}/{name}": v for part, values in parts.items() for name, v in values.items()}, progress
+            {f"{part}/{name}": v for part, tensors in parts.items() for name, v in tensors.items()}, progress
         )
         say(
             f"{task.name}: epoch {record.epoch} of {recipe.epochs}, training loss {record.training_loss:.3f}, "
@@ -121,18 +125,9 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     return progress.history
 
 
-def schedule(step: int, *, steps_an_epoch: int, recipe: Recipe) -> float:
-    """The learning rate as a share of its peak: linear warm-up, then half a cosine down to zero."""
-    total, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
-
-
 def _plan(task: FitTask, epoch: int) -> list[list[Request]]:
-    order = batches_of(
-        task.training, batch_size=task.recipe.batch_size, seed=seed_for(*task.seed_names, "order", epoch)
-    )
+    seed = seed_for(*task.seed_names, "order", epoch)
+    order = batches_of(task.training, batch_size=task.recipe.batch_size, seed=seed, fewest=task.fewest)
     return [
         [Request(case, seed_for(*task.seed_names, "augment", epoch, task.chance_keys[case])) for case in batch]
         for batch in order

@@ -55,8 +55,13 @@ def pretrain(
     """Fit `encoder` with a new head on the training part; the test part only says how well it learnt.
 
     An encoder that comes with weights keeps its batch-norm statistics and moves as slowly as its head.
+
+    Raises:
+        ConfigurationError: the recipe has batches of one case, and batch-norm statistics are to be learnt.
     """
     cases = {case.case_id: case for case in cohort.cases}
+    if not encoder.card.needs_weights:
+        recipe.refuse_lone_cases(learning="an encoder that starts from chance")
     classifier: Classifier = classifier_with_new_head(
         encoder, classes=len(cohort.classes), seed=seed_for(seed, "pretrain head"), dropout=dropout
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from medtl.errors import ConfigurationError
 
 
 class Recipe(BaseModel):
@@ -38,3 +41,25 @@ class Recipe(BaseModel):
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a number: all but how many processes load."""
         return self.model_dump(mode="json", exclude={"loading_workers"})
+
+    def refuse_lone_cases(self, *, learning: str) -> None:
+        """Nothing, if every pass through a network that learns its batch-norm statistics has two cases or more.
+
+        Raises:
+            ConfigurationError: a batch, or a part of one, is a single case; asked before anything is trained.
+        """
+        name = "batch_size" if self.batch_size == 1 else "micro_batch_size" if self.micro_batch_size == 1 else None
+        if name is not None:
+            raise ConfigurationError(
+                f"recipe.{name} is 1, and {learning} learns the statistics of its batch normalisation, for which every "
+                f"batch needs at least two cases. Set recipe.{name} to 2 or more, or use the policies probe, lp_ft or "
+                "full, which keep the statistics of the borrowed encoder."
+            )
+
+
+def schedule(step: int, *, steps_an_epoch: int, recipe: Recipe) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then half a cosine down to zero."""
+    total, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))

@@ -10,7 +10,7 @@ from medtl.adaptation import Classifier
 from medtl.errors import DataRefused, ResourceExhausted
 from medtl.progress import say
 from medtl.training.batches import Batch
-from medtl.training.chance import seeded_torch
+from medtl.training.chance import piece_sizes, seeded_torch
 from medtl.training.device import autocast
 from medtl.training.recipe import Recipe
 
@@ -20,7 +20,7 @@ class TrainingStep:
 
     When the device runs out of memory the micro-batch is halved, once and for the rest of the fit, and the step is
     taken again: the gradient is the same sum over the batch. (A net whose batch-norm statistics are not frozen sees
-    smaller batches from then on; that is said.)
+    smaller batches from then on, though never fewer than `fewest` cases at once; that is said.)
     """
 
     def __init__(
@@ -32,10 +32,12 @@ class TrainingStep:
         recipe: Recipe,
         dtype: torch.dtype | None,
         device: torch.device,
+        fewest: int = 1,
     ) -> None:
         self.classifier, self.optimiser, self.scaler = classifier, optimiser, scaler
         self.recipe, self.dtype, self.device = recipe, dtype, device
         self.micro_batch_size = recipe.micro_batch_size or recipe.batch_size
+        self.fewest = fewest
 
     def take(self, batch: Batch, *, rate: float, seed: int) -> float:
         """Learn from one batch at `rate` times each group's share; gives the mean loss of the batch."""
@@ -57,9 +59,8 @@ class TrainingStep:
         self.optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         with seeded_torch(seed, self.device):
-            for scans, labels in zip(
-                batch.scans.split(self.micro_batch_size), batch.labels.split(self.micro_batch_size), strict=True
-            ):
+            sizes = piece_sizes(len(batch.case_ids), at_most=self.micro_batch_size, fewest=self.fewest)
+            for scans, labels in zip(batch.scans.split(sizes), batch.labels.split(sizes), strict=True):
                 with autocast(self.device, self.dtype):
                     logits = self.classifier(scans.to(self.device, non_blocking=True))
                     loss = cross_entropy(logits.float(), labels.to(self.device), reduction="sum") / len(batch.case_ids)
@@ -75,12 +76,13 @@ class TrainingStep:
         return mean
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self.micro_batch_size == 1:
+        if self.micro_batch_size <= self.fewest:
+            least = "one case" if self.fewest == 1 else f"{self.fewest} cases, which batch normalisation needs,"
             raise ResourceExhausted(
-                "The device has too little memory even for one case at a time. Use a smaller preparation.size_px, a "
+                f"The device has too little memory even for {least} at a time. Use a smaller preparation.size_px, a "
                 "smaller encoder, or another device; finished epochs are kept for --resume.",
             ) from error
-        self.micro_batch_size = max(1, self.micro_batch_size // 2)
+        self.micro_batch_size = max(self.fewest, self.micro_batch_size // 2)
         self.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

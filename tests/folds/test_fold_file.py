@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -115,8 +117,115 @@ def test_a_file_that_changes_behind_the_writer_is_noticed(
     tmp_path: Path, table: FoldTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interfering(path: Path, rows: pd.DataFrame) -> None:
-        rows.assign(role=rows["role"].replace({"training": "validation"})).to_csv(path, index=False)
+        rows = rows.copy()
+        rows.loc[_first(rows, 0, "training"), "role"] = "validation"
+        rows.to_csv(path, index=False)
 
     monkeypatch.setattr(fold_file, "write_csv", interfering)
     with pytest.raises(IntegrityFailure, match="does not read back as the folds that were written"):
         write_folds(table, tmp_path / "folds.csv")
+
+
+# Row by row against the cohort and the seed
+
+
+def test_folds_are_those_that_the_seed_draws_or_are_refused_by_count_and_line(
+    tmp_path: Path, table: FoldTable, cohort: Cohort
+) -> None:
+    path = tmp_path / "folds.csv"
+    other = assign(cohort, FoldSettings(count=3, repeats=2, seed=8), groups={})
+    write_folds(other, path)
+    assert read_folds(path, cohort=cohort).folds == table.folds, "a division as good as another"
+    with pytest.raises(IntegrityFailure, match=r"the study's seed draws: \d+ of 144 rows differ, first line \d+\."):
+        read_folds(path, cohort=cohort, drawn=table)
+    write_folds(table, path)
+    assert read_folds(path, cohort=cohort, drawn=table).rows.values.tolist() == table.rows.values.tolist()
+
+
+def _first(rows: pd.DataFrame, fold: int, role: str) -> int:
+    return int(rows.index[(rows["fold"] == fold) & (rows["role"] == role)][0])
+
+
+def _give_away(rows: pd.DataFrame) -> pd.DataFrame:
+    """A tested patient is trained on instead: no leak, but nobody tests it."""
+    rows.loc[_first(rows, 1, "test"), "role"] = "training"
+    return rows
+
+
+def _test_twice(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[_first(rows, 1, "training"), "role"] = "test"
+    return rows
+
+
+def _lose(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.drop(index=_first(rows, 2, "training"))
+
+
+def _empty(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[(rows["fold"] == 0) & (rows["role"] == "validation"), "role"] = "training"
+    return rows
+
+
+def _other_repeat(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[5, "repeat"] = 1
+    return rows
+
+
+def _gap(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(repeat=rows["repeat"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (_give_away, r"in repeat 0 1 cases are not tested once, first .+: 0 times"),
+        (_test_twice, r"in repeat 0 1 cases are not tested once, first .+: 2 times"),
+        (_lose, r"fold 2 lacks 1 of 24 cases, first "),
+        (_empty, r"fold 0 has nobody for validation"),
+        (_other_repeat, r"fold 0 belongs to the repeats 0 and 1"),
+        (_gap, r"the repeats are 0, 2; expected 0, 1, 2"),
+    ],
+)
+def test_a_division_that_is_none_is_refused_also_where_it_was_made_elsewhere(
+    tmp_path: Path, table: FoldTable, cohort: Cohort, change: Callable[[pd.DataFrame], pd.DataFrame], why: str
+) -> None:
+    change(table.rows.copy()).to_csv(tmp_path / "folds.csv", index=False)
+    with pytest.raises(IntegrityFailure, match=why):
+        read_folds(tmp_path / "folds.csv")
+
+
+def test_an_official_split_is_one_fold_that_tests_some() -> None:
+    rows = [(f"c{n}", f"P{n}", "a", 0, 0, ("training", "validation", "test")[n % 3]) for n in range(9)]
+    table = FoldTable(pd.DataFrame(rows, columns=["case_id", "patient_id", "label", "repeat", "fold", "role"]))
+    assert not list(fold_file._faults(table))
+
+
+def test_of_500_flipped_bits_and_300_changed_cells_none_passes_that_says_something_else(
+    tmp_path: Path, cohort: Cohort
+) -> None:
+    cohort = replace(cohort, cases=cohort.cases[:12])
+    table = assign(cohort, FoldSettings(count=3), groups={})
+    path, chance = tmp_path / "folds.csv", np.random.default_rng(13)
+    write_folds(table, path)
+    whole = path.read_bytes()
+    expected = table.rows.values.tolist()
+    spoilt = []
+    for _ in range(500):
+        data = bytearray(whole)
+        data[chance.integers(len(data))] ^= 1 << chance.integers(8)
+        spoilt.append(bytes(data))
+    cells = [line.split(",") for line in whole.decode().splitlines()]
+    for _ in range(300):
+        changed = [list(line) for line in cells]
+        one, other = chance.integers(1, len(changed), 2)
+        column = chance.integers(len(changed[0]))
+        changed[one][column] = changed[other][column]
+        spoilt.append("\n".join(map(",".join, changed)).encode() + b"\n")
+    refused = 0
+    for content in spoilt:
+        path.write_bytes(content)
+        try:
+            assert read_folds(path, cohort=cohort, drawn=table).rows.values.tolist() == expected
+        except IntegrityFailure:
+            refused += 1
+    assert refused > 500

@@ -137,6 +137,13 @@ def test_a_folder_with_files_of_somebody_else_is_not_touched(run: RunFolder, res
         run.claim(fingerprint="abc", resume=resume)
 
 
+def test_folds_that_were_made_elsewhere_may_be_brought_by_a_study_that_says_so(run: RunFolder) -> None:
+    (run / "folds.csv").write_text("theirs")
+    with pytest.raises(ConfigurationError, match=r"files that no study wrote \(folds\.csv\)"):
+        run.claim(fingerprint="abc", resume=False)
+    run.claim(fingerprint="abc", resume=False, brought=("folds.csv",))
+
+
 def test_a_run_is_continued_only_when_asked_and_only_by_its_own_study(started: RunFolder) -> None:
     with pytest.raises(ConfigurationError, match=r"already holds a run\. Add --resume .* nothing was overwritten"):
         started.claim(fingerprint="abc", resume=False)

@@ -133,6 +133,8 @@ def test_a_manifest_that_cannot_carry_the_study_is_refused_with_3(
         (["--device", "tpu"], "--device is auto, cpu or cuda; got 'tpu'"),
         (["--set", "manifest=nothing.csv"], "The manifest nothing.csv does not exist"),
         (["--set", "data_root=nowhere"], "The data root 'nowhere' is not a folder"),
+        (["--set", "adaptation.policy=scratch", "--set", "recipe.batch_size=1"], "recipe.batch_size is 1"),
+        (["--set", "adaptation.policy=scratch", "--set", "recipe.micro_batch_size=1"], "recipe.micro_batch_size is 1"),
         (["--set", "encoder=resnet81"], "The encoder 'resnet81' is not known. Did you mean resnet18"),
         (["--set", "encoder=../resnet18"], "cannot be the name of an encoder"),
         (["--set", "question=!!python/object/apply:os.system [ls]"], "could not determine a constructor"),

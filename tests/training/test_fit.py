@@ -1,6 +1,7 @@
 """The loop: the same bits again, after a stop, with any number of workers, in pieces; nothing non-finite is kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,44 @@ def test_running_out_of_memory_once_halves_what_goes_through_at_a_time_and_chang
             torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-4)
 
 
+def test_batch_normalisation_never_learns_from_a_lone_case(
+    scans: Scans, make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward, seen = Classifier.forward, []
+
+    def watched(self: Classifier, scans: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            seen.append(len(scans))
+            if len(scans) > 3:
+                raise torch.OutOfMemoryError
+        return forward(self, scans)
+
+    monkeypatch.setattr(Classifier, "forward", watched)
+    names = tuple(scans.labels)[:7]
+    for settings in ({"batch_size": 2}, {"batch_size": 3}, {"batch_size": 7, "micro_batch_size": 3}, {"batch_size": 7}):
+        task = replace(make_task(epochs=1, **settings), training=names)
+        fitted(task, tmp_path / str(settings))
+        assert min(seen) >= 2
+        assert sum(size for size in seen if size <= 3) == len(names)
+        seen.clear()
+
+
+def test_with_frozen_statistics_a_lone_case_stays_as_it_was(make_task: MakeTask, tmp_path: Path) -> None:
+    task = make_task(batch_norm_frozen=True, epochs=1, batch_size=1)
+    assert len(fitted(task, tmp_path / "one")) > 0
+
+
+def test_too_little_memory_for_two_cases_says_that_batch_normalisation_needs_them(
+    make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: Classifier, scans: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Classifier, "forward", none)
+    with pytest.raises(ResourceExhausted, match="even for 2 cases, which batch normalisation needs, at a time"):
+        fitted(make_task(), tmp_path / "none")
+
+
 def test_too_little_memory_for_one_case_says_what_to_do(
     make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +141,7 @@ def test_too_little_memory_for_one_case_says_what_to_do(
 
     monkeypatch.setattr(Classifier, "forward", none)
     with pytest.raises(ResourceExhausted, match=r"one case at a time.*smaller preparation\.size_px"):
-        fitted(make_task(), tmp_path)
+        fitted(make_task(batch_norm_frozen=True), tmp_path)
 
 
 def test_a_loss_that_is_no_number_names_the_cases_and_saves_nothing(
