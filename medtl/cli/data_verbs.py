@@ -24,6 +24,9 @@ def intake(
         str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")
     ] = "auto",
     fewest_slices: Annotated[int, typer.Option(help="A series of fewer slices is refused.")] = 5,
+    frame: Annotated[
+        str | None, typer.Option(help="Take clips by a frame: middle, first, a number from 1, or all as pictures.")
+    ] = None,
     correct_tilt: Annotated[bool, typer.Option("--correct-tilt", help="Resample series of a tilted gantry.")] = False,
     one_per_patient: Annotated[
         bool,

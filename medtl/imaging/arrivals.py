@@ -30,6 +30,7 @@ from medtl.imaging.reading import sha256_of_content as sha256_of_content
 from medtl.imaging.scan import Scan as Scan
 from medtl.imaging.scan import UnreadableScan as UnreadableScan
 from medtl.imaging.series_judgement import judged as judged
+from medtl.imaging.series_rules import FrameChoice as FrameChoice
 from medtl.imaging.series_rules import SeriesRules as SeriesRules
 from medtl.imaging.series_volume import volume_of as volume_of
 from medtl.imaging.slice_stack import Fault as Fault

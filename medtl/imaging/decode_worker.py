@@ -15,7 +15,7 @@ import re
 import resource
 import sys
 import warnings
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ def _fault(error: BaseException) -> dict[str, object]:
     return {"fault": type(error).__name__, "words": words[:200], "is_end": isinstance(error, EOFError)}
 
 
-def _headers(request: dict[str, str], content: bytes) -> tuple[dict[str, object], bytes]:
+def _headers(request: dict[str, Any], content: bytes) -> tuple[dict[str, object], bytes]:
     """The header of a file, by `path` or by its bytes, as `image_header.ImageHeader` wants it."""
     from medtl.imaging.header_extraction import extract_header
 
@@ -82,35 +82,55 @@ def _headers(request: dict[str, str], content: bytes) -> tuple[dict[str, object]
     return {"header": extract_header(io.BytesIO(content))}, b""
 
 
-def _pixels(_request: dict[str, str], content: bytes) -> tuple[dict[str, object], bytes]:
-    """The stored values of a file, colour as RGB: (frames, rows, columns, samples) without axes of one."""
+def _pixels(request: dict[str, Any], content: bytes) -> tuple[dict[str, object], bytes]:
+    """The stored values of a file, or of its frame number `frame`, colour as RGB: (frames, rows, columns, samples)
+    without axes of one."""
     import numpy as np
     from pydicom import dcmread
     from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
 
     dataset = dcmread(io.BytesIO(content))
-    syntax = dataset.file_meta.TransferSyntaxUID
+    syntax, which = dataset.file_meta.TransferSyntaxUID, {"index": request["frame"]} if "frame" in request else {}
+    spare = _spare_low_bits(dataset)
     if syntax.is_compressed:
-        values = _first_that_decodes(dataset, get_decoder(syntax).available_plugins)
+        values = _first_that_decodes(dataset, get_decoder(syntax).available_plugins, which)
     else:
-        values = pixel_array(dataset)
+        values = pixel_array(dataset, **which)
+    values = values >> spare if spare else values
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         values = apply_color_lut(values, dataset)
     plain = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
     return {"shape": plain.shape, "dtype": plain.dtype.str}, plain.tobytes()
 
 
-def _first_that_decodes(dataset: Dataset, plugins: tuple[str, ...]) -> np.ndarray:
+def _spare_low_bits(dataset: Dataset) -> int:
+    """How far stored values lie above the lowest bit (HighBit + 1 - BitsStored), after making room for them to be read.
+
+    Bits above HighBit are dropped by pydicom, which looks at BitsStored alone. Compressed values begin at the lowest
+    bit, but for RLE, which packs the cells as they are.
+    """
+    from pydicom.uid import RLELossless
+
+    syntax, high = dataset.file_meta.TransferSyntaxUID, dataset.get("HighBit")
+    if "PixelData" not in dataset or high in (None, "") or (syntax.is_compressed and syntax != RLELossless):
+        return 0
+    spare = int(high) + 1 - int(dataset.BitsStored)
+    if spare:
+        dataset.BitsStored = int(high) + 1
+    return spare
+
+
+def _first_that_decodes(dataset: Dataset, plugins: tuple[str, ...], which: dict[str, int]) -> np.ndarray:
     """What the first decoder that can read the file makes of it; the last one's fault when none can."""
     from pydicom.pixels import pixel_array
 
     *others, last = sorted(plugins, key=DECODERS_IN_ORDER.index)
     for plugin in others:
         try:
-            return pixel_array(dataset, decoding_plugin=plugin)
+            return pixel_array(dataset, decoding_plugin=plugin, **which)
         except (RuntimeError, ValueError, TypeError, AttributeError, OSError, NotImplementedError):
             continue
-    return pixel_array(dataset, decoding_plugin=last)
+    return pixel_array(dataset, decoding_plugin=last, **which)
 
 
 VERBS = {"headers": _headers, "pixels": _pixels}

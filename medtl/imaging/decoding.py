@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ def dicom_header(source: bytes | Path) -> ImageHeader:
         ) from error
 
 
-def dicom_pixels(content: bytes, *, expected: tuple[int, ...]) -> np.ndarray:
-    """The stored values of a DICOM file, colour as RGB, no rescale applied.
+def dicom_pixels(content: bytes, *, expected: tuple[int, ...], frame: int | None = None) -> np.ndarray:
+    """The stored values of a DICOM file, or of one frame of it (from 0), colour as RGB, no rescale applied.
 
     `expected` is (frames, rows, columns) from the header, whose size the caller has judged; more is not taken.
 
@@ -65,7 +66,8 @@ def dicom_pixels(content: bytes, *, expected: tuple[int, ...]) -> np.ndarray:
     """
     seconds = FILE_SECONDS + FRAME_SECONDS * (expected[0] - 1)
     most = math.prod(expected) * LARGEST_SAMPLE_BYTES
-    answer, payload = _ask("pixels", {}, content, seconds=seconds, most=most)
+    request = {} if frame is None else {"frame": frame}
+    answer, payload = _ask("pixels", request, content, seconds=seconds, most=most)
     values = _values(answer, payload)
     wanted = expected if expected[0] > 1 else expected[1:]
     if values.shape[: len(wanted)] != wanted or values.ndim - len(wanted) not in (0, 1):
@@ -118,7 +120,7 @@ def _values(answer: dict[str, Any], payload: bytes) -> np.ndarray:
 
 
 def _ask(
-    verb: str, request: dict[str, str], content: bytes, *, seconds: float, most: int = 0
+    verb: str, request: Mapping[str, object], content: bytes, *, seconds: float, most: int = 0
 ) -> tuple[dict[str, Any], bytes]:
     """The answer of this thread's worker, with a payload of at most so many bytes."""
     try:

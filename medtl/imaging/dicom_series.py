@@ -91,6 +91,9 @@ def grouped(headers: Iterable[tuple[int, ImageHeader]]) -> tuple[Candidate, ...]
     by_kind: dict[tuple[object, ...], list[Slice]] = defaultdict(list)
     candidates: list[Candidate] = []
     for file, header in headers:
+        if header.is_clip and header.modality in PICTURE_MODALITIES:
+            candidates.append(Candidate(_slices(file, header)[:1], is_picture=True))
+            continue
         for one in _slices(file, header):
             if header.modality in PICTURE_MODALITIES and one.plane.position is None:
                 candidates.append(Candidate((one,), is_picture=True))
@@ -102,9 +105,9 @@ def grouped(headers: Iterable[tuple[int, ImageHeader]]) -> tuple[Candidate, ...]
     return tuple(sorted(candidates, key=lambda candidate: candidate.files))
 
 
-def _slices(file: int, header: ImageHeader) -> list[Slice]:
+def _slices(file: int, header: ImageHeader) -> tuple[Slice, ...]:
     planes = header.planes or (Plane(),)
-    return [Slice(file, frame, header, plane) for frame, plane in enumerate(planes)]
+    return tuple(Slice(file, frame, header, plane) for frame, plane in enumerate(planes))
 
 
 def _kind(one: Slice) -> tuple[object, ...]:

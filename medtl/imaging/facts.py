@@ -10,7 +10,7 @@ from medtl.files import sha256_of
 from medtl.imaging.border import Border, border_of
 from medtl.imaging.perceptual import perceptual_hash
 from medtl.imaging.placement import Placement
-from medtl.imaging.scan import Scan, UnreadableScan
+from medtl.imaging.scan import Scan, UnreadableScan, size_of_pixel
 from medtl.imaging.settings import PreparationSettings
 
 
@@ -18,9 +18,9 @@ class ScanFacts(BaseModel):
     """The facts of one scan for the manifest's lock; JSON both ways by `model_dump_json`, `model_validate_json`.
 
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
-    are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm` and, for
-    volumes, `affine` are those of the scan as read. `foreground` is the middle of what is brighter than the mean, in
-    the scan's indices; volumes only. `border` is what lies near the border of a picture.
+    are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm`, `pixel_aspect`
+    and, for volumes, `affine` are those of the scan as read. `foreground` is the middle of what is brighter than the
+    mean, in the scan's indices; volumes only. `border` is what lies near the border of a picture.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +32,7 @@ class ScanFacts(BaseModel):
     shape: tuple[int, ...]
     channels: int
     spacing_mm: tuple[float, ...] | None
+    pixel_aspect: float = 1.0
     reader: str
     notes: tuple[str, ...] = ()
     affine: tuple[tuple[float, ...], ...] | None = None
@@ -40,7 +41,12 @@ class ScanFacts(BaseModel):
     def placement(self, settings: PreparationSettings) -> Placement:
         """Where the scan lies on its prepared grid, and the way back; refusals as in `placement_of`."""
         affine = None if self.affine is None else np.array(self.affine)
-        return _placement(self.shape, affine, settings, foreground=self.foreground)
+        return _placement(self.shape, affine, settings, pixel_size=self.pixel_size, foreground=self.foreground)
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Of a picture, (height, width) of a pixel in any unit."""
+        return size_of_pixel(self.spacing_mm, self.pixel_aspect)
 
 
 def placement_of(scan: Scan, settings: PreparationSettings) -> Placement:
@@ -51,7 +57,7 @@ def placement_of(scan: Scan, settings: PreparationSettings) -> Placement:
     """
     wanted = scan.affine is not None and settings.around == "foreground"
     foreground = _middle_of_foreground(scan.pixels[0]) if wanted else None
-    return _placement(scan.pixels.shape[1:], scan.affine, settings, foreground=foreground)
+    return _placement(scan.pixels.shape[1:], scan.affine, settings, pixel_size=scan.pixel_size, foreground=foreground)
 
 
 def _placement(
@@ -59,6 +65,7 @@ def _placement(
     affine: Float[np.ndarray, "4 4"] | None,
     settings: PreparationSettings,
     *,
+    pixel_size: tuple[float, float],
     foreground: tuple[float, ...] | None,
 ) -> Placement:
     size = " x ".join(map(str, shape))
@@ -69,7 +76,7 @@ def _placement(
             reason="not_a_volume",
         )
     if affine is None:
-        return Placement.fitted(shape, size_px=settings.shape)
+        return Placement.fitted(shape, size_px=settings.shape, pixel_size=pixel_size)
     if settings.spacing_mm is None:
         extent_mm = np.linalg.norm(affine[:3, :3], axis=0) * shape
         raise UnreadableScan(
@@ -94,6 +101,7 @@ def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:
         shape=tuple(shape),
         channels=channels,
         spacing_mm=scan.spacing_mm,
+        pixel_aspect=scan.pixel_aspect,
         reader=scan.reader,
         notes=scan.notes,
         affine=None if scan.affine is None else tuple(tuple(float(v) for v in row) for row in scan.affine),

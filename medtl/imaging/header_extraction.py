@@ -13,6 +13,9 @@ from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from medtl.imaging.nuclear_geometry import NAMES_OF_TAGS, nuclear_frames
+from medtl.imaging.padding import padding_limits
+
 Json = dict[str, object]
 
 MOST_FRAMES = 20_000
@@ -44,14 +47,18 @@ ASKED_FOR = (
     "AcquisitionDate", "SeriesDate", "StudyDate", "SeriesDescription", "Modality", "Rows", "Columns", "NumberOfFrames",
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation",
     "ModalityLUTSequence", "BurnedInAnnotation", "GantryDetectorTilt", "SpacingBetweenSlices", "Manufacturer",
-    "ManufacturerModelName", "MagneticFieldStrength", "KVP", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "AccessionNumber", *PLANE,
+    "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit", "FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit",
+    "DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit", "PresentationIntentType",
+    "PresentationLUTShape", "ManufacturerModelName", "MagneticFieldStrength", "KVP", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "AccessionNumber", *NAMES_OF_TAGS, *PLANE,
 )  # fmt: skip
 
+RAW_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.1.{kind}.1" for kind in (1, 2, 3))
+"""SOP classes of digital X-ray, mammography and intra-oral images for processing (PS3.4, table B.5-1)."""
 
 DECIDING = frozenset(
     {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "Rows"}
-    | {"Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "PixelRepresentation"}
+    | {"Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"}
 )
 """Tags whose value must be readable; another's, such as a flip angle written in words, is taken as missing."""
 
@@ -117,6 +124,11 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
         "bits_stored": _number(dataset, "BitsStored") or 0,
         "is_signed": _number(dataset, "PixelRepresentation") == 1,
         "has_modality_table": "ModalityLUTSequence" in dataset,
+        "high_bit": _number(dataset, "HighBit"),
+        "is_raw": _is_raw(dataset),
+        "low_is_white": _text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+        or _text(dataset, "PresentationLUTShape") == "INVERSE",
+        "padding": padding_limits(dataset),
         "burned_in": _text(dataset, "BurnedInAnnotation"),
         "tilt_degrees": _number(dataset, "GantryDetectorTilt"),
         "spacing_hint_mm": _number(dataset, "SpacingBetweenSlices"),
@@ -129,11 +141,20 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
     }
 
 
+def _is_raw(dataset: Dataset) -> bool:
+    """Whether the values are a detector's own, before the maker's processing (PS3.3 C.8.11.1)."""
+    intent = _text(dataset, "PresentationIntentType")
+    return intent == "FOR PROCESSING" or (not intent and _text(dataset, "SOPClassUID") in RAW_CLASSES)
+
+
 def _planes(dataset: Dataset, *, frames: int) -> Iterator[Json]:
     """The frames; of a file with several, by its functional groups (PS3.3 C.7.6.16), none where they do not fit."""
     of_file = _wanted(dataset)
     if frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
         yield _plane(of_file)
+        return
+    if nuclear := nuclear_frames(dataset, frames=frames):
+        yield from (_plane(of_file | frame) for frame in nuclear)
         return
     shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
     each = dataset.get("PerFrameFunctionalGroupsSequence") or []

@@ -18,6 +18,10 @@ MOST_FRAMES = 20_000
 """A CT of a whole body in thin slices has 3,000; a cine of four dimensions 10,000."""
 
 
+JPEG_SYNTAXES = "1.2.840.10008.1.2.4."
+"""How the transfer syntaxes of JPEG, JPEG-LS and JPEG 2000 begin."""
+
+
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -75,8 +79,12 @@ class ImageHeader(BaseModel):
     photometric: PhotometricTerm = ""
     bits_allocated: Count = 0
     bits_stored: Count = 0
+    high_bit: Count | None = None
     is_signed: bool = False
     has_modality_table: bool = False
+    is_raw: bool = False
+    low_is_white: bool = False
+    padding: tuple[float, float] | None = None
     burned_in: YesOrNo = ""
     tilt_degrees: float | None = None
     spacing_hint_mm: float | None = None
@@ -88,3 +96,23 @@ class ImageHeader(BaseModel):
     kvp: float | None = None
 
     planes: tuple[Plane, ...] = Field((), repr=False)
+
+    @property
+    def bits_fault(self) -> str | None:
+        """Why the layout of the bits cannot be, as a sentence; None when it can (PS3.5, section 8.1.1).
+
+        JPEG and its successors keep no layout of their own: of them HighBit says nothing.
+        """
+        lowest = self.bits_stored - 1
+        high = lowest if self.high_bit is None or self.transfer_syntax.startswith(JPEG_SYNTAXES) else self.high_bit
+        if 0 < self.bits_stored <= self.bits_allocated and lowest <= high < self.bits_allocated:
+            return None
+        where = (
+            "" if high == lowest or self.bits_stored > self.bits_allocated else f", the highest of them number {high}"
+        )
+        return f"The header says {self.bits_stored} of {self.bits_allocated} bits{where}, which cannot be."
+
+    @property
+    def is_clip(self) -> bool:
+        """Whether it has several frames and none says where in the patient it lies."""
+        return self.frames > 1 and not any(plane.position for plane in self.planes)

@@ -1,8 +1,9 @@
 """Where a scan lies on its prepared grid, and the way back: one straight line for each axis.
 
-A picture keeps its aspect ratio: it is scaled to fit and lies centred on black. A volume is brought to the patient's
-axes (right, anterior, superior) by turning whole axes, and to a spacing and an extent in millimetres; an oblique volume
-stays oblique. Pixel centres are whole numbers on both grids, so a map comes back without a shift.
+A picture keeps its true aspect ratio, also where its pixels are not square: it is scaled to fit and lies centred on
+black. A volume is brought to the patient's axes (right, anterior, superior) by turning whole axes, and to a spacing and
+an extent in millimetres; an oblique volume stays oblique. Pixel centres are whole numbers on both grids, so a map comes
+back without a shift.
 """
 
 from __future__ import annotations
@@ -85,12 +86,19 @@ class Placement:
     axes: tuple[Axis, ...]
 
     @classmethod
-    def fitted(cls, shape: Sequence[int], *, size_px: Sequence[int]) -> Placement:
-        """The largest centred placement of a picture, its aspect ratio kept (to the nearest whole pixel)."""
-        scale = min(side / count for side, count in zip(size_px, shape, strict=True))
+    def fitted(
+        cls, shape: Sequence[int], *, size_px: Sequence[int], pixel_size: Sequence[float] = (1.0, 1.0)
+    ) -> Placement:
+        """The largest centred placement of a picture, its true aspect ratio kept (to the nearest whole pixel).
+
+        `pixel_size` is (height, width) of a pixel of the scan in any unit; those of the prepared grid are square.
+        """
+        narrowest = min(pixel_size)
+        sizes = [count * (size / narrowest) for count, size in zip(shape, pixel_size, strict=True)]
+        scale = min(side / size for side, size in zip(size_px, sizes, strict=True))
         axes = []
         for source, (side, count) in enumerate(zip(size_px, shape, strict=True)):
-            scaled = min(side, max(1, round(count * scale)))
+            scaled = min(side, max(1, round(sizes[source] * scale)))
             step, before = count / scaled, (side - scaled) // 2
             axes.append(Axis(source, count, start=(0.5 - before) * step - 0.5, step=step, length=side))
         return cls(tuple(axes))

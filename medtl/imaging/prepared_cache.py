@@ -27,7 +27,7 @@ from medtl.imaging.reading import FolderContent, decode_scan, read_content, sha2
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
-SCHEMA = "4"
+SCHEMA = "5"
 """Raised by one whenever reading or preparing gives other pixels than before."""
 
 DECIDING_LIBRARIES = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from medtl.errors import DataRefused
+from medtl.errors import DataRefused, MedtlError
 
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded: ten times a 3,000 x 3,500 radiograph, and 400 MB as float32."""
@@ -43,6 +43,7 @@ class Scan:
         window: the header's display window as (centre, width) of an exact linear ramp: 0 at centre - width / 2 and
             1 at centre + width / 2, in units of `pixels`.
         full_scale: the value of full brightness when the file's number type says so (255 for 8 bits), else None.
+        pixel_aspect: height of a pixel over its width, where `spacing_mm` does not say it.
         affine: of a volume, from indices (i, j, k) to the patient in mm, right, anterior and superior positive; None
             for a picture.
     """
@@ -54,6 +55,17 @@ class Scan:
     window: tuple[float, float] | None = None
     full_scale: float | None = None
     affine: Float[np.ndarray, "4 4"] | None = None
+    pixel_aspect: float = 1.0
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Of a picture, (height, width) of a pixel in any unit: what its true shape is."""
+        return size_of_pixel(self.spacing_mm, self.pixel_aspect)
+
+
+def size_of_pixel(spacing_mm: tuple[float, ...] | None, aspect: float) -> tuple[float, float]:
+    """(height, width) of a pixel: in mm where they are known, else with a width of 1."""
+    return (aspect, 1.0) if spacing_mm is None else (spacing_mm[0], spacing_mm[1])
 
 
 def refuse_too_large(*sides: int, at_most: int = MAX_PIXELS) -> None:
@@ -99,6 +111,24 @@ def undecodable(what: str, error: BaseException) -> UnreadableScan:
         f"The {what} file {verdict} ({type(error).__name__}). Get the file again from its source.",
         reason=reason,
     )
+
+
+class refusing_unforeseen:
+    """Within it, whatever a library or we raise on a file refuses that file alone (`undecodable`), by its kind.
+
+    Refusals and other messages of ours pass, as does what ends the program.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        """Nothing is needed at the start."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Turn an exception that nobody foresaw into a refusal."""
+        if isinstance(error, Exception) and not isinstance(error, MedtlError):
+            raise undecodable(self.what, error) from error
 
 
 TRUNCATION_SIGNS = (

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from medtl.imaging.clips import clip_sentence, with_chosen_frames
 from medtl.imaging.decoding import decoder_missing
 from medtl.imaging.dicom_series import Candidate
 from medtl.imaging.image_header import MOST_FRAMES, ImageHeader
 from medtl.imaging.scan import MAX_PIXELS, MAX_VOXELS
 from medtl.imaging.series_rules import (
+    CAPTURED_RADIOGRAPHS,
     LOCALIZER_ORIENTATIONS,
     LOCALIZER_WORDS,
     PICTURE_MODALITIES,
@@ -42,6 +44,7 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 
 def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candidate, ...]:
     """The candidates with their faults, their stacks and their notes."""
+    candidates = with_chosen_frames(candidates, rules.frame)
     localizers = _localizer_series(candidates)
     alone = [_judged(candidate, rules, in_localizer=_series(candidate) in localizers) for candidate in candidates]
     return without_strays(alone)
@@ -101,9 +104,30 @@ def _localizer_series(candidates: Sequence[Candidate]) -> set[tuple[str, str]]:
 
 
 def _is_captured(candidate: Candidate) -> list[Fault]:
-    if candidate.header.sop_class not in SECONDARY_CAPTURE:
+    header = candidate.header
+    if header.sop_class not in SECONDARY_CAPTURE:
+        return []
+    if candidate.is_picture and header.modality in CAPTURED_RADIOGRAPHS and header.photometric in GREY:
         return []
     return [Fault("secondary_capture", "It is a secondary capture: a picture of a screen, whose values mean nothing.")]
+
+
+def _is_raw(candidate: Candidate) -> list[Fault]:
+    if not candidate.header.is_raw:
+        return []
+    return [
+        Fault(
+            "for_processing",
+            "It is FOR PROCESSING: raw values of the detector, whose scale and polarity are the maker's. Use the image "
+            "FOR PRESENTATION of the same exposure; to study raw images alone, name the files in a manifest.",
+        )
+    ]
+
+
+def _is_clip(candidate: Candidate) -> list[Fault]:
+    if not candidate.header.is_clip or not candidate.is_picture or candidate.moment:
+        return []
+    return [Fault("several_frames", clip_sentence(candidate.header))]
 
 
 def _is_mosaic(candidate: Candidate) -> list[Fault]:
@@ -133,11 +157,12 @@ def _is_undecodable(candidate: Candidate) -> list[Fault]:
 def _has_odd_pixels(candidate: Candidate) -> list[Fault]:
     header = candidate.header
     depth = len(candidate.slices) if not candidate.is_picture else 1
-    sides = (header.rows, header.columns, max(header.frames, depth))
+    sides = (header.rows, header.columns, depth if candidate.is_picture else max(header.frames, depth))
     size = " x ".join(f"{side:,}" for side in sides)
-    if min(sides) < 1 or header.bits_allocated not in BITS or not 0 < header.bits_stored <= header.bits_allocated:
+    if min(sides) < 1 or header.bits_allocated not in BITS or header.bits_fault:
         bits = f"{header.bits_stored} of {header.bits_allocated} bits"
-        return [Fault("bad_header", f"The header says {size} pixels of {bits}, which cannot be.")]
+        told = header.bits_fault or f"The header says {size} pixels of {bits}, which cannot be."
+        return [Fault("bad_header", told)]
     if header.rows * header.columns > MAX_PIXELS or math.prod(sides) > MAX_VOXELS or header.frames > MOST_FRAMES:
         return [Fault("too_large", f"The header says {size} pixels; at most {MAX_VOXELS:,} are read.")]
     shorter = [one for one in candidate.slices if _lacks_pixels(one.header)]
@@ -199,7 +224,11 @@ def _without_geometry(candidate: Candidate) -> list[Fault]:
         return []
     if header.frames > 1:
         return [
-            Fault("multi_frame_without_geometry", f"It has {header.frames} frames and does not say where they lie.")
+            Fault(
+                "multi_frame_without_geometry",
+                f"It has {header.frames} frames and does not say where they lie. Frames are taken as pictures with "
+                "medtl intake --frame.",
+            )
         ]
     kinds = ", ".join(sorted(PICTURE_MODALITIES))
     return [
@@ -233,6 +262,8 @@ def _impossible_geometry(candidate: Candidate) -> list[Fault]:
 
 KIND_RULES: tuple[Callable[[Candidate], list[Fault]], ...] = (
     _is_captured,
+    _is_raw,
+    _is_clip,
     _is_mosaic,
     _is_coloured,
     _has_odd_pixels,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 SECONDARY_CAPTURE = tuple(f"1.2.840.10008.5.1.4.1.1.7{more}" for more in ("", ".1", ".2", ".3", ".4"))
 """SOP classes of pictures taken of a screen or a film (PS3.4, table B.5-1)."""
+
+CAPTURED_RADIOGRAPHS = frozenset(("CR", "DX", "MG", "RG", "PX", "IO"))
+"""Modalities whose secondary captures are radiographs that lost their class on the way: digitised films, exports."""
+
+UNCALIBRATED = "secondary capture: values are grey levels of a copy, not calibrated"
 
 PICTURE_MODALITIES = frozenset(
     ("CR", "DX", "RG", "MG", "PX", "IO", "XA", "RF", "US", "IVUS", "OP", "OPT", "ES", "XC", "GM", "DOC")
@@ -14,6 +21,9 @@ PICTURE_MODALITIES = frozenset(
 
 SHOW_TEXT = frozenset(("US", "IVUS", "ES", "XC", "GM", "DOC", "OT", "SC"))
 """Modalities whose images often have names and numbers of patients written into the pixels."""
+
+FrameChoice = Literal["first", "middle", "all"] | Annotated[int, Field(ge=1)]
+"""Which frames of a clip: a word, or a number counted from 1 as DICOM does."""
 
 LOCALIZER_WORDS = ("LOCALIZER", "SCOUT", "TOPOGRAM", "SURVEY")
 LOCALIZER_ORIENTATIONS = 3
@@ -31,4 +41,5 @@ class SeriesRules(BaseModel):
     correct_tilt: bool = Field(
         False, description="Shear the slices of a tilted gantry back into a box, with linear interpolation."
     )
+    frame: FrameChoice | None = Field(None, description="Which frames of a clip are taken, each as a picture.")
     modality: str | None = Field(None, description="Only this modality (CT, MR, CR, …); others are refused by name.")

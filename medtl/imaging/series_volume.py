@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from medtl.imaging.decoding import dicom_pixels
 from medtl.imaging.dicom_series import Candidate, Slice
+from medtl.imaging.padding import with_black_padding
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.slice_stack import UNEVEN_SHARE, Stack
 from medtl.imaging.tilt_correction import straightened
@@ -81,7 +82,9 @@ def _decoded(candidate: Candidate, content_of: Callable[[int], bytes]) -> list[t
     for file in candidate.files:
         header = next(one.header for one in candidate.slices if one.file == file)
         values = dicom_pixels(content_of(file), expected=(header.frames, header.rows, header.columns))
-        found[file] = values if header.frames > 1 else values[None]
+        found[file] = with_black_padding(
+            values if header.frames > 1 else values[None], header.padding, low_is_white=header.low_is_white
+        )
     return [(one, found[one.file][one.frame]) for one in candidate.slices]
 
 
@@ -97,7 +100,8 @@ def _plane_dataset(one: Slice, values: np.ndarray) -> Dataset:
     dataset.ImageOrientationPatient = list(plane.orientation or ())
     dataset.PixelSpacing = list(plane.pixel_mm or ())
     dataset.Rows, dataset.Columns = header.rows, header.columns
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, header.photometric
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME1" if header.low_is_white else "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored = 8 * values.dtype.itemsize, header.bits_stored
     dataset.HighBit = header.bits_stored - 1
     dataset.PixelRepresentation = int(values.dtype.kind == "i")
@@ -133,6 +137,6 @@ def _notes(candidate: Candidate) -> tuple[str, ...]:
     elif pairs:
         ((slope, intercept),) = pairs
         notes += (f"rescale applied once: slope {slope:g}, intercept {intercept:g}",)
-    if candidate.header.photometric == "MONOCHROME1":
+    if candidate.header.low_is_white:
         notes += ("inverted once: MONOCHROME1 stores low as white",)
     return notes

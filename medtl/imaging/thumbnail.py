@@ -37,8 +37,7 @@ def thumbnail(scan: Scan) -> bytes:
 def _flat(scan: Scan) -> tuple[np.ndarray, tuple[float, float]]:
     """(height, width) or (height, width, 3), and the size of a pixel in any unit."""
     if scan.affine is None:
-        spacing = scan.spacing_mm or (1.0, 1.0)
-        return scan.pixels[0] if len(scan.pixels) == 1 else scan.pixels.transpose(1, 2, 0), (spacing[0], spacing[1])
+        return scan.pixels[0] if len(scan.pixels) == 1 else scan.pixels.transpose(1, 2, 0), scan.pixel_size
     orientation = nibabel.io_orientation(scan.affine)
     volume = nibabel.apply_orientation(scan.pixels[0], orientation)
     spacing_mm = np.empty(3)

@@ -49,13 +49,15 @@ def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[s
     return names
 
 
-def covariates_of(header: ImageHeader, *, with_description: bool, key: bytes) -> Mapping[str, Cell]:
-    """The allow-list: what may go into the manifest.
+def covariates_of(candidate: Candidate, *, with_description: bool, key: bytes) -> Mapping[str, Cell]:
+    """The allow-list: what may go into the manifest. `frame` is that of a clip, counted from 1.
 
     Makers and models are written as their usual names. One that is not known gets a pseudonym, so that scanners can be
     told apart although the header's own text, which may name a person, stays behind.
     """
+    header = candidate.header
     kept: dict[str, Cell] = {
+        "frame": candidate.slices[0].frame + 1 if candidate.is_picture and header.frames > 1 else None,
         "modality": header.modality,
         "manufacturer": _known_or_hidden(manufacturer_of(header.manufacturer), header.manufacturer, key=key),
         "model": _known_or_hidden(model_of(header.model), header.model, key=key),

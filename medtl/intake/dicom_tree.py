@@ -43,7 +43,10 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
     copies = _copies(files, headers)
     kept = [(number, header) for number, header in headers.items() if number not in copies]
     rules = SeriesRules(
-        fewest_slices=settings.fewest_slices, correct_tilt=settings.correct_tilt, modality=settings.modality
+        fewest_slices=settings.fewest_slices,
+        correct_tilt=settings.correct_tilt,
+        frame=settings.frame,
+        modality=settings.modality,
     )
     candidates = tainted(judged(grouped(kept), rules), _damaged(files, found))
     offers, refusals = list[Offer](), list[Refusal]()
@@ -150,7 +153,9 @@ def _offer(candidate: Candidate, files: Sequence[Path], folder: Path, *, key: st
         files=own,
         load=partial(preview_of if candidate.is_picture else volume_of, candidate, _reader(files)),
         title=candidate.title,
-        covariates=covariates_of(header, with_description=settings.series_description, key=pseudonyms.pseudonym_key()),
+        covariates=covariates_of(
+            candidate, with_description=settings.series_description, key=pseudonyms.pseudonym_key()
+        ),
         names=names_of(header, own, folder),
         origin=origin_of(header),
         shows_text=shows_text(candidate),

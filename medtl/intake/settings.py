@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medtl.errors import ConfigurationError
+from medtl.imaging.arrivals import FrameChoice
 
 SourceKind = Literal["auto", "dicom", "nifti", "pictures", "bids", "datalist", "nnunet", "medmnist"]
 
@@ -29,6 +30,7 @@ class IntakeSettings(BaseModel):
     modality: str | None = None
     fewest_slices: int = Field(5, ge=2)
     correct_tilt: bool = False
+    frame: FrameChoice | None = None
     one_per_patient: bool = False
     series_description: bool = False
     interval: bool = False

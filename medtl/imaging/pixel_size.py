@@ -1,0 +1,76 @@
+"""How large the pixels of a picture are: in millimetres where the header says so, else their shape alone.
+
+Looked at in this order: PixelSpacing (calibrated or in the patient), ImagerPixelSpacing (at the detector),
+NominalScannedPixelSpacing (on the film that was scanned), and without millimetres PixelAspectRatio
+(PS3.3 C.7.6.3.1.7, 10.7.1.3, C.8.6.2). All give the distance between rows first, the height of a pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+WIDEST_SPACING_MM = 100.0
+"""A pixel larger than this is a typing error in the header."""
+
+LONGEST_SHAPE = 20.0
+"""Height of a pixel over its width, or the reverse: an M-mode or a strip comes near, a damaged header beyond."""
+
+SQUARE = 1e-3
+"""Share by which height and width may differ without a note: rounding in headers."""
+
+SPACINGS = {
+    "PixelSpacing": "",
+    "ImagerPixelSpacing": "spacing is that of the detector (ImagerPixelSpacing)",
+    "NominalScannedPixelSpacing": "spacing is that of the scanned film (NominalScannedPixelSpacing)",
+}
+"""The tags in order, with what a reader should know of each."""
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """(between rows, between columns) in mm, None when unknown; `aspect` is height over width where it is."""
+
+    spacing_mm: tuple[float, float] | None
+    aspect: float
+    notes: tuple[str, ...]
+
+
+def pixel_size(header: Dataset) -> PixelSize:
+    """The size of a pixel; impossible values (zero, negative, not a number) are left aside with a note."""
+    notes: tuple[str, ...] = ()
+    for name, note in SPACINGS.items():
+        numbers = numbers_of(header.get(name))
+        if not numbers:
+            continue
+        if len(numbers) == 2 and all(0 < number <= WIDEST_SPACING_MM for number in numbers):
+            height, width = numbers
+            notes += tuple(filter(None, [note])) + _shape_notes(height / width)
+            return PixelSize((height, width), height / width, notes)
+        notes += (f"the header's {name} is impossible and was left aside",)
+    numbers = numbers_of(header.get("PixelAspectRatio"))
+    if not numbers:
+        return PixelSize(None, 1.0, notes)
+    if len(numbers) != 2 or not all(0 < number < math.inf for number in numbers):
+        return PixelSize(None, 1.0, (*notes, "the header's PixelAspectRatio is impossible and was left aside"))
+    aspect = numbers[0] / numbers[1]
+    if not 1 / LONGEST_SHAPE <= aspect <= LONGEST_SHAPE:
+        return PixelSize(None, 1.0, (*notes, "the header's PixelAspectRatio is impossible and was left aside"))
+    return PixelSize(None, aspect, notes + _shape_notes(aspect))
+
+
+def _shape_notes(aspect: float) -> tuple[str, ...]:
+    if abs(aspect - 1) <= SQUARE:
+        return ()
+    return (f"pixels are not square: {aspect:.3g} times as high as wide; pictures are prepared in their true shape",)
+
+
+def numbers_of(value: object) -> tuple[float, ...]:
+    """A header's value as numbers; () when it is missing or empty."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, str | int | float):
+        return (float(value),)
+    return tuple(float(number) for number in value)  # type: ignore[attr-defined]
