@@ -18,7 +18,7 @@ from medtl.imaging.decoding import decoder_missing, dicom_header, dicom_pixels
 from medtl.imaging.frame_header import header_of_frame
 from medtl.imaging.grey_values import scan_of
 from medtl.imaging.image_header import ImageHeader
-from medtl.imaging.scan import Scan, UnreadableScan, refuse_too_large, refusing_unforeseen
+from medtl.imaging.scan import Scan, UnreadableScan, refuse_too_large, undecodable
 from medtl.imaging.series_folder import volume_in
 from medtl.imaging.series_rules import PICTURE_MODALITIES
 
@@ -77,5 +77,7 @@ def decode_frame(data: bytes, facts: ImageHeader, *, frame: int = 0) -> Scan:
     if missing := decoder_missing(facts.transfer_syntax):
         raise UnreadableScan(missing, reason="unsupported_format")
     stored = dicom_pixels(data, expected=(1, facts.rows, facts.columns), frame=frame)
-    with refusing_unforeseen("DICOM"):
+    try:
         return scan_of(header_of_frame(pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True), frame), stored)
+    except PYDICOM_FAULTS as error:
+        raise undecodable("DICOM", error) from error

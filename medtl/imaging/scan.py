@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32
 
-from medtl.errors import DataRefused, MedtlError
+from medtl.errors import DataRefused
 
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded: ten times a 3,000 x 3,500 radiograph, and 400 MB as float32."""
@@ -111,24 +111,6 @@ def undecodable(what: str, error: BaseException) -> UnreadableScan:
         f"The {what} file {verdict} ({type(error).__name__}). Get the file again from its source.",
         reason=reason,
     )
-
-
-class refusing_unforeseen:
-    """Within it, whatever a library or we raise on a file refuses that file alone (`undecodable`), by its kind.
-
-    Refusals and other messages of ours pass, as does what ends the program.
-    """
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        """Nothing is needed at the start."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Turn an exception that nobody foresaw into a refusal."""
-        if isinstance(error, Exception) and not isinstance(error, MedtlError):
-            raise undecodable(self.what, error) from error
 
 
 TRUNCATION_SIGNS = (
