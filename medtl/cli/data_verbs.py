@@ -23,6 +23,9 @@ def intake(
     source: Annotated[
         str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")
     ] = "auto",
+    mask: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help='Which of several masks of an image: "*_reader1*".')
+    ] = None,
     fewest_slices: Annotated[int, typer.Option(help="A series of fewer slices is refused.")] = 5,
     frame: Annotated[
         str | None, typer.Option(help="Take clips by a frame: middle, first, a number from 1, or all as pictures.")

@@ -6,17 +6,19 @@ The brain imaging data structure: Gorgolewski et al., Scientific Data 3 (2016) 1
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from medtl.intake.file_offer import file_offer, stem_of
-from medtl.intake.finding import PARTICIPANTS, content_of, files_below, left_aside, refused_file
+from medtl.intake.finding import PARTICIPANTS, files_below, files_of, left_aside, refused_file
+from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE, fits
+from medtl.intake.name_parts import is_mask_part
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
 from medtl.intake.tables import Table, read_table
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
-MASK_ENDINGS = ("_mask", "_dseg")
 KNOWN_COLUMNS = {"sex": "sex", "age": "age_years", "site": "site"}
 """Columns of participants.tsv and what a manifest calls them."""
 
@@ -26,18 +28,18 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
     files = files_below(folder)
     table_path = folder / PARTICIPANTS
     people = read_table(table_path) if table_path.is_file() else Table((), ())
-    volumes = [path for path in files if content_of(path) == "nifti" and SUBJECT.match(path.name)]
-    derived = [path for path in volumes if path.relative_to(folder).parts[0] == "derivatives"]
-    offers, refusals = list[Offer](), list[Refusal]()
-    for path in volumes:
-        suffix = stem_of(path).rpartition("_")[2]
-        if path in derived:
-            continue
-        if settings.modality is not None and suffix != settings.modality:
-            told = f"It is a {suffix} image, not {settings.modality}."
+    volumes = [path for path in files_of("nifti", files) if SUBJECT.match(path.name)]
+    masks = [path for path in volumes if is_mask_part(_suffix(path))]
+    derived = {path for path in volumes if path.relative_to(folder).parts[0] == "derivatives"}
+    images = [path for path in volumes if path not in derived and path not in masks]
+    mask_of, refusals = _masks_of(images, masks, folder, pattern=settings.mask)
+    offers = list[Offer]()
+    for path in images:
+        if settings.modality is not None and _suffix(path) != settings.modality:
+            told = f"It is a {_suffix(path)} image, not {settings.modality}."
             refusals.append(refused_file(path, folder, reason="other_modality", sentence=told))
             continue
-        offers.append(_offer(path, folder, people, mask=_mask_of(path, derived), settings=settings))
+        offers.append(_offer(path, folder, people, mask=mask_of.get(path), settings=settings))
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
     tables = (table_path,) if table_path.is_file() else ()
     aside = left_aside(files, folder, taken=taken | set(tables))
@@ -45,10 +47,9 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
 
 
 def _offer(path: Path, root: Path, people: Table, *, mask: Path | None, settings: IntakeSettings) -> Offer:
-    match = SUBJECT.match(path.name)
-    subject = match.group() if match else stem_of(path)
+    subject = _subject(path)
     row = people.row_of("participant_id", subject)
-    covariates: dict[str, Cell] = {"modality": stem_of(path).rpartition("_")[2]}
+    covariates: dict[str, Cell] = {"modality": _suffix(path)}
     covariates |= {ours: row.get(theirs) or None for theirs, ours in KNOWN_COLUMNS.items() if theirs in row}
     label = row.get(settings.label_column, "") if settings.labels is None else ""
     return file_offer(path, root, patient=subject, mask=mask, label=label, covariates=_without_missing(covariates))
@@ -59,13 +60,43 @@ def _without_missing(cells: dict[str, Cell]) -> dict[str, Cell]:
     return {name: None if value == "n/a" else value for name, value in cells.items()}
 
 
-def _mask_of(image: Path, derived: Sequence[Path]) -> Path | None:
-    """The only mask in derivatives whose name begins as the image's does, up to its suffix."""
-    entities = stem_of(image).rpartition("_")[0]
-    found = [
-        path for path in derived if stem_of(path).startswith(f"{entities}_") and stem_of(path).endswith(MASK_ENDINGS)
-    ]
-    return found[0] if len(found) == 1 else None
+def _subject(path: Path) -> str:
+    match = SUBJECT.match(path.name)
+    return match.group() if match else stem_of(path)
+
+
+def _suffix(path: Path) -> str:
+    """What the last part of a BIDS name says of an image: T1w, bold, mask."""
+    return stem_of(path).rpartition("_")[2]
+
+
+def _masks_of(
+    images: Sequence[Path], masks: Sequence[Path], root: Path, *, pattern: str | None
+) -> tuple[dict[Path, Path], list[Refusal]]:
+    """The mask of each image whose name begins as the image's does, up to its suffix; and the masks of none.
+
+    A mask of one of several sessions belongs to that session's images.
+    """
+    reasons = dict.fromkeys((mask for mask in masks if pattern and not fits(mask, root, pattern)), "other_mask")
+    of_subject: dict[str, list[Path]] = defaultdict(list)
+    for image in images:
+        of_subject[_subject(image)].append(image)
+    own: dict[Path, list[Path]] = defaultdict(list)
+    for mask in masks:
+        if mask in reasons:
+            continue
+        starts = {image: f"{stem_of(image).rpartition('_')[0]}_" for image in of_subject[_subject(mask)]}
+        fitting = {image: len(start) for image, start in starts.items() if mask.name.startswith(start)}
+        for image, length in fitting.items():
+            if length == max(fitting.values()):
+                own[image].append(mask)
+        if not fitting:
+            reasons[mask] = WITHOUT_IMAGE
+    for found in own.values():
+        if len(found) > 1:
+            reasons |= dict.fromkeys(found, "several_masks")
+    refused = [refused_file(mask, root, reason=why, sentence=SENTENCES[why]) for mask, why in reasons.items()]
+    return {image: found[0] for image, found in own.items() if found[0] not in reasons}, refused
 
 
 def _notes(people: Table, settings: IntakeSettings) -> tuple[str, ...]:

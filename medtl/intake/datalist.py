@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medtl.errors import DataRefused
-from medtl.intake.file_offer import ALONE, file_offer
+from medtl.intake.file_offer import ALONE, ENDINGS, file_offer
 from medtl.intake.finding import LIST_FILE, files_below, left_aside
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
@@ -100,7 +100,7 @@ def _label(value: object, root: Path, where: str, faults: list[str]) -> tuple[Pa
         return None, ""
     if isinstance(value, int | float):
         return None, f"{value:g}"
-    if isinstance(value, str) and value.lower().endswith((".nii", ".nii.gz", ".png")):
+    if isinstance(value, str) and value.lower().endswith(ENDINGS):
         return _path(value, root, where, faults), ""
     if isinstance(value, str):
         return None, value

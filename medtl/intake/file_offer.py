@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from medtl.imaging.arrivals import read_scan
+from medtl.intake.mask_file import read_mask
 from medtl.intake.offer import Cell, Offer
 
 ENDINGS = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -50,7 +51,7 @@ def file_offer(
         covariates=covariates or {},
         names={"case": stem, "image": relative, "patient_id": patient or stem, "folder": str(Path(relative).parent)},
         origin={"image": relative},
-        load_mask=None if mask is None else partial(read_scan, mask),
+        load_mask=None if mask is None else partial(read_mask, mask),
     )
 
 

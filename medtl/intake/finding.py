@@ -71,6 +71,11 @@ def content_of(path: Path) -> str:
     return "npz" if start.startswith(b"PK\x03\x04") and path.suffix == ".npz" else "other"
 
 
+def files_of(kind: SourceKind, files: Iterable[Path]) -> tuple[Path, ...]:
+    """The files whose content makes a collection of this kind."""
+    return tuple(path for path in files if KIND_OF_CONTENT.get(content_of(path)) == kind)
+
+
 def kind_of(folder: Path, files: Iterable[Path]) -> SourceKind:
     """What a folder, or a file in its place, is a collection of.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medtl.intake.file_offer import ALONE, file_offer, stem_of
 from medtl.intake.finding import LIST_FILE, content_of, files_below, left_aside, refused_file
+from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
 
@@ -32,6 +33,13 @@ def survey_nnunet(folder: Path, settings: IntakeSettings) -> Survey:
                 continue
             mask = by_name.get(f"{labels}/{case}{path.name[len(stem) :]}")
             offers.append(file_offer(path, folder, patient=case, mask=mask, split=split))
+    used = {path for offer in offers for path in offer.files}
+    labels_of = {labels for _, labels in IMAGE_FOLDERS.values()}
+    refusals += [
+        refused_file(path, folder, reason=WITHOUT_IMAGE, sentence=SENTENCES[WITHOUT_IMAGE])
+        for path in files
+        if path.parent.name in labels_of and path not in used and content_of(path) in ("nifti", "picture")
+    ]
     both = len({offer.split for offer in offers}) > 1
     tables = tuple(path for path in (folder / LIST_FILE,) if path.is_file())
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from medtl.intake.file_offer import ALONE, file_offer
-from medtl.intake.finding import content_of, files_below, left_aside
+from medtl.intake.finding import files_below, files_of, left_aside
+from medtl.intake.masks import parted
 from medtl.intake.offer import Offer, Survey
 from medtl.intake.settings import IntakeSettings
 
@@ -21,20 +22,23 @@ MOST_CLASSES, FEWEST_IN_A_CLASS = 10, 5
 
 
 def survey_pictures(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every picture is a case; its class is the folder it lies in, unless a labels file is given."""
+    """Every picture that is no mask is a case; its class is the folder it lies in, unless a labels file is given."""
     files = files_below(folder)
-    pictures = [path for path in files if content_of(path) == "picture"]
-    offers = tuple(_offer(path, folder, by_folder=settings.labels is None) for path in pictures)
+    pictures = files_of("pictures", files)
+    sorted_out = parted(pictures, folder, workers=settings.workers, pattern=settings.mask, volumes=False)
+    masks, by_folder = sorted_out.mask_of, settings.labels is None
+    offers = tuple(_offer(path, folder, mask=masks.get(path), by_folder=by_folder) for path in sorted_out.images)
     offers, notes = _with_classes(offers)
-    return Survey("pictures", files, offers, left_aside(files, folder, taken=set(pictures)), notes=(ALONE, *notes))
+    aside = left_aside(files, folder, taken=set(pictures))
+    return Survey("pictures", files, offers, (*sorted_out.refusals, *aside), notes=(ALONE, *sorted_out.notes, *notes))
 
 
-def _offer(path: Path, root: Path, *, by_folder: bool) -> Offer:
+def _offer(path: Path, root: Path, *, mask: Path | None, by_folder: bool) -> Offer:
     folders = list(path.relative_to(root).parts[:-1])
     split = ""
     if folders and folders[0].lower() in SPLITS:
         split = SPLITS[folders.pop(0).lower()]
-    return file_offer(path, root, label=folders[0] if folders and by_folder else "", split=split)
+    return file_offer(path, root, mask=mask, label=folders[0] if folders and by_folder else "", split=split)
 
 
 def _with_classes(offers: tuple[Offer, ...]) -> tuple[tuple[Offer, ...], tuple[str, ...]]:

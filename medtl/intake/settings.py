@@ -18,8 +18,9 @@ class IntakeSettings(BaseModel):
     """The options of `medtl intake`.
 
     `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
-    suffix such as T1w. `one_per_patient` refuses the cases of a patient with several. `series_description` and
-    `interval` add columns that may say more about a patient than needed.
+    suffix such as T1w. `mask` chooses among several masks of an image by a pattern of their path. `one_per_patient`
+    refuses the cases of a patient with several. `series_description` and `interval` add columns that may say more
+    about a patient than needed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,7 @@ class IntakeSettings(BaseModel):
     fewest_slices: int = Field(5, ge=2)
     correct_tilt: bool = False
     frame: FrameChoice | None = None
+    mask: str | None = Field(None, min_length=1)
     one_per_patient: bool = False
     series_description: bool = False
     interval: bool = False

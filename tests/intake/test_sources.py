@@ -136,6 +136,25 @@ def test_a_bids_data_set_brings_subjects_covariates_and_masks(tmp_path: Path, in
     assert by_source["sub-01_T1w.nii.gz"] == by_source["sub-01_FLAIR.nii.gz"]
 
 
+def test_masks_of_a_bids_data_set_are_never_cases_wherever_they_lie(tmp_path: Path, intake: Intake) -> None:
+    folder = bids(tmp_path / "bids")
+    hand = folder / "derivatives" / "hand"
+    put_mask(folder / "sub-01" / "anat" / "sub-01_desc-brain_mask.nii.gz")
+    put_mask(folder / "sub-09" / "anat" / "sub-09_dseg.nii.gz")
+    put_mask(hand / "sub-03" / "anat" / "sub-03_label-a_mask.nii.gz")
+    put_mask(hand / "sub-03" / "anat" / "sub-03_label-b_mask.nii.gz")
+    taken = intake(folder, "--modality", "T1w")
+    adds_up(taken, folder)
+    assert {name: bool(row["mask"]) for name, row in sources(taken).items()} == {
+        "sub-01_T1w.nii.gz": True, "sub-02_T1w.nii.gz": True, "sub-03_T1w.nii.gz": False,
+    }  # fmt: skip
+    reasons = taken.reasons_by_name()
+    assert reasons["sub-09_dseg.nii.gz"] == "mask_without_image"
+    assert reasons["sub-03_label-a_mask.nii.gz"] == reasons["sub-03_label-b_mask.nii.gz"] == "several_masks"
+    chosen = intake(folder, "--modality", "T1w", "--mask", "*label-b*", out=tmp_path / "b" / "m.csv")
+    assert sum(bool(row["mask"]) for row in chosen.cases) == 1
+
+
 def sources_of_many(taken: Any) -> dict[str, str]:
     """The patient of each source file, where several intakes share a home."""
     return {source_of(row["case_id"]).files[0].name: row["patient_id"] for row in taken.cases}

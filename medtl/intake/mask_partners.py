@@ -1,0 +1,170 @@
+"""Which image a mask is drawn on, by their names and folders: the only one that fits, several sequences, or none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medtl.intake.file_offer import stem_of
+from medtl.intake.name_parts import (
+    is_image_part,
+    is_mask_part,
+    is_sequence,
+    lower,
+    parts_of,
+    role_of_folder,
+    shared_start,
+    without_words,
+)
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file by its name: `folders` and `parts` of the stem in small letters; `key` is what names its image.
+
+    `base` are the folders but for those that are called as masks or images are. `mask_by` is `name` or `folder` where
+    these say that it is a mask.
+    """
+
+    path: Path
+    folders: Key
+    base: Key
+    parts: Key
+    key: Key
+    mask_by: str
+
+    @property
+    def core(self) -> Key:
+        """The parts before the first that says mask: what comes after it numbers the mask."""
+        cut = next((place for place, part in enumerate(self.parts) if is_mask_part(part)), len(self.parts))
+        return without_words(self.parts[:cut])
+
+    @property
+    def is_word(self) -> bool:
+        """Whether the name is words without a number."""
+        return all(part.isalpha() for part in self.parts)
+
+    @property
+    def plain(self) -> Key:
+        """All parts but those that say image."""
+        return tuple(part for part in self.parts if not is_image_part(part))
+
+
+def named_files(paths: Sequence[Path], root: Path) -> tuple[Named, ...]:
+    """The files by their names. A folder that all of them lie in says nothing about one of them."""
+    every = [path.relative_to(root).parts[:-1] for path in paths]
+    shared = shared_start(every)
+    return tuple(_named(path, folders, shared=shared) for path, folders in zip(paths, every, strict=True))
+
+
+def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
+    raw = parts_of(stem_of(path))
+    roles = [role_of_folder(folder) for folder in folders[shared:]]
+    deepest = next((role for role in reversed(roles) if role), "")
+    by_name = any(map(is_mask_part, raw))
+    base = [folder for folder, role in zip(folders[shared:], roles, strict=True) if not role]
+    return Named(
+        path,
+        lower(folders),
+        lower(base),
+        lower(raw),
+        without_words(raw),
+        "name" if by_name else "folder" if deepest == "mask" else "",
+    )
+
+
+@dataclass(frozen=True)
+class Partners:
+    """The images that a mask is drawn on; `is_ambiguous` where several could be meant and it is not known which."""
+
+    images: tuple[Path, ...] = ()
+    is_ambiguous: bool = False
+
+
+class Pool:
+    """The files that may be images, to be asked by folder and by name."""
+
+    def __init__(self, images: Iterable[Named]) -> None:
+        self._in_folder: defaultdict[Key, _Scope] = defaultdict(_Scope)
+        self._in_base: defaultdict[Key, _Scope] = defaultdict(_Scope)
+        self._anywhere = _Scope()
+        for image in images:
+            for scope in (self._in_folder[image.folders], self._in_base[image.base], self._anywhere):
+                scope.add(image)
+
+    def partners_of(self, mask: Named, *, volumes: bool) -> Partners:
+        """The image of a mask: in its own folder, in the folder beside it, or the only one of its name anywhere.
+
+        Several sequences of one volume share their mask; pictures never do.
+        """
+        keys = (mask.plain, mask.key, mask.core)
+        across = self._in_base[mask.base]
+        for scope in (self._in_folder[mask.folders], across):
+            if found := scope.exact(*keys) or scope.shorter(mask.plain):
+                return _only(found)
+            for key in (mask.key, mask.core):
+                if key and (found := scope.longer[key]):
+                    return _only_or_sequences(found, len(key), volumes=volumes)
+            if not mask.key and mask.mask_by == "name" and scope.images:
+                return _only_or_sequences(scope.images, 0, volumes=volumes)
+        if found := self._anywhere.exact(*filter(None, keys)) or self._anywhere.shorter(mask.plain):
+            return _only(found)
+        if mask.mask_by == "folder" and mask.base and len(across.images) == 1:
+            return Partners((across.images[0].path,))
+        return Partners()
+
+    def alike(self, file: Named, *, volumes: bool) -> Partners:
+        """Of a file that nothing calls a mask: the image whose name it lengthens, of the same name elsewhere, or beside
+        which it lies under a word as its name (`P01/ct`, `P01/liver`)."""
+        own = self._in_folder[file.folders]
+        if found := own.shorter(file.plain):
+            return Partners((found[0].path,))
+        if file.is_word and (around := _only_or_sequences(own.images, 0, volumes=volumes)).images:
+            return around
+        same = [one for one in self._anywhere.exact(file.plain) if one.folders != file.folders]
+        for found in (same, self._anywhere.shorter(file.plain)):
+            if len(found) == 1:
+                return Partners((found[0].path,))
+        return Partners()
+
+
+class _Scope:
+    """Images to choose among, by their parts and by every beginning of these."""
+
+    def __init__(self) -> None:
+        self.images: list[Named] = []
+        self.longer: defaultdict[Key, list[Named]] = defaultdict(list)
+        self._equal: defaultdict[Key, list[Named]] = defaultdict(list)
+
+    def add(self, image: Named) -> None:
+        self.images.append(image)
+        self._equal[image.plain].append(image)
+        for size in range(1, len(image.plain)):
+            self.longer[image.plain[:size]].append(image)
+
+    def exact(self, *keys: Key) -> list[Named]:
+        """The images of the first key that any has."""
+        return next((self._equal[key] for key in keys if key in self._equal), [])
+
+    def shorter(self, key: Key) -> list[Named]:
+        """The images whose parts are the longest beginning of these."""
+        return self.exact(*(key[:size] for size in range(len(key) - 1, 0, -1)))
+
+
+def _only(images: Sequence[Named]) -> Partners:
+    if len(images) == 1:
+        return Partners((images[0].path,))
+    return Partners(is_ambiguous=bool(images))
+
+
+def _only_or_sequences(images: Sequence[Named], start: int, *, volumes: bool) -> Partners:
+    """The only image, or all where they are sequences of one patient: their names differ in such words alone."""
+    rests = [image.plain[start:] for image in images]
+    common = shared_start(rests)
+    if volumes and len(images) > 1 and all(rest[common:] and all(map(is_sequence, rest[common:])) for rest in rests):
+        return Partners(tuple(image.path for image in images))
+    return _only(images)
