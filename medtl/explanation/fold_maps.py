@@ -109,14 +109,14 @@ def _row(
 
 
 def _show_picture(task: FoldMaps, one: Explained) -> dict[str, object]:
-    spacing_mm, view = task.prepared.facts[one.pick.case_id].spacing_mm, task.prepared.displayed(one.pick.case_id)
+    facts, view = task.prepared.facts[one.pick.case_id], task.prepared.displayed(one.pick.case_id)
     pictures = {
-        "scan": png(scan_picture(view.pixels), spacing_mm=spacing_mm),
-        "overlay": png(overlay_picture(view.pixels, one.saliency), spacing_mm=spacing_mm),
+        "scan": png(scan_picture(view.pixels), pixel_size=facts.pixel_size),
+        "overlay": png(overlay_picture(view.pixels, one.saliency), pixel_size=facts.pixel_size),
     }
     for kind, data in pictures.items():
         write_atomically(task.folder / f"{one.stem}-{kind}.png", data)
-    row_mm, column_mm = spacing_mm or (None, None)
+    row_mm, column_mm = facts.spacing_mm or (None, None)
     cells = (f"{one.stem}-scan.png", f"{one.stem}-overlay.png", view.window, row_mm, column_mm)
     return dict(zip(PICTURES, cells, strict=True))
 

@@ -31,12 +31,11 @@ def overlay_picture(
     return (scan * (1 - opacity) + colour * opacity).round().astype(np.uint8)
 
 
-def png(picture: np.ndarray, *, spacing_mm: tuple[float, ...] | None = None) -> bytes:
-    """A picture as PNG, at most 512 px long, with the pixels' true aspect ratio (row spacing, column spacing)."""
+def png(picture: np.ndarray, *, pixel_size: tuple[float, float] = (1.0, 1.0)) -> bytes:
+    """A picture as PNG, at most 512 px long, in its true shape: `pixel_size` is (height, width) in any unit."""
     image = Image.fromarray(picture)
     height, width = float(image.height), float(image.width)
-    if spacing_mm is not None:
-        height, width = height * spacing_mm[0] / min(spacing_mm), width * spacing_mm[1] / min(spacing_mm)
+    height, width = height * pixel_size[0] / min(pixel_size), width * pixel_size[1] / min(pixel_size)
     scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if size != image.size:

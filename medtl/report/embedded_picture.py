@@ -42,12 +42,12 @@ class Picture:
         return max(NARROWEST_FRAME, min(WIDEST_FRAME, self.aspect))
 
 
-def picture(path: Path, *, spacing_mm: tuple[float, float] | None, fold: int) -> Picture:
-    """A PNG as a data URI; a file that is missing, huge or no PNG is refused by its name."""
-    return picture_at(path, name=f"fold_{fold}/saliency/{path.name}", named_by="saliency.csv", spacing_mm=spacing_mm)
+def picture(path: Path, *, fold: int) -> Picture:
+    """A PNG as a data URI, its pixels square, as the run draws them; what is missing, huge or no PNG is refused."""
+    return picture_at(path, name=f"fold_{fold}/saliency/{path.name}", named_by="saliency.csv")
 
 
-def picture_at(path: Path, *, name: str, named_by: str, spacing_mm: tuple[float, float] | None = None) -> Picture:
+def picture_at(path: Path, *, name: str, named_by: str) -> Picture:
     """The same for a picture that is called `name` in letters and that the file `named_by` speaks of."""
     if not path.is_file():
         raise ConfigurationError(
@@ -62,9 +62,9 @@ def picture_at(path: Path, *, name: str, named_by: str, spacing_mm: tuple[float,
             file=path.name,
         )
     width, height, *kind = struct.unpack(">IIBB", data[16:HEADER_BYTES])
-    row_mm, column_mm = spacing_mm or (1.0, 1.0)
-    aspect = (width * column_mm) / max(height * row_mm, 1e-9)
-    return Picture(data_uri(data), round(aspect, 4), size_px=(width, height), is_grey=tuple(kind) == GREY_OF_8_BITS)
+    return Picture(
+        data_uri(data), round(width / max(height, 1), 4), size_px=(width, height), is_grey=tuple(kind) == GREY_OF_8_BITS
+    )
 
 
 def data_uri(data: bytes) -> Markup:

@@ -173,10 +173,7 @@ def _shown(case: SaliencyCase, decision: str, *, up: str) -> Shown:
 
 def _pictures(case: SaliencyCase, *, up: str) -> Pair | VolumeShown:
     if isinstance(case.files, PairFiles):
-        scan, overlay = (
-            picture(path, spacing_mm=case.spacing_mm, fold=case.fold)
-            for path in (case.files.scan_png, case.files.overlay_png)
-        )
+        scan, overlay = (picture(path, fold=case.fold) for path in (case.files.scan_png, case.files.overlay_png))
         return Pair(scan, overlay)
     return volume_shown(case.files, fold=case.fold, up=up.format(case.fold))
 

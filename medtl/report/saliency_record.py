@@ -70,7 +70,6 @@ class SaliencyCase:
     resolution: str
     files: PairFiles | VolumeFiles
     window: str
-    spacing_mm: tuple[float, float] | None
 
 
 def read_saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
@@ -92,7 +91,6 @@ def read_saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
             resolution=_resolution(row),
             files=_files(folder, row, fold=fold),
             window=_window(row.get("window")),
-            spacing_mm=_spacing(row),
         )
         for row in table.to_dict("records")
     )
@@ -154,8 +152,3 @@ def _window(value: object) -> str:
 
 def _resolution(row: Mapping) -> str:
     return f"{row['stage']}, {row['positions']} positions" if {"stage", "positions"} <= row.keys() else ""
-
-
-def _spacing(row: Mapping) -> tuple[float, float] | None:
-    height, width = (float(row.get(name) or "nan") for name in ("spacing_row_mm", "spacing_column_mm"))
-    return (height, width) if height > 0 and width > 0 else None

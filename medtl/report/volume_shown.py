@@ -58,7 +58,7 @@ def volume_shown(files: VolumeFiles, *, fold: int, up: str) -> VolumeShown:
     """The sheet with its words; `up` leads from the page to the fold's folder."""
     view = None if files.view_json is None else read_view(files.view_json, fold=fold)
     return VolumeShown(
-        montage=picture(files.montage_png, spacing_mm=None, fold=fold),
+        montage=picture(files.montage_png, fold=fold),
         slices="" if view is None else _slices(view),
         peak="" if view is None or view.peak_mm is None else f"The map is strongest at {point_words(view.peak_mm)}.",
         whole_map=_link(files.map_file, up=up),
@@ -76,7 +76,7 @@ def with_viewer(shown: VolumeShown, *, fold: int) -> VolumeShown:
     scan, saliency = shown.files.view_scan, shown.files.view_map
     if shown.view is None or scan is None or saliency is None:
         return shown
-    pictures = [picture(path, spacing_mm=None, fold=fold) for path in (scan, saliency)]
+    pictures = [picture(path, fold=fold) for path in (scan, saliency)]
     checksums = (shown.view.checksums.scan, shown.view.checksums.map)
     for path, found, checksum in zip((scan, saliency), pictures, checksums, strict=True):
         is_described = found.size_px == shown.view.mosaic_px and found.is_grey

@@ -54,7 +54,7 @@ def test_below_a_fifth_the_scan_shows_unchanged_and_above_it_stays_visible() -> 
 
 
 def test_pictures_keep_the_true_aspect_ratio_and_stay_small() -> None:
-    image = Image.open(io.BytesIO(png(np.zeros((100, 50, 3), np.uint8), spacing_mm=(1.0, 2.0))))
+    image = Image.open(io.BytesIO(png(np.zeros((100, 50, 3), np.uint8), pixel_size=(1.0, 2.0))))
     assert image.size == (100, 100)
     large = Image.open(io.BytesIO(png(np.zeros((2000, 1000, 3), np.uint8))))
     assert large.size == (256, 512)

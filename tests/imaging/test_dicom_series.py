@@ -392,3 +392,37 @@ def test_smooth_structures_keep_their_place_in_the_patient() -> None:
     weights = scan.pixels[0] / scan.pixels[0].sum()
     centre = [float((weights * index).sum()) for index in np.indices(weights.shape)]
     np.testing.assert_allclose((scan.affine @ [*centre, 1])[:3], (phantom.affine @ [11, 19, 7, 1])[:3], atol=0.05)
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_values_that_lie_above_their_lowest_bit_are_shifted_down_and_bits_above_are_no_values(is_signed: bool) -> None:
+    """The layout of old files: 12 bits at the top of 16 (HighBit 15), or in the middle with an overlay above."""
+
+    def moved(by: int, overlay: int = 0) -> Callable[[pydicom.FileDataset, int], None]:
+        def change(dataset: pydicom.FileDataset, _k: int) -> None:
+            stored = dataset.pixel_array.astype(np.int32) - (2048 if is_signed else 0)
+            cells = ((stored & 0xFFF) << by | overlay) & 0xFFFF
+            dataset.PixelRepresentation, dataset.HighBit = int(is_signed), 11 + by
+            dataset.PixelData = cells.astype(np.uint16).tobytes()
+
+        return change
+
+    shift = -2048 * 2 if is_signed else 0
+    for by, overlay in ((0, 0), (4, 0), (2, 0b1100000000000001)):
+        phantom = series(change=moved(by, overlay))
+        np.testing.assert_array_equal(volume(files_of(phantom)).pixels[0], phantom.values + shift)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_bright_padding_of_a_series_is_its_darkest_value(photometric: str) -> None:
+    value = 4095 if photometric == "MONOCHROME2" else 0
+
+    def padded(dataset: pydicom.FileDataset, _k: int) -> None:
+        stored = np.clip(dataset.pixel_array, 100, 4000)
+        stored[:3] = value
+        dataset.PixelData, dataset.PixelPaddingValue = stored.tobytes(), value
+        dataset.PhotometricInterpretation = photometric
+
+    scan = volume(files_of(series(change=padded, directions=np.eye(3), slope=1.0, intercept=0.0)))
+    assert (scan.pixels[0][:, :3] == scan.pixels[0][:, 3:].min(axis=(0, 1))).all()
+    assert scan.pixels.max() <= 4000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtl.errors import ConfigurationError
-from medtl.imaging.facts import placement_of
+from medtl.imaging.facts import inspect_scan, placement_of
 from medtl.imaging.placement import Placement
 from medtl.imaging.preparation import prepare
 from medtl.imaging.scan import Scan
@@ -208,3 +208,42 @@ def test_a_grid_around_the_foreground_follows_it() -> None:
     assert around.to_scan_position((5.5, 3.5, 10.5)) == pytest.approx((29.5, 5.5, 19.5))
     middle = placement_of(scan, PreparationSettings.model_validate(settings))
     assert middle.to_scan_position((5.5, 3.5, 10.5)) == pytest.approx((19.5, 19.5, 19.5))
+
+
+# Pixels that are not square
+
+
+@pytest.mark.parametrize(("spacing_mm", "aspect"), [((0.4, 0.1), 1.0), ((0.15, 0.45), 1.0), (None, 2.5), (None, 0.3)])
+@pytest.mark.parametrize("preset", ["radiograph", "photograph"])
+def test_a_disc_in_millimetres_is_a_disc_when_prepared_and_comes_back_to_its_place(
+    spacing_mm: tuple[float, float] | None, aspect: float, preset: str
+) -> None:
+    row_mm, column_mm = spacing_mm or (aspect, 1.0)
+    shape = (round(60 / row_mm), round(80 / column_mm))
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    down_mm, right_mm, radius_mm = (rows + 0.5) * row_mm, (columns + 0.5) * column_mm, 12.0
+    away = np.hypot(down_mm - 22.0, right_mm - 51.0)
+    disc = np.clip(radius_mm - away, 0, 1).astype(np.float32)
+    scan = Scan(disc[None] * 255, spacing_mm, "pydicom", full_scale=255.0, pixel_aspect=aspect)
+    settings = PreparationSettings.model_validate({"preset": preset, "size_px": (120, 120)})
+    prepared = prepare(scan, settings)[0]
+    side_mm = 80 / 120
+    tall = np.ptp(np.flatnonzero(prepared.max(axis=1) > 0.5)) + 1
+    wide = np.ptp(np.flatnonzero(prepared.max(axis=0) > 0.5)) + 1
+    assert abs(tall - wide) <= 2
+    assert abs(wide * side_mm - 2 * radius_mm) <= 2 * side_mm
+    facts = inspect_scan(scan, sha256="")
+    assert facts.placement(settings) == placement_of(scan, settings)
+    back = facts.placement(settings).to_scan_grid(prepared)
+    assert back.shape == shape
+    found_mm = np.array([(back * down_mm).sum(), (back * right_mm).sum()]) / back.sum()
+    np.testing.assert_allclose(found_mm, (22.0, 51.0), atol=0.1 * side_mm + 0.1 * max(row_mm, column_mm))
+    peak = facts.placement(settings).to_scan_position((22.0 / side_mm - 0.5 + 15, 51.0 / side_mm - 0.5))
+    np.testing.assert_allclose((np.array(peak) + 0.5) * (row_mm, column_mm), (22.0, 51.0), atol=side_mm)
+
+
+def test_square_pixels_of_any_size_lie_as_without_a_size() -> None:
+    for side in (0.1, 0.143, 7.0):
+        assert Placement.fitted((301, 200), size_px=(64, 48), pixel_size=(side, side)) == Placement.fitted(
+            (301, 200), size_px=(64, 48)
+        )

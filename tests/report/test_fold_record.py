@@ -80,20 +80,19 @@ def test_a_link_is_not_followed(fold: Path, tmp_path: Path) -> None:
 
 def test_a_missing_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"fold_3/saliency/gone\.png is missing"):
-        picture(tmp_path / "gone.png", spacing_mm=None, fold=3)
+        picture(tmp_path / "gone.png", fold=3)
 
 
 @pytest.mark.parametrize("data", [b"<svg onload=alert(1)>", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(30)])
 def test_a_picture_that_is_no_png_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(IntegrityFailure, match=r"fold_0/saliency/a\.png is not a whole PNG"):
-        picture(tmp_path / "a.png", spacing_mm=None, fold=0)
+        picture(tmp_path / "a.png", fold=0)
 
 
-def test_the_spacing_gives_a_picture_its_true_shape(fold: Path) -> None:
+def test_the_pixels_of_a_runs_picture_are_square(fold: Path) -> None:
     scan = next((fold / "saliency").glob("*_scan.png"))
-    assert picture(scan, spacing_mm=None, fold=0).aspect == pytest.approx(220 / 256, abs=1e-4)
-    assert picture(scan, spacing_mm=(2.0, 1.0), fold=0).aspect == pytest.approx(220 / 512, abs=1e-4)
+    assert picture(scan, fold=0).aspect == pytest.approx(220 / 256, abs=1e-4)
 
 
 def test_maps_of_cases_that_nobody_predicted_are_refused(copy: Path) -> None:
