@@ -153,11 +153,17 @@ def _page(
 
 
 def _pairs_drawn(run: RunFolder, pairs: Sequence[Pair], *, metric: str, finding: str) -> Drawn:
-    points = [PairPoint(one.model.name, one.reference.name, one.value, one.low, one.high) for one in pairs]
+    points = [
+        PairPoint(
+            one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
+            one.found.difference.high, one.is_apart,
+        )
+        for one in pairs
+    ]  # fmt: skip
     drawing = differences_figure(points, metric=metric, name="differences", finding=finding)
     caption = (
-        "Differences with 95 % intervals by paired bootstrap of patients. Filled: the interval leaves out zero; open: "
-        "it does not."
+        "Differences with 95 % intervals by paired bootstrap of patients. Filled: the interval leaves out zero and the "
+        "test over folds agrees; open: no model of the pair may be called better."
     )
     return Drawn(drawing, caption, predictions_behind(run, fold=None))
 
@@ -211,7 +217,7 @@ def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_spli
     over = (
         f" Over folds, differences were tested by a t test corrected for shared training patients"
         f"{cite('nadeau2003')}, with Holm's correction for {count(len(pairs), 'pair')}."
-        if is_same_split and any(pair.adjusted is not None for pair in pairs)
+        if is_same_split and any(pair.found.p_value is not None for pair in pairs)
         else ""
     )
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medtl.report.checks_told import checks_concerns
+from medtl.report.claim import claim_of, sentence_of
 from medtl.report.concern import Concern
 from medtl.report.controls_told import control_concerns
 from medtl.report.held_out_words import held_out_concerns
@@ -214,14 +215,17 @@ def _unlike_cases(judged: Judged) -> Concern | None:
 
 
 def _not_better(run: RunFolder, judged: Judged) -> Concern | None:
-    found = [one for one in judged.differences if one.model == run.chosen_model]
-    if not found or found[0].difference.low is None or found[0].difference.low > 0:
+    found = next((one for one in judged.differences if one.model == run.chosen_model), None)
+    if found is None or found.difference.low is None:
         return None
-    difference = found[0].difference
+    claim = claim_of(found)
+    if claim.side == "better":
+        return None
     return Concern(
-        "The network is not distinguishable from the frozen probe, which is simpler.",
-        f"Difference in AUROC {plain(difference.value)} (95 % CI {interval(difference.low, difference.high)}), higher "
-        f"in {found[0].wins} of {count(found[0].folds, 'fold')}.",
+        "The frozen probe, which is simpler, ranks the patients better than the network."
+        if claim.side == "worse"
+        else "The network is not distinguishable from the frozen probe, which is simpler.",
+        sentence_of(found),
         "Report the frozen probe as the result, and the network as an attempt that did not show more.",
         "Is the network better than a simple baseline?",
     )

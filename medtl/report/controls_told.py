@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from medtl.controls import Controls
 from medtl.evaluation import Estimate
+from medtl.report.claim import claim_of, numbers_of
 from medtl.report.concern import Concern
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, interval, joined, p_value, plain
@@ -126,11 +127,10 @@ def _scratch_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
     if "scratch" not in run.models or run.chosen_model == "scratch":
         return ()
     auroc = judged.of("scratch", fold=None).auroc
-    others = [one.difference for one in judged.differences if one.model == "scratch"]
+    others = [one for one in judged.differences if one.model == "scratch"]
     verdict = "The same network without borrowed weights; it need not fail."
-    if others and others[0].low is not None:
-        gap = others[0]
-        verdict += f" Against the frozen probe {plain(gap.value)} (95 % CI {interval(gap.low, gap.high)})."
+    if others and others[0].difference.value is not None:
+        verdict += f" The difference from the frozen probe, {numbers_of(others[0])}, {claim_of(others[0]).conclusion}."
     return (_cells("From scratch: no borrowed weights", auroc, verdict),)
 
 

@@ -24,13 +24,14 @@ LETTERS_OF_A_NAME = 16
 
 @dataclass(frozen=True)
 class PairPoint:
-    """AUROC of `model` minus that of `reference`."""
+    """AUROC of `model` minus that of `reference`; `is_claimed` where one of the two may be called better."""
 
     model: str
     reference: str
     value: float | None
     low: float | None
     high: float | None
+    is_claimed: bool
 
 
 def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, finding: str) -> Drawing:
@@ -42,7 +43,7 @@ def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, f
             if point.value is None:
                 axes.text(0.0, row, "not defined", va="center", ha="center", color=QUIET)
                 continue
-            apart = point.low is not None and point.high is not None and (point.low > 0 or point.high < 0)
+            apart = point.is_claimed
             colour = ACCENT if apart else INK
             if point.low is not None and point.high is not None:
                 axes.plot([point.low, point.high], [row, row], color=colour, linewidth=1.6)

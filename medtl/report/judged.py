@@ -14,6 +14,7 @@ from jaxtyping import Int
 
 from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
 from medtl.predictions import PredictionTable, per_patient
+from medtl.report.claim import Difference, Discordant
 from medtl.report.run_folder import RunFolder
 
 METRICS = ("auroc", "average_precision", "balanced_accuracy", "mcc", "sensitivity", "specificity", "brier", "log_loss")
@@ -40,20 +41,6 @@ class Judgement:
         """What the confusion matrix counts: with repeats a patient is decided more than once."""
         total = 0 if self.confusion is None else int(self.confusion.sum())
         return "decision" if total > sum(self.by_class) else "patient"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """AUROC of `model` minus that of the frozen probe on the same patients.
-
-    `wins` of `folds` folds were higher. `p_value` is that of the corrected t-test over folds (Nadeau and Bengio 2003).
-    """
-
-    model: str
-    difference: Estimate
-    wins: int
-    folds: int
-    p_value: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +75,36 @@ def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
             one.model: {here.fold: _judgement(here) for here in one.patient.folds if here.fold is not None}
             for one in found.models
         },
-        differences=tuple(
-            Difference(one.model, one.difference, one.over_folds.wins, one.over_folds.folds, one.over_folds.p_value)
-            for one in found.comparisons
-        ),
+        differences=differences_of(found),
         resamples=found.resamples,
         notes=found.notes,
         appraisal=found.appraisal,
     )
+
+
+def differences_of(metrics: StudyMetrics) -> tuple[Difference, ...]:
+    """Every comparison of the metrics, in its order."""
+    appraised = metrics.appraisal
+    decided = {(one.model, one.reference): one.decisions for one in appraised.decisions} if appraised else {}
+    tested = sum(one.adjusted is not None for one in metrics.comparisons)
+    found = []
+    for one in metrics.comparisons:
+        own, discordant = decided.get((one.model, one.reference)), None
+        if own is not None and own.p_value is not None:
+            discordant = Discordant(own.only_model or 0, own.only_reference or 0, own.p_value)
+        found.append(
+            Difference(
+                model=one.model,
+                difference=one.difference,
+                wins=one.over_folds.wins,
+                folds=one.over_folds.folds,
+                p_value=one.adjusted,
+                mean_over_folds=one.over_folds.mean_difference,
+                comparisons=max(tested, 1),
+                decisions=discordant,
+            )
+        )
+    return tuple(found)
 
 
 def judge_fold(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:

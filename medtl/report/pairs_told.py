@@ -1,7 +1,6 @@
-"""Pairs of models in words: which are distinguishable on these patients, and which are not.
+"""Pairs of models in words: which may be called better on these patients, and which not.
 
-In: numbers of pairs. Out: tables and sentences by fixed rules. Distinguishable means that the pooled interval of the
-difference leaves out zero and, where the folds are shared, that the test over folds agrees after Holm's correction.
+In: numbers of pairs. Out: tables and sentences by fixed rules; what may be claimed of a pair is decided in `claim`.
 """
 
 from __future__ import annotations
@@ -10,36 +9,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtl.evaluation import StudyMetrics
+from medtl.report.claim import NOISY_THRESHOLDS, Claim, Difference, claim_of, numbers_of
 from medtl.report.compared_models import ComparedModel
+from medtl.report.judged import differences_of
 from medtl.report.numbers import interval, joined, p_value, plain
 from medtl.report.page import Cell, Row, Table, text_cells
-from medtl.report.verdict import DOUBTFUL_P
 
 
 @dataclass(frozen=True)
 class Pair:
-    """AUROC of `model` minus that of `reference`; `wins` of `folds` are None where the folds are not shared."""
+    """AUROC of `model` minus that of `reference`: `found`. `decided` counts patients: all, both right, only the first,
+    only the second."""
 
     model: ComparedModel
     reference: ComparedModel
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str | None
-    wins: int
-    folds: int
-    adjusted: float | None
-    decided: tuple[int, int, int, int] | None
-    mcnemar: float | None
-    order_false: float | None
-    undecided: str | None
+    found: Difference
+    decided: tuple[int, int, int, int] | None = None
+    mcnemar: float | None = None
+    order_false: float | None = None
+    undecided: str | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """What may be claimed of the pair."""
+        return claim_of(self.found, reference=self.reference.name)
 
     @property
     def is_apart(self) -> bool:
-        """Whether the two are distinguishable."""
-        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
-            return False
-        return self.adjusted is None or self.adjusted <= DOUBTFUL_P
+        """Whether one of the two may be called better."""
+        return self.claim.side != "none"
 
     @property
     def simpler(self) -> ComparedModel | None:
@@ -56,73 +54,63 @@ def pairs_of(models: Sequence[ComparedModel], metrics: StudyMetrics) -> tuple[Pa
     decided = {} if metrics.appraisal is None else {
         (one.model, one.reference): one.decisions for one in metrics.appraisal.decisions
     }  # fmt: skip
-    found = []
-    for one in metrics.comparisons:
+    pairs = []
+    for one, found in zip(metrics.comparisons, differences_of(metrics), strict=True):
         decisions = decided.get((one.model, one.reference))
         counts = None
         if decisions is not None and decisions.both is not None:
             counts = (decisions.patients, decisions.both, decisions.only_model or 0, decisions.only_reference or 0)
-        found.append(
+        pairs.append(
             Pair(
                 model=by_name[one.model],
                 reference=by_name[one.reference],
-                value=one.difference.value,
-                low=one.difference.low,
-                high=one.difference.high,
-                reason=one.difference.reason,
-                wins=one.over_folds.wins,
-                folds=one.over_folds.folds,
-                adjusted=one.adjusted,
+                found=found,
                 decided=counts,
                 mcnemar=None if decisions is None else decisions.p_value,
                 order_false=None if decisions is None else decisions.order_false,
                 undecided=None if decisions is None else decisions.reason,
             )
         )
-    return tuple(found)
+    return tuple(pairs)
 
 
 def in_words(pair: Pair, *, metric: str) -> str:
     """What a pair shows, with the rule of simplicity where it holds."""
-    first, second = pair.model.name, pair.reference.name
-    if pair.value is None:
-        return f"{first} and {second}: the difference is not defined ({pair.reason})."
-    bounds = f"{metric} difference {plain(pair.value)}"
-    bounds += f", 95 % CI {interval(pair.low, pair.high)}" if pair.low is not None else ""
-    if pair.folds > 1:
-        bounds += f", higher in {pair.wins} of {pair.folds} folds"
-        bounds += "" if pair.adjusted is None else f", {p_value(pair.adjusted)} over the folds"
-    if pair.low is None:
-        return f"{first} and {second}: {bounds}; without an interval nothing can be said."
-    if pair.is_apart:
-        better = (first, second) if pair.value > 0 else (second, first)
-        return f"{better[0]} ranked these patients better than {better[1]} ({bounds})."
-    told = f"{first} is not distinguishable from {second} ({bounds})"
-    if pair.low > 0.0 or (pair.high is not None and pair.high < 0.0):
-        told += "; the pooled interval leaves out zero, the test over the folds does not confirm it"
-    if pair.simpler is not None:
-        told += f"; by the rule of simplicity {pair.simpler.name} is enough until more patients say otherwise"
-    return f"{told}."
+    first, second, found, claim = pair.model.name, pair.reference.name, pair.found, pair.claim
+    value = found.difference.value
+    if value is None:
+        return f"{first} and {second}: the difference is not defined ({found.difference.reason})."
+    wins = f", higher in {found.wins} of {found.folds} folds" if found.folds > 1 else ""
+    numbers = f"{metric} difference {numbers_of(found)}{wins}"
+    if claim.side != "none":
+        better = (first, second) if claim.side == "better" else (second, first)
+        told = f"{better[0]} ranked these patients better than {better[1]} ({numbers}, {p_value(found.p_value or 0.0)})"
+    else:
+        told = f"{first} is not distinguishable from {second} ({numbers}): the difference {claim.conclusion}"
+        if pair.simpler is not None:
+            told += f"; by the rule of simplicity {pair.simpler.name} is enough until more patients say otherwise"
+    return " ".join((f"{told}.", *claim.remarks))
 
 
 def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
     """Differences with their intervals and tests."""
     heads = ["Pair", f"{metric} difference", "Higher in", "Over folds, Holm"]
-    shared = any(pair.folds > 1 for pair in pairs)
+    shared = any(pair.found.folds > 1 for pair in pairs)
     if not shared:
         heads = heads[:2]
     rows, notes = [], []
     for pair in pairs:
-        bounds = interval(pair.low, pair.high)
-        cells = [Cell(plain(pair.value), beside=f"({bounds})" if bounds else "")]
+        own = pair.found
+        bounds = interval(own.difference.low, own.difference.high)
+        cells = [Cell(plain(own.difference.value), beside=f"({bounds})" if bounds else "")]
         if shared:
-            adjusted = "–" if pair.adjusted is None else p_value(pair.adjusted)
-            cells += text_cells((f"{pair.wins} of {pair.folds} folds", adjusted))
+            adjusted = "–" if own.p_value is None else p_value(own.p_value)
+            cells += text_cells((f"{own.wins} of {own.folds} folds", adjusted))
         rows.append(
             Row(f"{pair.model.name} - {pair.reference.name}", tuple(cells), kind="chosen" if pair.is_apart else "")
         )
-        if pair.value is None:
-            notes.append(f"{pair.model.name} - {pair.reference.name}: {pair.reason}.")
+        if own.difference.value is None:
+            notes.append(f"{pair.model.name} - {pair.reference.name}: {own.difference.reason}.")
     note = "Paired bootstrap of patients: the same patients are drawn for both models of a pair."
     if shared:
         note += (
@@ -148,7 +136,8 @@ def decisions_table(pairs: Sequence[Pair]) -> Table | None:
     heads = ("Pair", "Patients", "Both right", "Only the first", "Only the second", "McNemar", "Order false")
     note = (
         "Decisions at each model’s own thresholds. McNemar: exact test of equal error rates. Order false: the "
-        "probability that the one that was right more often is not the more accurate one."
+        "probability that the one that was right more often is not the more accurate one. Read them with care: "
+        f"{NOISY_THRESHOLDS}."
     )
     return Table("Decisions, pair by pair", heads, tuple(rows), (note, *reasons), name="decision-pairs")
 
@@ -163,6 +152,6 @@ def verdict_sentences(pairs: Sequence[Pair], *, metric: str, patients: str, mode
         told.append(f"None of the {len(pairs)} pairs is distinguishable.")
     else:
         told.append(f"{len(apart)} of {len(pairs)} pairs {'is' if len(apart) == 1 else 'are'} distinguishable.")
-        better = dict.fromkeys((pair.model if (pair.value or 0) > 0 else pair.reference).name for pair in apart)
+        better = dict.fromkeys((pair.model if pair.claim.side == "better" else pair.reference).name for pair in apart)
         told.append(f"Ranked better than at least one other: {joined(tuple(better))}.")
     return tuple(told)

@@ -16,6 +16,7 @@ from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
 from medtl.predictions import ForeignTable, PredictionTable
 from medtl.report.calibration_words import calibration_sentences
+from medtl.report.claim import sentence_of
 from medtl.report.cohort_tables import cohort_rows
 from medtl.report.concern import Concern
 from medtl.report.figure_files import write_page_files
@@ -34,7 +35,7 @@ from medtl.report.table_as_run import as_run
 from medtl.report.table_concerns import table_concerns, table_questions
 from medtl.report.theme import look_of
 from medtl.report.use_told import UseTold, use_told
-from medtl.report.verdict import Verdict, compared, headlines_of, metric_name
+from medtl.report.verdict import Verdict, headlines_of, metric_name
 from medtl.report.worst_errors import Error, worst_errors
 
 SIGN = "evaluation.json"
@@ -130,7 +131,7 @@ def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str
         curves=curves_drawn(run, judged, fold=None),
         models_table=models_table(run, judged, fold=None),
         models_figure=models_drawn(run, judged) if len(run.models) > 1 or len(run.folds) > 1 else None,
-        differences=tuple(f"{look_of(one.model, run.models).name}. {compared(one)}" for one in judged.differences),
+        differences=tuple(f"{look_of(one.model, run.models).name}. {sentence_of(one)}" for one in judged.differences),
         confusion_figure=confusion_drawn(run, judged, fold=None),
         threshold_sentences=threshold_sentences(run, judged, fold=None),
         folds_table=folds_table(run, judged) if len(run.folds) > 1 else None,

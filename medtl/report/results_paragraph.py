@@ -5,9 +5,10 @@ In: a run and its numbers. Out: sentences to paste into a manuscript; what is no
 
 from __future__ import annotations
 
+from medtl.report.claim import Difference, claim_of, numbers_of
 from medtl.report.cohort_tables import flow_of
-from medtl.report.judged import Difference, Judged, Judgement
-from medtl.report.numbers import count, interval, joined, p_value, percent, plain, with_interval
+from medtl.report.judged import Judged, Judgement
+from medtl.report.numbers import count, interval, joined, percent, plain, with_interval
 from medtl.report.references import cite
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -60,16 +61,13 @@ def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
 
 
 def _difference(run: RunFolder, found: Difference, *, cited: str) -> str:
-    phrase, difference = look_of(found.model, run.models).phrase, found.difference
-    if difference.value is None:
-        return f"The difference between {phrase} and the frozen probe was not defined ({difference.reason})."
-    bounds = interval(difference.low, difference.high)
-    number = f"{plain(difference.value)} (95 % CI {bounds})" if bounds else plain(difference.value)
-    tested = f"; over folds {p_value(found.p_value)}{cited}" if found.p_value is not None else ""
-    return (
-        f"Against the frozen probe, {phrase} differed by {number} in AUROC and was higher in {found.wins} of "
-        f"{count(found.folds, 'fold')}{tested}."
-    )
+    phrase, claim = look_of(found.model, run.models).phrase, claim_of(found)
+    if found.difference.value is None:
+        return f"The difference between {phrase} and the frozen probe was not defined ({found.difference.reason})."
+    conclusion = f"the difference {claim.conclusion}{cited if found.p_value is not None else ''}"
+    told = f"Against the frozen probe, {phrase} differed by {numbers_of(found)} in AUROC"
+    higher = f" and was higher in {found.wins} of {count(found.folds, 'fold')}" if found.folds else ""
+    return " ".join((f"{told}{higher}; {conclusion}.", *claim.remarks))
 
 
 def _folds(run: RunFolder, judged: Judged) -> str:

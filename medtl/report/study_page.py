@@ -16,6 +16,7 @@ from medtl.report import review
 from medtl.report.audit_told import AuditTold, audit_told
 from medtl.report.calibration_words import calibration_sentences
 from medtl.report.checks_told import ChecksTold, checks_told
+from medtl.report.claim import sentence_of
 from medtl.report.cohort_tables import cohort_rows, flow_of
 from medtl.report.concern import Concern
 from medtl.report.concerns import concerns_of
@@ -34,7 +35,7 @@ from medtl.report.held_out_words import seal_sentences
 from medtl.report.judged import Judged, judge
 from medtl.report.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.model_tables import folds_table, models_table, threshold_sentences
-from medtl.report.numbers import duration, p_value
+from medtl.report.numbers import duration
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
@@ -44,7 +45,7 @@ from medtl.report.supplement import write_supplement
 from medtl.report.theme import look_of
 from medtl.report.training_words import histories_drawn, training_sentences
 from medtl.report.use_told import UseTold, use_told
-from medtl.report.verdict import Verdict, compared, metric_name, verdict_of
+from medtl.report.verdict import Verdict, metric_name, verdict_of
 from medtl.report.worst_errors import Error, worst_errors
 
 CONTENTS = (
@@ -200,13 +201,7 @@ def _cohort_table(run: RunFolder) -> Table:
 
 
 def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
-    sentences = []
-    for found in judged.differences:
-        sentence = f"{look_of(found.model, run.models).name}. {compared(found)}"
-        if found.p_value is not None and p_value(found.p_value) not in sentence:
-            sentence += f" Over the folds, corrected for shared training patients, {p_value(found.p_value)}."
-        sentences.append(sentence)
-    return tuple(sentences)
+    return tuple(f"{look_of(found.model, run.models).name}. {sentence_of(found)}" for found in judged.differences)
 
 
 def _machine(run: RunFolder) -> tuple[tuple[str, str], ...]:

@@ -75,7 +75,8 @@ def _order(run: RunFolder, found: Appraisal) -> Concern | None:
     numbers = [f"{name} {plain(false)}" for name, false in doubtful]
     return Concern(
         "Which of the models decides more accurately is not settled by these patients.",
-        f"Probability that the order against the frozen probe is false: {joined(numbers)}.",
+        f"Probability that the order of accuracy against the frozen probe is false: {joined(numbers)}; it compares "
+        "accuracy at thresholds chosen on validation patients, which are noisy.",
         "Do not claim that one model outperforms another.",
         "How sure is it that the better of these models is the better one?",
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtl.evaluation import Appraisal
+from medtl.report.claim import NOISY_THRESHOLDS
 from medtl.report.figure_use import BenefitLine, decision_figure
 from medtl.report.figures import predictions_behind
 from medtl.report.judged import Judged
@@ -284,7 +285,8 @@ def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
     heads = ("Model", "Patients", "Both right", "Only this right", "Only the probe right", "McNemar", "Order false")
     notes.append(
         "Decisions of each model and of the frozen probe on the same patients. McNemar: exact test of equal error "
-        "rates. Order false: the probability that the one that was right more often is not the more accurate one."
+        "rates. Order false: the probability that the one that was right more often is not the more accurate one. Read "
+        f"them with care: {NOISY_THRESHOLDS}."
     )
     return (
         Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes), name="paired") if rows else None

@@ -1,7 +1,7 @@
 """The verdict: at most three numbers and 120 words, made by rules, never triumphant.
 
-In: a run, its numbers and its concerns. Out: sentences. A difference whose interval includes zero is called
-compatible with none, whatever its sign.
+In: a run, its numbers and its concerns. Out: sentences. What may be claimed of a difference is
+decided in `claim`, for every page alike.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medtl.report.claim import sentence_of
 from medtl.report.concern import Concern
 from medtl.report.held_out_words import finding
-from medtl.report.judged import Difference, Judged
-from medtl.report.numbers import count, interval, p_value, plain, with_interval
+from medtl.report.judged import Judged
+from medtl.report.numbers import count, interval, plain, with_interval
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -21,9 +22,6 @@ BASELINES = ("probe", "scratch", "centroid", "full", "lp_ft")
 """Which models stand beside the chosen one among the three numbers, in this order."""
 
 NUMBERS_SHOWN = 3
-
-DOUBTFUL_P = 0.05
-"""From here on the corrected test over folds does not support a difference that the pooled interval shows."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,9 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     sentences = [_found(run, judged)]
     trained = [found for found in judged.differences if found.model != "centroid"]
     told = [found for found in trained if chosen in ("probe", found.model)][:1]
-    sentences += [compared(found, subject=_subject(found.model, run) if chosen == "probe" else "It") for found in told]
+    sentences += [
+        sentence_of(found, subject=_subject(found.model, run) if chosen == "probe" else "It") for found in told
+    ]
     if not trained:
         sentences.append("No network was trained: all models stand on frozen features.")
     sentences += finding(run, metric=metric_name(run.classes))
@@ -70,29 +70,6 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
         sentences=tuple(sentences),
         against=concerns[0].title,
     )
-
-
-def compared(found: Difference, *, subject: str = "It") -> str:
-    """A sentence on a difference: wins over folds, the difference with its interval, and what it is compatible with."""
-    wins = f"{subject} ranked cases better than the frozen probe in {found.wins} of {count(found.folds, 'fold')}"
-    if not found.folds:
-        wins = "No fold allows a comparison with the frozen probe"
-    value, low, high = found.difference.value, found.difference.low, found.difference.high
-    if value is None:
-        return f"{wins}; the difference is not defined ({found.difference.reason})."
-    if low is None or high is None:
-        return f"{wins}; the difference, {plain(value)}, has no interval ({found.difference.reason})."
-    bounds = f"{plain(value)} (95 % CI {interval(low, high)})"
-    if low > 0 and found.p_value is not None and found.p_value > DOUBTFUL_P:
-        return (
-            f"{wins}; the difference, {bounds}, lies above zero, but over the folds it is not distinguishable from "
-            f"none ({p_value(found.p_value)})."
-        )
-    if low > 0:
-        return f"{wins}; the difference, {bounds}, lies above zero."
-    if high < 0:
-        return f"{wins}; the difference, {bounds}, lies below zero: the frozen probe ranked them better."
-    return f"{wins}; the difference, {bounds}, is compatible with none."
 
 
 def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:

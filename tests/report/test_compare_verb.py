@@ -16,7 +16,9 @@ from typer.testing import CliRunner, Result
 
 from medtl.cli.command import app
 from medtl.errors import ConfigurationError, DataRefused
+from medtl.evaluation import Estimate
 from medtl.predictions import PredictionTable, on_common_cases
+from medtl.report.claim import Difference
 from medtl.report.compared_models import models_to_compare
 from medtl.report.pairs_told import Pair, in_words
 
@@ -176,7 +178,7 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path, verb: Verb)
     [
         (-0.01, 0.03, 0.5, "not distinguishable"),
         (0.01, 0.03, 0.001, "ranked these patients better"),
-        (0.01, 0.03, 0.4, "the test over the folds does not confirm it"),
+        (0.01, 0.03, 0.4, "over the folds it is not distinguishable from none"),
     ],
 )
 def test_the_words_follow_the_interval_and_the_folds(
@@ -186,11 +188,8 @@ def test_the_words_follow_the_interval_and_the_folds(
     first, second = models_to_compare(paths)
     object.__setattr__(first, "model", "probe")
     object.__setattr__(second, "model", "lp_ft")
-    pair = Pair(
-        model=second, reference=first, value=0.02, low=low, high=high, reason=None, wins=3, folds=5, adjusted=adjusted,
-        decided=None, mcnemar=None, order_false=None, undecided=None,
-    )  # fmt: skip
-    told = in_words(pair, metric="AUROC")
+    found = Difference("lp_ft", Estimate(value=0.02, low=low, high=high, n=80), 3, 5, adjusted)
+    told = in_words(Pair(model=second, reference=first, found=found), metric="AUROC")
     assert expected in told
     assert ("by the rule of simplicity a is enough" in told) == ("not distinguishable" in told)
 

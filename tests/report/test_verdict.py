@@ -11,44 +11,17 @@ import pytest
 from medtl.controls import BlindAuroc
 from medtl.evaluation import Estimate
 from medtl.report.concerns import concerns_of
-from medtl.report.judged import Difference, Judged, judge
+from medtl.report.judged import Judged, judge
 from medtl.report.run_folder import RunFolder, read_run
-from medtl.report.verdict import MOST_WORDS, compared, verdict_of
+from medtl.report.verdict import MOST_WORDS, verdict_of
 
 TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "superior", "accuracy of", "robust")
-
-
-def _difference(value: float | None, low: float | None, high: float | None, p: float | None = None) -> Difference:
-    reason = None if None not in (value, low, high) else "no positives"
-    return Difference("lp_ft", Estimate(value=value, low=low, high=high, reason=reason, n=50), 4, 5, p)
 
 
 @pytest.fixture(scope="module")
 def told(small_run: Path) -> tuple[RunFolder, Judged]:
     run = read_run(small_run)
     return run, judge(run)
-
-
-def test_a_difference_whose_interval_holds_zero_is_compatible_with_none() -> None:
-    assert compared(_difference(0.021, -0.010, 0.052)) == (
-        "It ranked cases better than the frozen probe in 4 of 5 folds; the difference, 0.021 "
-        "(95 % CI -0.010 to 0.052), is compatible with none."
-    )
-
-
-def test_a_difference_above_or_below_zero_is_told_as_such() -> None:
-    assert compared(_difference(0.05, 0.01, 0.09, 0.01)).endswith("lies above zero.")
-    assert compared(_difference(-0.05, -0.09, -0.01)).endswith("the frozen probe ranked them better.")
-
-
-def test_a_difference_that_the_folds_do_not_support_is_told_as_doubtful() -> None:
-    assert compared(_difference(0.05, 0.01, 0.09, 0.2)).endswith("not distinguishable from none (p = 0.20).")
-
-
-def test_a_difference_without_value_or_interval_says_why() -> None:
-    assert "is not defined (no positives)" in compared(_difference(None, None, None))
-    assert "has no interval (no positives)" in compared(_difference(0.1, None, None))
-    assert compared(replace(_difference(0.1, None, None), folds=0)).startswith("No fold allows a comparison")
 
 
 def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[RunFolder, Judged]) -> None:
