@@ -93,6 +93,36 @@ def series(
     return Phantom((stored * slope + intercept).astype(np.float32), affine, tuple(datasets))
 
 
+Change = Callable[[FileDataset, int], None]
+
+
+def two_in_one_series(
+    first: Change, second: Change, *, are_interleaved: bool, slices: int = 6, spacing_mm: float = 5.0
+) -> tuple[Phantom, Phantom]:
+    """Two stacks under one series: the second between the slices of the first, or going on where that ends.
+
+    `InstanceNumber` begins again in the second, unless a change sets it.
+    """
+    along = OBLIQUE[:, 2] * (spacing_mm / 2 if are_interleaved else spacing_mm * slices)
+    origin = np.array((-31.5, 17.25, -402.0))
+
+    def stack(number: int, change: Change) -> Phantom:
+        def changed(dataset: FileDataset, k: int) -> None:
+            dataset.SeriesInstanceUID = "1.2.826.0.1.1"
+            change(dataset, k)
+
+        return series(
+            slices=slices,
+            spacing_mm=(0.8, 0.6, spacing_mm),
+            origin_lps=tuple(origin + number * along),
+            seed=number,
+            uid=f"1.{number + 1}",
+            change=changed,
+        )
+
+    return stack(0, first), stack(1, second)
+
+
 def image(stored: np.ndarray, *, uid: str = "1", sop_class: str = CT, modality: str = "CT") -> FileDataset:
     """One image without a place in the patient."""
     meta = FileMetaDataset()

@@ -13,6 +13,7 @@ from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from medtl.imaging.acquisition_tags import PRIVATE_B_VALUES, STEADY, VARYING, private_b_value, setting_text
 from medtl.imaging.nuclear_geometry import NAMES_OF_TAGS, nuclear_frames
 from medtl.imaging.padding import padding_limits
 
@@ -39,8 +40,11 @@ ECHOES = ("EffectiveEchoTime", "EchoTime", "EchoNumbers")
 PLANE = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImageType", "FrameType",
     "ComplexImageComponent", "StackID", "RescaleSlope", "RescaleIntercept", "RescaleType", *ECHOES, *MOMENTS,
+    *STEADY, *VARYING,
 )  # fmt: skip
 FRAME_TAGS = {Tag(name): name for name in PLANE}
+
+PERSON = ("IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
 ASKED_FOR = (
     "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID", "PatientID",
@@ -50,17 +54,24 @@ ASKED_FOR = (
     "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit", "FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit",
     "DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit", "PresentationIntentType",
     "PresentationLUTShape", "ManufacturerModelName", "MagneticFieldStrength", "KVP", "SharedFunctionalGroupsSequence",
-    "PerFrameFunctionalGroupsSequence", "AccessionNumber", *NAMES_OF_TAGS, *PLANE,
+    "PerFrameFunctionalGroupsSequence", "AccessionNumber", *PERSON, "InstanceNumber", *NAMES_OF_TAGS, *PLANE,
 )  # fmt: skip
 
 RAW_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.1.{kind}.1" for kind in (1, 2, 3))
 """SOP classes of digital X-ray, mammography and intra-oral images for processing (PS3.4, table B.5-1)."""
+
+PRIVATE = [Tag(*tag) for tag in PRIVATE_B_VALUES]
+PRIVATE_CREATORS = [Tag(group, element >> 8) for group, element in PRIVATE_B_VALUES]
+
 
 DECIDING = frozenset(
     {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "Rows"}
     | {"Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"}
 )
 """Tags whose value must be readable; another's, such as a flip angle written in words, is taken as missing."""
+
+
+WANTED_TAGS: list[BaseTag] = [*map(Tag, ASKED_FOR), *PRIVATE, *PRIVATE_CREATORS]
 
 
 def extract_header(stream: BinaryIO) -> Json:
@@ -77,7 +88,7 @@ def extract_header(stream: BinaryIO) -> Json:
             found.append(length)
         return bool(found)
 
-    dataset = read_partial(stream, stop_when=at_pixels, specific_tags=[Tag(name) for name in ASKED_FOR])
+    dataset = read_partial(stream, stop_when=at_pixels, specific_tags=WANTED_TAGS)
     left = _size(stream) - stream.tell()
     if not found:
         return {"refusal": "truncated" if "Rows" in dataset else "no_image"}
@@ -110,6 +121,11 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
         "frame_of_reference_uid": _text(dataset, "FrameOfReferenceUID"),
         "patient_id": _text(dataset, "PatientID"),
         "accession_number": _text(dataset, "AccessionNumber"),
+        "issuer_of_id": _text(dataset, "IssuerOfPatientID"),
+        "patient_name": _text(dataset, "PatientName"),
+        "birth_date": _text(dataset, "PatientBirthDate"),
+        "sex": _text(dataset, "PatientSex"),
+        "instance_number": _image_number(dataset),
         "acquired_on": next(filter(None, dates), "")[:8],
         "series_description": _text(dataset, "SeriesDescription"),
         "sop_class": _text(dataset, "SOPClassUID"),
@@ -178,7 +194,25 @@ def _in_groups(groups: Dataset) -> Json:
 def _wanted(place: Dataset) -> Json:
     """The values of a frame's tags that a dataset holds, by name, empty ones left out."""
     found = {FRAME_TAGS[tag]: _value(place, FRAME_TAGS[tag]) for tag in FRAME_TAGS.keys() & place.keys()}
+    if "DiffusionBValue" not in found and (value := _private_b_value(place)):
+        found["DiffusionBValue"] = value
     return {name: value for name, value in found.items() if value not in (None, "")}
+
+
+def _private_b_value(place: Dataset) -> str:
+    elements = {(tag.group, tag.element): place[tag].value for tag in PRIVATE if tag in place}
+    creators = {tag: _creator(place, tag) for tag in elements}
+    return private_b_value(elements, creators)
+
+
+def _creator(place: Dataset, tag: tuple[int, int]) -> str:
+    block = Tag(tag[0], tag[1] >> 8)
+    return _plain(place[block].value) if block in place else ""
+
+
+def _image_number(dataset: Dataset) -> int | None:
+    value = _finite(_as_number(_value(dataset, "InstanceNumber")))
+    return int(value) if value is not None and value.is_integer() else None
 
 
 def _value(place: Dataset, name: str) -> object:
@@ -208,6 +242,7 @@ def _plane(told: Json) -> Json:
         "intercept": _as_number(told.get("RescaleIntercept")),
         "rescale_type": _plain(told.get("RescaleType")),
         "moments": moments,
+        "settings": {name: text for name in (*STEADY, *VARYING) if (text := setting_text(name, told.get(name)))},
     }
 
 

@@ -7,6 +7,7 @@ description and the date stay in memory and in private files; they are never par
 
 from __future__ import annotations
 
+import unicodedata
 from functools import partial
 from typing import Annotated
 
@@ -38,7 +39,8 @@ class Plane(BaseModel):
 
     `position` is the centre of the first pixel in mm and `orientation` the direction of a row, then of a column, both
     in DICOM's patient coordinates (left, posterior, superior positive). `pixel_mm` is (between rows, between columns).
-    `moments` holds what may tell repeated frames apart, by tag name, as text.
+    `moments` holds what may tell repeated frames apart, by tag name, as text; `settings` those of `acquisition_tags`,
+    equal text for equal settings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +55,7 @@ class Plane(BaseModel):
     intercept: float | None = None
     rescale_type: str = ""
     moments: dict[str, str] = {}
+    settings: dict[str, str] = Field({}, repr=False)
 
 
 class ImageHeader(BaseModel):
@@ -66,6 +69,11 @@ class ImageHeader(BaseModel):
     frame_of_reference_uid: str = ""
     patient_id: str = Field("", repr=False)
     accession_number: str = Field("", repr=False)
+    issuer_of_id: str = Field("", repr=False)
+    patient_name: str = Field("", repr=False)
+    birth_date: str = Field("", repr=False)
+    sex: str = Field("", repr=False)
+    instance_number: int | None = Field(None, repr=False)
     acquired_on: str = Field("", repr=False)
     series_description: str = Field("", repr=False)
 
@@ -116,3 +124,19 @@ class ImageHeader(BaseModel):
     def is_clip(self) -> bool:
         """Whether it has several frames and none says where in the patient it lies."""
         return self.frames > 1 and not any(plane.position for plane in self.planes)
+
+    @property
+    def person(self) -> tuple[str, str, str, str]:
+        """What must agree in one volume: whose it is, without regard to how a name is written."""
+        return (self.patient_id, self.issuer_of_id, plain_name(self.patient_name), self.birth_date)
+
+
+def plain_name(text: str) -> str:
+    """A person's name without regard to capitals, accents, blanks and separators; of several spellings the first.
+
+    `MÜLLER^Jane ` and `muller^JANE=…` are equal. Components stay in their order (PS3.5, 6.2.1.2).
+    """
+    alphabetic = text.split("=")[0] or text.strip("=")
+    letters = unicodedata.normalize("NFKD", alphabetic.casefold())
+    kept = "".join(letter if letter.isalnum() else " " for letter in letters if not unicodedata.combining(letter))
+    return " ".join(kept.split())

@@ -16,7 +16,8 @@ from medtl.imaging.clips import clip_sentence, with_chosen_frames
 from medtl.imaging.decoding import decoder_missing
 from medtl.imaging.dicom_series import Candidate
 from medtl.imaging.image_header import MOST_FRAMES, ImageHeader
-from medtl.imaging.scan import MAX_PIXELS, MAX_VOXELS
+from medtl.imaging.one_scan import one_scan
+from medtl.imaging.scan import MAX_PIXELS, MAX_VOXELS, UnreadableScan
 from medtl.imaging.series_rules import (
     CAPTURED_RADIOGRAPHS,
     LOCALIZER_ORIENTATIONS,
@@ -43,21 +44,30 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candidate, ...]:
-    """The candidates with their faults, their stacks and their notes."""
+    """The candidates with their faults, their stacks and their notes.
+
+    What goes wrong in the judgement of one is a fault of that one (`unforeseen_fault`), and the others are judged.
+    """
     candidates = with_chosen_frames(candidates, rules.frame)
-    localizers = _localizer_series(candidates)
-    alone = [_judged(candidate, rules, in_localizer=_series(candidate) in localizers) for candidate in candidates]
+    localizers = _localizers(candidates, fewest_slices=rules.fewest_slices)
+    alone = []
+    for place, candidate in enumerate(candidates):
+        try:
+            with one_scan():
+                alone.append(_judged(candidate, rules, is_localizer=place in localizers))
+        except UnreadableScan as refusal:
+            alone.append(candidate.refused(Fault(refusal.reason, str(refusal))))
     return without_strays(alone)
 
 
-def _judged(candidate: Candidate, rules: SeriesRules, *, in_localizer: bool) -> Candidate:
+def _judged(candidate: Candidate, rules: SeriesRules, *, is_localizer: bool) -> Candidate:
     for rule in KIND_RULES:
         candidate = candidate.refused(*rule(candidate))
     if rules.modality is not None and candidate.header.modality.casefold() != rules.modality.casefold():
         candidate = candidate.refused(
             Fault("other_modality", f"The modality is {candidate.header.modality or 'not said'}, not {rules.modality}.")
         )
-    if in_localizer and not candidate.is_picture:
+    if is_localizer and not candidate.is_picture:
         candidate = candidate.refused(Fault("localizer", "It is a localizer: images to plan others by."))
     if candidate.is_picture:
         return replace(candidate, notes=candidate.notes + _text_notes(candidate))
@@ -85,22 +95,30 @@ def _stacked(candidate: Candidate, rules: SeriesRules) -> Candidate:
     return candidate
 
 
-def _series(candidate: Candidate) -> tuple[str, str]:
-    return candidate.header.study_uid, candidate.header.series_uid
+def _localizers(candidates: Sequence[Candidate], *, fewest_slices: int) -> set[int]:
+    """The places of those that say that they are localizers, and of series that are cut in three directions.
 
-
-def _localizer_series(candidates: Sequence[Candidate]) -> set[tuple[str, str]]:
-    """Series that say they are localizers, or are cut in three directions."""
-    found: set[tuple[str, str]] = set()
-    directions: dict[tuple[str, str], set[tuple[float, ...]]] = defaultdict(set)
-    for candidate in candidates:
+    A localizer among the slices of a stack is refused alone: by its own ImageType or description; and of a series of
+    three directions, the one direction that has slices enough for a volume when the others have not is no localizer.
+    """
+    found: set[int] = set()
+    series: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, candidate in enumerate(candidates):
         plane = candidate.slices[0].plane
         words = " ".join((*plane.image_type, candidate.header.series_description)).upper()
         if any(word in words for word in LOCALIZER_WORDS):
-            found.add(_series(candidate))
-        if plane.orientation is not None and candidate.header.series_uid:
-            directions[_series(candidate)].add(tuple(np.round(plane.orientation, 3)))
-    return found | {series for series, seen in directions.items() if len(seen) >= LOCALIZER_ORIENTATIONS}
+            found.add(place)
+        elif plane.orientation is not None and candidate.header.series_uid:
+            series[(candidate.header.study_uid, candidate.header.series_uid)].append(place)
+    for places in series.values():
+        directions: dict[tuple[float, ...], list[int]] = defaultdict(list)
+        for place in places:
+            directions[tuple(np.round(candidates[place].slices[0].plane.orientation or (), 3))].append(place)
+        if len(directions) < LOCALIZER_ORIENTATIONS:
+            continue
+        deep = [own for own in directions.values() if max(len(candidates[p].slices) for p in own) >= fewest_slices]
+        found |= set(places) - set(deep[0] if len(deep) == 1 else ())
+    return found
 
 
 def _is_captured(candidate: Candidate) -> list[Fault]:
