@@ -56,7 +56,8 @@ def _kind(one: Slice) -> tuple[object, ...]:
     return (
         header.study_uid, header.series_uid, header.person, header.frame_of_reference_uid, header.sop_class,
         header.modality, header.rows, header.columns, header.samples, header.photometric, header.bits_allocated,
-        header.bits_stored, header.is_signed, plane.image_type, plane.echo, plane.stack, plane.pixel_mm,
+        header.bits_stored, header.is_signed, header.low_is_white, plane.image_type, plane.echo, plane.stack,
+        plane.pixel_mm,
         plane.position is None, *alone,
     )  # fmt: skip
 

@@ -57,6 +57,23 @@ class Plane(BaseModel):
     moments: dict[str, str] = {}
     settings: dict[str, str] = Field({}, repr=False)
 
+    @property
+    def rescale(self) -> tuple[float, float] | None:
+        """Slope and intercept; where one is missing it is the one that changes nothing. None when both are.
+
+        The standard asks for both or neither (PS3.3 C.11.1: each required when the other is there).
+        """
+        if self.slope is None and self.intercept is None:
+            return None
+        return (1.0 if self.slope is None else self.slope, 0.0 if self.intercept is None else self.intercept)
+
+    @property
+    def lacks_of_rescale(self) -> tuple[str, ...]:
+        """Which tag of the rescale is missing although the other is there."""
+        if self.slope is None and self.intercept is not None:
+            return ("RescaleSlope",)
+        return ("RescaleIntercept",) if self.slope is not None and self.intercept is None else ()
+
 
 class ImageHeader(BaseModel):
     """One file: its identity, its pixels, its covariates and its frames."""

@@ -6,7 +6,6 @@ Each rule is a function from a candidate to its faults. The first fault gives th
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,13 +14,13 @@ import numpy as np
 from medtl.imaging.clips import clip_sentence, with_chosen_frames
 from medtl.imaging.decoding import decoder_missing
 from medtl.imaging.dicom_series import Candidate
+from medtl.imaging.dicom_words import short_number
 from medtl.imaging.image_header import MOST_FRAMES, ImageHeader
 from medtl.imaging.one_scan import one_scan
 from medtl.imaging.scan import MAX_PIXELS, MAX_VOXELS, UnreadableScan
+from medtl.imaging.series_localizers import localizers_among
 from medtl.imaging.series_rules import (
     CAPTURED_RADIOGRAPHS,
-    LOCALIZER_ORIENTATIONS,
-    LOCALIZER_WORDS,
     PICTURE_MODALITIES,
     SECONDARY_CAPTURE,
     SHOW_TEXT,
@@ -49,7 +48,7 @@ def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candida
     What goes wrong in the judgement of one is a fault of that one (`unforeseen_fault`), and the others are judged.
     """
     candidates = with_chosen_frames(candidates, rules.frame)
-    localizers = _localizers(candidates, fewest_slices=rules.fewest_slices)
+    localizers = localizers_among(candidates, fewest_slices=rules.fewest_slices)
     alone = []
     for place, candidate in enumerate(candidates):
         try:
@@ -93,32 +92,6 @@ def _stacked(candidate: Candidate, rules: SeriesRules) -> Candidate:
         )
         candidate = candidate.refused(Fault("too_few_slices", told))
     return candidate
-
-
-def _localizers(candidates: Sequence[Candidate], *, fewest_slices: int) -> set[int]:
-    """The places of those that say that they are localizers, and of series that are cut in three directions.
-
-    A localizer among the slices of a stack is refused alone: by its own ImageType or description; and of a series of
-    three directions, the one direction that has slices enough for a volume when the others have not is no localizer.
-    """
-    found: set[int] = set()
-    series: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, candidate in enumerate(candidates):
-        plane = candidate.slices[0].plane
-        words = " ".join((*plane.image_type, candidate.header.series_description)).upper()
-        if any(word in words for word in LOCALIZER_WORDS):
-            found.add(place)
-        elif plane.orientation is not None and candidate.header.series_uid:
-            series[(candidate.header.study_uid, candidate.header.series_uid)].append(place)
-    for places in series.values():
-        directions: dict[tuple[float, ...], list[int]] = defaultdict(list)
-        for place in places:
-            directions[tuple(np.round(candidates[place].slices[0].plane.orientation or (), 3))].append(place)
-        if len(directions) < LOCALIZER_ORIENTATIONS:
-            continue
-        deep = [own for own in directions.values() if max(len(candidates[p].slices) for p in own) >= fewest_slices]
-        found |= set(places) - set(deep[0] if len(deep) == 1 else ())
-    return found
 
 
 def _is_captured(candidate: Candidate) -> list[Fault]:
@@ -204,16 +177,15 @@ def _lacks_pixels(header: ImageHeader) -> bool:
 def _rescales_oddly(candidate: Candidate) -> list[Fault]:
     """Slopes may differ from slice to slice (PET, exports of other software): each is applied. Units may not."""
     planes = [one.plane for one in candidate.slices]
-    pairs = {(plane.slope, plane.intercept) for plane in planes}
+    pairs = {plane.rescale for plane in planes}
     bits = candidate.header.bits_stored
-    for slope, intercept in pairs:
-        value = abs(slope if slope is not None else 1.0) * 2.0**bits + abs(intercept or 0.0)
-        if slope == 0 or not value <= LARGEST_VALUE:
-            return [Fault("bad_rescale", f"The rescale of the header is slope {slope}, intercept {intercept}.")]
-    whole = {(slope is None, intercept is None) for slope, intercept in pairs}
+    for slope, intercept in filter(None, pairs):
+        if slope == 0 or not abs(slope) * 2.0**bits + abs(intercept) <= LARGEST_VALUE:
+            told = f"slope {short_number(slope)}, intercept {short_number(intercept)}"
+            return [Fault("bad_rescale", f"The rescale of the header is {told}.")]
     units = {plane.rescale_type for plane in planes}
     tables = any(one.header.has_modality_table for one in candidate.slices)
-    if len(whole) > 1 or len(units) > 1 or (tables and not candidate.is_picture):
+    if (None in pairs and len(pairs) > 1) or len(units) > 1 or (tables and not candidate.is_picture):
         return [
             Fault(
                 "inconsistent_rescale", "Not every slice has its values in the same unit (RescaleType, rescale, table)."

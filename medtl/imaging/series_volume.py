@@ -105,8 +105,8 @@ def _plane_dataset(one: Slice, values: np.ndarray) -> Dataset:
     dataset.BitsAllocated, dataset.BitsStored = 8 * values.dtype.itemsize, header.bits_stored
     dataset.HighBit = header.bits_stored - 1
     dataset.PixelRepresentation = int(values.dtype.kind == "i")
-    if plane.slope is not None and plane.intercept is not None:
-        dataset.RescaleSlope, dataset.RescaleIntercept = plane.slope, plane.intercept
+    if plane.rescale is not None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = plane.rescale
     dataset.PixelData = values.tobytes()
     return dataset
 
@@ -130,13 +130,14 @@ def _step(ordered: list[Dataset]) -> Float[np.ndarray, "3"]:
 
 def _notes(candidate: Candidate) -> tuple[str, ...]:
     planes = [one.plane for one in candidate.slices]
-    pairs = {(plane.slope, plane.intercept) for plane in planes} - {(None, None), (1.0, 0.0)}
+    pairs = {plane.rescale for plane in planes}
     notes: tuple[str, ...] = ()
-    if len({(plane.slope, plane.intercept) for plane in planes}) > 1:
+    if len(pairs) > 1:
         notes += ("rescale differs from slice to slice; each slice's own was applied",)
-    elif pairs:
-        ((slope, intercept),) = pairs
-        notes += (f"rescale applied once: slope {slope:g}, intercept {intercept:g}",)
+    elif (only := next(iter(pairs))) not in (None, (1.0, 0.0)):
+        notes += (f"rescale applied once: slope {only[0]:g}, intercept {only[1]:g}",)
+    if lacking := sorted({name for plane in planes for name in plane.lacks_of_rescale}):
+        notes += (f"{lacking[0]} is missing beside its partner and was taken as the value that changes nothing",)
     if candidate.header.low_is_white:
         notes += ("inverted once: MONOCHROME1 stores low as white",)
     return notes

@@ -20,7 +20,8 @@ def candidate_key(candidate: Candidate) -> str:
         header.study_uid, header.series_uid, header.frame_of_reference_uid, own, "/".join(plane.image_type), plane.echo,
         plane.stack, direction, f"{header.rows}x{header.columns}", candidate.moment,
     )  # fmt: skip
-    return "dicom|" + "|".join(parts)
+    part = f"|{candidate.part}" if candidate.part else ""
+    return "dicom|" + "|".join(parts) + part
 
 
 def patient_of(header: ImageHeader) -> str:

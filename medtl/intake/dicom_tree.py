@@ -61,7 +61,7 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         for number, refusal in enumerate(found)
         if isinstance(refusal, UnreadableScan)
     ]
-    return Survey("dicom", files, tuple(offers), tuple(refusals), notes=_notes(kept))
+    return Survey("dicom", files, tuple(offers), tuple(refusals), notes=(*_notes(kept), *_stack_notes(candidates)))
 
 
 def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | UnreadableScan]:
@@ -187,3 +187,15 @@ def _notes(kept: Sequence[tuple[int, ImageHeader]]) -> tuple[str, ...]:
         return ()
     studies = f"{nameless} stud{'ies have' if nameless > 1 else 'y has'}"
     return (f"{studies} no patient id; each such study is taken as one patient.",)
+
+
+def _stack_notes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """How many series hold several stacks, as nobody would look for two volumes in one series."""
+    several = {(one.header.study_uid, one.header.series_uid) for one in candidates if one.part}
+    if not several:
+        return ()
+    what = f"{len(several)} series hold" if len(several) > 1 else "1 series holds"
+    return (
+        f"{what} several stacks (time points, phases, kernels, b-values, …); each stack is a case of its own, and its "
+        "line in the page says what tells it apart.",
+    )

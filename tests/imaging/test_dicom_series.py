@@ -27,6 +27,7 @@ from series_faults import (
     whole,
 )
 
+from medtl.imaging import series_judgement
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
 from medtl.imaging.reading import decode_scan, read_scan
@@ -331,7 +332,7 @@ def _set(**tags: object) -> object:
         ({"PixelSpacing": ["0", "1"]}, "bad_geometry", "outside 0.01 to 100 mm"),
         ({"PixelSpacing": ["-1", "1"]}, "bad_geometry", "outside 0.01 to 100 mm"),
         ({"PixelSpacing": ["1e9", "1"]}, "bad_geometry", "outside 0.01 to 100 mm"),
-        ({"RescaleSlope": "nan"}, "bad_rescale", "slope nan"),
+        ({"RescaleSlope": "nan"}, "bad_rescale", "slope not a number"),
         ({"RescaleSlope": "1e38"}, "bad_rescale", "slope 1e+38"),
         ({"RescaleSlope": "0"}, "bad_rescale", "slope 0"),
         ({"BitsStored": 20}, "bad_header", "20 of 16 bits, which cannot be"),
@@ -354,6 +355,43 @@ def test_units_that_differ_within_a_series_are_refused() -> None:
         dataset.RescaleType = "HU" if k else "US"
 
     refused(change, "inconsistent_rescale", "Not every slice has its values in the same unit")
+
+
+@pytest.mark.parametrize(
+    ("lacking", "slope", "intercept"), [("RescaleIntercept", 2.0, 0.0), ("RescaleSlope", 1.0, -1000.0)]
+)
+def test_a_rescale_that_lacks_one_of_its_tags_takes_the_value_that_changes_nothing(
+    lacking: str, slope: float, intercept: float
+) -> None:
+    stored = series(slope=1, intercept=0).values
+    files = files_of(series(change=lambda dataset, _: delattr(dataset, lacking)))
+    scan = volume(files)
+    np.testing.assert_array_equal(scan.pixels[0], stored * slope + intercept)
+    assert scan.notes[-1] == f"{lacking} is missing beside its partner and was taken as the value that changes nothing"
+    np.testing.assert_array_equal(scan.pixels[0, :, :, 0].T, decode_scan(files[0]).pixels[0])
+
+
+def test_some_slices_without_any_rescale_are_refused() -> None:
+    def change(dataset: pydicom.Dataset, k: int) -> None:
+        if k == 2:
+            del dataset.RescaleSlope, dataset.RescaleIntercept
+
+    refused(change, "inconsistent_rescale", "Not every slice has its values in the same unit")
+
+
+def test_what_nobody_foresaw_in_one_series_is_its_own_fault_and_the_others_are_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(candidate: Candidate) -> list[object]:
+        if len(candidate.slices) == 6:
+            raise LookupError("CANARY^JANE")
+        return []
+
+    monkeypatch.setattr(series_judgement, "KIND_RULES", (stumble,))
+    found = candidates(files_of(series(slices=6), series(slices=7, uid="2", seed=1)))
+    assert [one.reason for one in found] == ["unforeseen_fault", None]
+    assert "(LookupError)" in found[0].sentence
+    assert "CANARY" not in found[0].sentence
 
 
 def test_a_series_cut_in_three_directions_is_a_localizer() -> None:

@@ -64,15 +64,16 @@ def candidates(files: Sequence[bytes]) -> tuple[Candidate, ...]:
     return judged(grouped((number, dicom_header(content)) for number, content in enumerate(files)), SeriesRules())
 
 
-def assert_two(first: Phantom, second: Phantom, words: str = "") -> None:
+def assert_two(first: Phantom, second: Phantom, words: str = "", *, are_decoded: bool = False) -> None:
     files = files_of(first, second)
     found = candidates(files)
     assert [one.reason for one in found] == [None, None]
     assert sorted(one.files for one in found) == [tuple(range(6)), tuple(range(6, 12))]
     for one in found:
         truth = (first, second)[one.files[0] // 6]
-        np.testing.assert_array_equal(volume_of(one, files.__getitem__).pixels[0], truth.values)
         assert words in " ".join(one.notes)
+        if are_decoded:
+            np.testing.assert_array_equal(volume_of(one, files.__getitem__).pixels[0], truth.values)
 
 
 def assert_one(phantom: Phantom, note: str | None = None) -> None:
@@ -97,7 +98,8 @@ def test_every_tag_of_the_tables_has_two_values_here() -> None:
 def test_two_stacks_that_differ_in_one_tag_are_two_volumes(name: str, are_interleaved: bool) -> None:
     first, second = {**VALUES, **OTHER_KINDS}[name]
     pair = two_in_one_series(put(**{name: first}), put(**{name: second}), are_interleaved=are_interleaved)
-    assert_two(*pair, words="" if name in OTHER_KINDS else f"one of 2 stacks of its series, which differ in {name}")
+    words = "" if name in OTHER_KINDS else f"one of 2 stacks of its series, which differ in {name}"
+    assert_two(*pair, words=words, are_decoded=name == "KVP")
 
 
 @pytest.mark.parametrize("are_interleaved", [True, False], ids=["interleaved", "stacked"])

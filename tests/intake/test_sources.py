@@ -318,3 +318,21 @@ def test_radiographs_from_a_pacs_could_be_studied_as_they_came_in(tmp_path: Path
     told = check_data(taken.manifest)
     assert "12 cases in the manifest, 12 studied, of 12 patients" in told
     assert "A study can start." in told
+
+
+def test_two_phases_in_one_series_are_two_cases_that_keep_their_names_and_are_told(
+    tmp_path: Path, intake: Intake
+) -> None:
+    def phase(number: int) -> phantoms.Change:
+        return lambda dataset, _k: setattr(dataset, "AcquisitionNumber", number)
+
+    first, second = phantoms.two_in_one_series(phase(1), phase(2), are_interleaved=True)
+    first.write(tmp_path / "pacs" / "a")
+    second.write(tmp_path / "pacs" / "b")
+    taken = intake(tmp_path / "pacs")
+    assert len(taken.cases) == 2
+    assert any(note.startswith("1 series holds several stacks (time points, phases,") for note in taken.notes)
+    assert "one of 2 stacks of its series, which differ in AcquisitionNumber" in taken.page
+    series(slices=6, uid="77", seed=7).write(tmp_path / "pacs" / "c")
+    again = intake(tmp_path / "pacs", out=tmp_path / "other" / "m.csv")
+    assert {row["case_id"] for row in taken.cases} < {row["case_id"] for row in again.cases}
