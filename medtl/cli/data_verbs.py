@@ -31,6 +31,13 @@ def intake(
         str | None, typer.Option(help="Take clips by a frame: middle, first, a number from 1, or all as pictures.")
     ] = None,
     correct_tilt: Annotated[bool, typer.Option("--correct-tilt", help="Resample series of a tilted gantry.")] = False,
+    volume: Annotated[
+        str | None, typer.Option(help="Of files of several volumes (4D NIfTI, NRRD): first, mean or a number from 1.")
+    ] = None,
+    pages_mm: Annotated[
+        str | None,
+        typer.Option(help="Read TIFFs of several pages as volumes: mm between rows x columns x pages, as 0.5x0.5x2."),
+    ] = None,
     one_per_patient: Annotated[
         bool,
         typer.Option("--one-per-patient", help="Refuse the cases of a patient with several, unless one has a label."),

@@ -23,7 +23,7 @@ from medtl.errors import IntegrityFailure
 from medtl.files import replacing, sha256_of
 from medtl.imaging.facts import ScanFacts, inspect_scan
 from medtl.imaging.one_scan import one_scan
-from medtl.imaging.reading import FolderContent, decode_scan, read_content, sha256_of_content
+from medtl.imaging.reading import ScanContent, decode_scan, read_content, sha256_of_content
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
@@ -38,6 +38,7 @@ DECIDING_LIBRARIES = (
     "pydicom",
     "highdicom",
     "nibabel",
+    "pynrrd",
     "pylibjpeg",
     "pylibjpeg-openjpeg",
     "pyjpegls",
@@ -144,9 +145,7 @@ def deciding_versions() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _write(
-    entry: Path, content: bytes | FolderContent, *, key: str, sha256: str, settings: PreparationSettings
-) -> ScanFacts:
+def _write(entry: Path, content: ScanContent, *, key: str, sha256: str, settings: PreparationSettings) -> ScanFacts:
     """Decode, prepare and store one scan; its facts. A file name would be personal data and is not stored."""
     from safetensors.numpy import save
 

@@ -1,6 +1,7 @@
 """From a file, or a folder with one DICOM series, to a `Scan`. The bytes decide which library reads it, never the name.
 
-Pillow reads PNG, JPEG and TIFF, pydicom and highdicom read DICOM, nibabel reads NIfTI (.nii, .nii.gz).
+pydicom and highdicom read DICOM; `formats.known` has everything else. A header whose pixels lie in another file (.hdr
+and .img, .nhdr, .mhd) is read with the one that lies right beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.files import sha256_of
+from medtl.imaging.formats.foreign import DICOM_MARK
+from medtl.imaging.formats.format import START_BYTES, Choice, FilePair
+from medtl.imaging.formats.known import decode_file, format_of
 from medtl.imaging.scan import Scan, UnreadableScan
 
 MAX_FILE_BYTES = 2**30
@@ -19,13 +23,11 @@ MAX_FILE_BYTES = 2**30
 MAX_FILES = 5_000
 """Files in the folder of one series: a CT of a whole body in thin slices has 3,000."""
 
-PNG, JPEG, TIFF, GZIP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"II*\x00", b"MM\x00*"), b"\x1f\x8b"
-DICOM_MARK = slice(128, 132)
-NIFTI_SIZES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
-"""A NIfTI header begins with its own length, 348 or 540, in either byte order."""
+USUAL = Choice()
+"""Nobody chose: a file of several volumes or pages is refused."""
 
-PICTURE_STARTS = (PNG, JPEG, *TIFF)
-VOLUME_STARTS = (GZIP, *NIFTI_SIZES)
+VOXEL_ENDINGS = (".img", ".img.gz")
+"""Files that are the voxels of the .hdr of the same name."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,30 @@ class FolderContent:
     files: tuple[bytes, ...]
 
 
-def read_scan(path: Path) -> Scan:
+ScanContent = bytes | FilePair | FolderContent
+
+
+def read_scan(path: Path, choice: Choice = USUAL) -> Scan:
     """The scan in a file, or of the one DICOM series in a folder.
 
     Raises:
         UnreadableScan: with a reason code: missing_file, not_a_file, unreadable_file, empty_file, file_too_large,
-            unsupported_format, too_large, several_frames, truncated, undecodable, decoder_crashed, decoder_timeout; of
-            a series also several_series, no_series and the codes of `series_judgement`.
+            unsupported_format, too_large, several_volumes, several_pages, truncated, undecodable, decoder_crashed,
+            decoder_timeout and those of `formats`; of a series also several_series, no_series and the codes of
+            `series_judgement`.
     """
-    return decode_scan(read_content(path))
+    return decode_scan(read_content(path), choice)
 
 
-def read_content(path: Path) -> bytes | FolderContent:
-    """The bytes of a file, or of the files right in a folder (not below it, hidden ones left aside).
+def read_content(path: Path) -> ScanContent:
+    """The bytes of a file, with its data file when it names one; or the files right in a folder (hidden ones not).
 
     Raises:
-        UnreadableScan: as `read_file_bytes`; file_too_large also for a folder of too many files.
+        UnreadableScan: as `read_file_bytes`; data_file_outside or several_files when a header names other than one
+            file beside it; file_too_large also for a folder of too many files.
     """
     if not _is_folder(path):
-        return read_file_bytes(path)
+        return _with_data_file(path)
     files = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
     total = sum(file.stat().st_size for file in files)
     if len(files) > MAX_FILES or total > MAX_FILE_BYTES:
@@ -65,6 +72,61 @@ def read_content(path: Path) -> bytes | FolderContent:
     return FolderContent(tuple(file.read_bytes() for file in files))
 
 
+def companions_of(path: Path) -> tuple[Path, ...]:
+    """The data file that a header names, when it lies beside it; none for a file that holds its own pixels.
+
+    Raises:
+        UnreadableScan: the header names other than one file beside it.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(START_BYTES)
+        known = format_of(start)
+        names = known.data_files(start + stream.read(LARGEST_HEADER_BYTES), path.name) if known else ()
+    return tuple(beside for name in names if (beside := path.with_name(name)).is_file())[:1]
+
+
+def header_beside(path: Path) -> Path | None:
+    """The NIfTI header whose voxels a file holds, by its name; None when there is none."""
+    ending = next((ending for ending in VOXEL_ENDINGS if path.name.lower().endswith(ending)), None)
+    if ending is None:
+        return None
+    stem = path.name[: len(path.name) - len(ending)]
+    found = (path.with_name(stem + other) for other in (".hdr", ".hdr.gz", ".HDR"))
+    return next((header for header in found if header.is_file()), None)
+
+
+LARGEST_HEADER_BYTES = 2**20
+"""A text header is a thousandth of it."""
+
+
+def _with_data_file(path: Path) -> bytes | FilePair:
+    data = read_file_bytes(path)
+    start = data[:START_BYTES]
+    known = format_of(start)
+    if data[DICOM_MARK] == b"DICM":
+        return data
+    if known is None and (header := header_beside(path)) is not None:
+        path, data = header, read_file_bytes(header)
+        known = format_of(data[:START_BYTES])
+    names = known.data_files(data, path.name) if known else ()
+    if not names:
+        return data
+    beside = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+    if known is None or beside is None:
+        raise UnreadableScan(
+            f"The {known.name if known else ''} header has its pixels in another file, which does not lie beside it. "
+            "Keep both in one folder.",
+            reason="missing_file",
+        )
+    if beside.resolve().parent != path.resolve().parent:
+        raise UnreadableScan(
+            f"The data file of the {known.name} header is a link to another folder. Put the file itself beside its "
+            "header.",
+            reason="data_file_outside",
+        )
+    return FilePair(data, read_file_bytes(beside))
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)
@@ -72,10 +134,12 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def sha256_of_content(content: bytes | FolderContent) -> str:
+def sha256_of_content(content: ScanContent) -> str:
     """What names a scan's content: of a folder over the sorted hashes of its files, so names do not matter."""
     if isinstance(content, bytes):
         return sha256_of(content)
+    if isinstance(content, FilePair):
+        return sha256_of(f"{sha256_of(content.header)}\n{sha256_of(content.data)}".encode())
     return sha256_of("\n".join(sorted(map(sha256_of, content.files))).encode())
 
 
@@ -113,7 +177,7 @@ def read_file_bytes(path: Path) -> bytes:
     return data
 
 
-def decode_scan(data: bytes | FolderContent) -> Scan:
+def decode_scan(data: ScanContent, choice: Choice = USUAL) -> Scan:
     """The scan in the bytes of a file or a folder; refusals as in `read_scan`.
 
     DICOM is looked for first, because its preamble may imitate a TIFF (PS3.10, dual-personality files).
@@ -122,20 +186,8 @@ def decode_scan(data: bytes | FolderContent) -> Scan:
         from medtl.imaging.series_folder import volume_in
 
         return volume_in(data.files)
-    if data[DICOM_MARK] == b"DICM":
+    if isinstance(data, bytes) and data[DICOM_MARK] == b"DICM":
         from medtl.imaging.dicom_file import decode_dicom
 
         return decode_dicom(data)
-    if data.startswith(PICTURE_STARTS):
-        from medtl.imaging.picture_file import decode_picture
-
-        return decode_picture(data)
-    if data.startswith(VOLUME_STARTS):
-        from medtl.imaging.nifti_file import decode_nifti
-
-        return decode_nifti(data)
-    raise UnreadableScan(
-        "The content is none of PNG, JPEG, TIFF, DICOM (with its 128-byte preamble) or NIfTI. "
-        "Convert it, or leave the case out.",
-        reason="unsupported_format",
-    )
+    return decode_file(data, choice)

@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 from PIL import Image
 
-from medtl.imaging.nifti_file import NO_ORIENTATION
+from medtl.imaging.formats.geometry import NO_ORIENTATION
 from medtl.imaging.scan import Scan
 
 GZIP_LEVEL = 1

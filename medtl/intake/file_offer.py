@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from medtl.imaging.arrivals import read_scan
+from medtl.imaging.arrivals import ENDINGS, Choice, Scan, UnreadableScan, companions_of, read_scan
 from medtl.intake.mask_file import read_mask
 from medtl.intake.offer import Cell, Offer
-
-ENDINGS = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+from medtl.intake.settings import IntakeSettings
 
 
 def without_ending(name: str) -> str:
@@ -23,6 +23,31 @@ def stem_of(path: Path) -> str:
     """The name of a file without the ending of its format."""
     stem = without_ending(path.name)
     return path.stem if stem == path.name else stem
+
+
+@dataclass(frozen=True)
+class FileLoader:
+    """Reads the scan of a file when it is called."""
+
+    path: Path
+    choice: Choice = field(default_factory=Choice)
+
+    def __call__(self) -> Scan:
+        """The scan.
+
+        Raises:
+            UnreadableScan: as `read_scan`.
+        """
+        return read_scan(self.path, self.choice)
+
+
+def with_choice(offers: Sequence[Offer], settings: IntakeSettings) -> tuple[Offer, ...]:
+    """The offers, files of several volumes or pages read as the options say."""
+    choice = Choice(volume=settings.volume, page_mm=settings.pages_mm)
+    return tuple(
+        replace(offer, load=replace(offer.load, choice=choice)) if isinstance(offer.load, FileLoader) else offer
+        for offer in offers
+    )
 
 
 def file_offer(
@@ -38,12 +63,13 @@ def file_offer(
 ) -> Offer:
     """The offer of one file; without a patient it stands for a patient of its own."""
     relative = path.relative_to(root).as_posix()
+    own = (path, *_companions(path))
     stem = stem_of(path)
     return Offer(
         key=f"file:{relative}",
         patient=patient or stem,
-        files=(path,) if mask is None else (path, mask),
-        load=partial(read_scan, path),
+        files=own if mask is None else (*own, mask, *_companions(mask)),
+        load=FileLoader(path),
         title="file",
         label=label,
         split=split,
@@ -53,6 +79,14 @@ def file_offer(
         origin={"image": relative},
         load_mask=None if mask is None else partial(read_mask, mask),
     )
+
+
+def _companions(path: Path) -> tuple[Path, ...]:
+    """The data file of a header; none when the header is at fault, which reading it says."""
+    try:
+        return companions_of(path)
+    except (OSError, UnreadableScan, EOFError, ValueError):
+        return ()
 
 
 ALONE = (

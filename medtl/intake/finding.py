@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from medtl.errors import ConfigurationError, DataRefused
-from medtl.imaging.arrivals import DICOM_MARK, PICTURE_STARTS, VOLUME_STARTS
+from medtl.imaging.arrivals import DICOM_MARK, START_BYTES, foreign_or_unknown, format_of, header_beside
 from medtl.intake.offer import Refusal
 from medtl.intake.settings import SourceKind
 
-FIRST_BYTES = 132
 LIST_FILE, PARTICIPANTS = "dataset.json", "participants.tsv"
 CHOOSE = "Say what it is with --source (dicom, nifti, pictures, bids, datalist, nnunet, medmnist)."
 
+IMAGES = "DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP or .npz file"
+ZIP_MARK = b"PK\x03\x04"
+MOST_KINDS = 5
+"""Kinds of unread files that one message names."""
+
+COUNTED: dict[SourceKind, str] = {
+    "dicom": "DICOM files", "nifti": "volume files (NIfTI, NRRD, MetaImage)", "pictures": "pictures",
+    "medmnist": "MedMNIST files",
+}  # fmt: skip
+CONTENT_OF_SHOWN = {"picture": "picture", "volume": "nifti"}
 KIND_OF_CONTENT: dict[str, SourceKind] = {"dicom": "dicom", "nifti": "nifti", "picture": "pictures", "npz": "medmnist"}
 
 
@@ -54,21 +63,23 @@ def _is_regular(path: Path) -> bool:
 
 
 def content_of(path: Path) -> str:
-    """`dicom`, `nifti`, `picture`, `npz`, `empty` or `other`, by the first bytes."""
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(FIRST_BYTES)
-    except OSError:
+    """`dicom`, `nifti` (any file of a volume), `picture`, `npz`, `voxels`, `empty` or `other`, by the first bytes.
+
+    `voxels` are those of a NIfTI header beside them (.hdr and .img).
+    """
+    start = _start_of(path)
+    if start is None:
         return "other"
     if not start:
         return "empty"
     if start[DICOM_MARK] == b"DICM":
         return "dicom"
-    if start.startswith(PICTURE_STARTS):
-        return "picture"
-    if start.startswith(VOLUME_STARTS):
-        return "nifti"
-    return "npz" if start.startswith(b"PK\x03\x04") and path.suffix == ".npz" else "other"
+    known = format_of(start)
+    if known is not None:
+        return CONTENT_OF_SHOWN[known.shows]
+    if header_beside(path) is not None:
+        return "voxels"
+    return "npz" if start.startswith(ZIP_MARK) and path.suffix == ".npz" else "other"
 
 
 def files_of(kind: SourceKind, files: Iterable[Path]) -> tuple[Path, ...]:
@@ -76,27 +87,72 @@ def files_of(kind: SourceKind, files: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(path for path in files if KIND_OF_CONTENT.get(content_of(path)) == kind)
 
 
-def kind_of(folder: Path, files: Iterable[Path]) -> SourceKind:
-    """What a folder, or a file in its place, is a collection of.
+def _start_of(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(START_BYTES)
+    except OSError:
+        return None
+
+
+def kind_of(folder: Path, files: Iterable[Path]) -> tuple[SourceKind, tuple[str, ...]]:
+    """What a folder, or a file in its place, is a collection of; and a note when it holds several kinds.
 
     Raises:
         ConfigurationError: nothing in it is an image.
     """
     if folder.is_file():
-        return "datalist" if folder.suffix == ".json" else "medmnist"
+        return _kind_of_file(folder), ()
     if (folder / PARTICIPANTS).is_file() or (folder / "dataset_description.json").is_file():
-        return "bids"
+        return "bids", ()
     if (folder / LIST_FILE).is_file():
-        return "nnunet" if _has_channels(folder) else "datalist"
-    counts = Counter(KIND_OF_CONTENT[content] for file in files if (content := content_of(file)) in KIND_OF_CONTENT)
-    if counts["dicom"]:
-        return "dicom"
+        return ("nnunet" if _has_channels(folder) else "datalist"), ()
+    contents = [(file, content_of(file)) for file in files]
+    counts = Counter(KIND_OF_CONTENT[content] for _, content in contents if content in KIND_OF_CONTENT)
     if not counts:
+        found = [file for file, content in contents if content == "other"]
         raise ConfigurationError(
-            "The folder holds no DICOM, NIfTI, PNG, JPEG, TIFF or .npz file: there is nothing to take in. "
+            f"The folder holds no {IMAGES}: there is nothing to take in.{_what_is_there(found)} "
             f"Check the path. {CHOOSE}"
         )
-    return counts.most_common(1)[0][0]
+    kind = "dicom" if counts["dicom"] else counts.most_common(1)[0][0]
+    return kind, _mixed(counts, kind)
+
+
+def _kind_of_file(file: Path) -> SourceKind:
+    if file.suffix.lower() == ".json":
+        return "datalist"
+    content = content_of(file)
+    if content == "npz":
+        return "medmnist"
+    if content in KIND_OF_CONTENT or content == "voxels":
+        told = "one image"
+    else:
+        told = "empty" if content == "empty" else foreign_or_unknown(_start_of(file) or b"").sentence.rstrip(".")
+        told = told.removeprefix("The file is ")
+    raise ConfigurationError(
+        f"Expected a folder of scans, a datalist (.json) or a MedMNIST file (.npz); the file is {told}. "
+        "Name the folder that its scans lie in."
+    )
+
+
+def _what_is_there(files: Sequence[Path]) -> str:
+    """The kinds of files that no reader takes, with their counts."""
+    kinds = Counter(foreign_or_unknown(_start_of(file) or b"").sentence for file in files)
+    told = "; ".join(f"{count} x: {sentence.rstrip('.')}" for sentence, count in kinds.most_common(MOST_KINDS))
+    return f" What is there: {told}." if told else ""
+
+
+def _mixed(counts: Counter[SourceKind], kind: SourceKind) -> tuple[str, ...]:
+    """What a folder of several kinds holds, which is taken, and how to take the others."""
+    if len(counts) == 1:
+        return ()
+    held = ", ".join(f"{count:,} {COUNTED[one]}" for one, count in counts.most_common())
+    others = " or ".join(f"--source {one}" for one, _ in counts.most_common() if one != kind)
+    return (
+        f"The folder holds several kinds: {held}. Taken in as {COUNTED[kind]}; the others are listed as refused. "
+        f"Take them in by themselves with {others}, into a manifest of their own.",
+    )
 
 
 def _has_channels(folder: Path) -> bool:
@@ -110,11 +166,20 @@ def refused_file(path: Path, root: Path, *, reason: str, sentence: str) -> Refus
 
 
 def left_aside(files: Iterable[Path], root: Path, *, taken: set[Path]) -> tuple[Refusal, ...]:
-    """A refusal for each file that is no part of a case: empty, or nothing that this kind of collection is made of."""
-    return tuple(
-        refused_file(path, root, reason="empty_file", sentence="The file is empty (0 bytes).")
-        if content_of(path) == "empty"
-        else refused_file(path, root, reason="not_an_image", sentence="The file is no part of this kind of collection.")
-        for path in files
-        if path not in taken
-    )
+    """A refusal for each file that is no part of a case, by what it is."""
+    return tuple(_left_aside(path, root) for path in files if path not in taken)
+
+
+def _left_aside(path: Path, root: Path) -> Refusal:
+    content = content_of(path)
+    if content == "empty":
+        return refused_file(path, root, reason="empty_file", sentence="The file is empty (0 bytes).")
+    if content == "voxels":
+        told = "The file has the voxels of a NIfTI header (.hdr) that is not taken in."
+        return refused_file(path, root, reason="other_kind", sentence=told)
+    if content in KIND_OF_CONTENT:
+        kind = KIND_OF_CONTENT[content]
+        told = f"The file is among {COUNTED[kind]}, no part of this kind of collection. --source {kind} takes it in."
+        return refused_file(path, root, reason="other_kind", sentence=told)
+    foreign = foreign_or_unknown(_start_of(path) or b"")
+    return refused_file(path, root, reason=foreign.reason, sentence=foreign.sentence)

@@ -33,7 +33,8 @@ class Records:
     def __init__(self, path: Path, *, key: bytes, settings: IntakeSettings) -> None:
         self.path = path
         self._key = key
-        self._options = [SCHEMA, settings.fewest_slices, settings.correct_tilt, deciding_versions()]
+        reading = [settings.fewest_slices, settings.correct_tilt, settings.volume, settings.pages_mm]
+        self._options = [SCHEMA, *reading, deciding_versions()]
         self._known = _read(path)
         self._written = {outcome.case_id for outcome in self._known.values()}
         self._hashes: dict[Path, str] = {}

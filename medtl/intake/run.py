@@ -13,6 +13,7 @@ from medtl.intake.conversion import Outcome
 from medtl.intake.datalist import survey_datalist
 from medtl.intake.dicom_tree import survey_dicom
 from medtl.intake.fates import USED, Named, exclusion_rows
+from medtl.intake.file_offer import with_choice
 from medtl.intake.finding import files_below, kind_of
 from medtl.intake.labels_file import chosen_key, joined_labels, read_labels
 from medtl.intake.links import write_intake_links
@@ -87,10 +88,11 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
 
 
 def _surveyed(folder: Path, settings: IntakeSettings) -> Survey:
-    kind = settings.source
+    kind, kinds = settings.source, tuple[str, ...]()
     if kind == "auto":
-        kind = kind_of(folder, () if folder.is_file() else files_below(folder))
+        kind, kinds = kind_of(folder, () if folder.is_file() else files_below(folder))
     survey = SURVEYS[kind](folder, settings)
+    survey = replace(survey, offers=with_choice(survey.offers, settings), notes=(*kinds, *survey.notes))
     if settings.labels is not None:
         labels, root = read_labels(settings.labels, label_column=settings.label_column), _root(folder)
         key = chosen_key(labels, survey.offers, root=root) or labels.keys[-1]

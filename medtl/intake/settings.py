@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from medtl.errors import ConfigurationError
 from medtl.imaging.arrivals import FrameChoice
@@ -14,11 +14,20 @@ from medtl.imaging.arrivals import FrameChoice
 SourceKind = Literal["auto", "dicom", "nifti", "pictures", "bids", "datalist", "nnunet", "medmnist"]
 
 
+VoxelMm = Annotated[float, Field(gt=0, le=100)]
+
+
+def _three_sizes(value: object) -> object:
+    """`0.5x0.5x2` as three numbers."""
+    return tuple(value.lower().split("x")) if isinstance(value, str) else value
+
+
 class IntakeSettings(BaseModel):
     """The options of `medtl intake`.
 
     `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
-    suffix such as T1w. `mask` chooses among several masks of an image by a pattern of their path. `one_per_patient`
+    suffix such as T1w. `mask` chooses among several masks of an image by a pattern of their path. `volume` is taken of
+    files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a TIFF. `one_per_patient`
     refuses the cases of a patient with several. `series_description` and `interval` add columns that may say more
     about a patient than needed.
     """
@@ -34,6 +43,8 @@ class IntakeSettings(BaseModel):
     frame: FrameChoice | None = None
     mask: str | None = Field(None, min_length=1)
     one_per_patient: bool = False
+    volume: Literal["first", "mean"] | Annotated[int, Field(ge=1)] | None = None
+    pages_mm: Annotated[tuple[VoxelMm, VoxelMm, VoxelMm], BeforeValidator(_three_sizes)] | None = None
     series_description: bool = False
     interval: bool = False
     workers: int = Field(2, ge=1, le=64)

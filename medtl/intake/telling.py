@@ -18,7 +18,7 @@ from medtl.intake.taking_in import pictures_of
 from medtl.report import Contact, IntakeTold
 
 KIND_WORDS = {
-    "dicom": "DICOM files", "nifti": "NIfTI files", "pictures": "pictures", "bids": "a BIDS data set",
+    "dicom": "DICOM files", "nifti": "volume files", "pictures": "pictures", "bids": "a BIDS data set",
     "datalist": "a Decathlon or MONAI datalist", "nnunet": "an nnU-Net folder", "medmnist": "a MedMNIST file",
 }  # fmt: skip
 MOST_PICTURES = 600

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from medtl.imaging.picture_file import decode_picture
+from medtl.imaging.formats.format import Choice
+from medtl.imaging.formats.picture import decode_picture
 from medtl.imaging.reading import MAX_FILE_BYTES, decode_scan, read_scan
 from medtl.imaging.scan import Scan, UnreadableScan, refuse_too_large
 
@@ -174,18 +175,20 @@ def test_a_truncated_picture_is_refused(kind: str) -> None:
 def test_several_frames_are_refused() -> None:
     refused(
         tiff(np.stack([GREY] * 3), photometric="minisblack"),
-        "several_frames",
-        "holds 3 frames; a case is one picture or one volume",
+        "several_pages",
+        r"holds 3 pages; a case is one picture or one volume\. Take it in as one volume with medtl intake --pages-mm",
     )
 
 
 def test_a_pixel_type_of_no_meaning_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medtl.imaging.picture_file.GREY_8", ())
+    monkeypatch.setattr("medtl.imaging.formats.picture.GREY_8", ())
     with pytest.raises(UnreadableScan, match="pixel type is 'L'; grey, RGB"):
-        decode_picture(saved(Image.fromarray(GREY), "PNG"))
+        decode_picture(saved(Image.fromarray(GREY), "PNG"), Choice())
 
 
-@pytest.mark.parametrize("data", [b"hello", b"GIF89a" + bytes(200), b"\x1f\x8b", gzip.compress(bytes(1000), mtime=0)])
+@pytest.mark.parametrize(
+    "data", [b"\x07\x03", b"GIF89a" + bytes(200), b"\x1f\x8b", gzip.compress(bytes(1000), mtime=0)]
+)
 def test_other_content_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableScan) as caught:
         decode_scan(data)
@@ -270,7 +273,11 @@ def test_a_nifti_volume_without_orientation_says_so() -> None:
 
 
 def test_a_nifti_of_four_axes_is_refused() -> None:
-    refused(nifti(np.zeros((5, 6, 7, 9), np.int16), np.eye(4)), "several_frames", "9 time points or channels")
+    refused(
+        nifti(np.zeros((5, 6, 7, 9), np.int16), np.eye(4)),
+        "several_volumes",
+        r"holds 9 volumes .*; a case is one\. Choose with medtl intake --volume first",
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,11 +304,19 @@ def test_two_orientations_that_disagree_are_refused_with_the_distance() -> None:
     image = nibabel.Nifti1Image(np.zeros((5, 6, 7), np.int16), np.eye(4))
     image.set_qform(np.diag([-1.0, 1.0, 1.0, 1.0]), code=1)
     image.set_sform(np.eye(4), code=1)
-    refused(image.to_bytes(), "bad_geometry", r"put a corner 8 mm apart, more than half a voxel")
+    refused(
+        image.to_bytes(),
+        "bad_geometry",
+        "one is the mirror image of the other, so one of them has left and right wrong",
+    )
 
 
 def test_a_nifti_of_strange_voxels_is_refused() -> None:
-    refused(nifti(np.zeros((5, 6, 1), np.complex64), np.eye(4)), "unsupported_format", "voxels are of type complex64")
+    refused(
+        nifti(np.zeros((5, 6, 1), np.complex64), np.eye(4)),
+        "unsupported_format",
+        "voxels are complex numbers; a scan has real ones",
+    )
 
 
 def test_a_nifti_bomb_is_refused_from_its_header() -> None:
@@ -318,7 +333,8 @@ def test_a_truncated_nifti_is_refused() -> None:
 
 def test_a_nifti_that_goes_on_after_its_voxels_is_refused() -> None:
     content = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.eye(4)).to_bytes()
-    for data in (content + b"x", gzip.compress(content + b"x")):
+    layer = bytes(2 * 3 * 2)
+    for data in (content + layer, gzip.compress(content + layer)):
         refused(data, "undecodable", "goes on after the voxels that its header promises")
 
 
@@ -363,7 +379,7 @@ def test_damaged_files_give_a_scan_or_a_letter_and_nothing_else(data: st.DataObj
 def test_reading_settings_and_a_filled_cache_import_neither_torch_nor_monai() -> None:
     code = (
         "import sys; from medtl.imaging import PreparationSettings, PreparedCache, prepare_cohort, inspect_cohort;"
-        "import medtl.imaging.dicom_file, medtl.imaging.nifti_file, medtl.imaging.picture_file, medtl.imaging.facts;"
+        "import medtl.imaging.dicom_file, medtl.imaging.formats.known, medtl.imaging.facts;"
         "import medtl.imaging.intensity, medtl.imaging.display; print({'torch', 'monai'} & set(sys.modules))"
     )
     root = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from medtl.imaging.nifti_file import NO_ORIENTATION
+from medtl.imaging.formats.geometry import NO_ORIENTATION
 from medtl.imaging.reading import decode_scan
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.thumbnail import thumbnail

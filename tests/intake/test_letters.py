@@ -30,7 +30,7 @@ def test_a_folder_that_is_not_there_or_holds_nothing(tmp_path: Path, intake: Int
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("x")
     letter = intake(tmp_path / "texts", code=2).letter
-    assert "holds no DICOM, NIfTI, PNG, JPEG, TIFF or .npz file: there is nothing to take in" in letter
+    assert "holds no DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP or .npz file: there is nothing" in letter
     assert "Say what it is with --source" in letter
 
 
