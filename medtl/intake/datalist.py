@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from medtl.errors import DataRefused
-from medtl.intake.file_offer import ALONE, ENDINGS, file_offer
+from medtl.imaging.arrivals import ENDINGS
+from medtl.intake.file_offer import ALONE, file_offer
 from medtl.intake.finding import LIST_FILE, files_below, left_aside
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings

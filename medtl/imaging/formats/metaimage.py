@@ -114,7 +114,11 @@ def _header(content: bytes) -> MetaHeader:
         end = text.find(b"\n", position)
         end = len(text) if end < 0 else end
         if position >= len(text):
-            raise EOFError("the tag ElementDataFile expected, got the end of the header")
+            raise UnreadableScan(
+                "The MetaImage header ends before its last tag, ElementDataFile: it is cut short. Get the file again "
+                "from its source.",
+                reason="truncated",
+            )
         name, equals, value = text[position:end].decode("utf-8", "replace").partition("=")
         if equals:
             tags[name.strip().lower()] = value.strip()

@@ -28,7 +28,7 @@ from medtl.imaging.formats.format import START_BYTES, Choice, Content, FilePair
 from medtl.imaging.formats.geometry import refuse_photograph
 from medtl.imaging.formats.nifti_place import place_of, slice_orientation, volume_affine
 from medtl.imaging.formats.several import only_or_mean, refuse_vectors, volume_note, wanted_volumes
-from medtl.imaging.formats.stream import Voxels, layer_bytes, voxels_in
+from medtl.imaging.formats.stream import Voxels, cut_short, layer_bytes, voxels_in
 from medtl.imaging.scan import Scan, UnreadableScan, undecodable
 
 NIBABEL_FAULTS = (
@@ -128,7 +128,7 @@ def _header(content: bytes) -> tuple[nibabel.Nifti1Header, bool]:
     long = start[:4] in NIFTI_SIZES[2:]
     length = NIFTI2_LENGTH if long else NIFTI1_LENGTH
     if start[:4] in NIFTI_SIZES and len(start) < length:
-        raise EOFError(f"a header of {length} bytes expected, got {len(start)}")
+        raise cut_short(NIFTI, length, f"{len(start)}")
     mark = start[4:7] if long else start[344:347]
     if mark[:2] == b"n+" or mark == (b"ni2" if long else b"ni1"):
         reader = nibabel.Nifti2Header if long else nibabel.Nifti1Header

@@ -30,18 +30,18 @@ class Voxels:
         """The next bytes.
 
         Raises:
-            EOFError: there are fewer.
+            UnreadableScan: `truncated`, there are fewer.
         """
         content = self._stream.read(count)
         if len(content) < count:
-            raise EOFError(f"{count:,} bytes expected, got {len(content):,}")
+            raise cut_short(self._what, count, f"{len(content):,}")
         return content
 
     def skip(self, count: int) -> None:
         """Read on without keeping anything.
 
         Raises:
-            EOFError: there are fewer.
+            UnreadableScan: `truncated`, there are fewer.
         """
         while count > 0:
             count -= len(self.take(min(count, CHUNK_BYTES)))
@@ -72,8 +72,7 @@ def voxels_in(packed: bytes, *, encoding: str, promised: int, what: str) -> Voxe
     """The unpacked voxels of a file: `encoding` is raw, gzip, zlib or bzip2.
 
     Raises:
-        EOFError: so few packed bytes cannot hold what is promised.
-        UnreadableScan: `too_large`.
+        UnreadableScan: `too_large`, or `truncated` since so few packed bytes cannot hold what is promised.
     """
     if promised > MOST_STREAMED_BYTES:
         raise UnreadableScan(
@@ -82,7 +81,7 @@ def voxels_in(packed: bytes, *, encoding: str, promised: int, what: str) -> Voxe
             reason="too_large",
         )
     if encoding in ("gzip", "zlib") and promised > DENSEST_DEFLATE * len(packed):
-        raise EOFError(f"{promised:,} bytes expected, got at most {DENSEST_DEFLATE * len(packed):,}")
+        raise cut_short(what, promised, f"at most {DENSEST_DEFLATE * len(packed):,}")
     plain = io.BytesIO(packed)
     if encoding == "gzip":
         return Voxels(cast(IO[bytes], gzip.GzipFile(fileobj=plain)), what=what)
@@ -91,6 +90,14 @@ def voxels_in(packed: bytes, *, encoding: str, promised: int, what: str) -> Voxe
     if encoding == "zlib":
         return Voxels(cast(IO[bytes], _Inflated(packed)), what=what)
     return Voxels(plain, what=what)
+
+
+def cut_short(what: str, expected: int, got: str) -> UnreadableScan:
+    """The refusal of a file that has fewer bytes than it promises."""
+    return UnreadableScan(
+        f"The {what} file is cut short: {expected:,} bytes expected, got {got}. Get the file again from its source.",
+        reason="truncated",
+    )
 
 
 def layer_bytes(shape: tuple[int, ...], *, itemsize: int) -> int:
