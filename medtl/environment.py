@@ -1,10 +1,14 @@
-"""What a result was made with: versions, machine, device; nothing that names a person, a host or a path."""
+"""What a result was made with: versions, machine, device, without a name of a person, host or path; and the folders
+that environment variables name."""
 
 from __future__ import annotations
 
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
+
+from medtl.errors import ConfigurationError
 
 PACKAGES = (
     "medtl", "torch", "monai", "numpy", "scipy", "scikit-learn", "pandas", "pydicom", "nibabel", "pillow",
@@ -30,3 +34,28 @@ def machine() -> dict[str, object]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu_count": os.cpu_count(),
     }
+
+
+def folder_named(variable: str) -> Path | None:
+    """The folder that an environment variable names, absolute, `~` being the home folder; None when it names none.
+
+    Raises:
+        ConfigurationError: it begins with the `~` of a user who has no home folder.
+    """
+    named = os.environ.get(variable, "").strip()
+    return _written_out(named, variable) if named else None
+
+
+def folders_named(variable: str) -> tuple[Path, ...]:
+    """The folders that an environment variable names, several parted as in PATH; otherwise as `folder_named`."""
+    named = [part.strip() for part in os.environ.get(variable, "").split(os.pathsep)]
+    return tuple(_written_out(part, variable) for part in named if part)
+
+
+def _written_out(folder: str, variable: str) -> Path:
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{variable} begins with ~, and there is no home folder of that user. Write the folder in full."
+        ) from error

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, tables that are safe to open, and YAML that is data and never code.
+"""Files that are whole or absent, and tables that are safe to open.
 
 In: bytes, text or a table, and a path. Out: the file complete on disk, or the old one untouched.
 """
@@ -12,12 +12,11 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
 from safetensors import SafetensorError
 
 from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
@@ -177,45 +176,3 @@ def rearmed(cell: object) -> object:
     if isinstance(cell, str) and cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS):
         return cell[1:]
     return cell
-
-
-class _OneMeaning(yaml.SafeLoader):
-    """YAML as data: safe types only, no anchors to expand, no key twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.YAMLError(f"line {event.start_mark.line + 1}: aliases (*name) are not read; write the value out")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if not isinstance(key, Hashable):
-                raise yaml.YAMLError(f"line {line}: a {type(key).__name__} cannot be a key")
-            if key in seen:
-                raise yaml.YAMLError(f"line {line}: the key {key!r} stands there twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def read_yaml(path: Path) -> Any:
-    """The values of a YAML file; refuses by a letter what is not UTF-8 or not YAML with one meaning."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{path.name} is not UTF-8 text (byte {error.start}). Save it as UTF-8 and try again."
-        ) from error
-    return parsed_yaml(text, what=path.name)
-
-
-def parsed_yaml(text: str, *, what: str) -> Any:
-    """The values of YAML text; `what` names it in the letter of refusal."""
-    try:
-        return yaml.load(text, Loader=_OneMeaning)  # noqa: S506  (a SafeLoader, stricter)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        where = str(error).replace("\n", " ")[:300]
-        raise ConfigurationError(f"{what} is not YAML that can be read: {where}. No value was used.") from error

@@ -22,13 +22,20 @@ from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
 from medtl.explanation import ExplanationSettings, SaliencySettings
-from medtl.files import parsed_yaml, read_yaml, write_atomically
+from medtl.files import write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
 from medtl.training import Recipe, SelectionSettings
+from medtl.yaml_values import parsed_yaml, quote_what_reads_back_otherwise, read_yaml
 
 LARGEST_STUDY_FILE = 1_000_000
 """Bytes; a study file is a page of text."""
+
+NAMES_IN_A_MANIFEST = frozenset(
+    {"label_column", "patient_column", "image_column", "case_column", "split_column", "covariates"}
+    | {"classes", "positive_class", "leave_out_labels", "from_column", "official", "sealed", "subgroups"}
+)
+"""Keys below which every word is a name that stands in the manifest, as it is written: 0 and 1, yes and no, 2024."""
 
 RARE_LINE_BREAKS = "\x85\u2028\u2029"
 """What YAML takes for the end of a line besides the usual ones."""
@@ -115,7 +122,7 @@ def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:
         raise ConfigurationError(f"There is no study file {path.name}. A study is a YAML file; README shows one.")
     if path.stat().st_size > LARGEST_STUDY_FILE:
         raise ConfigurationError(f"{path.name} is larger than {LARGEST_STUDY_FILE:,} bytes; a study file is a page.")
-    values = read_yaml(path)
+    values = read_yaml(path, text_keys=NAMES_IN_A_MANIFEST)
     if not isinstance(values, dict):
         raise ConfigurationError(f"{path.name} should hold keys and values, such as `name: my-study`.")
     return study_from(values, folder=path.parent, changes=changes, what=path.name)
@@ -130,13 +137,21 @@ def study_from(
         key, sign, text = change.partition("=")
         if not sign or not key:
             raise ConfigurationError(f"--set takes key=value, such as recipe.epochs=5; got {change!r}.")
-        changed = _with(changed, key.strip().split("."), parsed_yaml(text, what=f"--set {key}"))
+        keys = key.strip().split(".")
+        changed = _with(changed, keys, _value_of(text, key=keys[-1], what=f"--set {key}"))
     if isinstance(changed.get("manifest"), str):
         changed["manifest"] = folder / changed["manifest"]
     try:
         return Study.model_validate(changed)
     except ValidationError as error:
         raise ConfigurationError(_letter(error, what=what), faults=error.error_count()) from error
+
+
+def _value_of(text: str, *, key: str, what: str) -> Any:
+    """The value in `key=text`, read as it would be in the study file."""
+    if key in NAMES_IN_A_MANIFEST and "\n" not in text:
+        return parsed_yaml(f"{key}: {text}", what=what, text_keys=NAMES_IN_A_MANIFEST)[key]
+    return parsed_yaml(text, what=what, text_keys=NAMES_IN_A_MANIFEST)
 
 
 def with_changes(study: Study, changes: Sequence[str]) -> Study:
@@ -174,6 +189,7 @@ def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
 
 
 _OneText.add_representer(str, _written_text)
+quote_what_reads_back_otherwise(_OneText)
 
 
 def _leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from medtl import encoders, evaluation, files, imaging, report, training
+from medtl import encoders, evaluation, files, imaging, report, training, yaml_values
 from medtl import run_folder as names
 from medtl.borrowing import borrow_each, fingerprint_of
 from medtl.cohort import Cohort, flow
@@ -136,7 +136,7 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
             f"A cohort is named by small letters and digits, and not {SEALED_NAME!r}; got {chosen!r}. Give another "
             "with --name, such as hospital-b."
         )
-    facts = files.parsed_yaml((run / names.COHORT).read_text(encoding="utf-8"), what=names.COHORT)
+    facts = yaml_values.parsed_yaml((run / names.COHORT).read_text(encoding="utf-8"), what=names.COHORT)
     elsewhere = study.model_copy(
         update={
             "manifest": manifest.absolute(),

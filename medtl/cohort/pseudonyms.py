@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medtl import environment
 from medtl.cohort.case import Case, Cohort, Exclusion
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import read_csv, write_csv
@@ -41,8 +42,8 @@ WHAT_TO_DO = (
 
 def private_home() -> Path:
     """The user's own folder for keys: `MEDTL_HOME`, else `~/.local/share/medtl`. It need not exist yet."""
-    if named := os.environ.get(HOME_VARIABLE):
-        return Path(named).absolute()
+    if named := environment.folder_named(HOME_VARIABLE):
+        return named
     try:
         return Path.home() / ".local" / "share" / "medtl"
     except RuntimeError as error:

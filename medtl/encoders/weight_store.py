@@ -7,7 +7,6 @@ against the card's sha256 whenever they are loaded. Nothing is ever fetched from
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import ValidationError
 
+from medtl import environment
 from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.key_maps import Account
@@ -43,8 +43,8 @@ class WeightStore:
     @classmethod
     def from_environment(cls) -> Self:
         """The store that MEDTL_WEIGHTS names (several folders are separated as in PATH), or the usual one."""
-        named = [part for part in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if part.strip()]
-        return cls(tuple(Path(part).expanduser().absolute() for part in named or [USUAL_FOLDER]))
+        named = environment.folders_named(ENVIRONMENT_VARIABLE)
+        return cls(named or (Path(USUAL_FOLDER).expanduser().absolute(),))
 
     def names(self) -> tuple[str, ...]:
         """Every name that is stored, sorted; nothing is opened."""

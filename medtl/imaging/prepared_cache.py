@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import ValidationError
 
+from medtl import environment
 from medtl.errors import IntegrityFailure
 from medtl.files import replacing, sha256_of
 from medtl.imaging.facts import ScanFacts, inspect_scan
@@ -57,8 +58,7 @@ _one_writer = threading.Lock()
 
 def default_cache_folder() -> Path:
     """The folder for prepared scans: MEDTL_CACHE, else `.cache/medtl` in the home folder."""
-    named = os.environ.get("MEDTL_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "medtl"
+    return environment.folder_named("MEDTL_CACHE") or Path.home() / ".cache" / "medtl"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.yaml_values import values_in
 
 LONGEST_YAML_BYTES = 1_000_000
 """A study is a page of text; a larger file is not one, and YAML aliases can grow without limit."""
@@ -51,7 +52,7 @@ def read_mapping(path: Path) -> Mapping[str, object]:
 def _read_yaml(data: bytes, path: Path) -> object:
     if len(data) > LONGEST_YAML_BYTES:
         raise ValueError(f"{path.name} has {len(data):,} bytes")
-    return yaml.safe_load(data)
+    return values_in(data.decode("utf-8-sig"))
 
 
 def without_places(text: str) -> str:

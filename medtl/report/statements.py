@@ -14,8 +14,9 @@ from types import MappingProxyType
 
 from medtl import run_folder as names
 from medtl.errors import ConfigurationError
-from medtl.files import read_yaml, write_atomically
+from medtl.files import write_atomically
 from medtl.report.checklist_items import ITEMS, TITLES
+from medtl.yaml_values import read_yaml
 
 MODEL_CARD_KEYS = {
     "intended_use": "For whom and for what the model is meant",
