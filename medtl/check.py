@@ -10,19 +10,25 @@ from medtl.cohort import Cohort, flow
 from medtl.files import fingerprint, write_csv
 from medtl.folds import FoldTable
 from medtl.imaging import PreparedCache, inspect_cohort, prepare_cohort
-from medtl.recruitment import Recruited, apart, read_cohort
+from medtl.recruitment import Recruited, apart, positive_class_notes, read_cohort
 from medtl.report.audit_page import AuditFacts, write_audit_page
 from medtl.study_settings import Study, read_study, study_from
 
 CHECK = "check"
 """The name of a study that only a manifest makes."""
 
+PAIRED = ("line", "case_id", "patient_id", "label", "split")
+"""What near_duplicates.csv tells of each of two cases; the line is the manifest's, the ids are pseudonyms."""
+
 MOST_NAMED = 20
 """Excluded cases named one by one; the rest are counted."""
 
 
 def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = None) -> str:
-    """Read a manifest or a study and every scan it names, and say what was found.
+    """Read a manifest or a study and every scan it names, and say what was found, the positive class first.
+
+    Cases and patients bear pseudonyms in everything that is said and written, beside the manifest's line; only a study
+    that declares its ids public or pseudonyms already (`identifiers: as_in_manifest`) shows them.
 
     With `out`, audit.html, audit.csv (the notes) and near_duplicates.csv (every candidate pair) are written there.
 
@@ -34,14 +40,16 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     facts, exclusions = inspect_cohort(cohort.cases, study.preparation)
     recruited = apart(study, cohort.without(exclusions), facts)
     page = "" if out is None else f"The page is {_write_audit(study, recruited, out)}"
-    parts = [_people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort), _folds(recruited.folds)]
+    first = "\n".join(positive_class_notes(cohort))
+    parts = [first, _people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort),
+             _folds(recruited.folds)]  # fmt: skip
     return "\n\n".join(part for part in (*parts, page, "A study can start.") if part)
 
 
 def _study_of(path: Path, *, changes: Sequence[str]) -> Study:
     if path.suffix.lower() in (".yaml", ".yml"):
         return read_study(path, changes=changes)
-    values = {"name": CHECK, "manifest": str(path.resolve()), "identifiers": "as_in_manifest"}
+    values = {"name": CHECK, "manifest": str(path.resolve())}
     return study_from(values, folder=path.parent, changes=changes, what="The check")
 
 
@@ -50,23 +58,12 @@ def _write_audit(study: Study, recruited: Recruited, folder: Path) -> Path:
 
     notes = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
     write_csv(folder / "audit.csv", notes)
-    columns = (
-        "bits",
-        "apart",
-        "case_id",
-        "patient_id",
-        "label",
-        "split",
-        "other_case_id",
-        "other_patient_id",
-        "other_label",
-    )
+    columns = ["bits", "apart", *PAIRED, *(f"other_{name}" for name in PAIRED)]
     rows = [
-        (pair.bits, pair.apart, pair.first.case_id, pair.first.patient_id, pair.first.label, pair.first.split,
-         pair.second.case_id, pair.second.patient_id, pair.second.label, pair.second.split)
+        (pair.bits, pair.apart, *(getattr(case, name) for case in pair.cases for name in PAIRED))
         for pair in recruited.near
-    ]  # fmt: skip
-    write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=[*columns, "other_split"]))
+    ]
+    write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=columns))
     shown = prepare_cohort(cases_shown(recruited), study.preparation, cache=PreparedCache.shared())
     write_audit(recruited, shown, folder)
     return write_audit_page(folder, _facts(study, recruited))
@@ -76,7 +73,7 @@ def _facts(study: Study, recruited: Recruited) -> AuditFacts:
     cohort = recruited.cohort
     counts = flow.flow_of(cohort)
     return AuditFacts(
-        name=study.manifest.stem if study.name == CHECK else study.name,
+        name="a manifest" if study.name == CHECK else study.name,
         cases=counts.files,
         studied=counts.cases,
         patients=counts.patients,
@@ -112,7 +109,8 @@ def _left_out(cohort: Cohort) -> str:
 
 
 def _notes(cohort: Cohort) -> str:
-    return "\n".join(f"Note: {note}" for note in cohort.notes)
+    said = positive_class_notes(cohort)
+    return "\n".join(f"Note: {note}" for note in cohort.notes if note not in said)
 
 
 def _folds(table: FoldTable) -> str:

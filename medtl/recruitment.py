@@ -14,6 +14,7 @@ from medtl.cohort.doubtful_numbers import (
     number_in_splits_notes,
     prevalence_notes,
 )
+from medtl.cohort.manifest_links import require_manifest
 from medtl.cohort.near_duplicates import NearPair, near_notes, near_pairs
 from medtl.cohort.sampling import limit_patients
 from medtl.controls import BlindAuroc, blind_auroc, blind_notes, margin_notes
@@ -43,6 +44,7 @@ class Recruited:
 
 def read_cohort(study: Study) -> Cohort:
     """The study's cohort by its manifest alone: limited and pseudonymised as the study says."""
+    require_manifest(study.manifest)
     settings = study.model_copy(update={"split_column": study.folds.split_column or study.split_column})
     cohort = read_manifest(study.manifest, settings)
     named = study.identifiers == "as_in_manifest"
@@ -52,7 +54,7 @@ def read_cohort(study: Study) -> Cohort:
     if named:
         return cohort
     hidden = pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key())
-    pseudonyms.write_links(cohort, hidden=hidden, name=study.name)
+    pseudonyms.write_links(cohort, hidden=hidden, name=study.name, manifest=study.manifest)
     return hidden
 
 

@@ -17,7 +17,7 @@ from medtl.progress import say
 from medtl.recruitment import Recruited, announced, apart, read_cohort
 from medtl.run_folder import RunFolder
 from medtl.run_record import RunRecord, write_cohort_tables, write_seal
-from medtl.study_settings import Study, write_study
+from medtl.study_settings import Study, write_study_of_run
 
 
 def run_study(study: Study, *, out: Path | None = None, device: str = "auto", resume: bool = False) -> Path:
@@ -34,7 +34,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     cohort = announced(read_cohort(study))
     with run.held():
         run.claim(fingerprint=mark, resume=resume, brought=(names.FOLDS,) if study.folds.foreign else ())
-        write_study(study, run / names.STUDY)
+        write_study_of_run(study, run / names.STUDY, mark=mark)
         cards = [encoder.card for encoder in borrowed.values()]
         record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, cards=cards)
 

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from medtl.adaptation import AdaptationSettings
 from medtl.cohort import ManifestSettings
+from medtl.cohort.manifest_links import REFERENCE, KeptManifest, keep_manifest, kept_manifest
 from medtl.controls import ControlSettings
 from medtl.encoders import VolumeSettings
 from medtl.errors import ConfigurationError
@@ -25,6 +26,7 @@ from medtl.explanation import ExplanationSettings, SaliencySettings
 from medtl.files import write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
+from medtl.progress import say
 from medtl.training import Recipe, SelectionSettings
 from medtl.yaml_values import parsed_yaml, quote_what_reads_back_otherwise, read_yaml
 
@@ -140,11 +142,21 @@ def study_from(
         keys = key.strip().split(".")
         changed = _with(changed, keys, _value_of(text, key=keys[-1], what=f"--set {key}"))
     if isinstance(changed.get("manifest"), str):
-        changed["manifest"] = folder / changed["manifest"]
+        changed = _with_places(changed, folder)
     try:
         return Study.model_validate(changed)
     except ValidationError as error:
         raise ConfigurationError(_letter(error, what=what), faults=error.error_count()) from error
+
+
+def _with_places(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The values with the manifest's place: below `folder`, or what a private reference leads to."""
+    written = values["manifest"]
+    kept = kept_manifest(written) if written.startswith(REFERENCE) else None
+    if kept is None:
+        return {**values, "manifest": folder / written}
+    root = {} if kept.data_root is None else {"data_root": kept.data_root}
+    return {**root, **values, "manifest": kept.manifest}
 
 
 def _value_of(text: str, *, key: str, what: str) -> Any:
@@ -161,18 +173,42 @@ def with_changes(study: Study, changes: Sequence[str]) -> Study:
 
 def as_yaml(study: Study, *, folder: Path) -> str:
     """The study as YAML that `read_study` reads back to the same study from `folder`; no absolute path is written."""
-    values = study.model_dump(mode="json", exclude_none=True)
-    values["manifest"] = _relative(study.manifest, folder)
+    root = None
     if study.data_root is not None:
-        values["data_root"] = _relative(study.manifest.parent / study.data_root, study.manifest.parent)
-    first = ("name", "question", "manifest")
-    ordered = {key: values[key] for key in (*first, *(key for key in values if key not in first))}
-    return yaml.dump(ordered, Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
+        root = _relative(study.manifest.parent / study.data_root, study.manifest.parent)
+    return _written(study, manifest=_relative(study.manifest, folder), data_root=root)
 
 
 def write_study(study: Study, path: Path) -> None:
     """Write study.yaml so that it runs again from where it lies."""
     write_atomically(path, as_yaml(study, folder=path.parent))
+
+
+def write_study_of_run(study: Study, path: Path, *, mark: str) -> None:
+    """Write the study.yaml of a run folder: it runs again for the same user and names no place to anybody else.
+
+    `mark` is the run's fingerprint, under which the user's private folder keeps the paths.
+    """
+    manifest = study.manifest.resolve()
+    root = None if study.data_root is None else (study.manifest.parent / study.data_root.expanduser()).resolve()
+    try:
+        reference = keep_manifest(KeptManifest(manifest, root), mark=mark)
+    except ConfigurationError as error:
+        if study.identifiers == "pseudonymous":
+            raise
+        say(f"{error} Without it, study.yaml in the run folder runs again only with --set manifest=PATH.")
+        reference = f"{REFERENCE}{mark}"
+    write_atomically(path, _written(study, manifest=reference, data_root=None))
+
+
+def _written(study: Study, *, manifest: str, data_root: str | None) -> str:
+    values = study.model_dump(mode="json", exclude_none=True, exclude={"data_root"})
+    values["manifest"] = manifest
+    if data_root is not None:
+        values["data_root"] = data_root
+    first = ("name", "question", "manifest")
+    ordered = {key: values[key] for key in (*first, *(key for key in values if key not in first))}
+    return yaml.dump(ordered, Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Literal
 from medtl import encoders, evaluation, files, imaging, report, training, yaml_values
 from medtl import run_folder as names
 from medtl.borrowing import borrow_each, fingerprint_of
-from medtl.cohort import Cohort, flow
+from medtl.cohort import Cohort, flow, pseudonyms
+from medtl.cohort.manifest_links import require_manifest
+from medtl.cohort.patient_ids import cross_twins
 from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
 from medtl.folds import FoldSettings, sealing
 from medtl.held_out import HeldOut, OpeningLog, Seal, averaged, doubt, joined_with_development, read_seal
@@ -47,18 +49,26 @@ class _Held:
 
 
 def unseal(
-    folder: Path, *, external: Path | None = None, name: str | None = None, again: bool = False, device: str = "auto"
+    folder: Path,
+    *,
+    external: Path | None = None,
+    name: str | None = None,
+    again: bool = False,
+    device: str = "auto",
+    ids_as_written: bool = False,
 ) -> Path:
     """Ask a finished run about its sealed test, or about the cases of another manifest; gives the study page.
 
     Raises:
         ConfigurationError: the run is not finished or seals nothing; or the cohort was opened by this run already and
             `again` does not say that it is to be opened once more.
-        DataRefused: the external cohort holds patients or images of the study, or no case can be read.
+        DataRefused: the external cohort holds patients or images of the study, ids that are near twins (unless
+            `ids_as_written`), or no case can be read.
         IntegrityFailure: the sealed cases, the settings or the weights are not those that the run began with.
     """
     run = RunFolder(folder)
     study = _finished_study(run)
+    study = study.model_copy(update={"ids_as_written": study.ids_as_written or ids_as_written}) if external else study
     place = training.choose_device(device)
     with run.held():
         study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
@@ -106,6 +116,7 @@ def _sealed(run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encode
             f"The study in {run.path.name} seals no test. Name the column of the official split in the study "
             "(folds: {count: 5, sealed: COLUMN}), or give the manifest of another cohort with --external."
         )
+    require_manifest(study.manifest)
     if fingerprint_of(study, borrowed) != run.fingerprint():
         raise IntegrityFailure(
             f"The manifest, the settings or the weights of {run.path.name} have changed since it ran (fingerprint "
@@ -156,7 +167,9 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
     if not cohort.cases:
         raise DataRefused(f"No case of {manifest.name} can be read, so nothing was opened. Run medtl check on it.")
     _refuse_known(cohort, prepared, run, manifest=manifest.name)
-    return _Held(chosen, "external", f"manifest {manifest.name}", cohort, prepared)
+    if not study.ids_as_written:
+        _refuse_twins(cohort, study, elsewhere, run)
+    return _Held(chosen, "external", "the manifest of another cohort", cohort, prepared)
 
 
 def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFolder, *, manifest: str) -> None:
@@ -174,6 +187,28 @@ def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFold
         "Take those lines out; if the patient numbers only happen to be the same, make them different.",
         lines=tuple(sorted({case.line for case in same_patient + same_image})),
     )
+
+
+def _refuse_twins(cohort: Cohort, study: Study, elsewhere: Study, run: RunFolder) -> None:
+    """A patient of the external cohort is not one of the study whose id was only written otherwise."""
+    known = _patients_of(study, run).values()
+    twins = cross_twins(known, _patients_of(elsewhere, run, cohort=cohort))
+    first = [case.line for case in cohort.cases if case.patient_id in twins]
+    if twins:
+        raise DataRefused(
+            f"{len(first)} cases of {elsewhere.manifest.name} have patient ids that differ from ids of the study only "
+            f"in capitals, zeros, blanks or the like (first in line {first[0]}). Nothing was opened. Take those lines "
+            "out; if they are different people, say so with --ids-as-written.",
+            lines=tuple(first),
+        )
+
+
+def _patients_of(study: Study, run: RunFolder, *, cohort: Cohort | None = None) -> dict[str, str]:
+    """From the id of each patient in the tables to that in the manifest."""
+    if study.identifiers == "pseudonymous":
+        return pseudonyms.manifest_patients(study.name, manifest=study.manifest)
+    lock = files.read_csv(run / names.LOCK_TABLE, text_columns=("patient_id",))["patient_id"]
+    return {patient: patient for patient in (lock if cohort is None else cohort.patients)}
 
 
 def _refuse_opened(log: OpeningLog, *, again: bool) -> None:

@@ -58,6 +58,7 @@ def unseal(
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Open it once more; every opening is counted.")] = False,
     device: Device = "auto",
+    ids_as_written: AsWritten = False,
 ) -> None:
     """Test a finished run once on cases it never saw: its sealed official test, or the cohort of another manifest.
 
@@ -68,7 +69,7 @@ def unseal(
     """
     from medtl.unsealing import unseal as open_up
 
-    print(open_up(run, external=external, name=name, again=again, device=device))
+    print(open_up(run, external=external, name=name, again=again, device=device, ids_as_written=ids_as_written))
 
 
 @speaking

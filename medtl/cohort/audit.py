@@ -95,19 +95,25 @@ def several_labels_note(cohort: Cohort) -> tuple[str, ...]:
 
 
 def site_notes(cohort: Cohort, *, covariate: str = "site") -> tuple[str, ...]:
-    """A warning for each site whose cases all have one class: a model could name the site instead of the disease."""
+    """One warning for all sites whose cases have one class: a model could name the site instead of the disease."""
     labels: dict[str, list[str]] = defaultdict(list)
     for case in cohort.cases:
         value = case.covariates.get(covariate)
         if value is not None:
             labels[str(value)].append(case.label)
-    if len(labels) < 2:
+    pure = {value: found for value, found in labels.items() if len(set(found)) == 1}
+    if len(labels) < 2 or not pure:
         return ()
-    return tuple(
-        f"All {len(found)} cases of {covariate} {value} are {found[0]}: a model can name the {covariate} instead of "
-        "the disease. Read the results within each other value, not over all."
-        for value, found in sorted(labels.items())
-        if len(set(found)) == 1
+    ordered = sorted(pure.items(), key=lambda item: (-len(item[1]), item[0]))
+    if len(ordered) == 1:
+        value, found = ordered[0]
+        told = f"All {len(found)} cases of {covariate} {value} are {found[0]}"
+    else:
+        named = _named(f"{value} ({len(found)} {found[0]})" for value, found in ordered)
+        told = f"All cases of a {covariate} have one class at {len(pure)} of {len(labels)} {covariate}s: {named}"
+    return (
+        f"{told}: a model can name the {covariate} instead of the disease. Read the results within each other value, "
+        "not over all.",
     )
 
 

@@ -25,6 +25,9 @@ PERMUTATIONS = 2000
 MOST_LEVELS = 30
 """A text with more values is a name, not a property."""
 
+MOST_CLAUSES = 8
+"""Properties in one sentence; the tables hold the rest."""
+
 NOT_STATED = "not stated"
 
 SIDES = {2: ("image height", "image width"), 3: ("size along i", "size along j", "size along k")}
@@ -86,25 +89,33 @@ def associations(
 
 
 def missing_notes(cohort: Cohort) -> tuple[str, ...]:
-    """A sentence for each covariate that is not stated in every case, with its share by class."""
-    notes = []
+    """One sentence on the covariates that are not stated in every case, with their shares by class."""
+    told = []
     for name in cohort.covariates:
         gone = [case for case in cohort.cases if case.covariates.get(name) in (None, "")]
         if gone:
-            told = ", ".join(f"{label} {_share(gone, cohort, label)}" for label in cohort.classes)
-            notes.append(f"{name} is not stated in {len(gone):,} of {len(cohort.cases):,} cases ({told}).")
-    return tuple(notes)
+            shares = ", ".join(f"{label} {_share(gone, cohort, label)}" for label in cohort.classes)
+            told.append(f"{name} is not stated in {len(gone):,} of {len(cohort.cases):,} cases ({shares})")
+    return (f"{_first(told)}.",) if told else ()
 
 
 def association_notes(found: Sequence[Association]) -> tuple[str, ...]:
-    """A sentence for each property that goes with the label after Holm's correction."""
-    return tuple(
+    """One sentence on the properties that go with the label after Holm's correction."""
+    told = [
         f"{one.name} goes with the label ({one.told}; {one.test}, "
         f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "
-        "properties): a model can use it instead of the disease."
+        "properties)"
         for one in found
         if one.is_significant
-    )
+    ]
+    it = "it" if len(told) == 1 else "them"
+    return (f"{_first(told)}: a model can use {it} instead of the disease.",) if told else ()
+
+
+def _first(told: Sequence[str]) -> str:
+    """Clauses in one sentence, the rest counted."""
+    more = len(told) - MOST_CLAUSES
+    return "; ".join(told[:MOST_CLAUSES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _tested(

@@ -32,13 +32,13 @@ def doubtful_number_notes(cohort: Cohort, *, attributes: Mapping[str, Mapping[st
     `attributes` are texts by name and case id that one person should have only one of, such as the site or sex.
     """
     notes = []
-    for name, values in attributes.items():
-        several = _with_several(cohort, values)
-        if several:
-            notes.append(
-                f"{_patients(len(several))}, of {len(cohort.patients):,}, more than one {name} (such as "
-                f"{_named(several)}): one number may stand for several people, or an entry is wrong."
-            )
+    several = {name: found for name, values in attributes.items() if (found := _with_several(cohort, values))}
+    if several:
+        told = "; ".join(
+            f"{_patients(len(found))}, of {len(cohort.patients):,}, more than one {name} (such as {_named(found)})"
+            for name, found in several.items()
+        )
+        notes.append(f"{told}: one number may stand for several people, or an entry is wrong.")
     counts = Counter(case.patient_id for case in cohort.cases)
     many = [patient for patient, images in counts.most_common() if images >= MANY_IMAGES]
     if many:

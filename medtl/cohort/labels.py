@@ -43,9 +43,9 @@ def label_notes(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[st
     for cell in texts:
         if label := label_of(cell, settings=settings):
             written.setdefault(label, set()).add(cell)
-    for label, ways in sorted(written.items()):
-        if len(ways) > 1:
-            notes.append(f"The labels {' and '.join(sorted(ways))} are one class, {label}.")
+    merged = [f"{' and '.join(sorted(ways))} as {label}" for label, ways in sorted(written.items()) if len(ways) > 1]
+    if merged:
+        notes.append(f"Labels that are one number are one class: {', '.join(merged)}.")
     return tuple(notes)
 
 

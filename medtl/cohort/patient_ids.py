@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from medtl.cohort.cells import is_missing, plain
 
@@ -85,6 +85,13 @@ def twins_among(ids: Iterable[tuple[int, str]]) -> tuple[tuple[int, int, str], .
         if twin != text:
             found.append((line, before, difference(twin, text)))
     return tuple(found)
+
+
+def cross_twins(ids: Iterable[str], others: Mapping[str, str]) -> frozenset[str]:
+    """The keys of `others` whose ids are near twins of one among `ids`; equal ids are no twins."""
+    known = set(ids)
+    forms = {id_form(text) for text in known}
+    return frozenset(key for key, text in others.items() if text not in known and id_form(text) in forms)
 
 
 def twin_faults(ids: Iterable[tuple[int, str]], *, column: str) -> tuple[tuple[int, str], ...]:

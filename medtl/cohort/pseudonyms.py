@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
+
 from medtl import environment
 from medtl.cohort.case import Case, Cohort, Exclusion
 from medtl.errors import ConfigurationError, IntegrityFailure
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "MEDTL_HOME"
 KEY_FILE = "pseudonym.key"
 LINK_FOLDER = "links"
+
+LINK_COLUMNS = ("case_id", "patient_id", "manifest_case_id", "manifest_patient_id")
 
 KEY_BYTES = 32
 """As long as SHA-256's output, the length RFC 2104 advises."""
@@ -79,7 +83,7 @@ def pseudonym_key(home: Path | None = None) -> bytes:
 
 
 def _make_key(file: Path) -> None:
-    _private_folder(file.parent)
+    private_folder(file.parent)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=".key.")
     temporary = Path(name)
     try:
@@ -95,7 +99,8 @@ def _make_key(file: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _private_folder(folder: Path) -> None:
+def private_folder(folder: Path) -> None:
+    """Make a folder that the user alone can enter, where there is none."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -137,15 +142,17 @@ def pseudonyms_of(names: Iterable[str], *, kind: str, key: bytes) -> dict[str, s
     return found
 
 
-def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | None = None) -> Path:
+def write_links(original: Cohort, *, hidden: Cohort, name: str, manifest: Path, home: Path | None = None) -> Path:
     """Write which pseudonym is which manifest id, mode 0600, beside the key; `name` is the study's.
+
+    There is one table for each study and manifest: another study of the same name has another manifest. What an earlier
+    run of the study kept of further cases stays.
 
     Raises:
         ConfigurationError: the folder cannot be written.
     """
     import pandas as pd
 
-    file = _link_file(name, home=home)
     nobody: list[str | None] = [None] * len(original.exclusions)
     everybody: list[Case | Exclusion] = [*original.cases, *original.exclusions]
     everybody_hidden: list[Case | Exclusion] = [*hidden.cases, *hidden.exclusions]
@@ -158,34 +165,76 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, home: Path | Non
             "manifest_patient_id": [case.patient_id for case in original.cases] + nobody,
         }
     )
-    keep_private(file, table)
+    file = _link_file(name, manifest, home=home)
+    keep_private(file, table, text_columns=LINK_COLUMNS)
     return file
 
 
-def manifest_ids(name: str, *, home: Path | None = None) -> dict[str, str]:
-    """From each case's pseudonym to its id in the manifest, as `write_links` kept them; empty without such a table."""
-    file = _link_file(name, home=home)
-    if not file.is_file():
-        return {}
-    table = read_csv(file, text_columns=("case_id", "patient_id", "manifest_case_id", "manifest_patient_id"))
-    return dict(zip(table["case_id"].astype(str), table["manifest_case_id"].astype(str), strict=True))
+def manifest_ids(name: str, *, manifest: Path, home: Path | None = None) -> dict[str, str]:
+    """From each case's pseudonym to its id in the manifest, as `write_links` kept them; empty without such a table.
+
+    Where the manifest has moved since, tables of studies of the same name are believed: a pseudonym stands for one id.
+    """
+    return {case: original for table in _link_tables(name, manifest, home=home)
+            for case, original in zip(table["case_id"], table["manifest_case_id"], strict=True)}  # fmt: skip
 
 
-def _link_file(name: str, *, home: Path | None) -> Path:
+def manifest_patients(name: str, *, manifest: Path, home: Path | None = None) -> dict[str, str]:
+    """From each patient's pseudonym to the id in the manifest; patients without a studied case are left out.
+
+    Only where the table of this manifest is lost, those of other studies of the name are taken.
+    """
+    found: dict[str, str] = {}
+    tables = _link_tables(name, manifest, home=home)
+    for table in tables[-1:] if _link_file(name, manifest, home=home).is_file() else tables:
+        known = table.dropna(subset=["patient_id", "manifest_patient_id"])
+        found |= dict(zip(known["patient_id"], known["manifest_patient_id"], strict=True))
+    return found
+
+
+def _link_tables(name: str, manifest: Path, *, home: Path | None) -> list[pd.DataFrame]:
+    """The tables of a study's name, that of the manifest last."""
+    own = _link_file(name, manifest, home=home)
+    stem = own.name[: -len(_digest(manifest, home=home)) - len("-.csv")]
+    others = [own.with_name(f"{stem}.csv"), *sorted(own.parent.glob(f"{stem}-m-*.csv"))]
+    files = [*(file for file in others if file != own), own]
+    return [read_csv(file, text_columns=LINK_COLUMNS) for file in files if file.is_file()]
+
+
+def _link_file(name: str, manifest: Path, *, home: Path | None) -> Path:
     folder = (home or private_home()) / LINK_FOLDER
-    return folder / f"{''.join(c if c.isalnum() or c in '-_' else '-' for c in name)}.csv"
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return folder / f"{stem}-{_digest(manifest, home=home)}.csv"
 
 
-def keep_private(file: Path, table: pd.DataFrame) -> None:
+def _digest(manifest: Path, *, home: Path | None) -> str:
+    """A name for the place of a manifest, `m-…`, that tells nobody the place."""
+    place = str(manifest.resolve())
+    return pseudonyms_of([place], kind="manifest", key=pseudonym_key(home))[place]
+
+
+def keep_private(file: Path, table: pd.DataFrame, *, text_columns: tuple[str, ...]) -> None:
     """Write a table that says who is who: folders 0700 where they are new, the file 0600.
+
+    Rows that are there of further `case_id` are kept. Two writers wait for each other.
 
     Raises:
         ConfigurationError: the folder cannot be written.
     """
+    import pandas as pd
+
     try:
-        _private_folder(file.parent.parent)
-        _private_folder(file.parent)
-        write_csv(file, table)
-        file.chmod(0o600)
+        private_folder(file.parent.parent)
+        private_folder(file.parent)
+        with FileLock(file.with_name(f".{file.name}.lock"), mode=0o600):
+            if file.is_file():
+                before = read_csv(file, text_columns=text_columns)
+                others = before[~before["case_id"].isin(table["case_id"])]
+                if len(others):
+                    table = pd.concat([table.astype(object), others.astype(object)], ignore_index=True)[
+                        [*table.columns]
+                    ]
+            write_csv(file, table)
+            file.chmod(0o600)
     except OSError as error:
         raise ConfigurationError(f"The link table cannot be kept ({error.strerror}). {WHAT_TO_DO}") from error

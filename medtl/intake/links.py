@@ -39,7 +39,8 @@ def write_intake_links(
 ) -> Path:
     """Write the table of one intake: each offer or refusal with its case id and its patient's pseudonym.
 
-    `outcomes` says by case id what became of it. The same manifest gets the same file again.
+    `outcomes` says by case id what became of it. The same manifest gets the same file again, in which cases of earlier
+    intakes stay: a study of theirs may still ask for them.
 
     Raises:
         ConfigurationError: the private folder cannot be written.
@@ -62,7 +63,7 @@ def write_intake_links(
     (digest,) = name.values()
     folder = (home or pseudonyms.private_home()) / pseudonyms.LINK_FOLDER
     file = folder / f"{NAME_START}{digest}.csv"
-    pseudonyms.keep_private(file, pd.DataFrame(rows, columns=list(TEXT_COLUMNS)))
+    pseudonyms.keep_private(file, pd.DataFrame(rows, columns=list(TEXT_COLUMNS)), text_columns=TEXT_COLUMNS)
     return file
 
 

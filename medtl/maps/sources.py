@@ -43,7 +43,9 @@ class SourceTables:
         Raises:
             DataRefused: the manifest is faulty now.
         """
-        known = pseudonyms.manifest_ids(study.name) if study.identifiers == "pseudonymous" else {}
+        known = (
+            pseudonyms.manifest_ids(study.name, manifest=study.manifest) if study.identifiers == "pseudonymous" else {}
+        )
         own = {case: known.get(case, "") if study.identifiers == "pseudonymous" else case for case in cases}
         manifest_ids = {case: name for case, name in own.items() if name}
         taken_in = sources_of(manifest_ids.values())

@@ -56,7 +56,7 @@ NOTED = (
         "Say how the label of such a patient was decided, or leave the patient out.",
     ),
     (
-        r"^All \d[\d,]* cases of .* are ",
+        r"^All \d[\d,]* cases of .* are |^All cases of a .* have one class",
         "Does the model name the site instead of the disease?",
         "Read the results within the other values; add patients of both classes, or leave these cases out.",
     ),

@@ -149,7 +149,7 @@ def test_one_and_one_point_zero_are_one_class_and_zero_one_beside_one_is_refused
     text = "patient_id,image,label\nA,1.png,1\nB,2.png,1.0\nC,3.png,0\nD,4.png,0.0\n"
     cohort = read_manifest(manifest(tmp_path, text))
     assert (cohort.classes, [case.label for case in cohort.cases]) == (("0", "1"), ["1", "1", "0", "0"])
-    assert "The labels 1 and 1.0 are one class, 1." in cohort.notes
+    assert "Labels that are one number are one class: 0 and 0.0 as 0, 1 and 1.0 as 1." in cohort.notes
     named = read_manifest(manifest(tmp_path, text), ManifestSettings(classes=("1.0", "0.0")))
     assert [case.label for case in named.cases] == ["1.0", "1.0", "0.0", "0.0"]
     with pytest.raises(DataRefused, match=r"'0?1' .* and '0?1' .* differ only in zeros"):

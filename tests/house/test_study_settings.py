@@ -13,8 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medtl.cohort.manifest_links import kept_manifest
 from medtl.errors import ConfigurationError
 from medtl.files import fingerprint
+from medtl.recruitment import read_cohort
 from medtl.study_settings import (
     LARGEST_STUDY_FILE,
     Study,
@@ -23,6 +25,7 @@ from medtl.study_settings import (
     study_from,
     with_changes,
     write_study,
+    write_study_of_run,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -341,6 +344,64 @@ def test_absolute_paths_are_read_and_never_written(tmp_path: Path) -> None:
     assert values["manifest"] == "../../data/manifest.csv"
     assert values["data_root"] == "../scans", "a data root starts at the manifest"
     assert str(tmp_path) not in as_yaml(study, folder=run)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+PLACES = ("manifest: Klinik Nord/Meier, Anna.csv\n", "manifest: Klinik Nord/Meier, Anna.csv\ndata_root: Scans Nord\n")
+
+
+@pytest.mark.parametrize("places", PLACES)
+def test_the_study_of_a_run_leads_back_to_its_manifest_and_names_no_place(
+    tmp_path: Path, home: Path, places: str
+) -> None:
+    """The run's study.yaml is handed on; the path of the manifest names a user, a hospital, a patient."""
+    study = read(tmp_path, "name: small\n" + places)
+    run = tmp_path / "runs" / "one"
+    write_study_of_run(study, run / "study.yaml", mark="0a1b2c")
+    written_there = (run / "study.yaml").read_text()
+    assert "manifest: private:0a1b2c" in written_there
+    assert not [
+        name for name in ("Klinik", "Nord", "Meier", ".csv", "..", "data_root", str(tmp_path)) if name in written_there
+    ]
+    again = read_study(run / "study.yaml")
+    assert again.manifest == study.manifest.resolve()
+    assert _root(again) == _root(study)
+    assert again.deciding() == study.deciding()
+    (kept,) = (home / "links").iterdir()
+    assert (kept.name, kept.stat().st_mode & 0o777) == ("run-0a1b2c.json", 0o600)
+    elsewhere = read_study(run / "study.yaml", changes=["manifest=/data/other.csv"])
+    assert elsewhere.manifest == Path("/data/other.csv")
+
+
+def test_whoever_did_not_run_the_study_is_told_to_say_where_the_manifest_lies(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_study_of_run(read(tmp_path, LEAST), tmp_path / "run" / "study.yaml", mark="0a1b2c")
+    monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "another home"))
+    with pytest.raises(ConfigurationError, match=r"does not name its manifest by a path.*--set manifest=PATH"):
+        read_cohort(read_study(tmp_path / "run" / "study.yaml"))
+    for reference in ("private:../../etc/passwd", "private:", "private:0a1b2c/x"):
+        assert kept_manifest(reference) is None
+    (tmp_path / "another home" / "links").mkdir(parents=True)
+    (tmp_path / "another home" / "links" / "run-0a1b2c.json").write_text("{")
+    assert kept_manifest("private:0a1b2c") is None, "a torn link is none"
+
+
+def test_a_study_whose_ids_are_public_runs_without_a_private_folder_and_says_what_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "file" / "home"))
+    public = read(tmp_path, LEAST + "identifiers: as_in_manifest\n")
+    write_study_of_run(public, tmp_path / "run" / "study.yaml", mark="0a1b2c")
+    assert "runs again only with --set manifest=PATH" in capsys.readouterr().err
+    with pytest.raises(ConfigurationError, match=r"Where the manifest lies cannot be kept .* Set MEDTL_HOME"):
+        write_study_of_run(read(tmp_path, LEAST), tmp_path / "run" / "study.yaml", mark="0a1b2c")
 
 
 def test_what_decides_a_result_does_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:

@@ -59,7 +59,12 @@ def test_a_run_under_pseudonyms_of_an_intake_under_pseudonyms_leads_back(made: A
     of_intake(made, row, run_id=hidden)
     made.finish()
     cohort = read_manifest(made.root / "manifest.csv")
-    pseudonyms.write_links(cohort, hidden=pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key()), name="made")
+    pseudonyms.write_links(
+        cohort,
+        hidden=pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key()),
+        name="made",
+        manifest=made.root / "manifest.csv",
+    )
     told = export(made.folder)
     assert hidden != row["case_id"]
     found = told.dicom(f"{hidden}_saliency.dcm")

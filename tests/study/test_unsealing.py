@@ -219,7 +219,7 @@ def test_another_cohort_is_judged_with_thresholds_from_the_study(
     assert "The cohort hospital-b" in (a_copy / "report.html").read_text()
 
 
-@pytest.mark.parametrize("what", ["patient", "image", "name", "nothing"])
+@pytest.mark.parametrize("what", ["patient", "twin", "image", "name", "nothing"])
 def test_another_cohort_that_is_not_apart_or_has_no_name_is_refused_and_nothing_is_opened(
     a_copy: Path,
     sealed_run: tuple[Any, Path],
@@ -232,12 +232,16 @@ def test_another_cohort_that_is_not_apart_or_has_no_name_is_refused_and_nothing_
     words = ["--name", "sealed"] if what == "name" else []
     told = {
         "patient": "1 of its 24 cases are of patients of the study, 0 are images of the study (first in line 5)",
+        "twin": "2 cases of manifest.csv have patient ids that differ from ids of the study only in capitals, zeros, "
+        "blanks or the like (first in line 5). Nothing was opened",
         "image": "0 of its 24 cases are of patients of the study, 1 are images of the study (first in line 6)",
         "name": "A cohort is named by small letters and digits, and not 'sealed'",
         "nothing": "No case of manifest.csv can be read, so nothing was opened",
     }[what]
     if what == "patient":
         cohort.rows[3]["patient_id"] = sealed_run[0].rows[0]["patient_id"]
+    if what == "twin":
+        cohort.rows[3]["patient_id"], cohort.rows[7]["patient_id"] = "meier-00", "Meier-1"
     if what == "image":
         own = sealed_run[0].folder / sealed_run[0].rows[0]["image"]
         (cohort.folder / cohort.rows[4]["image"]).write_bytes(own.read_bytes())
