@@ -9,7 +9,8 @@ from medtl.evaluation import Estimate
 from medtl.held_out import HeldOut
 from medtl.report.concern import Concern
 from medtl.report.judged import Judged
-from medtl.report.numbers import count, interval, percent, plain, with_interval
+from medtl.report.numbers import count, percent, with_interval
+from medtl.report.promises import Compared, broken_promises, compared_numbers
 from medtl.report.run_folder import HeldOutRun, RunFolder
 
 SHIFT = 0.05
@@ -32,16 +33,25 @@ def title_of(record: HeldOut) -> str:
     return "The sealed test" if record.kind == "sealed" else f"The cohort {record.name}"
 
 
-def finding(run: RunFolder, *, metric: str) -> tuple[str, ...]:
-    """A sentence for the verdict on each held-out cohort."""
+def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
+    """A sentence for the verdict on each held-out cohort, with the number that held worst."""
     sentences = []
     for one in run.held_out:
         auroc = auroc_there(one, run.chosen_model)
         times = "opened once" if openings_of(one.record) == 1 else f"opened {openings_of(one.record)} times"
         number = with_interval(auroc.value, auroc.low, auroc.high) if auroc.value is not None else "not defined"
         name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
-        sentences.append(f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}.")
+        worse = [broken for broken in broken_of(run, judged, one) if "AUROC" not in broken.name]
+        fallen = f", but {worse[0].change} as out of fold" if worse else ""
+        sentences.append(
+            f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}{fallen}."
+        )
     return tuple(sentences)
+
+
+def broken_of(run: RunFolder, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
+    """What the held-out patients do not bear out, the worst first."""
+    return broken_promises(compared_numbers(one.metrics, judged, model=run.chosen_model))
 
 
 def openings_of(record: HeldOut) -> int:
@@ -50,8 +60,8 @@ def openings_of(record: HeldOut) -> int:
 
 
 def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
-    """Openings beyond the first, a result below what the folds promised, and shares of classes that differ."""
-    found = [rule for one in run.held_out for rule in (_reopened(one), _lower(run, judged, one), _shifted(run, one))]
+    """Numbers below what the folds promised, openings beyond the first, and shares of classes that differ."""
+    found = [rule for one in run.held_out for rule in (_broken(run, judged, one), _reopened(one), _shifted(run, one))]
     return tuple(concern for concern in found if concern is not None)
 
 
@@ -89,15 +99,27 @@ def _reopened(one: HeldOutRun) -> Concern | None:
     )
 
 
-def _lower(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
-    here, promised = auroc_there(one, run.chosen_model), judged.of(run.chosen_model, fold=None).auroc
-    if here.value is None or here.high is None or promised.value is None or here.high >= promised.value:
+def _broken(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
+    broken, here = broken_of(run, judged, one), auroc_there(one, run.chosen_model)
+    promised = judged.of(run.chosen_model, fold=None).auroc
+    is_lower = None not in (here.value, here.high, promised.value) and (here.high or 0.0) < (promised.value or 0.0)
+    if not broken and not is_lower:
         return None
+    auroc = f"AUROC {with_interval(here.value, here.low, here.high)} there, " + (
+        f"{with_interval(promised.value, promised.low, promised.high)} out of fold"
+    )
+    told = [one.numbers for one in broken if "AUROC" not in one.name]
+    worst = f": {broken[0].change}" if broken else ""
     return Concern(
-        f"{title_of(one.record)} does not bear out what the folds promised.",
-        f"AUROC {plain(here.value)} (95 % CI {interval(here.low, here.high)}) there, {plain(promised.value)} (95 % CI "
-        f"{interval(promised.low, promised.high)}) out of fold.",
-        "Report the lower number as the result, and look for what differs: scanner, age, severity, labelling.",
+        f"{title_of(one.record)} does not bear out what the folds promised{worst}.",
+        f"{'; '.join([*told, auroc])}."
+        + (
+            ""
+            if is_lower or "AUROC" in broken[0].name
+            else " The ranking hides it: the AUROC is compatible with what was promised."
+        ),
+        "Report the held-out numbers as the result, and look for what differs: scanner, age, severity, labelling, the "
+        "share of the classes. A threshold or a probability that fell has to be set anew there and tested again.",
         "Does the result hold on patients kept apart?",
     )
 

@@ -68,8 +68,13 @@ def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
     found = metrics or evaluate(
         run.predictions, resamples=run.study.resamples, seed=run.provenance.seed, settings=run.study.evaluation
     )
+    return judged_of(run.predictions, found)
+
+
+def judged_of(predictions: PredictionTable, found: StudyMetrics) -> Judged:
+    """The pages' view of a study's metrics, and of the predictions they were made from."""
     return Judged(
-        patients=per_patient(run.predictions),
+        patients=per_patient(predictions),
         pooled={one.model: _judgement(one.patient.pooled) for one in found.models},
         by_fold={
             one.model: {here.fold: _judgement(here) for here in one.patient.folds if here.fold is not None}

@@ -64,7 +64,7 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     ]
     if not trained:
         sentences.append("No network was trained: all models stand on frozen features.")
-    sentences += finding(run, metric=metric_name(run.classes))
+    sentences += finding(run, judged, metric=metric_name(run.classes))
     return Verdict(
         headlines=headlines_of(run, judged, fold=None),
         sentences=tuple(sentences),
