@@ -87,14 +87,16 @@ def claim_of(found: Difference, *, reference: str = "the frozen probe") -> Claim
     return Claim("worse", f"lies below zero, and the folds agree ({over}): {reference} ranked them better", remarks)
 
 
-def sentence_of(found: Difference, *, subject: str = "It", reference: str = "the frozen probe") -> str:
-    """Wins over folds, the difference with its interval, what may be claimed of it, and what explains it."""
+def sentence_of(
+    found: Difference, *, subject: str = "It", reference: str = "the frozen probe", shortly: bool = False
+) -> str:
+    """Wins over folds, the difference with its interval, what may be claimed of it, and (not `shortly`) the remarks."""
     claim, value = claim_of(found, reference=reference), found.difference.value
     wins = f"{subject} ranked cases better than {reference} in {found.wins} of {count(found.folds, 'fold')}"
     if not found.folds:
         wins = f"No fold allows a comparison with {reference}"
     number = "" if value is None else f", {numbers_of(found)},"
-    return " ".join((f"{wins}; the difference{number} {claim.conclusion}.", *claim.remarks))
+    return " ".join((f"{wins}; the difference{number} {claim.conclusion}.", *(() if shortly else claim.remarks)))
 
 
 def numbers_of(found: Difference) -> str:
@@ -151,5 +153,5 @@ def _decided_otherwise(found: Difference, reference: str) -> str:
         return ""
     return (
         f"At their thresholds it alone called {count(own.only_model, 'patient')} rightly, {reference} alone "
-        f"{own.only_reference:,} (McNemar {p_value(own.p_value)}): this compares accuracy at noisy thresholds."
+        f"{own.only_reference:,} (McNemar {p_value(own.p_value)}): accuracy at noisy thresholds."
     )

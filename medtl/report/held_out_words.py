@@ -42,7 +42,7 @@ def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
         number = with_interval(auroc.value, auroc.low, auroc.high) if auroc.value is not None else "not defined"
         name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
         worse = [broken for broken in broken_of(run, judged, one) if "AUROC" not in broken.name]
-        fallen = f", but {worse[0].change} as out of fold" if worse else ""
+        fallen = f", but {worse[0].change}" if worse else ""
         sentences.append(
             f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}{fallen}."
         )

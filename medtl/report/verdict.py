@@ -60,7 +60,10 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     trained = [found for found in judged.differences if found.model != "centroid"]
     told = [found for found in trained if chosen in ("probe", found.model)][:1]
     sentences += [
-        sentence_of(found, subject=_subject(found.model, run) if chosen == "probe" else "It") for found in told
+        sentence_of(
+            found, subject=_subject(found.model, run) if chosen == "probe" else "It", shortly=bool(run.held_out)
+        )
+        for found in told
     ]
     if not trained:
         sentences.append("No network was trained: all models stand on frozen features.")

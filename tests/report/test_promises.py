@@ -29,10 +29,10 @@ def patients(
     *,
     number: int,
     share: float,
-    skill: float,
-    shift: float,
+    skill: float = 3.0,
+    shift: float = 0.0,
     seed: int,
-    models: tuple[str, ...],
+    models: tuple[str, ...] = ("probe",),
 ) -> PredictionTable:
     """Test rows of patients with calibrated probabilities, moved by `shift` logits."""
     chance = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def test_the_worst_comes_first() -> None:
 
 def test_a_rarer_condition_alone_breaks_no_promise_of_precision_or_brier_score() -> None:
     out_of_fold = study(1, number=400, share=0.5)
-    rarer = patients(("a", "b"), number=400, share=0.1, skill=3.0, shift=0.0, seed=7, models=("probe",))
+    rarer = patients(("a", "b"), number=400, share=0.1, seed=7)
     judged = _judged(out_of_fold)
     there = opened(out_of_fold, rarer)
     names = [one.name for one in broken_promises(compared_numbers(there, judged, model="probe"))]
@@ -145,7 +145,7 @@ def test_patients_of_the_same_kind_are_accused_in_at_most_5_percent() -> None:
     accused = 0
     for seed in range(40):
         out_of_fold = study(seed)
-        same = patients(("a", "b"), number=100, share=0.4, skill=3.0, shift=0.0, seed=90_000 + seed, models=("probe",))
+        same = patients(("a", "b"), number=100, share=0.4, seed=90_000 + seed)
         there = opened(out_of_fold, same, resamples=100)
         accused += bool(broken_promises(compared_numbers(there, _judged(out_of_fold), model="probe")))
     assert accused <= 2
