@@ -6,6 +6,7 @@ from medtl.imaging.damaged_files import lost_its_pixels as lost_its_pixels
 from medtl.imaging.damaged_files import tainted as tainted
 from medtl.imaging.decoding import decoder_missing as decoder_missing
 from medtl.imaging.decoding import dicom_header as dicom_header
+from medtl.imaging.dicom_dates import known_date as known_date
 from medtl.imaging.dicom_file import PYDICOM_FAULTS as PYDICOM_FAULTS
 from medtl.imaging.dicom_series import Candidate as Candidate
 from medtl.imaging.dicom_series import Slice as Slice
@@ -24,6 +25,7 @@ from medtl.imaging.formats.known import FORMATS as FORMATS
 from medtl.imaging.formats.known import foreign_or_unknown as foreign_or_unknown
 from medtl.imaging.formats.known import format_of as format_of
 from medtl.imaging.image_header import ImageHeader as ImageHeader
+from medtl.imaging.image_header import plain_name as plain_name
 from medtl.imaging.one_scan import one_scan as one_scan
 from medtl.imaging.prepared_cache import deciding_versions as deciding_versions
 from medtl.imaging.preview import preview_of as preview_of

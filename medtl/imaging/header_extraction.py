@@ -14,6 +14,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from medtl.imaging.acquisition_tags import PRIVATE_B_VALUES, STEADY, VARYING, private_b_value, setting_text
+from medtl.imaging.dicom_dates import known_date
 from medtl.imaging.nuclear_geometry import NAMES_OF_TAGS, nuclear_frames
 from medtl.imaging.padding import padding_limits
 
@@ -126,7 +127,7 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
         "birth_date": _text(dataset, "PatientBirthDate"),
         "sex": _text(dataset, "PatientSex"),
         "instance_number": _image_number(dataset),
-        "acquired_on": next(filter(None, dates), "")[:8],
+        "acquired_on": next(filter(None, map(known_date, dates)), ""),
         "series_description": _text(dataset, "SeriesDescription"),
         "sop_class": _text(dataset, "SOPClassUID"),
         "transfer_syntax": str(dataset.file_meta.get("TransferSyntaxUID", "")),

@@ -9,6 +9,7 @@ from pathlib import Path
 from medtl.cohort import pseudonyms
 from medtl.imaging.arrivals import ANOTHER_VALUE, Candidate, ImageHeader, manufacturer_of, model_of
 from medtl.intake.offer import Cell
+from medtl.intake.person import is_placeholder
 
 
 def candidate_key(candidate: Candidate) -> str:
@@ -24,11 +25,6 @@ def candidate_key(candidate: Candidate) -> str:
     return "dicom|" + "|".join(parts) + part
 
 
-def patient_of(header: ImageHeader) -> str:
-    """The patient id; without one the study stands for the patient."""
-    return header.patient_id or f"study {header.study_uid}"
-
-
 def origin_of(header: ImageHeader) -> dict[str, str]:
     """What leads back to the archive; for the private link table alone."""
     return {"study_uid": header.study_uid, "series_uid": header.series_uid}
@@ -37,7 +33,7 @@ def origin_of(header: ImageHeader) -> dict[str, str]:
 def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[str, str]:
     """What a labels file may call it, by column."""
     names = {
-        "patient_id": header.patient_id,
+        "patient_id": "" if is_placeholder(header.patient_id) else header.patient_id,
         "accession_number": header.accession_number,
         "study_uid": header.study_uid,
         "series_uid": header.series_uid,
@@ -77,9 +73,6 @@ def _known_or_hidden(known: str, text: str, *, key: bytes) -> str:
 
 
 def day_number(header: ImageHeader) -> int | None:
-    """The day of the acquisition as a number, None when the header does not say."""
+    """The day of the acquisition as a number; None when the header has no date but what software fills in."""
     text = header.acquired_on
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).toordinal()
-    except ValueError:
-        return None
+    return date(int(text[:4]), int(text[4:6]), int(text[6:])).toordinal() if text else None

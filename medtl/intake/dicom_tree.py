@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,10 +26,11 @@ from medtl.imaging.arrivals import (
     tainted,
     volume_of,
 )
-from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of, patient_of
+from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of
 from medtl.intake.finding import content_of, files_below, refused_file
-from medtl.intake.offer import Offer, Refusal, Survey
+from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
+from medtl.intake.who_is_who import who_is_who
 from medtl.progress import track
 
 COPY = "Another file has the same bytes; one of them is used."
@@ -49,19 +50,29 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         modality=settings.modality,
     )
     candidates = tainted(judged(grouped(kept), rules), _damaged(files, found))
+    secret = pseudonyms.pseudonym_key()
+    identities = who_is_who((header for _, header in kept), key=secret)
     offers, refusals = list[Offer](), list[Refusal]()
     for candidate, key in zip(candidates, _keys(candidates, files, folder), strict=True):
+        patient = identities.patient_of(candidate.header)
         if candidate.faults:
-            refusals.append(_refusal(candidate, files, key=key))
+            refusals.append(_refusal(candidate, files, key=key, patient=patient))
         else:
-            offers.append(_offer(candidate, files, folder, key=key, settings=settings))
+            covariates = covariates_of(candidate, with_description=settings.series_description, key=secret)
+            offers.append(_offer(candidate, files, folder, key=key, patient=patient, covariates=covariates))
     refusals += [refused_file(files[number], folder, reason="copy", sentence=COPY) for number in sorted(copies)]
     refusals += [
         refused_file(files[number], folder, reason=refusal.reason, sentence=str(refusal))
         for number, refusal in enumerate(found)
         if isinstance(refusal, UnreadableScan)
     ]
-    return Survey("dicom", files, tuple(offers), tuple(refusals), notes=(*_notes(kept), *_stack_notes(candidates)))
+    return Survey(
+        "dicom",
+        files,
+        tuple(offers),
+        tuple(refusals),
+        notes=(*identities.notes, *_stack_notes(candidates), *_date_notes(offers, settings)),
+    )
 
 
 def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | UnreadableScan]:
@@ -144,18 +155,24 @@ def _keys(candidates: Sequence[Candidate], files: Sequence[Path], folder: Path) 
     ]
 
 
-def _offer(candidate: Candidate, files: Sequence[Path], folder: Path, *, key: str, settings: IntakeSettings) -> Offer:
+def _offer(
+    candidate: Candidate,
+    files: Sequence[Path],
+    folder: Path,
+    *,
+    key: str,
+    patient: str,
+    covariates: Mapping[str, Cell],
+) -> Offer:
     own = tuple(files[number] for number in candidate.files)
     header = candidate.header
     return Offer(
         key=key,
-        patient=patient_of(header),
+        patient=patient,
         files=own,
         load=partial(preview_of if candidate.is_picture else volume_of, candidate, _reader(files)),
         title=candidate.title,
-        covariates=covariates_of(
-            candidate, with_description=settings.series_description, key=pseudonyms.pseudonym_key()
-        ),
+        covariates=covariates,
         names=names_of(header, own, folder),
         origin=origin_of(header),
         shows_text=shows_text(candidate),
@@ -167,11 +184,11 @@ def _reader(files: Sequence[Path]) -> Callable[[int], bytes]:
     return lambda number: read_file_bytes(files[number])
 
 
-def _refusal(candidate: Candidate, files: Sequence[Path], *, key: str) -> Refusal:
+def _refusal(candidate: Candidate, files: Sequence[Path], *, key: str, patient: str) -> Refusal:
     header = candidate.header
     return Refusal(
         key=key,
-        patient=patient_of(header),
+        patient=patient,
         files=tuple(files[number] for number in candidate.files),
         reason=candidate.reason or "",
         sentence=candidate.sentence,
@@ -179,14 +196,6 @@ def _refusal(candidate: Candidate, files: Sequence[Path], *, key: str) -> Refusa
         origin=origin_of(header),
         preview=None if shows_text(candidate) else partial(preview_of, candidate, _reader(files)),
     )
-
-
-def _notes(kept: Sequence[tuple[int, ImageHeader]]) -> tuple[str, ...]:
-    nameless = len({header.study_uid for _, header in kept if not header.patient_id})
-    if not nameless:
-        return ()
-    studies = f"{nameless} stud{'ies have' if nameless > 1 else 'y has'}"
-    return (f"{studies} no patient id; each such study is taken as one patient.",)
 
 
 def _stack_notes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
@@ -198,4 +207,16 @@ def _stack_notes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     return (
         f"{what} several stacks (time points, phases, kernels, b-values, …); each stack is a case of its own, and its "
         "line in the page says what tells it apart.",
+    )
+
+
+def _date_notes(offers: Sequence[Offer], settings: IntakeSettings) -> tuple[str, ...]:
+    """How many cases have no interval although it was asked for."""
+    number = sum(offer.moment_days is None for offer in offers)
+    if not settings.interval or not number:
+        return ()
+    what = f"{number} cases have" if number > 1 else "1 case has"
+    return (
+        f"{what} no date but what software fills in (such as 1900-01-01), or none: interval_days is empty, and days "
+        "are counted from the patient's first scan with a date.",
     )
