@@ -20,18 +20,43 @@ def list_weights() -> None:
 
 @speaking
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .safetensors, .pt or .pth file that you have downloaded.")],
+    file: Annotated[
+        Path, typer.Argument(help="A file of weights that you have downloaded: .safetensors, .pt, .pth, …")
+    ],
     name: Annotated[str, typer.Option("--as", help="Name in the catalogue, such as resnet18-imagenet, or your own.")],
     like: Annotated[
         str | None, typer.Option(help="For a name of your own: the known encoder whose conventions it follows.")
     ] = None,
+    take: Annotated[
+        str | None, typer.Option(help="Which of several encoders in the file, such as state_dict_ema or encoder_q.")
+    ] = None,
+    trained_on: Annotated[
+        str | None, typer.Option("--trained-on", help="What the weights were trained on, for the pages of the study.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="The licence of the weights, for the pages of the study.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the weights come from, for the pages of the study.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an encoder of that name.")] = False,
 ) -> None:
-    """Take published weights into the store, with an account of every tensor and a sha256."""
+    """Take published weights into the store, with an account of every tensor and a sha256.
+
+    The encoder is found in the file under any prefix and in any wrapper; all of its tensors have to be there. A name
+    of the catalogue takes only what its card promises. Weights of your own get a name of their own, with --like the
+    encoder that they are fed like; what they were trained on then stands on every page, unknown when you do not say.
+    """
     from medtl.encoders import WeightStore
 
-    card = WeightStore.from_environment().import_file(file, name, like=like, replace=replace)
-    print(f"{card.name}: {card.account}, sha256 {card.sha256}")
+    card = WeightStore.from_environment().import_file(
+        file,
+        name,
+        like=like,
+        take=take,
+        trained_on=trained_on,
+        licence=licence,
+        source=source,
+        replace=replace,
+    )
+    print(f"{card.name}: {card.architecture}, {card.account}, sha256 {card.sha256}")
+    print(f"trained on {card.trained_on}; licence: {card.licence}; {card.note}".rstrip("; "))
 
 
 @speaking

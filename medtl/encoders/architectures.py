@@ -15,9 +15,9 @@ import torch
 from monai.networks.nets import densenet, resnet
 from torch import nn
 
+from medtl.encoders.account import COUNTER, Shape
 from medtl.encoders.acs import replace_convolutions
 from medtl.encoders.card import Architecture, EncoderCard, Form
-from medtl.encoders.key_maps import COUNTER, Shape
 from medtl.encoders.medicalnet_form import WEIGHTLESS_SHORTCUTS, to_medicalnet
 from medtl.encoders.pools import replace_pools
 from medtl.encoders.settings import VolumeSettings

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn.utils import skip_init
 
-from medtl.encoders.key_maps import Shape
+from medtl.encoders.account import Shape
 from medtl.encoders.settings import Plane
 
 HIDDEN: Final = 128

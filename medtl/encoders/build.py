@@ -7,16 +7,16 @@ from typing import cast
 
 import torch
 
+from medtl.encoders.account import COUNTER, Account
 from medtl.encoders.architectures import expected_shapes, hollow_stages, network_of, untrained_tensors
 from medtl.encoders.attention import NAMES, GatedAttention
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.encoder import Encoder, NetworkEncoder
+from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.inflation import inflated_account, inflated_tensors
-from medtl.encoders.key_maps import COUNTER, Account
 from medtl.encoders.lifting import split_name
 from medtl.encoders.settings import VolumeSettings
 from medtl.encoders.slice_encoder import SliceEncoder
-from medtl.encoders.weight_import import account_of_tensors
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 

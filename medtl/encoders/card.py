@@ -69,6 +69,9 @@ class EncoderCard(BaseModel):
     )
     standardised: Standardisation = "by_card"
     trained_on: str = Field(description="The task and the data of the weights.")
+    source_classes: int | None = Field(
+        default=None, ge=2, description="Classes of the source task, which the file's classifier has to have."
+    )
     licence: str
     source: str = Field(description="Where the weights come from, or can be had.")
     citation: str = ""

@@ -19,6 +19,10 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Red, green, blue, of pixels in [0, 1]; the statistics of torchvision's and timm's ImageNet weights."""
 
+IMAGENET_CLASSES = 1000
+IMAGENET_NOTE = (
+    "The file's classifier has ImageNet-1k's 1,000 classes; nothing else in it shows what it was trained on."
+)
 CHANCE_MEAN = (0.5, 0.5, 0.5)
 CHANCE_STD = (0.25, 0.25, 0.25)
 """For untrained networks: the middle of [0, 1], and about the spread of a scan that fills it."""
@@ -110,6 +114,8 @@ def _imagenet(architecture: Architecture) -> EncoderCard:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         trained_on="ImageNet-1k: 1.28 million photographs in 1,000 classes",
+        source_classes=IMAGENET_CLASSES,
+        note=IMAGENET_NOTE,
         licence=licence,
         source=f"https://huggingface.co/{repository} (model.safetensors)",
         citation=f"{IMAGENET_CITATION}; {_network_citation(architecture)}",

@@ -1,21 +1,24 @@
 """Reading weight files that others wrote, as data: never as code.
 
-In: a .safetensors, .pt or .pth file. Out: its tensors, checked one by one. A file that holds anything else is refused.
+In: a file as safetensors or PyTorch writes it, whatever its ending. Out: what it holds, tables of tensors by name
+among them; objects of classes are read past (`inert_objects`).
 """
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Final
 
-from medtl.encoders.key_maps import COUNTER
+from medtl.encoders.file_kinds import other_kind
+from medtl.encoders.inert_objects import Inert, PlainDictionary, names_in, refused_names
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import sha256_of
 
@@ -25,13 +28,9 @@ if TYPE_CHECKING:
 LARGEST_FILE_BYTES: Final = 1 << 30
 """1 GiB. The largest network here takes 185 MB; a file five times as large is not one of them."""
 
-TORCH_SUFFIXES: Final = (".pt", ".pth")
-SAFETENSORS_SUFFIX: Final = ".safetensors"
-WRAPPERS: Final = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts keep the state dict, beside epoch numbers and optimisers."""
+SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar", ".torch", ".model")
+"""Endings that weights have (`.pth.tar` too); which format a file is in, its bytes tell."""
 
-WEIGHT_DTYPES: Final = ("float16", "bfloat16", "float32", "float64")
-COUNTER_DTYPES: Final = ("int64", "int32")
 DAMAGE: Final = (
     RuntimeError,
     EOFError,
@@ -50,6 +49,10 @@ DAMAGE: Final = (
 )
 """What torch.load raises, as seen with cut and mutated files, besides UnpicklingError."""
 
+NUMPY: Final = ("numpy.", "_codecs.")
+DEFAULT_DICTIONARY: Final = "collections.defaultdict"
+NAMES_SHOWN: Final = 3
+
 LONGEST_STATEMENT: Final = 300
 """Characters kept of a licence or source that the file states about itself."""
 
@@ -59,9 +62,12 @@ HEADER_LENGTH_BYTES: Final = 8
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """The tensors of a file by their own names, what the file states about itself, and the hash of its bytes."""
+    """What a file holds, what it states about itself, and the hash of its bytes.
 
-    tensors: Mapping[str, torch.Tensor]
+    `content` is a mapping of names to tensors, or of other things with such mappings among them.
+    """
+
+    content: Mapping[object, object]
     licence: str | None
     source: str | None
     sha256: str
@@ -70,33 +76,54 @@ class ForeignFile:
 def read_foreign(path: Path) -> ForeignFile:
     """Read a file of weights.
 
-    Refuses (IntegrityFailure): anything but tensors, pickled code, other endings, sizes over 1 GiB, damage, sparse or
-    quantised tensors, integers where weights belong, NaN and infinity. Nothing in the file is ever executed.
+    Refuses (IntegrityFailure): other endings, files that are something else (named), sizes over 1 GiB, damage, and
+    pickles that name functions, which could run code. Nothing in the file is ever executed.
     """
     if not path.is_file():
-        raise ConfigurationError(f"There is no file {path}; expected a .safetensors, .pt or .pth file with weights.")
-    if path.suffix not in (SAFETENSORS_SUFFIX, *TORCH_SUFFIXES):
-        raise _refused(path, f"its ending is {path.suffix or 'missing'}; expected .safetensors, .pt or .pth")
+        raise ConfigurationError(f"There is no file {path}; expected a file of weights ({', '.join(SUFFIXES)}).")
+    if path.suffix not in SUFFIXES:
+        raise refused(path, f"its ending is {path.suffix or 'missing'}; expected one of {', '.join(SUFFIXES)}")
     size = path.stat().st_size
     if size > LARGEST_FILE_BYTES:
-        raise _refused(path, f"it has {size:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
-    if path.suffix == SAFETENSORS_SUFFIX:
-        data = path.read_bytes()
-        tensors, statements = _safetensors(path, data), _statements(data)
-        digest = sha256_of(data)
+        raise refused(path, f"it has {size:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
+    data = path.read_bytes()
+    kind = None if _is_safetensors(data) else other_kind(data)
+    if kind is not None:
+        what, advice = kind
+        raise IntegrityFailure(
+            f"{path.name} is refused: {what}. Nothing in it was executed and nothing was stored. {advice}.",
+            file=path.name,
+        )
+    statements: dict[str, str] = {}
+    content: object
+    if _is_safetensors(data) or path.suffix == ".safetensors":
+        content, statements = _safetensors(path, data), _statements(data)
     else:
-        tensors, digest = _torch_file(path)
-        statements = {}
-    _check(path, tensors)
-    return ForeignFile(tensors, statements.get("license"), statements.get("source"), digest)
+        content = _torch_content(path, data)
+    if not isinstance(content, Mapping):
+        raise refused(
+            path,
+            "it holds a whole network or another object as code, not its weights; load it where it was made and save "
+            "net.state_dict()"
+            if isinstance(content, Inert)
+            else f"it holds a {type(content).__name__}; expected a state dict, that is tensors by name",
+        )
+    return ForeignFile(content, statements.get("license"), statements.get("source"), sha256_of(data))
 
 
-def _refused(path: Path, why: str) -> IntegrityFailure:
+def refused(path: Path, why: str) -> IntegrityFailure:
+    """The message for a file of weights that is not taken."""
     return IntegrityFailure(
         f"{path.name} is refused: {why}. Nothing in it was executed and nothing was stored. "
         "Get the weights as a .safetensors file, or as a .pt file that holds a state dict of tensors only.",
         file=path.name,
     )
+
+
+def _is_safetensors(data: bytes) -> bool:
+    """A header length that fits into the file, and a JSON object behind it; no PyTorch file begins so."""
+    length = int.from_bytes(data[:HEADER_LENGTH_BYTES], "little")
+    return data[HEADER_LENGTH_BYTES : HEADER_LENGTH_BYTES + 1] == b"{" and length < len(data)
 
 
 def _safetensors(path: Path, data: bytes) -> dict[str, torch.Tensor]:
@@ -106,7 +133,7 @@ def _safetensors(path: Path, data: bytes) -> dict[str, torch.Tensor]:
     try:
         return load(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise _refused(path, f"it is not a whole safetensors file ({error})") from error
+        raise refused(path, f"it is not a whole safetensors file ({error})") from error
 
 
 def _statements(data: bytes) -> dict[str, str]:
@@ -121,60 +148,65 @@ def _statements(data: bytes) -> dict[str, str]:
     }
 
 
-def _torch_file(path: Path) -> tuple[dict[str, torch.Tensor], str]:
-    import io
-
-    import torch
-
-    data = path.read_bytes()
+def _torch_content(path: Path, data: bytes) -> object:
     try:
         if zipfile.is_zipfile(io.BytesIO(data)):
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                unpacked = sum(entry.file_size for entry in archive.infolist())
-            if unpacked > LARGEST_FILE_BYTES:
-                raise _refused(path, f"it unpacks to {unpacked:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            _refuse_other_archives(path, data)
+        names = names_in(data)
+    except (
+        ValueError,
+        LookupError,
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise refused(path, f"it is not a whole PyTorch file ({type(error).__name__})") from error
+    suspicious = refused_names(names)
+    if suspicious:
+        raise refused(
+            path,
+            f"it holds pickled objects, which can run code: it names {', '.join(suspicious[:NAMES_SHOWN])}; "
+            "expected only tensors",
+        )
+    try:
+        try:
+            return _read_past(data, names, stand_in=Inert)
+        except UnpicklingError:  # PyTorch's reader fills no objects as it fills dictionaries
+            return _read_past(data, names, stand_in=PlainDictionary)
     except UnpicklingError as error:
-        raise _refused(
+        raise refused(
             path, "it holds pickled objects, which can run code, or is damaged; expected only tensors"
         ) from error
     except DAMAGE as error:
-        raise _refused(path, f"it is not a whole PyTorch file ({type(error).__name__})") from error
-    return _state_dict(path, content), sha256_of(data)
+        raise refused(path, f"it is not a whole PyTorch file ({type(error).__name__})") from error
 
 
-def _state_dict(path: Path, content: object) -> dict[str, torch.Tensor]:
+def _refuse_other_archives(path: Path, data: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        names = archive.namelist()
+    if unpacked > LARGEST_FILE_BYTES:
+        raise refused(path, f"it unpacks to {unpacked:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
+    if any("/code/" in name or name.endswith("constants.pkl") for name in names):
+        raise refused(
+            path, "it is a TorchScript program, which is code; load it where it was made, and save its state dict"
+        )
+    if not any(name.endswith("data.pkl") for name in names):
+        raise refused(path, f"it is a zip archive of {len(names)} other files; unpack it and give the file of weights")
+
+
+def _read_past(data: bytes, names: tuple[str, ...], *, stand_in: Callable[..., object]) -> object:
+    """The content, with a stand-in for every class that PyTorch's restricted reader does not know itself."""
     import torch
 
-    if isinstance(content, Mapping):
-        content = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), content)
-    if not isinstance(content, Mapping) or not content:
-        raise _refused(path, f"it holds {_kind(content)}; expected a state dict, that is names and tensors")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-            raise _refused(path, f"its entry {str(key)[:80]!r} is {_kind(value)}; expected only tensors under names")
-    return dict(content)
-
-
-def _kind(value: object) -> str:
-    return "empty" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
-
-
-def _check(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    import torch
-
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-    if claimed > LARGEST_FILE_BYTES:
-        raise _refused(path, f"its tensors claim {claimed:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
-    for key, tensor in tensors.items():
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
-            raise _refused(path, f"the tensor {key} is sparse, quantised or without numbers; expected plain numbers")
-        dtype = dtype_of(tensor)
-        allowed = COUNTER_DTYPES if key.endswith(COUNTER) else WEIGHT_DTYPES
-        if dtype not in allowed:
-            raise _refused(path, f"the tensor {key} holds {dtype}; expected {' or '.join(allowed)}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise _refused(path, f"the tensor {key} holds NaN or infinity; expected finite weights")
+    stand_ins = [
+        (PlainDictionary if name == DEFAULT_DICTIONARY else Inert if name.startswith(NUMPY) else stand_in, name)
+        for name in names
+    ]
+    with torch.serialization.safe_globals(stand_ins):
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
 def dtype_of(tensor: torch.Tensor) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from jaxtyping import Float
 
-from medtl.encoders.key_maps import Account, Shape
+from medtl.encoders.account import Account, Shape
 from medtl.encoders.settings import Inflation, Plane
 from medtl.encoders.views import VIEWS, kernel_in_plane
 

@@ -1,32 +1,23 @@
-"""From the tensor names of published files to MONAI's names, with an account of every tensor.
+"""From the tensor names of published files to MONAI's names: where in a file an encoder lies, and in which layout.
 
-Layouts that are understood: torchvision and timm (the same names for these networks), old torchvision DenseNets
-(`norm.1` for `norm1`), RadImageNet in PyTorch (`backbone.N.`), MONAI's own, which is also how medtl stores and how
-MedicalNet names its tensors; each with or without the `module.` of data-parallel training. Only names and shapes are
-looked at here, so torch is not needed.
+An encoder is found by the names of its own parts under any one prefix (`model.`, `module.encoder_q.`, none): a
+ResNet by its layers, by name or by position in a Sequential (RadImageNet in PyTorch, Lightning's feature extractors), a
+DenseNet by its blocks, as torchvision and timm name them, as old torchvision did (`norm.1` for `norm1`, CheXNet), or
+as MONAI does, which is also how medtl stores. Only names and shapes are looked at, so torch is not needed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from medtl.encoders.card import AccountSummary, Architecture
+from medtl.encoders.account import Shape
+from medtl.encoders.card import Architecture
 from medtl.errors import ConfigurationError
 
-Shape = tuple[int, ...]
-
-COUNTER: Final = "num_batches_tracked"
-CLASSIFIER_REASON: Final = "classifier of the source task"
-CLASSIFIERS: Final[Mapping[str, str]] = dict.fromkeys(("fc.", "class_layers.out."), CLASSIFIER_REASON)
-"""MONAI's names of the last layer of a ResNet and of a DenseNet, and why it stays behind."""
-
-COUNTER_RULE: Final = "counter absent in the file, set to 0; it takes no part in the network's function"
-CAST_RULE: Final = "{dtype} cast to float32"
-
-RADIMAGENET_RESNET: Final = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
+SEQUENTIAL_RESNET: Final = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
 """Position in torchvision's ResNet -> name; 2 and 3 are the activation and the pooling, without tensors."""
 
 BLOCKS: Final[dict[tuple[bool, tuple[int, ...]], Architecture]] = {
@@ -43,99 +34,119 @@ DENSE_LAYERS: Final[dict[tuple[int, ...], Architecture]] = {
 }
 """Layers per dense block, Huang et al. 2017, table 1."""
 
-SHOWN = 3
-"""Tensors named in a refusal; the first ones tell enough."""
+KERNEL_DIMENSIONS: Final = 3
+"""Tensors with more dimensions than two are convolution kernels: what holds one may stand inside of the encoder."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a kind of file names an encoder's tensors.
+
+    `anchor` finds one tensor of the encoder, after any prefix; `parts` are the names right behind the prefix that
+    belong to it. A DenseNet keeps them in a part of its own (`features.`), beside its classifier.
+    """
+
+    words: str
+    anchor: re.Pattern[str]
+    parts: re.Pattern[str]
+    is_densenet: bool = False
+
+
+LAYOUTS: Final = (
+    Layout(
+        "torchvision, timm or MONAI ResNet",
+        re.compile(r"(?P<prefix>(?:.*\.)?)layer1\.0\.conv1\.weight"),
+        re.compile(r"conv1|bn1|layer\d+"),
+    ),
+    Layout(
+        "ResNet by position (RadImageNet, Sequential)",
+        re.compile(r"(?P<prefix>(?:.*\.)?)4\.0\.conv1\.weight"),
+        re.compile(r"[014567]"),
+    ),
+    Layout(
+        "MONAI DenseNet",
+        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.layers\.norm1\.weight"),
+        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
+        is_densenet=True,
+    ),
+    Layout(
+        "torchvision or timm DenseNet",
+        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.norm1\.weight"),
+        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
+        is_densenet=True,
+    ),
+    Layout(
+        "old torchvision DenseNet (norm.1)",
+        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.norm\.1\.weight"),
+        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
+        is_densenet=True,
+    ),
+)
 
 
 @dataclass(frozen=True)
 class KeyMap:
-    """How a file's names become MONAI's: `layout` in words, `names` from the file's name to MONAI's."""
+    """An encoder that was found among the names of a table of tensors.
+
+    `names` from the file's name to MONAI's, of the encoder, its classifier, and of all that may stand inside it;
+    `heads` are parts beside it without a convolution, `elsewhere` what does not share its prefix.
+    """
 
     layout: str
+    prefix: str
     names: Mapping[str, str]
+    heads: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class TensorFacts:
-    """What the account looks at: the kind of number, such as `float16`, and the shape."""
+def key_maps(shapes: Mapping[str, Shape]) -> tuple[KeyMap, ...]:
+    """Every encoder that the names show, one for each layout and prefix; whether it is whole the account judges.
 
-    dtype: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """A tensor whose shape is not the network's."""
-
-    key: str
-    expected: Shape
-    got: Shape
-
-
-@dataclass(frozen=True)
-class Account:
-    """What became of every tensor, in MONAI's names; complete when nothing is missing, misfits or is without a place.
-
-    `loaded` as it is; `adapted` (name, rule); `left_out` (name, why); `missing` from the file; `misfits` in shape;
-    `unplaced`: tensors of the file that the network has no place for, so that it is another network.
+    Two tensors that claim one name are refused.
     """
-
-    loaded: tuple[str, ...]
-    adapted: tuple[tuple[str, str], ...]
-    left_out: tuple[tuple[str, str], ...]
-    missing: tuple[str, ...] = ()
-    misfits: tuple[Misfit, ...] = ()
-    unplaced: tuple[str, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether 100 % of the encoder's tensors are there and nothing of the file is unexplained."""
-        return not (self.missing or self.misfits or self.unplaced)
-
-    def with_rule(self, rule: str, names: Collection[str]) -> Account:
-        """The account after `names` were changed by a further rule."""
-        changed = [(name, rule) for name in self.loaded if name in names]
-        added = [(name, f"{before}; {rule}" if name in names else before) for name, before in self.adapted]
-        return replace(
-            self, loaded=tuple(name for name in self.loaded if name not in names), adapted=(*added, *changed)
-        )
-
-    @property
-    def summary(self) -> AccountSummary:
-        """The counts that the card keeps."""
-        return AccountSummary(loaded=len(self.loaded), adapted=len(self.adapted), left_out=len(self.left_out))
-
-    def complaint(self) -> str:
-        """The first things that do not fit, for the letter of refusal; empty when the account is complete."""
-        parts = []
-        if self.misfits:
-            shown = "; ".join(f"{m.key}: expected {m.expected}, got {m.got}" for m in self.misfits[:SHOWN])
-            parts.append(f"{len(self.misfits)} of another shape ({shown}{_more(self.misfits)})")
-        if self.missing:
-            parts.append(f"{len(self.missing)} missing ({', '.join(self.missing[:SHOWN])}{_more(self.missing)})")
-        if self.unplaced:
-            parts.append(
-                f"{len(self.unplaced)} without a place ({', '.join(self.unplaced[:SHOWN])}{_more(self.unplaced)})"
-            )
-        return ", ".join(parts)
+    found = dict.fromkeys(
+        (layout, match["prefix"])
+        for key in shapes
+        for layout in LAYOUTS
+        if (match := layout.anchor.fullmatch(key)) is not None
+    )
+    return tuple(_key_map(shapes, layout, prefix) for layout, prefix in found)
 
 
-def _more(items: tuple[object, ...]) -> str:
-    return ", …" if len(items) > SHOWN else ""
+def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap:
+    network = _owner(prefix) if layout.is_densenet else prefix
+    with_kernels = {_part(key, network) for key, shape in shapes.items() if len(shape) >= KERNEL_DIMENSIONS}
+    names: dict[str, str] = {}
+    heads, elsewhere = [], []
+    for key in shapes:
+        inside, part = key.removeprefix(prefix), _part(key, network)
+        if key.startswith(prefix) and (
+            layout.parts.fullmatch(inside.split(".")[0]) or (layout.is_densenet and prefix != network)
+        ):
+            names[key] = _monai_name(inside, layout)
+        elif part is None:
+            elsewhere.append(key)
+        elif (own := key.removeprefix(network)).startswith(("fc.", "classifier.", "class_layers.out.")):
+            names[key] = re.sub(r"^classifier\.", "class_layers.out.", own)
+        elif part in with_kernels:
+            names[key] = own
+        else:
+            heads.append(key)
+    _refuse_two_of_one_name(names)
+    return KeyMap(layout.words, prefix, names, tuple(heads), tuple(elsewhere))
 
 
-def key_map(keys: Iterable[str]) -> KeyMap:
-    """Recognise the layout and give every tensor of a file its name in MONAI.
+def _owner(prefix: str) -> str:
+    """The prefix of the network whose DenseNet features stand under `prefix`, such as `model.` of `model.features.`"""
+    return re.sub(r"[^.]+\.$", "", prefix)
 
-    Names that no rule touches are kept, for the account to judge. Two tensors that claim one name are refused.
-    """
-    found = tuple(keys)
-    plain = {key: key for key in found}
-    prefix = ""
-    if found and all(key.startswith("module.") for key in found):
-        plain, prefix = {key: key.removeprefix("module.") for key in found}, ", data parallel"
-    layout = _layout_of(plain.values())
-    names = {key: _monai_name(name, layout) for key, name in plain.items()}
+
+def _part(key: str, network: str) -> str | None:
+    """The name right behind the network's prefix; None for tensors of something else."""
+    return key.removeprefix(network).split(".")[0] if key.startswith(network) else None
+
+
+def _refuse_two_of_one_name(names: Mapping[str, str]) -> None:
     claimed: dict[str, str] = {}
     for key, name in names.items():
         if name in claimed:
@@ -145,34 +156,14 @@ def key_map(keys: Iterable[str]) -> KeyMap:
                 tensor=name,
             )
         claimed[name] = key
-    return KeyMap(layout + prefix, names)
 
 
-def _layout_of(keys: Iterable[str]) -> str:
-    found = set(keys)
-    if "backbone.0.conv0.weight" in found:
-        return "RadImageNet DenseNet (backbone.0.)"
-    if "backbone.0.weight" in found:
-        return "RadImageNet ResNet (backbone.N.)"
-    if any(".layers.norm1." in key or key.startswith("class_layers.") for key in found):
-        return "MONAI DenseNet"
-    if any(re.search(r"denselayer\d+\.norm\.1\.", key) for key in found):
-        return "old torchvision DenseNet (norm.1)"
-    if "features.conv0.weight" in found:
-        return "torchvision or timm DenseNet"
-    return "torchvision, timm or MONAI ResNet"
-
-
-def _monai_name(key: str, layout: str) -> str:
-    if layout.startswith("RadImageNet ResNet"):
-        match = re.fullmatch(r"backbone\.(\d+)\.(.+)", key)
-        return f"{RADIMAGENET_RESNET[match[1]]}.{match[2]}" if match and match[1] in RADIMAGENET_RESNET else key
-    if layout.startswith("RadImageNet DenseNet"):
-        key = re.sub(r"^backbone\.0\.", "features.", key)
-    if "DenseNet" in layout and "MONAI" not in layout:
-        key = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", key)
-        key = re.sub(r"^classifier\.", "class_layers.out.", key)
-    return key
+def _monai_name(inside: str, layout: Layout) -> str:
+    if layout.is_densenet:
+        inside = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", inside)
+        return f"features.{inside}"
+    position, _, rest = inside.partition(".")
+    return f"{SEQUENTIAL_RESNET[position]}.{rest}" if position in SEQUENTIAL_RESNET else inside
 
 
 def architecture_of(names: Iterable[str]) -> Architecture | None:
@@ -189,37 +180,3 @@ def architecture_of(names: Iterable[str]) -> Architecture | None:
 
 def _count(names: set[str], pattern: str) -> int:
     return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})
-
-
-def account_for(
-    found: Mapping[str, TensorFacts],
-    *,
-    expected: Mapping[str, Shape],
-    may_be_left: Mapping[str, str] = CLASSIFIERS,
-) -> Account:
-    """Hold a file's tensors, in MONAI's names, against the network's; nothing is passed over.
-
-    Only what `may_be_left` names by its beginning, with the reason, may be left out: the classifier of the source task.
-    Only the counters of batch normalisation, which old files do not have, may be absent. float16, bfloat16 and float64
-    are cast to float32.
-    """
-    loaded, adapted, missing, misfits = [], [], [], []
-    for key, shape in expected.items():
-        facts = found.get(key)
-        if facts is None:
-            if key.endswith(COUNTER):
-                adapted.append((key, COUNTER_RULE))
-            else:
-                missing.append(key)
-        elif facts.shape != shape:
-            misfits.append(Misfit(key, shape, facts.shape))
-        elif facts.dtype == "float32" or key.endswith(COUNTER):
-            loaded.append(key)
-        else:
-            adapted.append((key, CAST_RULE.format(dtype=facts.dtype)))
-    extra = [key for key in found if key not in expected]
-    left_out = [(key, why) for key in extra for start, why in may_be_left.items() if key.startswith(start)]
-    unplaced = [key for key in extra if not key.startswith(tuple(may_be_left))]
-    return Account(
-        tuple(loaded), tuple(adapted), tuple(left_out), tuple(missing), tuple(misfits), tuple(sorted(unplaced))
-    )

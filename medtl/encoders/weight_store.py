@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final, Self
 from pydantic import ValidationError
 
 from medtl import environment
+from medtl.encoders.account import Account
 from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
-from medtl.encoders.key_maps import Account
+from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
-from medtl.encoders.weight_import import account_of_tensors, read_for_import
+from medtl.encoders.weight_import import Statements, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import sha256_of, sha256_of_file, write_atomically, write_json
 
@@ -131,6 +132,8 @@ class WeightStore:
         *,
         architecture: Architecture | None = None,
         like: str | None = None,
+        take: str | None = None,
+        trained_on: str | None = None,
         licence: str | None = None,
         source: str | None = None,
         replace: bool = False,
@@ -138,17 +141,26 @@ class WeightStore:
         """Take a published weights file into the store, every tensor accounted for.
 
         Args:
-            path: a .safetensors, .pt or .pth file in a layout of `key_maps`.
+            path: a safetensors or PyTorch file with an encoder in a layout of `key_maps`, under any prefix.
             name: a catalogue name, which says what is expected, or a new name together with `like`.
             architecture: refuse the file when it is another network than this.
             like: the known encoder whose pixel range, mean and std the new name shares.
+            take: which of several encoders in the file, by (part of) the way to it, such as state_dict_ema.
+            trained_on: what the importer says the weights were trained on; pages call it unknown when nobody does.
             licence: overrides what the file, or else the catalogue, states.
             source: overrides what the file, or else the catalogue, states.
             replace: allow an encoder of this name to be replaced.
         """
         self.require_free(name, replace=replace)
-        borrowed = read_for_import(path, name, architecture=architecture, like=like, licence=licence, source=source)
-        return self._write(borrowed.tensors, borrowed.card, borrowed.account)
+        imported = read_for_import(
+            path,
+            name,
+            architecture=architecture,
+            like=like,
+            take=take,
+            statements=Statements(trained_on, licence, source),
+        )
+        return self._write(imported.tensors, imported.card, imported.account)
 
     def save(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, *, replace: bool = False) -> EncoderCard:
         """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256.
@@ -162,7 +174,7 @@ class WeightStore:
                 f"These tensors are not the {card.architecture} of the card {card.name}: {account.complaint()}. "
                 "Expected Encoder.tensors() of the encoder that the card describes. Nothing was stored."
             )
-        own = {"layout": OWN_LAYOUT, "original_sha256": None, "published_sha256": None}
+        own = {"layout": OWN_LAYOUT, "original_sha256": None, "published_sha256": None, "source_classes": None}
         return self._write(tensors, card.model_copy(update=own), account)
 
     def _write(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, account: Account) -> EncoderCard:

@@ -27,6 +27,9 @@ NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
 PLACE_OF_SCRIPT = "<script></script>"
 """Where the template wants the script: text of users never holds it, since it is escaped."""
 
+UNKNOWN_SOURCE = "data of an unknown source"
+"""How the card of weights begins whose importer did not say what they were trained on (encoders/provenance.py)."""
+
 DATE_LETTERS = 10
 """The date in an ISO time stamp."""
 
@@ -133,7 +136,7 @@ def heading_of(run: RunFolder, *, fold: int | None) -> Heading:
             ("Patients", f"{run.cohort.patients:,}"),
             ("Cases", f"{run.cohort.cases:,}"),
             ("Folds", f"{len(run.planned_folds)}"),
-            ("Encoder", run.study.encoder or "none"),
+            ("Encoder", encoder_words(run)),
             ("Fingerprint", facts.fingerprint),
         ),
         badges=badges_of(run),
@@ -217,3 +220,9 @@ def reasons_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
         if reason:
             by_reason.setdefault(reason, []).append(name)
     return tuple(f"Not defined: {', '.join(names)}. Reason: {reason}." for reason, names in by_reason.items())
+
+
+def encoder_words(run: RunFolder) -> str:
+    """The encoder's name; on every page also when nobody said what its weights were trained on."""
+    unknown = dict(run.provenance.encoder).get("trained_on", "").startswith(UNKNOWN_SOURCE)
+    return f"{run.study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"

@@ -96,9 +96,9 @@ def numbers() -> Callable[[Shapes], dict[str, torch.Tensor]]:
 
 @pytest.fixture(scope="session")
 def blanks() -> Callable[[Shapes], dict[str, torch.Tensor]]:
-    """Zeros of the given shapes in half precision, where only names and shapes matter."""
+    """One number throughout, in half precision, where only names and shapes matter."""
     return lambda shapes: {
-        key: torch.zeros(shape, dtype=torch.int64 if key.endswith("num_batches_tracked") else torch.float16)
+        key: torch.full(shape, 1, dtype=torch.int64 if key.endswith("num_batches_tracked") else torch.float16)
         for key, shape in shapes.items()
     }
 

@@ -6,16 +6,27 @@ import json
 
 import pytest
 
+from medtl.encoders.account import TensorFacts, account_for
 from medtl.encoders.architectures import Network, expected_shapes
-from medtl.encoders.key_maps import TensorFacts, account_for, architecture_of, key_map
+from medtl.encoders.key_maps import KeyMap, architecture_of, key_maps
 from medtl.errors import ConfigurationError
 
 ALL = ("resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169")
 
 
+def key_map(shapes) -> KeyMap:
+    """The only encoder that the names show."""
+    (only,) = key_maps(shapes)
+    return only
+
+
 def facts(shapes, dtype="float32"):
     names = key_map(shapes).names
-    return {names[key]: TensorFacts(dtype, tuple(shape)) for key, shape in shapes.items()}
+    return {name: fact(name, shapes[key], dtype) for key, name in names.items()}
+
+
+def fact(name, shape, dtype="float32") -> TensorFacts:
+    return TensorFacts("int64" if name.endswith("num_batches_tracked") and dtype == "float32" else dtype, tuple(shape))
 
 
 @pytest.mark.parametrize("architecture", ALL)
@@ -74,10 +85,62 @@ def test_monais_own_names_map_onto_themselves() -> None:
         assert key_map(own).names == {key: key for key in own}
 
 
-def test_the_prefix_of_data_parallel_training_is_taken_off(layout) -> None:
-    wrapped = {f"module.{key}": shape for key, shape in layout("resnet18").items()}
-    assert account_for(facts(wrapped), expected=expected_shapes(Network("resnet18"))).complete
-    assert key_map(wrapped).layout.endswith(", data parallel")
+PREFIXES = ("module.", "model.", "backbone.", "encoder.", "net.", "_orig_mod.", "module.module.", "a.b.c.", "0.", "")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("architecture", ["resnet18", "densenet121"])
+def test_an_encoder_is_found_under_any_prefix(prefix, architecture, layout) -> None:
+    wrapped = {prefix + key: shape for key, shape in layout(architecture).items()}
+    strangers = {"queue": (8, 16), "other.conv.weight": (4, 4, 3, 3), "n_averaged": ()} if prefix else {}
+    found = key_map(wrapped | strangers)
+    assert set(found.elsewhere) == set(strangers)
+    account = account_for(
+        {name: fact(name, wrapped[key]) for key, name in found.names.items()},
+        expected=expected_shapes(Network(architecture)),
+    )
+    assert account.complete
+    assert len(account.left_out) == 2
+
+
+@pytest.mark.parametrize("prefix", ["backbone.", "feature_extractor.", "model.encoder.", ""])
+def test_a_resnet_in_a_sequential_is_found_by_position(prefix, layout) -> None:
+    positions = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
+    shapes = {}
+    for key, shape in layout("resnet34").items():
+        part, _, rest = key.partition(".")
+        if part in positions:
+            shapes[f"{prefix}{positions[part]}.{rest}"] = shape
+    found = key_map(shapes | {f"{prefix}9.weight": (2, 512)})
+    assert found.heads == (f"{prefix}9.weight",)
+    own = {name: fact(name, shapes[key]) for key, name in found.names.items()}
+    assert account_for(own, expected=expected_shapes(Network("resnet34"))).complete
+
+
+@pytest.mark.parametrize("prefix", ["module.densenet121.features.", "model.features.", "backbone.0.", "features.", ""])
+def test_a_densenet_is_found_with_its_features_under_any_name(prefix, layout) -> None:
+    """CheXNet's and Lightning's names, RadImageNet's, and a module of features saved alone."""
+    shapes = {
+        key.replace("features.", prefix): shape for key, shape in layout("densenet121").items() if "features." in key
+    }
+    assert account_for(facts(shapes), expected=expected_shapes(Network("densenet121"))).complete
+
+
+def test_two_copies_of_an_encoder_are_found_as_two(layout) -> None:
+    plain = layout("resnet18")
+    both = {f"module.{copy}.{key}": shape for copy in ("encoder_q", "encoder_k") for key, shape in plain.items()}
+    found = key_maps(both | {"module.queue": (8, 16)})
+    assert [each.prefix for each in found] == ["module.encoder_q.", "module.encoder_k."]
+    assert all(len(each.names) == len(plain) for each in found)
+
+
+def test_a_part_with_kernels_beside_the_layers_may_stand_within_them_and_is_not_left_out(layout) -> None:
+    shapes = layout("resnet18")
+    head = key_map(shapes | {"projector.0.weight": (128, 512), "projector.1.running_mean": (128,)})
+    assert head.heads == ("projector.0.weight", "projector.1.running_mean")
+    attended = key_map(shapes | {"cbam1.conv.weight": (1, 2, 7, 7), "cbam1.mlp.weight": (4, 64)})
+    assert attended.heads == ()
+    assert {"cbam1.conv.weight", "cbam1.mlp.weight"} <= set(attended.names.values())
 
 
 @pytest.mark.real_data
@@ -96,14 +159,14 @@ def test_half_precision_is_cast_by_a_named_rule(layout) -> None:
     account = account_for(facts(layout("resnet18"), "float16"), expected=expected_shapes(Network("resnet18")))
     assert account.complete
     assert ("conv1.weight", "float16 cast to float32") in account.adapted
-    assert "bn1.num_batches_tracked" in account.loaded
+    assert ("bn1.num_batches_tracked", "counter cast to int64") in account.adapted
 
 
 def test_a_missing_tensor_a_misfit_and_a_stranger_are_named(layout) -> None:
     shapes = layout("resnet18")
     del shapes["layer3.1.bn2.bias"]
     shapes["conv1.weight"] = (64, 1, 7, 7)
-    shapes["attention.weight"] = (3, 3)
+    shapes["attention.weight"] = (3, 3, 1, 1)
     account = account_for(facts(shapes), expected=expected_shapes(Network("resnet18")))
     assert not account.complete
     complaint = account.complaint()
@@ -112,17 +175,12 @@ def test_a_missing_tensor_a_misfit_and_a_stranger_are_named(layout) -> None:
     assert "1 without a place (attention.weight)" in complaint
 
 
-def test_two_tensors_with_one_meaning_are_refused() -> None:
-    keys = (
-        "features.conv0.weight",
-        "classifier.weight",
-        "features.denseblock1.denselayer1.norm1.weight",
-        "features.denseblock1.denselayer1.norm.1.weight",
-    )
+def test_two_tensors_with_one_meaning_are_refused(layout) -> None:
+    shapes = layout("densenet121") | {"features.denseblock1.denselayer1.norm.1.weight": (64,)}
     with pytest.raises(
         ConfigurationError, match=r"both stand for features\.denseblock1\.denselayer1\.layers\.norm1\.weight"
     ):
-        key_map(keys)
+        key_maps(shapes)
 
 
 def test_other_networks_are_recognised_as_none_of_ours() -> None:

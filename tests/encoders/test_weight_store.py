@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from medtl.encoders.build import build_encoder
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 
@@ -125,7 +128,10 @@ def test_a_resnet50_file_is_not_a_resnet18_and_the_first_differences_are_named(s
 
 def test_a_network_that_is_none_of_ours_is_refused(store, tmp_path) -> None:
     save_file({"patch_embed.proj.weight": torch.ones(2, 2)}, tmp_path / "f.safetensors")
-    with pytest.raises(ConfigurationError, match="It is none of the networks medtl has"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"holds none of the networks medtl has .*Its 1 tensors begin with patch_embed.proj.weight",
+    ):
         store.import_file(tmp_path / "f.safetensors", "resnet18-imagenet")
 
 
@@ -137,10 +143,146 @@ def test_a_resnet_converted_from_keras_is_refused_as_another_network(store, layo
         store.import_file(tmp_path / "f.safetensors", "resnet50-radimagenet")
 
 
-def test_a_stem_of_one_channel_does_not_pass_for_one_of_three(store, layout, blanks, tmp_path) -> None:
-    save_file(blanks(layout("resnet18") | {"conv1.weight": (64, 1, 7, 7)}), tmp_path / "f.safetensors")
-    with pytest.raises(ConfigurationError, match=r"conv1.weight: expected \(64, 3, 7, 7\), got \(64, 1, 7, 7\)"):
-        store.import_file(tmp_path / "f.safetensors", "mine", like="resnet18-imagenet")
+def test_a_stem_of_one_channel_is_taken_under_a_name_of_its_own_with_one_mean(store, layout, numbers, tmp_path) -> None:
+    tensors = numbers(layout("resnet18") | {"conv1.weight": (64, 1, 7, 7)})
+    save_file(tensors, tmp_path / "f.safetensors")
+    with pytest.raises(
+        ConfigurationError, match=r"conv1.weight: expected \(64, 3, 7, 7\), got \(64, 1, 7, 7\).*1 channel"
+    ):
+        store.import_file(tmp_path / "f.safetensors", "resnet18-imagenet")
+    card = store.import_file(tmp_path / "f.safetensors", "mine", like="resnet18-imagenet")
+    assert (card.channels, card.mean, card.std) == (1, (pytest.approx(0.449),), (pytest.approx(0.226),))
+    assert "stem takes 1 channel" in card.note
+    encoder = build_encoder("mine", store=store, seed=0).eval()
+    grey = torch.rand(2, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    seen: list[torch.Tensor] = []
+    hook = encoder.stage("stem").get_submodule("conv1").register_forward_hook(lambda *call: seen.append(call[2]))
+    with torch.no_grad():
+        encoder(encoder.normalised(grey))
+    hook.remove()
+    by_hand = torch.nn.functional.conv2d((grey - 0.449) / 0.226, tensors["conv1.weight"], stride=2, padding=3)
+    torch.testing.assert_close(seen[0], by_hand, rtol=1e-4, atol=1e-4)
+
+
+def _under(prefix: str, tensors: dict) -> dict:
+    return {prefix + key: tensor for key, tensor in tensors.items()}
+
+
+def _moved(tensors: dict) -> dict:
+    return {key: tensor + 0.1 if tensor.ndim > 1 else tensor for key, tensor in tensors.items()}
+
+
+WRAPPINGS = {
+    "net.pth": lambda own: {"net": own},
+    "trainer.ckpt": lambda own: {"state_dict": _under("model.", own), "hyper_parameters": {"lr": 1e-3}, "epoch": 3},
+    "example.pth.tar": lambda own: {"epoch": 9, "arch": "resnet10", "state_dict": _under("module.", own)},
+    "hub.bin": lambda own: own,
+    "compiled.pt": lambda own: _under("_orig_mod.module.", own),
+    "queue.pth": lambda own: {
+        "state_dict": _under("module.encoder_q.", own)
+        | _under("module.encoder_k.", _moved(own))
+        | {"module.queue": torch.ones(8, 16), "module.queue_ptr": torch.zeros(1, dtype=torch.int64)}
+    },
+    "averaged.pth": lambda own: _under("module.", own) | {"n_averaged": torch.tensor(5)},
+    "with_ema.pth": lambda own: {"state_dict": own, "state_dict_ema": _moved(own)},
+    "lightning_ema.ckpt": lambda own: {"state_dict": _under("model.", own) | _under("ema_model.", _moved(own))},
+    "student.pth": lambda own: {"student": _under("backbone.", own), "teacher": _under("backbone.", _moved(own))},
+    "same_twice.pth": lambda own: {"model": own, "best": dict(own)},
+    "segmentation.pth": lambda own: _under("encoder.", own) | {"decoder.0.conv.weight": torch.ones(4, 4, 3, 3)},
+    "deep.pth": lambda own: {"checkpoint": {"weights": {"encoder": own}}, "args": argparse.Namespace(lr=1), "step": 1},
+    "counters.pth": lambda own: {
+        key: tensor.half().reshape(1) if tensor.dtype == torch.int64 else tensor for key, tensor in own.items()
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def body10(layout, numbers) -> dict[str, torch.Tensor]:
+    return {key: tensor for key, tensor in numbers(layout("resnet10")).items() if not key.startswith("fc.")}
+
+
+@pytest.mark.parametrize("name", WRAPPINGS)
+def test_the_same_encoder_is_found_in_every_wrapping_and_averages_are_left(name, body10, store, tmp_path) -> None:
+    torch.save(WRAPPINGS[name](body10), tmp_path / name)
+    card = store.import_file(tmp_path / name, "mine", like="resnet18-imagenet")
+    assert card.architecture == "resnet10"
+    stored = store.load("mine")
+    for key, tensor in body10.items():
+        assert torch.equal(stored[key], tensor), key
+    if "ema" in name or name in ("queue.pth", "student.pth"):
+        assert re.search(r"Taken from .*; the file also holds .*(ema|encoder_k|teacher).* \(--take\)", card.note)
+
+
+def test_an_average_is_taken_on_request_and_the_card_says_so(body10, store, tmp_path) -> None:
+    torch.save(WRAPPINGS["with_ema.pth"](body10), tmp_path / "f.pth")
+    card = store.import_file(tmp_path / "f.pth", "mine", like="resnet18-imagenet", take="state_dict_ema")
+    assert "Taken from state_dict_ema (a running mean of the weights); the file also holds state_dict" in card.note
+    assert torch.equal(store.load("mine")["conv1.weight"], _moved(body10)["conv1.weight"])
+    with pytest.raises(ConfigurationError, match=r"--take ward fits 0 of the encoders.*state_dict, state_dict_ema"):
+        store.import_file(tmp_path / "f.pth", "other", like="resnet18-imagenet", take="ward")
+
+
+def test_of_two_encoders_that_are_no_averages_none_is_guessed(body10, store, tmp_path) -> None:
+    torch.save({"left": body10, "right": _moved(body10)}, tmp_path / "f.pth")
+    with pytest.raises(ConfigurationError, match=r"2 different encoders that fit: left, right. Say which with --take"):
+        store.import_file(tmp_path / "f.pth", "mine", like="resnet18-imagenet")
+    assert store.names() == ()
+
+
+def test_a_file_that_is_almost_there_says_what_was_found_and_what_is_missing(body10, store, tmp_path) -> None:
+    cut = {key: tensor for key, tensor in body10.items() if key != "layer3.0.bn2.bias"}
+    torch.save({"state_dict": _under("model.", cut)}, tmp_path / "f.pth")
+    with pytest.raises(ConfigurationError) as refusal:
+        store.import_file(tmp_path / "f.pth", "mine", like="resnet18-imagenet")
+    assert (
+        f"{len(body10) - 1} of its {len(body10)} tensors fit, at state_dict/model.; 1 missing (layer3.0.bn2.bias)"
+        in str(refusal.value)
+    )
+
+
+@pytest.mark.parametrize("dead", ["layer1.0.conv1.weight", "layer4.0.conv2.weight"])
+def test_a_network_that_cannot_have_been_trained_is_refused(dead, body10, store, tmp_path) -> None:
+    torch.save(body10 | {dead: torch.zeros_like(body10[dead])}, tmp_path / "f.pth")
+    with pytest.raises(IntegrityFailure, match=rf"f.pth is refused: the kernel {dead} is 0 throughout"):
+        store.import_file(tmp_path / "f.pth", "mine", like="resnet18-imagenet")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fc.weight": (2, 512), "fc.bias": (2,)}, "its classifier has 2 outputs, the source task 1,000 classes"),
+        ({"fc.weight": None, "fc.bias": None}, "it holds no classifier, and so nothing that shows"),
+    ],
+)
+def test_a_catalogue_name_is_not_given_to_what_it_does_not_promise(
+    change, message, store, layout, blanks, tmp_path
+) -> None:
+    shapes = {key: shape for key, shape in (layout("resnet18") | change).items() if shape is not None}
+    save_file(blanks(shapes), tmp_path / "f.safetensors")
+    with pytest.raises(
+        ConfigurationError, match=rf"is not what resnet18-imagenet promises: {message}.*--as my-resnet18"
+    ):
+        store.import_file(tmp_path / "f.safetensors", "resnet18-imagenet")
+    stated = {"trained_on": "1,200 knee radiographs of our hospital", "licence": "internal"}
+    card = store.import_file(tmp_path / "f.safetensors", "knees", like="resnet18-imagenet", **stated)
+    assert (card.trained_on, card.licence) == ("1,200 knee radiographs of our hospital", "internal")
+    assert card.source == "f.safetensors"
+
+
+def test_radimagenets_layout_is_not_stored_as_imagenet(store, layout, blanks, tmp_path) -> None:
+    positions = {"conv1": 0, "bn1": 1, "layer1": 4, "layer2": 5, "layer3": 6, "layer4": 7}
+    shapes = {
+        f"backbone.{positions[key.split('.')[0]]}.{key.partition('.')[2]}": shape
+        for key, shape in layout("resnet50").items()
+        if not key.startswith("fc.")
+    }
+    save_file(blanks(shapes), tmp_path / "f.safetensors")
+    with pytest.raises(ConfigurationError, match="it holds no classifier"):
+        store.import_file(tmp_path / "f.safetensors", "resnet50-imagenet")
+    with pytest.raises(
+        ConfigurationError, match=r"the published file has the sha256 08629f7e\w+, this one [0-9a-f]{64}"
+    ):
+        store.import_file(tmp_path / "f.safetensors", "resnet50-radimagenet")
 
 
 def test_a_name_of_ones_own_needs_to_know_how_it_is_fed(store, file18) -> None:
@@ -148,7 +290,8 @@ def test_a_name_of_ones_own_needs_to_know_how_it_is_fed(store, file18) -> None:
         store.import_file(file18, "mine")
     card = store.import_file(file18, "mine", like="resnet50-radimagenet")
     assert (card.architecture, card.value_range) == ("resnet18", (-1.0, 1.0))
-    assert (card.trained_on, card.note) == ("not stated", "Fed like resnet50-radimagenet, as its importer said.")
+    assert card.trained_on == "data of an unknown source, which its importer did not state"
+    assert card.note == "Fed like resnet50-radimagenet, as its importer said."
     with pytest.raises(ConfigurationError, match="leave --like resnet18-imagenet out"):
         store.import_file(file18, "resnet34-imagenet", like="resnet18-imagenet")
 
@@ -156,14 +299,6 @@ def test_a_name_of_ones_own_needs_to_know_how_it_is_fed(store, file18) -> None:
 def test_an_architecture_that_contradicts_the_catalogue_is_refused(store, file18) -> None:
     with pytest.raises(ConfigurationError, match="resnet18-imagenet is a resnet18; got architecture=resnet50"):
         store.import_file(file18, "resnet18-imagenet", architecture="resnet50")
-
-
-def test_a_file_that_is_not_the_published_one_says_so_on_its_card(store, layout, blanks, tmp_path) -> None:
-    save_file(blanks(layout("resnet50")), tmp_path / "f.safetensors")
-    assert (
-        "This is not the published file (sha256 08629f7e"
-        in store.import_file(tmp_path / "f.safetensors", "resnet50-radimagenet").note
-    )
 
 
 def test_nothing_stored_is_replaced_unless_on_purpose(imported, file18) -> None:

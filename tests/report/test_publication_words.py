@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from medtl.encoders.provenance import UNKNOWN_SOURCE as UNKNOWN
 from medtl.evaluation import Estimate
 from medtl.files import read_csv
 from medtl.report import read_run
 from medtl.report.concerns import concerns_of
 from medtl.report.judged import judge
 from medtl.report.model_card import checkpoint_hashes, model_card, plain_text
+from medtl.report.page import heading_of
 from medtl.report.references import ALWAYS, USES, WORKS, bibtex, references_of
 from medtl.report.results_paragraph import results_paragraph
 from medtl.report.statements import Statements
@@ -124,3 +126,13 @@ def test_the_checkpoints_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     assert checkpoint_hashes(tmp_path) == {"checkpoint.safetensors": hashlib.sha256(b"weights").hexdigest()}
     (tmp_path / "DONE.json").write_text('{"fold": 0, "sha256": {"checkpoint.safetensors": "abc"}}')
     assert checkpoint_hashes(tmp_path) == {"checkpoint.safetensors": "abc"}
+
+
+def test_weights_of_an_unknown_source_are_called_that_on_every_page(small_run: Path) -> None:
+    run = read_run(small_run)
+    card = tuple((key, UNKNOWN if key == "trained_on" else text) for key, text in run.provenance.encoder)
+    unknown = replace(run, provenance=replace(run.provenance, encoder=card))
+    for fold in (None, 0):
+        assert dict(heading_of(run, fold=fold).facts)["Encoder"] == "resnet18-imagenet"
+        shown = dict(heading_of(unknown, fold=fold).facts)["Encoder"]
+        assert shown == "resnet18-imagenet, weights of an unknown source"
