@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from medtl.encoders.file_kinds import other_kind
 from medtl.encoders.inert_objects import Inert, PlainDictionary, names_in, refused_names
@@ -201,7 +201,7 @@ def _read_past(data: bytes, names: tuple[str, ...], *, stand_in: Callable[..., o
     """The content, with a stand-in for every class that PyTorch's restricted reader does not know itself."""
     import torch
 
-    stand_ins = [
+    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
         (PlainDictionary if name == DEFAULT_DICTIONARY else Inert if name.startswith(NUMPY) else stand_in, name)
         for name in names
     ]
