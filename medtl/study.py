@@ -78,11 +78,13 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                     task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
                 )
                 training.candidates.write_fold(fitted, folder=run.fold(fold))
-                _explain(study, fitted, cohort, prepared, folder=run.fold(fold) / names.SALIENCY)
                 metrics = evaluation.evaluate_fold(
                     fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
                 )
                 files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
+                chosen = metrics.of(fitted.primary).patient.threshold
+                threshold = None if chosen is None else chosen.value
+                _explain(study, fitted, cohort, prepared, folder=run.fold(fold) / names.SALIENCY, threshold=threshold)
                 run.finish_fold(fold)
 
         with record.timed("controls"):
@@ -121,6 +123,7 @@ def _explain(
     prepared: imaging.PreparedCohort,
     *,
     folder: Path,
+    threshold: float | None,
 ) -> None:
     explanation.explain_fold(
         fitted.classifier,
@@ -132,6 +135,7 @@ def _explain(
         settings=study.explanation,
         saliency=study.saliency,
         folder=folder,
+        threshold=threshold,
     )
 
 

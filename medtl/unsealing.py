@@ -88,7 +88,7 @@ def unseal(
         settings = _settings_for(study.evaluation, told)
         judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
         members.write(log.folder / names.MEMBERS)
-        files.write_csv(log.folder / names.UNCERTAINTY, doubt.doubts(members))
+        files.write_csv(log.folder / names.UNCERTAINTY, doubt.doubts(members, thresholds=_thresholds(judged)))
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
@@ -96,6 +96,12 @@ def unseal(
         report.write_reports(run.path)
     say(f"The report is {run.path / names.REPORT}")
     return run / names.REPORT
+
+
+def _thresholds(judged: evaluation.StudyMetrics) -> dict[str, float | None]:
+    """The threshold at which each model's mean over the folds is called, by patient."""
+    found = {one.model: one.patient.folds[0].threshold for one in judged.models}
+    return {model: None if threshold is None else threshold.value for model, threshold in found.items()}
 
 
 def _finished_study(run: RunFolder) -> Study:

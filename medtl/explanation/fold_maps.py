@@ -75,11 +75,15 @@ def explain_fold(
     settings: ExplanationSettings,
     saliency: SaliencySettings,
     folder: Path,
+    threshold: float | None = None,
 ) -> None:
     """Explain a fold's test cases: the most telling ones for the page, and of volumes every one as NIfTI."""
     task = FoldMaps(classifier, model, {case.case_id: case for case in cohort.cases}, prepared, preparation, folder)
-    shown = choose(predictions, of_each_kind=settings.cases_of_each_kind)
-    mapped = (*shown, *(others(predictions, shown=shown) if settings.maps_all(preparation) else ()))
+    shown = choose(predictions, of_each_kind=settings.cases_of_each_kind, threshold=threshold)
+    mapped = (
+        *shown,
+        *(others(predictions, shown=shown, threshold=threshold) if settings.maps_all(preparation) else ()),
+    )
     stage, told, files = settings.stage, list[dict[str, object]](), list[dict[str, object]]()
     for number, pick in enumerate(track(mapped, what="maps", total=len(mapped))):
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]

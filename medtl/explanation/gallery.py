@@ -15,7 +15,7 @@ from medtl.predictions import PredictionTable
 
 @dataclass(frozen=True)
 class Chosen:
-    """A case to explain: `kind` is right or wrong with the predicted class, `target` is that class's index.
+    """A case to explain: `kind` is right or wrong with the called class, `target` is that class's index.
 
     `kind` is empty for a case that is mapped but not shown.
     """
@@ -26,14 +26,16 @@ class Chosen:
     probability: float
 
 
-def choose(predictions: PredictionTable, *, of_each_kind: int) -> tuple[Chosen, ...]:
-    """The most confident right and wrong cases for each predicted class, at most one image a patient and kind.
+def choose(predictions: PredictionTable, *, of_each_kind: int, threshold: float | None = None) -> tuple[Chosen, ...]:
+    """The most confident right and wrong cases for each called class, at most one image a patient and kind.
 
-    `predictions` holds one model and one fold's test part. Deterministic: ties go by case id.
+    `predictions` holds one model and one fold's test part; `threshold` is the fold's declared one with two classes.
+    Deterministic: ties go by case id.
     """
     rows, values = predictions.rows, predictions.probabilities
-    predicted = values.argmax(axis=1)
-    confidence = values[np.arange(len(rows)), predicted]
+    predicted = predictions.called(values, threshold=threshold)
+    confidence = predictions.certainty(values, threshold=threshold)
+    own = values[np.arange(len(rows)), predicted]
     chosen: list[Chosen] = []
     for target, label in reversed(list(enumerate(predictions.classes))):
         for verdict in ("right", "wrong"):
@@ -45,15 +47,17 @@ def choose(predictions: PredictionTable, *, of_each_kind: int) -> tuple[Chosen, 
                 patient = str(rows["patient_id"].iloc[row])
                 if patient not in seen and len(seen) < of_each_kind:
                     seen.add(patient)
-                    chosen.append(Chosen(str(rows["case_id"].iloc[row]), f"{verdict} {label}", target, confidence[row]))
+                    chosen.append(Chosen(str(rows["case_id"].iloc[row]), f"{verdict} {label}", target, own[row]))
     return tuple(chosen)
 
 
-def others(predictions: PredictionTable, *, shown: Sequence[Chosen]) -> tuple[Chosen, ...]:
-    """All further cases, each with its predicted class, in the order of their ids."""
+def others(
+    predictions: PredictionTable, *, shown: Sequence[Chosen], threshold: float | None = None
+) -> tuple[Chosen, ...]:
+    """All further cases, each with the class it is called, in the order of their ids."""
     values, ids = predictions.probabilities, predictions.rows["case_id"].astype(str)
     named = {pick.case_id for pick in shown}
-    predicted = values.argmax(axis=1)
+    predicted = predictions.called(values, threshold=threshold)
     return tuple(
         Chosen(ids.iloc[row], "", int(predicted[row]), float(values[row, predicted[row]]))
         for row in np.argsort(ids.to_numpy(), kind="stable")

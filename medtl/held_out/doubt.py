@@ -7,6 +7,7 @@ wrong. The folds share training patients, so that their disagreement is a lower 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,8 @@ FEWEST_OF_A_KIND = 5
 class Doubt:
     """Medians over patients in bits; `error_auroc` is how well entropy ranks the wrongly called above the others.
 
-    It is None with fewer than five patients of either kind. Called is the most probable class.
+    It is None with fewer than five patients of either kind. Called is what the declared threshold
+    calls, with several classes the most probable one.
     """
 
     right: int
@@ -34,7 +36,7 @@ class Doubt:
     error_auroc: float | None
 
 
-def doubts(members: PredictionTable) -> pd.DataFrame:
+def doubts(members: PredictionTable, *, thresholds: Mapping[str, float | None]) -> pd.DataFrame:
     """One row per model and case: entropy_bits of the mean over folds, disagreement_bits between them."""
     test = members.of(role="test")
     rows = test.rows[["model", "case_id", "patient_id", "truth"]].assign(own=_bits(test.probabilities))
@@ -43,14 +45,15 @@ def doubts(members: PredictionTable) -> pd.DataFrame:
     mean = groups[[*test.classes, "own"]].mean().reset_index()
     together = _bits(mean[list(test.classes)].to_numpy())
     apart = np.maximum(0.0, together - mean["own"].to_numpy())
-    called = np.array(test.classes)[mean[list(test.classes)].to_numpy().argmax(axis=1)]
+    cuts = mean["model"].map(lambda name: thresholds.get(name)).astype("float64").to_numpy()
+    called = np.array(test.classes)[test.called(mean[list(test.classes)].to_numpy(), threshold=cuts)]
     told = mean[["model", "case_id", "patient_id", "truth"]]
     return told.assign(called=called, entropy_bits=together, disagreement_bits=apart)
 
 
-def doubt_of(members: PredictionTable, *, model: str) -> Doubt:
+def doubt_of(members: PredictionTable, *, model: str, threshold: float | None) -> Doubt:
     """One model's doubt by patient: the mean over a patient's cases, wrong where most of them are called wrongly."""
-    found = doubts(members.of(model=model))
+    found = doubts(members.of(model=model), thresholds={model: threshold})
     found["wrong"] = found["called"] != found["truth"]
     by_patient = found.groupby(["patient_id", "truth"])[["wrong", "entropy_bits", "disagreement_bits"]].mean()
     wrong, bits = by_patient["wrong"].to_numpy() > 0.5, by_patient["entropy_bits"].to_numpy()

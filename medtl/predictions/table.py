@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv
+from medtl.predictions.called import called_classes, certainty
 from medtl.predictions.columns import PROBABILITY, classes_among, covariates_among, in_house_types, read_untyped
 from medtl.predictions.faults import faults_of
 
@@ -55,6 +56,20 @@ class PredictionTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @staticmethod
+    def called(
+        probabilities: Float[np.ndarray, "row class"], *, threshold: float | Float[np.ndarray, " row"] | None
+    ) -> Int[np.ndarray, " row"]:
+        """The class that each row is called, as its index: the rule of everything that says "called"."""
+        return called_classes(probabilities, threshold)
+
+    @staticmethod
+    def certainty(
+        probabilities: Float[np.ndarray, "row class"], *, threshold: float | Float[np.ndarray, " row"] | None
+    ) -> Float[np.ndarray, " row"]:
+        """How sure each call is, 0 at the threshold."""
+        return certainty(probabilities, threshold)
 
     @property
     def classes(self) -> tuple[str, ...]:

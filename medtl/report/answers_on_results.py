@@ -58,10 +58,14 @@ def external(run: RunFolder, judged: Judged) -> Answer:
         f"{title_of(one.record)}, {count(one.record.patients, 'patient')}: AUROC "
         + in_table(*_bounds(auroc_there(one, run.chosen_model)))
         for one in run.held_out
+        if one.record.kind == "external"
     ]
     if told:
         return Answer("apart", f"{joined(told)}.")
-    return Answer("asked", "Not in this run: internal testing only.", "external testing done elsewhere, or its lack")
+    sealed = " and a sealed test of the same data set" if run.held_out else ""
+    return Answer(
+        "asked", f"Not in this run: internal testing{sealed} only.", "external testing done elsewhere, or its lack"
+    )
 
 
 def flow(run: RunFolder, judged: Judged) -> Answer:
@@ -105,10 +109,13 @@ def diagnostic(run: RunFolder, judged: Judged) -> Answer | None:
 def failures(run: RunFolder, judged: Judged) -> Answer:
     """How many patients were judged wrongly."""
     scores = scores_of(judged.patients, model=run.chosen_model)
-    wrong = int((scores.probabilities.argmax(axis=1) != scores.truth).sum())
+    wrong = int((scores.called(judged.thresholds(run.chosen_model)) != scores.truth).sum())
+    where = (
+        "At the declared threshold another class was called" if len(run.classes) == 2 else "Another class was called"
+    )
     return Answer(
         "wrong",
-        f"Another class was the most probable in {wrong} of {count(len(scores.truth), 'patient')}.",
+        f"{where} in {wrong} of {count(len(scores.truth), 'patient')}.",
         "what was found when their scans were read again",
     )
 

@@ -68,7 +68,7 @@ def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = 
 def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
     """The page as a value."""
     scores = scores_of(judged.patients, model=run.chosen_model, fold=fold)
-    shown = gallery(run, folds=(fold,), viewers=run.study.viewers)
+    shown = gallery(run, folds=(fold,), judged=judged, viewers=run.study.viewers)
     return FoldPage(
         head=heading_of(run, fold=fold),
         metric=metric_name(run.classes),
@@ -86,7 +86,7 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
         map_method=run.map_method,
         attention=attention_drawn(run, shown),
         colour_bar=colour_bar(),
-        errors=worst_errors(scores),
+        errors=worst_errors(scores, thresholds=judged.thresholds(run.chosen_model)),
     )
 
 

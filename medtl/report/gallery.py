@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from medtl.errors import IntegrityFailure
+from medtl.predictions import PredictionTable
 from medtl.report.embedded_picture import Picture, data_uri, picture
+from medtl.report.judged import Judged
 from medtl.report.numbers import plain
 from medtl.report.run_folder import RunFolder
 from medtl.report.saliency_record import PairFiles, SaliencyCase
@@ -75,15 +77,18 @@ class GalleryRow:
     shown: tuple[Shown, ...]
 
 
-def gallery(run: RunFolder, *, folds: Sequence[int], up: str = "", viewers: int = 0) -> tuple[GalleryRow, ...]:
+def gallery(
+    run: RunFolder, *, folds: Sequence[int], judged: Judged, up: str = "", viewers: int = 0
+) -> tuple[GalleryRow, ...]:
     """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps.
 
+    Called is what the fold's declared threshold calls the image, and surest what lies furthest from it.
     `up` leads from the page to a fold's folder, with `{}` for the fold. `viewers` volumes get an interactive viewer.
     """
     cases = [case for record in run.folds if record.fold in folds for case in record.saliency]
     spoken = run.chosen_model if any(case.model == run.chosen_model for case in cases) else None
     model = spoken or (cases[0].model if cases else None)
-    decided = [(case, *_decision(run, case)) for case in cases if case.model == model]
+    decided = [(case, *_decision(run, judged, case)) for case in cases if case.model == model]
     if not decided:
         return ()
     if len(run.classes) == 2:
@@ -100,17 +105,17 @@ def gallery(run: RunFolder, *, folds: Sequence[int], up: str = "", viewers: int 
         ]  # fmt: skip
     else:
         kinds = [
-            ("Confident and right", "The most probable class is the reference standard's.",
+            ("Confident and right", "The class called is the reference standard's.",
              [item for item in decided if item[0].truth == item[1]]),
-            ("Confident and wrong", "The most probable class is another than the reference standard's.",
+            ("Confident and wrong", "The class called is another than the reference standard's.",
              [item for item in decided if item[0].truth != item[1]]),
         ]  # fmt: skip
     rows = [GalleryRow(title, explanation, _surest(items, up=up)) for title, explanation, items in kinds]
     return _with_viewers(rows, at_most=viewers)
 
 
-def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
-    """The most probable class of one image, which its map explains, and that class's probability."""
+def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
+    """What one image is called at the declared threshold of its fold, and how sure that is."""
     rows = run.predictions.rows
     match = rows[(rows["case_id"] == case.case_id) & (rows["fold"] == case.fold) & (rows["model"] == case.model)]
     if match.empty:
@@ -119,9 +124,10 @@ def _decision(run: RunFolder, case: SaliencyCase) -> tuple[str, float]:
             "The files are from different runs; restore them, or run again with --resume.",
             case_id=case.case_id,
         )
-    said = {label: float(match[f"p_{label}"].iloc[0]) for label in run.classes}
-    called = max(said, key=lambda label: said[label])
-    return called, said[called]
+    said = match[[f"p_{label}" for label in run.classes]].to_numpy(dtype=float)[:1]
+    threshold = judged.of(case.model, fold=case.fold).threshold
+    called = PredictionTable.called(said, threshold=threshold)
+    return run.classes[int(called[0])], float(PredictionTable.certainty(said, threshold=threshold)[0])
 
 
 def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryRow, ...]:

@@ -42,7 +42,7 @@ def _told(run: RunFolder, judged: Judged, one: HeldOutRun) -> HeldOutTold:
     there = judge(_as_run(run, one), metrics=one.metrics)
     return HeldOutTold(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
-        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_doubt(run, one), *there.notes),
+        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_doubt(run, there, one), *there.notes),
         table=_table(run, judged, there, one),
         figures=_figures(run, there, one),
     )
@@ -87,15 +87,19 @@ def _shares(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
     )
 
 
-def _doubt(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
+def _doubt(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
     """Whether the folds' models are less sure where their mean is wrong."""
     if one.record.members < 2 or run.chosen_model not in one.members.models:
         return ()
-    found = doubt.doubt_of(one.members, model=run.chosen_model)
+    found = doubt.doubt_of(
+        one.members,
+        model=run.chosen_model,
+        threshold=there.of(run.chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,
+    )
     told = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
-    told += f"{count(found.right, 'patient')} whose most probable class is right"
+    told += f"{count(found.right, 'patient')} who are called rightly"
     if found.wrong_bits is not None:
-        told += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} where it is wrong"
+        told += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} who are called wrongly"
     told += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
     if found.error_auroc is not None:
         told += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"

@@ -58,6 +58,10 @@ class Judged:
     notes: tuple[str, ...]
     appraisal: Appraisal | None = None
 
+    def thresholds(self, model: str) -> dict[int, float | None]:
+        """The declared threshold of each fold by number."""
+        return {fold: found.threshold for fold, found in self.by_fold[model].items()}
+
     def of(self, model: str, *, fold: int | None) -> Judgement:
         """A model in a fold, or pooled (`fold` None)."""
         return self.pooled[model] if fold is None else self.by_fold[model][fold]

@@ -138,7 +138,9 @@ def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str
         reliability=reliability_drawn(run, judged),
         calibration_sentences=calibration_sentences(run, judged),
         use=use_told(run, judged),
-        errors=worst_errors(scores_of(judged.patients, model=run.chosen_model)),
+        errors=worst_errors(
+            scores_of(judged.patients, model=run.chosen_model), thresholds=judged.thresholds(run.chosen_model)
+        ),
         asked=(*asked_of(concerns, ()), *table_questions(run)),
         methods=_methods(run, judged),
         origin=_origin(run, digest=digest),

@@ -5,6 +5,7 @@ In: predictions with one row per patient. Out: test rows only; over repeats a pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,16 @@ class Scores:
     folds: tuple[tuple[int, ...], ...]
     truth: Int[np.ndarray, " patient"]
     probabilities: Float[np.ndarray, "patient class"]
+
+    def called(self, thresholds: Mapping[int, float | None]) -> Int[np.ndarray, " patient"]:
+        """What each patient is called at the declared threshold of their fold, by class index.
+
+        Over repeats the mean probability is held against the mean of the folds' thresholds. Where no fold has a
+        threshold, the most probable class is called.
+        """
+        cuts = [[cut for fold in own if (cut := thresholds.get(fold)) is not None] for own in self.folds]
+        own = np.array([np.mean(cut) if cut else np.nan for cut in cuts])
+        return PredictionTable.called(self.probabilities, threshold=own)
 
     @property
     def is_binary(self) -> bool:

@@ -129,7 +129,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
     """The page as a value."""
     concerns = concerns_of(run, judged)
     scores = scores_of(judged.patients, model=run.chosen_model)
-    shown = gallery(run, folds=[record.fold for record in run.folds], up="fold_{}/")
+    shown = gallery(run, folds=[record.fold for record in run.folds], judged=judged, up="fold_{}/")
     return StudyPage(
         head=heading_of(run, fold=None),
         metric=metric_name(run.classes),
@@ -161,7 +161,7 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
         checks=checks_told(run),
         map_method=run.map_method,
         colour_bar=colour_bar(),
-        errors=worst_errors(scores),
+        errors=worst_errors(scores, thresholds=judged.thresholds(run.chosen_model)),
         methods=methods_paragraph(run, judged),
         settings=run.study.settings,
         machine=_machine(run),

@@ -1,10 +1,12 @@
 """The patients that were judged most wrongly, and how wrongly.
 
-In: pooled scores. Out: the ten patients to whose true class the model gave the least probability.
+In: pooled scores and the folds' thresholds. Out: of the patients who are called wrongly, the ten to whose true
+class the model gave the least probability.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ SHOWN_AT_MOST = 10
 
 @dataclass(frozen=True)
 class Error:
-    """A patient whose most probable class is not the reference standard's."""
+    """A patient who is called another class than the reference standard's."""
 
     patient: str
     fold: str
@@ -28,7 +30,7 @@ class Error:
 
     @property
     def called_text(self) -> str:
-        """The probability of the most probable class."""
+        """The probability of the called class."""
         return plain(self.probability_of_called, digits=2)
 
     @property
@@ -37,9 +39,9 @@ class Error:
         return plain(self.probability_of_truth, digits=2)
 
 
-def worst_errors(scores: Scores) -> tuple[Error, ...]:
-    """At most ten, the worst first; ties in the order of the table."""
-    called = scores.probabilities.argmax(axis=1)
+def worst_errors(scores: Scores, *, thresholds: Mapping[int, float | None]) -> tuple[Error, ...]:
+    """At most ten, the worst first; ties in the order of the table. `thresholds` are the declared ones by fold."""
+    called = scores.called(thresholds)
     of_truth = scores.probabilities[np.arange(len(scores.truth)), scores.truth]
     order = [place for place in np.argsort(of_truth, kind="stable") if called[place] != scores.truth[place]]
     return tuple(

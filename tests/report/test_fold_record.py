@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,10 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv, write_json
 from medtl.report.fold_record import read_fold
 from medtl.report.gallery import gallery, picture
+from medtl.report.judged import judge
 from medtl.report.run_folder import read_run
+from medtl.report.scores import scores_of
+from medtl.report.worst_errors import worst_errors
 
 
 @pytest.fixture
@@ -98,22 +102,40 @@ def test_the_pixels_of_a_runs_picture_are_square(fold: Path) -> None:
 def test_maps_of_cases_that_nobody_predicted_are_refused(copy: Path) -> None:
     _change(copy / "fold_0" / "saliency" / "saliency.csv", case_id="stranger")
     with pytest.raises(IntegrityFailure, match=r"maps case stranger, which predictions\.csv does not know"):
-        gallery(read_run(copy), folds=(0,))
+        gallery(read_run(copy), folds=(0,), judged=judge(read_run(copy)))
 
 
-def test_the_gallery_shows_the_surest_of_each_kind(small_run: Path) -> None:
+def test_the_gallery_shows_what_the_declared_threshold_calls_and_the_surest_of_each_kind(small_run: Path) -> None:
     run = read_run(small_run)
-    rows = gallery(run, folds=(0, 1, 2))
+    judged = judge(run)
+    rows = gallery(run, folds=(0, 1, 2), judged=judged)
     assert [row.title for row in rows] == [
         "Confident and right: pneumonia",
         "Confident and right: normal",
         "Confident and wrong: called pneumonia",
         "Confident and wrong: called normal",
     ]
+    tested = run.predictions.of(model="lp_ft", role="test").rows.set_index(["case_id", "fold"])["p_pneumonia"]
     for row in rows:
-        sure = [shown.probability for shown in row.shown]
-        assert sure == sorted(sure, reverse=True)
+        for shown in row.shown:
+            threshold = judged.of("lp_ft", fold=shown.fold).threshold
+            assert threshold is not None
+            risk = tested.loc[shown.case_id, shown.fold]
+            assert shown.decision == ("pneumonia" if risk >= threshold else "normal")
+            assert shown.decision in row.title or "right" in row.title
         assert len({(shown.truth, shown.decision) for shown in row.shown}) <= 1
-    told = run.predictions.of(model="lp_ft", role="test").rows
-    right = told[(told.truth == "pneumonia") & (told.p_pneumonia > 0.5)]
-    assert rows[0].shown[0].probability == pytest.approx(right.p_pneumonia.max())
+
+
+def test_what_is_called_follows_a_low_threshold_in_the_gallery_and_among_the_errors(small_run: Path) -> None:
+    run = read_run(small_run)
+    judged = judge(run)
+    low = {
+        model: {fold: replace(one, threshold=0.001) for fold, one in folds.items()}
+        for model, folds in judged.by_fold.items()
+    }
+    judged = replace(judged, by_fold=low)
+    shown = [case for row in gallery(run, folds=(0, 1, 2), judged=judged) for case in row.shown]
+    assert {case.decision for case in shown} == {"pneumonia"}
+    scores = scores_of(judged.patients, model="lp_ft")
+    errors = worst_errors(scores, thresholds=judged.thresholds("lp_ft"))
+    assert {(one.truth, one.called) for one in errors} == {("normal", "pneumonia")}
