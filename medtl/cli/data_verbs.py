@@ -23,6 +23,18 @@ def intake(
     source: Annotated[
         str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")
     ] = "auto",
+    labels_from: Annotated[
+        str | None, typer.Option(metavar="folder[:N]", help="Folders are the classes: those at level N, 1 the highest.")
+    ] = None,
+    patients_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW", help='Who the patient is: folder, folder:N, file, name, or a pattern such as "{patient}_*".'
+        ),
+    ] = None,
+    sequence: Annotated[
+        str | None, typer.Option(help="Keep one sequence of each patient (t1), the others are refused by name.")
+    ] = None,
     mask: Annotated[
         str | None, typer.Option(metavar="PATTERN", help='Which of several masks of an image: "*_reader1*".')
     ] = None,

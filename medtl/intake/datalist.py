@@ -9,7 +9,7 @@ from typing import Any
 
 from medtl.errors import DataRefused
 from medtl.imaging.arrivals import ENDINGS
-from medtl.intake.file_offer import ALONE, file_offer
+from medtl.intake.file_offer import file_offer
 from medtl.intake.finding import LIST_FILE, files_below, left_aside
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
@@ -53,9 +53,7 @@ def survey_datalist(folder: Path, settings: IntakeSettings) -> Survey:
     files = files_below(root)
     taken = {path for offer in offers for path in offer.files} | {listing}
     aside = left_aside(files, root, taken=taken)
-    return Survey(
-        "datalist", files, tuple(offers), (*refusals, *aside), tables=(listing,), notes=(ALONE, *_notes(lost))
-    )
+    return Survey("datalist", files, tuple(offers), (*refusals, *aside), tables=(listing,), notes=_notes(lost))
 
 
 def _notes(lost: int) -> tuple[str, ...]:

@@ -59,15 +59,16 @@ def file_offer(
     label: str = "",
     split: str = "",
     fold: str = "",
+    path_of: str = "",
     covariates: Mapping[str, Cell] | None = None,
 ) -> Offer:
-    """The offer of one file; without a patient it stands for a patient of its own."""
+    """The offer of one file; without a patient its path is left to be read for one (`patients`)."""
     relative = path.relative_to(root).as_posix()
     own = (path, *_companions(path))
     stem = stem_of(path)
     return Offer(
         key=f"file:{relative}",
-        patient=patient or stem,
+        patient=patient or "",
         files=own if mask is None else (*own, mask, *_companions(mask)),
         load=FileLoader(path),
         title="file",
@@ -75,8 +76,9 @@ def file_offer(
         split=split,
         fold=fold,
         covariates=covariates or {},
-        names={"case": stem, "image": relative, "patient_id": patient or stem, "folder": str(Path(relative).parent)},
+        names={"case": stem, "image": relative, "patient_id": patient or "", "folder": str(Path(relative).parent)},
         origin={"image": relative},
+        path="" if patient else path_of or without_ending(relative),
         load_mask=None if mask is None else partial(read_mask, mask),
     )
 
@@ -87,10 +89,3 @@ def _companions(path: Path) -> tuple[Path, ...]:
         return companions_of(path)
     except (OSError, UnreadableScan, EOFError, ValueError):
         return ()
-
-
-ALONE = (
-    "Each file is taken as a patient of its own. Where several belong to one patient, give --labels with the columns "
-    "case and patient_id: a study keeps apart only patients whom it can tell apart."
-)
-"""Said wherever patients come from file names."""

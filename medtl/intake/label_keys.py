@@ -98,7 +98,7 @@ def names_in(offers: Sequence[Offer], kind: KeyKind, *, root: Path) -> Names:
     for place, offer in enumerate(offers):
         for name in _names_of(offer, kind, root=root):
             full[name].add(place)
-            for ending in _endings(name, kind):
+            for ending in _endings(name, kind, is_path=bool(offer.path)):
                 endings[ending].add(name)
         short = offer.names.get("case", "") if kind == "case" else ""
         if short and short not in full:
@@ -122,13 +122,20 @@ def _names_of(offer: Offer, kind: KeyKind, *, root: Path) -> tuple[str, ...]:
     return (offer.names["case"],) if kind == "case" and "case" in offer.names else ()
 
 
-def _endings(name: str, kind: KeyKind) -> tuple[str, ...]:
-    """The last parts of a path, one, two, … , with and without the ending of a file."""
-    if kind not in PATHS:
+def _endings(name: str, kind: KeyKind, *, is_path: bool) -> tuple[str, ...]:
+    """The last parts of a path, one, two, … , with and without the ending of a file.
+
+    A patient who was read from a path is named like one; an id of a header is not cut at its slashes.
+    """
+    if kind not in PATHS and not (kind == "patient_id" and is_path):
         return ()
     parts = name.split("/")
     tails = ["/".join(parts[-count:]) for count in range(1, len(parts) + 1)]
-    return tuple(tails) if kind == "folder" else tuple(dict.fromkeys([*tails, *map(without_ending, tails)]))
+    return (
+        tuple(tails)
+        if kind in ("folder", "patient_id")
+        else tuple(dict.fromkeys([*tails, *map(without_ending, tails)]))
+    )
 
 
 def _parts_needed(names: Sequence[str]) -> int:

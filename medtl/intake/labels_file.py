@@ -166,7 +166,7 @@ def _nothing_matches(labels: LabelsFile, key: Key, names: Names) -> DataRefused:
     return DataRefused(
         f"None of the {len(labels.table.rows):,} rows of {labels.file.name} matches a case by the column {key.column}. "
         f"Its cells have the form {written}; the {WORDS[key.kind]} of the collection have the form "
-        f"{shapes_of(names.full)} (a letter is shown as a or A, a digit as 9). Write the names as the collection has "
+        f"{shapes_of(names.full)} (words are shown as a or A, digits as 9). Write the names as the collection has "
         "them, or name the cases by another column; nothing was written."
     )
 

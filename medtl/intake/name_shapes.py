@@ -1,8 +1,9 @@
-"""What a name looks like without saying it: letters as a or A, digits as 9. For messages about names of files and ids,
+"""What a name looks like without saying it: words as a or A, digits as 9. For messages about names of files and ids,
 which may be those of persons."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -11,9 +12,9 @@ KEPT = frozenset(" _-.,/()^~=#")
 
 
 def shape_of(name: str) -> str:
-    """The name with every letter as `a` or `A`, every digit as `9`, and what is neither and unusual as `?`."""
-    shape = "".join(_mark(sign) for sign in name[:LONGEST])
-    return shape + ("…" if len(name) > LONGEST else "")
+    """The name with words as `a`, `A` or `Aa` whatever their length, digits as `9`, anything unusual as `?`."""
+    shape = re.sub(r"(a)a+|(A)A+", r"\1\2", "".join(_mark(sign) for sign in name))
+    return shape[:LONGEST] + ("…" if len(shape) > LONGEST else "")
 
 
 def _mark(sign: str) -> str:
@@ -25,8 +26,8 @@ def _mark(sign: str) -> str:
 
 
 def shapes_of(names: Iterable[str]) -> str:
-    """The commonest shapes of names with their counts, in words: `AA-9999-9999.aaaa (12), a99.aaa (3)`."""
+    """The commonest shapes of names with their counts, in words: `A-9999-9999.a (12), a99.a (3)`."""
     counts = Counter(map(shape_of, names))
     shown = ", ".join(f"{shape} ({number:,})" for shape, number in counts.most_common(SHOWN))
     rest = len(counts) - SHOWN
-    return shown if rest <= 0 else f"{shown} and {rest:,} other forms"
+    return shown if rest <= 0 else f"{shown} and {rest:,} other form{'s' if rest > 1 else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from medtl.intake.file_offer import ALONE, file_offer, stem_of
+from medtl.intake.file_offer import file_offer, stem_of
 from medtl.intake.finding import LIST_FILE, content_of, files_below, left_aside, refused_file
 from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE
 from medtl.intake.offer import Offer, Refusal, Survey
@@ -32,7 +32,7 @@ def survey_nnunet(folder: Path, settings: IntakeSettings) -> Survey:
                 refusals.append(refused_file(path, folder, reason="further_channel", sentence=FURTHER))
                 continue
             mask = by_name.get(f"{labels}/{case}{path.name[len(stem) :]}")
-            offers.append(file_offer(path, folder, patient=case, mask=mask, split=split))
+            offers.append(file_offer(path, folder, mask=mask, split=split, path_of=f"{images}/{case}"))
     used = {path for offer in offers for path in offer.files}
     labels_of = {labels for _, labels in IMAGE_FOLDERS.values()}
     refusals += [
@@ -45,4 +45,4 @@ def survey_nnunet(folder: Path, settings: IntakeSettings) -> Survey:
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
     aside = left_aside(files, folder, taken=taken | set(tables))
     kept = tuple(offers) if both else tuple(offer.without_split() for offer in offers)
-    return Survey("nnunet", files, kept, (*refusals, *aside), tables=tables, notes=(ALONE,))
+    return Survey("nnunet", files, kept, (*refusals, *aside), tables=tables)

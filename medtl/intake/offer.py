@@ -19,7 +19,9 @@ class Offer:
     """One case: how to load it, and what is known of it.
 
     `key` names it for good, `names` are what a labels file may call it, by column. `origin` goes into the link table.
-    `shows_text` keeps it out of the page's pictures. `moment_days` is its date, as a day number.
+    `patient` is empty when the source does not say whose it is; `path` is then where it lies below the collection's
+    folder, without an ending. `shows_text` keeps it out of the page's pictures. `moment_days` is its date, as a day
+    number.
     """
 
     key: str = field(repr=False)
@@ -36,6 +38,7 @@ class Offer:
     load_mask: Callable[[], Scan] | None = field(default=None, repr=False, compare=False)
     shows_text: bool = False
     moment_days: int | None = None
+    path: str = field(default="", repr=False)
 
     def without_split(self) -> Offer:
         """The same case of a collection that has only one part."""

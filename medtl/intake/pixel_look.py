@@ -33,10 +33,10 @@ atlases, 0.05 in scans."""
 AT_THE_ENDS, NEAR_AN_END = 0.97, 0.1
 """Share of the pixels that lie within this share of the range from its ends."""
 
-WIDEST_BITS = 2.0
+WIDEST_BITS = 1.25
 """Bits for a pixel in a compressed file: masks take 0.02 to 0.5, scans 2 to 14."""
 
-SMALL_PIXELS = 2**16
+SMALL_PIXELS = 2**14
 MOST_PIXELS = 2**27
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP")
 ROWS_SEEN = 256
@@ -66,8 +66,8 @@ def look_at(path: Path) -> Look:
     try:
         if content == "picture":
             return _picture(path)
-        if content == "nifti":
-            return _nifti(path)
+        if content == "nifti" and (look := _nifti(path)) is not None:
+            return look
         pixels = read_scan(path).pixels
         return _judged(pixels.shape[1:], pixels.reshape(-1, pixels.shape[-1]))
     except (UnreadableScan, *FAULTS):
@@ -109,11 +109,14 @@ def _is_dense(path: Path, image: ImageFile.ImageFile) -> bool:
     return packed and image.mode != "1" and 8 * path.stat().st_size > WIDEST_BITS * image.width * image.height
 
 
-def _nifti(path: Path) -> Look:
+def _nifti(path: Path) -> Look | None:
+    """The look at a NIfTI of one file; None for a volume in another format, which is read as a whole."""
     with path.open("rb") as plain:
         is_packed = plain.read(2) == b"\x1f\x8b"
     with gzip.open(path) if is_packed else path.open("rb") as stream:
         start = stream.read(540)
+        if start[4:7] != b"n+2" and start[344:347] != b"n+1":
+            return None
         kind = nibabel.Nifti2Header if start[4:7] == b"n+2" else nibabel.Nifti1Header
         header = kind.from_fileobj(io.BytesIO(start[: 540 if kind is nibabel.Nifti2Header else 348]))
         shape = tuple(int(size) for size in header.get_data_shape())

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from medtl.cohort import pseudonyms
 from medtl.errors import ConfigurationError, Interrupted
-from medtl.intake.bids import survey_bids
 from medtl.intake.conversion import Outcome
-from medtl.intake.datalist import survey_datalist
-from medtl.intake.dicom_tree import survey_dicom
 from medtl.intake.fates import USED, Named, exclusion_rows
-from medtl.intake.file_offer import with_choice
-from medtl.intake.finding import files_below, kind_of
-from medtl.intake.labels_file import chosen_key, joined_labels, read_labels
 from medtl.intake.links import write_intake_links
 from medtl.intake.manifest_file import manifest_row, refuse_to_overwrite, write_exclusions, write_manifest
-from medtl.intake.medmnist import survey_medmnist
-from medtl.intake.nifti_folder import survey_nifti
-from medtl.intake.nnunet import survey_nnunet
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
-from medtl.intake.one_each import one_each, several_note
-from medtl.intake.picture_folders import survey_pictures
 from medtl.intake.records import Records
-from medtl.intake.settings import IntakeSettings, SourceKind
+from medtl.intake.settings import IntakeSettings
+from medtl.intake.surveyed import surveyed
 from medtl.intake.taking_in import taken_in
 from medtl.intake.telling import summary_of, told_of
 from medtl.report import write_intake_page
-
-SURVEYS: Mapping[SourceKind, Callable[[Path, IntakeSettings], Survey]] = {
-    "dicom": survey_dicom,
-    "nifti": survey_nifti,
-    "pictures": survey_pictures,
-    "bids": survey_bids,
-    "datalist": survey_datalist,
-    "nnunet": survey_nnunet,
-    "medmnist": survey_medmnist,
-}
 
 
 def run_intake(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
@@ -65,7 +44,7 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
             "The manifest would lie inside the folder that is taken in, and the next intake would find what this one "
             "wrote. Give --out a place outside of it."
         )
-    survey = _surveyed(folder, settings)
+    survey = surveyed(folder, settings)
     key = pseudonyms.pseudonym_key()
     named = _named(survey, key=key)
     manifest.parent.mkdir(parents=True, exist_ok=True)
@@ -85,29 +64,6 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
     write_intake_page(manifest.with_name(f"{manifest.stem}.intake.html"), told_of(named, outcomes, manifest, settings))
     write_manifest(manifest, rows, seal=seal)
     return summary_of(survey, outcomes, rows, manifest)
-
-
-def _surveyed(folder: Path, settings: IntakeSettings) -> Survey:
-    kind, kinds = settings.source, tuple[str, ...]()
-    if kind == "auto":
-        kind, kinds = kind_of(folder, () if folder.is_file() else files_below(folder))
-    survey = SURVEYS[kind](folder, settings)
-    survey = replace(survey, offers=with_choice(survey.offers, settings), notes=(*kinds, *survey.notes))
-    if settings.labels is not None:
-        labels, root = read_labels(settings.labels, label_column=settings.label_column), _root(folder)
-        key = chosen_key(labels, survey.offers, root=root) or labels.keys[-1]
-        joined = joined_labels(survey.offers, labels, key, root=root)
-        notes = tuple(note for note in survey.notes if "--labels" not in note) + joined.notes
-        survey = replace(survey, offers=joined.offers, notes=notes)
-    if settings.one_per_patient:
-        kept, refused = one_each(survey.offers)
-        return replace(survey, offers=kept, refusals=(*survey.refusals, *refused))
-    return replace(survey, notes=(*survey.notes, *several_note(survey.offers)))
-
-
-def _root(folder: Path) -> Path:
-    """The folder that paths are relative to."""
-    return folder.parent if folder.is_file() else folder
 
 
 def _named(survey: Survey, *, key: bytes) -> Named:

@@ -27,9 +27,10 @@ class IntakeSettings(BaseModel):
 
     `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
     suffix such as T1w. `mask` chooses among several masks of an image by a pattern of their path. `volume` is taken of
-    files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a TIFF. `one_per_patient`
-    refuses the cases of a patient with several. `series_description` and `interval` add columns that may say more
-    about a patient than needed.
+    files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a TIFF. `patients_from`
+    says who the patient is where the source does not (folder, folder:N, file, name or a pattern), `labels_from` that
+    folders are the classes, `sequence` which of several sequences is kept. `one_per_patient` refuses the cases of a
+    patient with several. `series_description` and `interval` add columns that may say more about a patient than needed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,9 @@ class IntakeSettings(BaseModel):
     correct_tilt: bool = False
     frame: FrameChoice | None = None
     mask: str | None = Field(None, min_length=1)
+    patients_from: str | None = Field(None, min_length=1)
+    labels_from: str | None = Field(None, pattern=r"^folder(:[1-9][0-9]?)?$")
+    sequence: str | None = Field(None, min_length=1)
     one_per_patient: bool = False
     volume: Literal["first", "mean"] | Annotated[int, Field(ge=1)] | None = None
     pages_mm: Annotated[tuple[VoxelMm, VoxelMm, VoxelMm], BeforeValidator(_three_sizes)] | None = None

@@ -185,5 +185,5 @@ def test_a_folder_for_each_patient_does_not_become_a_label(tmp_path: Path, intak
         )
     taken = intake(folder)
     assert {row["label"] for row in taken.cases} == {""}
-    assert any("12 folders for 12 pictures look like patients, not classes" in note for note in taken.notes)
+    assert any("No folder was taken for a class" in note and "12 names and 1 images" in note for note in taken.notes)
     assert all(b"CANARY" not in content for content in everything_beside(taken.manifest).values())
