@@ -21,7 +21,14 @@ FEWEST_EXPECTED = 5.0
 """Smallest expected count at which the chi-square approximation is used (Cochran 1954); below, Fisher's exact test for
 two by two, else chi-square by permutation of the labels."""
 
+FEWEST_FOR_RANKS = 50
+"""Patients of each class from which the normal and chi-square approximations of rank tests are used, also with the many
+ties of sizes and ages; below, the labels are permuted."""
+
 PERMUTATIONS = 2000
+AT_ONCE = 200
+"""Permutations handled at once: 8 MB for 5,000 patients."""
+
 MOST_LEVELS = 30
 """A text with more values is a name, not a property."""
 
@@ -129,9 +136,14 @@ def _tested(
         medians = [f"{np.median(g):g}" if len(g) else NOT_STATED for g in groups]
         told = ", ".join(f"median {m} in {c}" for m, c in zip(medians, classes, strict=True))
         groups = [group for group in groups if len(group)]
+        if len(groups) < 2:
+            return "Kruskal-Wallis", 1.0, told
+        name = "Mann-Whitney" if len(groups) == 2 else "Kruskal-Wallis"
+        if min(len(group) for group in groups) < FEWEST_FOR_RANKS:
+            return f"{name} by permutation", _permuted_ranks(groups, seed=seed), told
         if len(groups) == 2:
-            return "Mann-Whitney", float(stats.mannwhitneyu(*groups).pvalue), told
-        return "Kruskal-Wallis", float(stats.kruskal(*groups).pvalue) if len(groups) > 2 else 1.0, told
+            return name, float(stats.mannwhitneyu(*groups).pvalue), told
+        return name, float(stats.kruskal(*groups).pvalue), told
     texts = np.array([NOT_STATED if value is None else str(value) for value in values])
     levels = sorted(set(texts))
     present = [label for label in classes if (labels == label).any()]
@@ -162,6 +174,22 @@ def _permuted(texts: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
     chance = np.random.default_rng(seed)
     own = statistic(classes)
     larger = sum(statistic(chance.permutation(classes)) >= own - 1e-9 for _ in range(PERMUTATIONS))
+    return (1 + larger) / (1 + PERMUTATIONS)
+
+
+def _permuted_ranks(groups: Sequence[np.ndarray], *, seed: int) -> float:
+    """(1 + exchanges of the labels whose rank sums lie at least as far apart) / (1 + exchanges); Kruskal and Wallis."""
+    from scipy.stats import rankdata
+
+    ranks, sizes = rankdata(np.concatenate(groups)), np.array([len(group) for group in groups])
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    chance = np.random.default_rng(seed)
+    own = float((np.add.reduceat(ranks, starts) ** 2 / sizes).sum())
+    larger = 0
+    for _ in range(PERMUTATIONS // AT_ONCE):
+        drawn = chance.permuted(np.tile(ranks, (AT_ONCE, 1)), axis=1)
+        apart = np.add.reduceat(drawn, starts, axis=1) ** 2 @ (1.0 / sizes)
+        larger += int(np.count_nonzero(apart >= own - 1e-9 * own))
     return (1 + larger) / (1 + PERMUTATIONS)
 
 

@@ -12,10 +12,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
-from scipy.stats import chi2
+from scipy.stats import rankdata
 
 from medtl.cohort.multiplicity import holm
-from medtl.evaluation.delong import delong_of
 from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.intervals import percentile_interval
@@ -34,6 +33,13 @@ MOST_GROUPS = 12
 """Groups of one covariate that are told; the rare ones beyond are put together."""
 
 
+FEWEST_OF_A_CLASS = 5
+"""Patients of each class that a group needs to take part in the test; smaller groups are listed without one."""
+
+PERMUTATIONS = 999
+"""The smallest p value is then 0.001: after Holm's correction for 20 covariates still 0.02."""
+
+
 class Group(BaseModel):
     """Patients with one value of the covariate. `class_counts` are in class order."""
 
@@ -48,7 +54,8 @@ class Group(BaseModel):
 class Subgroups(BaseModel):
     """One covariate: its groups, how many patients lack it, and a test of equal AUROCs.
 
-    `p_value` is that of Cochran's Q over groups with DeLong's variances, `adjusted` is Holm's over all covariates.
+    `p_value` is that of Cochran's Q by permutation of patients between groups within each class, `adjusted` is Holm's
+    over all covariates. Groups with fewer than five patients of a class are listed and not tested.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -88,7 +95,7 @@ def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) 
         _group(part, value, scope=f"patient|subgroup {name}={value}", resamples=resamples, seed=seed)
         for value, part in parts.items()
     )
-    p_value = _q_test(list(parts.values()))
+    p_value = _q_test(list(parts.values()), seed=seed)
     return Subgroups(
         covariate=name,
         groups=groups,
@@ -145,18 +152,32 @@ def _place(name: str) -> tuple[int, float, str]:
         return (1, 0.0, name)
 
 
-def _q_test(parts: Sequence[Units]) -> float | Undefined:
-    """Cochran's Q: equal AUROCs in groups that share no patient, weighted by DeLong's variances."""
+def _q_test(parts: Sequence[Units], *, seed: int) -> float | Undefined:
+    """The p value of equal AUROCs in groups that share no patient, by permutation of patients between groups.
+
+    Cochran's Q with weights that do not depend on the AUROCs: DeLong's variances vanish where a small group is ranked
+    rightly throughout, and with 10 groups 31 % of equal ones differed. Patients change groups within their class.
+    """
+    if any(not part.is_binary for part in parts):
+        return Undefined("more than two classes")
     if sum(part.patient_count for part in parts) > len({name for part in parts for name in part.patients}):
         return Undefined("a patient is in two groups, so they are not independent")
-    areas = [delong_of(part) for part in parts]
-    usable = [
-        (float(one.values[0]), float(one.covariance[0, 0]))
-        for one in areas
-        if not isinstance(one, Undefined) and one.covariance[0, 0] > 0.0
-    ]
-    if len(usable) < 2:
-        return Undefined("fewer than two groups with an AUROC and its variance")
-    values, weights = np.array([one[0] for one in usable]), 1.0 / np.array([one[1] for one in usable])
-    middle = (weights * values).sum() / weights.sum()
-    return float(chi2.sf((weights * (values - middle) ** 2).sum(), len(usable) - 1))
+    tested = [part for part in parts if min(part.class_counts) >= FEWEST_OF_A_CLASS]
+    if len(tested) < 2:
+        return Undefined(f"fewer than two groups with at least {FEWEST_OF_A_CLASS} patients of each class")
+    sizes = [part.class_counts for part in tested]
+    positives, negatives = (
+        np.concatenate([part.probabilities[part.truth == index, 1] for part in tested]) for index in (1, 0)
+    )
+    chance = np.random.default_rng(seed)
+    draws = [np.concatenate([one[None], chance.permuted(np.tile(one, (PERMUTATIONS, 1)), axis=1)])
+             for one in (positives, negatives)]  # fmt: skip
+    areas, weights = [], np.array([m * n / (m + n + 1.0) for n, m in sizes])
+    ends = np.cumsum([(m, n) for n, m in sizes], axis=0)
+    for (n, m), (end_m, end_n) in zip(sizes, ends, strict=True):
+        own = np.concatenate([draws[0][:, end_m - m : end_m], draws[1][:, end_n - n : end_n]], axis=1)
+        areas.append((rankdata(own, axis=1)[:, :m].sum(axis=1) - m * (m + 1) / 2.0) / (m * n))
+    values = np.stack(areas, axis=1)
+    middle = values @ weights / weights.sum()
+    spread = ((values - middle[:, None]) ** 2) @ weights
+    return float((1 + np.count_nonzero(spread[1:] >= spread[0] - 1e-12)) / (1 + PERMUTATIONS))

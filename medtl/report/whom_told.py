@@ -57,7 +57,8 @@ def subgroup_sentences(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
             )
     tests = sum(one.p_value is not None for one in told)
     sentences.append(
-        f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q on DeLong’s variances). "
+        f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q by permutation of "
+        "patients between groups; groups with fewer than five patients of a class are listed without a test). "
         "No difference found in small groups is no proof of none: read the widths."
     )
     return tuple(sentences)

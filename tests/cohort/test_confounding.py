@@ -36,8 +36,11 @@ def test_each_kind_of_property_has_its_test_and_scipys_p_value() -> None:
     assert found["site"].p_value == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue, rel=1e-12)
     assert found["rare"].test == "Fisher's exact test"
     assert found["rare"].p_value == pytest.approx(stats.fisher_exact([[3, 0], [37, 40]]).pvalue, rel=1e-12)
-    assert found["height"].test == "Mann-Whitney"
-    assert found["height"].p_value == pytest.approx(stats.mannwhitneyu(height[:40], height[40:]).pvalue, rel=1e-12)
+    assert found["height"].test == "Mann-Whitney by permutation"
+    assert found["height"].p_value == pytest.approx(stats.mannwhitneyu(height[:40], height[40:]).pvalue, abs=0.005)
+    twice = {one.name: one for one in associations(cohort_of(labels * 2), {"height": height * 2}, seed=0)}["height"]
+    assert twice.test == "Mann-Whitney"
+    assert twice.p_value == pytest.approx(stats.mannwhitneyu(height[:40] * 2, height[40:] * 2).pvalue, rel=1e-12)
 
 
 def test_small_tables_of_many_values_are_tested_by_permutation_and_keep_their_level() -> None:
@@ -98,3 +101,22 @@ def test_missing_covariates_are_told_by_class() -> None:
     cases = tuple(Case(f"c{n}", f"p{n}", Path("/x"), "ab"[n % 2], n, {"sex": None if n < 4 else "F"}) for n in range(8))
     cohort = Cohort(cases=cases, classes=("a", "b"), covariates=("sex",))
     assert missing_notes(cohort) == ("sex is not stated in 4 of 8 cases (a 50 %, b 50 %).",)
+
+
+@pytest.mark.slow
+def test_a_size_that_has_nothing_to_do_with_the_label_is_found_in_5_percent_of_small_cohorts() -> None:
+    """Many ties and few ill patients, which the normal approximation does not know."""
+    from medtl.cohort.confounding import _permuted_ranks
+
+    found = []
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        sizes = np.where(chance.random(40) < 0.8, 512.0, chance.choice([256.0, 1024.0, 2048.0], size=40))
+        found.append(_permuted_ranks([sizes[:5], sizes[5:]], seed=seed))
+    assert np.mean([one <= 0.05 for one in found]) <= 0.08
+
+
+def test_a_size_that_gives_the_label_is_found_by_permutation() -> None:
+    from medtl.cohort.confounding import _permuted_ranks
+
+    assert _permuted_ranks([np.arange(12.0), np.arange(20.0, 40.0)], seed=0) == pytest.approx(1 / 2001)
