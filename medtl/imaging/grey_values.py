@@ -31,8 +31,6 @@ PS3.4 N.2: stored value, padding, modality value, display window, polarity.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from jaxtyping import Bool, Float64
 from pydicom import Dataset
@@ -51,6 +49,9 @@ WITH_UNITS = ("CT", "MR", "PT", "NM")
 LARGEST_VALUE = 1e12
 """Activity in Bq/ml stays below a billion; a value beyond this comes from a damaged rescale."""
 
+LEAST_SHARE = 0.005
+"""What rounds to 1 %."""
+
 RAW = (
     "FOR PROCESSING: raw values of the detector, whose scale and polarity are the maker's; not comparable with images "
     "FOR PRESENTATION"
@@ -65,7 +66,7 @@ def scan_of(header: Dataset, stored: np.ndarray) -> Scan:
     Raises:
         UnreadableScan: undecodable, when the rescale is impossible.
     """
-    size, notes = pixel_size(header), _origin_notes(header)
+    size, notes = pixel_size(header), _origin_notes(header, is_grey=stored.ndim == 2)
     if stored.ndim == 3:
         if header.get("PhotometricInterpretation") == "PALETTE COLOR":
             notes = ("palette turned into RGB", *notes)
@@ -109,25 +110,27 @@ def low_is_white(header: Dataset) -> bool:
     return header.get("PhotometricInterpretation") == "MONOCHROME1" or header.get("PresentationLUTShape") == "INVERSE"
 
 
-def blackened(
-    values: Float64[np.ndarray, "..."], padding: Bool[np.ndarray, "..."], *, black: float
-) -> Float64[np.ndarray, "..."]:
-    """The values with their padding as black: at most `black` and at most the darkest of the image."""
-    darkest = min(black, float(values[~padding].min()))
-    return np.where(padding, np.minimum(values, darkest), values)
-
-
 def _without_padding(
-    values: Float64[np.ndarray, "..."], ramp: Ramp | None, padding: Bool[np.ndarray, "..."], *, full_scale: float | None
+    values: Float64[np.ndarray, "..."],
+    ramp: Ramp | None,
+    padding: Bool[np.ndarray, "..."],
+    *,
+    full_scale: float | None,
 ) -> tuple[Float64[np.ndarray, "..."], Ramp | None, tuple[str, ...]]:
-    """The values, the ramp that shows them, and a note; without a ramp it is that of the image inside its padding."""
+    """The values, the ramp that shows them, and a note; without a ramp it is that of the image inside its padding.
+
+    Padding that would be brighter than black gets the darkest value of the image, or black; dark padding stays.
+    """
+    image = values[~padding]
+    darkest = float(image.min())
     if ramp is None and full_scale != FULL_SCALE_8_BIT:
-        low, high = (float(value) for value in np.percentile(values[~padding], ROBUST_PERCENTILES))
+        low, high = (float(value) for value in np.percentile(image, ROBUST_PERCENTILES))
         ramp = ((low + high) / 2, high - low) if low < high else None
-    black = math.inf if full_scale is None else 0.0
-    black = black if ramp is None else ramp[0] - ramp[1] / 2
-    note = f"{float(padding.mean()):.0%} of the pixels are padding, taken as black"
-    return blackened(values, padding, black=black), ramp, (note,)
+    black = ramp[0] - ramp[1] / 2 if ramp is not None else darkest if full_scale is None else 0.0
+    share = float(padding.mean())
+    told = f"{share:.0%}" if share >= LEAST_SHARE else "less than 1%"
+    blackened = np.where(padding & (values > black), min(darkest, black), values)
+    return blackened, ramp, (f"{told} of the pixels are padding, taken as black",)
 
 
 def _modality_values(header: Dataset, stored: np.ndarray) -> Float64[np.ndarray, "..."]:
@@ -170,10 +173,10 @@ def _inversion_notes(header: Dataset) -> tuple[str, ...]:
     return ("inverted once: MONOCHROME1 stores low as white",)
 
 
-def _origin_notes(header: Dataset) -> tuple[str, ...]:
+def _origin_notes(header: Dataset, *, is_grey: bool) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if header.get("PresentationIntentType") == "FOR PROCESSING":
         notes += (RAW,)
-    if header.get("SOPClassUID") in SECONDARY_CAPTURE:
+    if is_grey and header.get("SOPClassUID") in SECONDARY_CAPTURE:
         notes += (UNCALIBRATED,)
     return notes

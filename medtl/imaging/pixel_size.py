@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
+from medtl.imaging.scan import LONGEST_SHAPE
+
 WIDEST_SPACING_MM = 100.0
 """A pixel larger than this is a typing error in the header."""
-
-LONGEST_SHAPE = 20.0
-"""Height of a pixel over its width, or the reverse: an M-mode or a strip comes near, a damaged header beyond."""
 
 SQUARE = 1e-3
 """Share by which height and width may differ without a note: rounding in headers."""

@@ -20,6 +20,10 @@ MAX_VOXELS = 400_000_000
 """Largest volume that is decoded: a CT of 512 x 512 x 1,500, and 1.6 GB as float32."""
 
 
+LONGEST_SHAPE = 20.0
+"""Height of a pixel over its width, or the reverse: an M-mode or a strip comes near, a damaged header beyond."""
+
+
 class UnreadableScan(DataRefused):
     """A scan that cannot be studied: `reason` is a short code for counting, the message a sentence for people."""
 

@@ -1,13 +1,16 @@
 """A scan as a file again, without anything but its pixels and its geometry: no names, no dates, no free text.
 
 A volume becomes NIfTI. A picture becomes PNG where that loses nothing (whole numbers of 8 or 16 bits, no spacing, no
-window); else NIfTI of one slice, whose header holds the spacing and, as cal_min and cal_max, the display window.
+window); else NIfTI of one slice, whose header holds the spacing and, as cal_min and cal_max, the display window. Both
+hold the shape of pixels that are not square.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 
 import nibabel
@@ -15,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from medtl.imaging.formats.geometry import NO_ORIENTATION
+from medtl.imaging.formats.nifti import PIXELS_BY_RATIO
 from medtl.imaging.scan import Scan
 
 GZIP_LEVEL = 1
@@ -24,6 +28,12 @@ WHOLE_NUMBERS = (np.uint8, np.int16, np.int32)
 FULL_8, FULL_16 = 255.0, 65535.0
 STEPS_OF_16_IN_8 = 257
 """65535 / 255: a 16-bit colour is reduced to 8 bits by it, since no picture format that is read holds more."""
+
+PNG_HEADER_END = 33
+"""Behind the signature of 8 bytes and the chunk IHDR of 25."""
+
+RATIO_STEPS = 1_000_000
+"""Parts in which the shape of a pixel is written into a PNG."""
 
 SCANNER = 1
 """NIfTI's code for coordinates of the scanner."""
@@ -47,10 +57,10 @@ def encoded(scan: Scan) -> EncodedScan:
     """
     if scan.affine is None and scan.pixels.shape[0] == 3:
         pixels, notes = _colour(scan)
-        return EncodedScan(_png(pixels.transpose(1, 2, 0)), ".png", notes)
+        return EncodedScan(_png(pixels.transpose(1, 2, 0), aspect=_aspect(scan)), ".png", notes)
     if scan.affine is None and _fits_png(scan):
         kind = np.uint8 if scan.full_scale == FULL_8 else np.uint16
-        return EncodedScan(_png(scan.pixels[0].astype(kind)), ".png")
+        return EncodedScan(_png(scan.pixels[0].astype(kind), aspect=_aspect(scan)), ".png")
     return EncodedScan(nifti_bytes(scan), ".nii.gz")
 
 
@@ -59,8 +69,10 @@ def nifti_bytes(scan: Scan) -> bytes:
     if scan.affine is None:
         values = scan.pixels[0].T[:, :, None]
         image = nibabel.Nifti1Image(_narrowest(values), None)
-        rows_mm, columns_mm = scan.spacing_mm or (1.0, 1.0)
-        image.header.set_zooms((columns_mm, rows_mm, 1.0))
+        height, width = scan.pixel_size
+        image.header.set_zooms((width, height, 1.0))
+        if scan.spacing_mm is None and height != width:
+            image.header["descrip"] = PIXELS_BY_RATIO
         image.header["sform_code"] = image.header["qform_code"] = 0
     else:
         image = nibabel.Nifti1Image(_narrowest(scan.pixels[0]), scan.affine)
@@ -98,7 +110,18 @@ def _colour(scan: Scan) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.rint(scan.pixels / STEPS_OF_16_IN_8).clip(0, FULL_8).astype(np.uint8), (REDUCED,)
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _aspect(scan: Scan) -> float:
+    height, width = scan.pixel_size
+    return height / width
+
+
+def _png(pixels: np.ndarray, *, aspect: float) -> bytes:
+    """A PNG; pixels that are not square say so in a chunk pHYs behind the header, as a ratio without a unit."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="PNG", compress_level=GZIP_LEVEL)
-    return stream.getvalue()
+    content = stream.getvalue()
+    if aspect == 1:
+        return content
+    chunk = b"pHYs" + struct.pack(">IIB", round(aspect * RATIO_STEPS), RATIO_STEPS, 0)
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return content[:PNG_HEADER_END] + whole + content[PNG_HEADER_END:]

@@ -54,7 +54,7 @@ def covariates_of(candidate: Candidate, *, with_description: bool, key: bytes) -
     """
     header = candidate.header
     kept: dict[str, Cell] = {
-        "frame": candidate.slices[0].frame + 1 if candidate.is_picture and header.frames > 1 else None,
+        "frame": str(candidate.slices[0].frame + 1) if candidate.is_picture and header.frames > 1 else None,
         "modality": header.modality,
         "manufacturer": _known_or_hidden(manufacturer_of(header.manufacturer), header.manufacturer, key=key),
         "model": _known_or_hidden(model_of(header.model), header.model, key=key),

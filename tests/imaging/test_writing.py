@@ -129,3 +129,20 @@ def test_a_gzip_that_cannot_hold_what_its_header_claims_is_refused_at_once() -> 
     with pytest.raises(UnreadableScan, match="bytes expected, got at most") as caught:
         decode_scan(gzip.compress(image.header.binaryblock + bytes(4)))
     assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 0.143 / 0.2])
+@pytest.mark.parametrize("kind", ["grey of 8 bits", "grey of 12 bits", "colour", "colour with a spacing"])
+def test_pixels_that_are_not_square_keep_their_shape(kind: str, aspect: float) -> None:
+    chance = np.random.default_rng(1)
+    colour = kind.startswith("colour")
+    pixels = chance.integers(0, 256, (3 if colour else 1, 9, 7)).astype(np.float32)
+    spacing_mm = (0.2 * aspect, 0.2) if "spacing" in kind else None
+    full_scale = 4095.0 if "12" in kind else 255.0
+    scan = Scan(pixels, spacing_mm, "pydicom", full_scale=full_scale, pixel_aspect=aspect)
+    again = decode_scan(encoded(scan).content)
+    np.testing.assert_array_equal(again.pixels, pixels)
+    assert again.spacing_mm is None
+    assert again.pixel_size == (pytest.approx(aspect, rel=1e-5), 1.0)
+    square = Scan(pixels, None, "pydicom", full_scale=full_scale)
+    assert decode_scan(encoded(square).content).pixel_size == (1.0, 1.0)

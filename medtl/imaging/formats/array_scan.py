@@ -38,6 +38,7 @@ class Stored:
     sizes_mm: tuple[float, ...] | None = None
     window: tuple[float, float] | None = None
     full_scale: float | None = None
+    pixel_aspect: float = 1.0
 
 
 def is_volume(shape: tuple[int, ...]) -> bool:
@@ -113,4 +114,5 @@ def picture_scan(stored: Stored) -> Scan:
         notes=(*notes, *more),
         window=stored.window,
         full_scale=stored.full_scale,
+        pixel_aspect=stored.pixel_aspect,
     )

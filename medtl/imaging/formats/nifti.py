@@ -62,6 +62,9 @@ LARGEST_OFFSET = 2**20
 VECTOR_INTENTS = (1004, 1005, 1006, 1007, 1009, 1010, 2003, 2004)
 """NIfTI's codes for general and symmetric matrices, displacements, vectors, triangles, quaternions, RGB and RGBA."""
 
+PIXELS_BY_RATIO = b"pixel sizes are a ratio"
+"""The description of a picture that we wrote, whose pixels have a shape and no size: width 1, height as its own."""
+
 COMPLEX, COLOURS = "c", "V"
 
 
@@ -91,13 +94,15 @@ def decode_nifti(content: Content, choice: Choice) -> Scan:
         if is_volume(shape):
             affine, said = volume_affine(place)
             return volume_scan(Stored(values, "nibabel", (*said, *notes), affine=affine, full_scale=scale))
+        by_ratio = header["descrip"].item() == PIXELS_BY_RATIO and min(place.sizes_mm[:2]) > 0
         known = place.affine is not None or place.says_unit or any(size != 1.0 for size in place.sizes_mm[:2])
         stored = Stored(
             values,
             "nibabel",
             (*place.notes, *notes),
             orientation=slice_orientation(place),
-            sizes_mm=place.sizes_mm if known else None,
+            sizes_mm=place.sizes_mm if known and not by_ratio else None,
+            pixel_aspect=place.sizes_mm[1] / place.sizes_mm[0] if by_ratio else 1.0,
             window=_window(header),
             full_scale=scale,
         )

@@ -18,7 +18,7 @@ from PIL import Image as PillowImage
 from medtl.imaging.formats.format import Choice, Content, FilePair
 from medtl.imaging.formats.geometry import NO_ORIENTATION
 from medtl.imaging.formats.nan_background import with_background
-from medtl.imaging.scan import MAX_VOXELS, Scan, UnreadableScan, refuse_too_large, undecodable
+from medtl.imaging.scan import LONGEST_SHAPE, MAX_VOXELS, Scan, UnreadableScan, refuse_too_large, undecodable
 
 PILLOW_FAULTS = (
     OSError,
@@ -108,7 +108,21 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
     if white_is_zero and full_scale == FULL_SCALE[16]:
         pixels, notes = FULL_SCALE[16] - pixels, (*notes, "inverted once: stored with 0 as white")
     values, more = with_background(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
-    return Scan(pixels=values, spacing_mm=None, reader=f"Pillow {name}", notes=(*notes, *more), full_scale=full_scale)
+    return Scan(
+        pixels=values,
+        spacing_mm=None,
+        reader=f"Pillow {name}",
+        notes=(*notes, *more),
+        full_scale=full_scale,
+        pixel_aspect=1.0 if oriented else _aspect(image),
+    )
+
+
+def _aspect(image: ImageFile.ImageFile) -> float:
+    """Height of a pixel over its width, which a PNG may hold as pixels per unit along both sides (pHYs, unit 0)."""
+    across, down = image.info.get("aspect", (1, 1)) if image.format == "PNG" else (1, 1)
+    aspect = across / down if across and down else 1.0
+    return aspect if 1 / LONGEST_SHAPE <= aspect <= LONGEST_SHAPE else 1.0
 
 
 def _name(data: bytes) -> str:
