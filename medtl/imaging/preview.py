@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from medtl.imaging.dicom_file import decode_frame
 from medtl.imaging.dicom_series import Candidate
@@ -25,7 +26,10 @@ def preview_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan
     frame = middle.frame
     if len(candidate.slices) == 1 and not candidate.moment:  # frames that the header does not tell apart
         frame = middle.header.frames // 2
-    return decode_frame(content_of(middle.file), middle.header, frame=frame)
+    scan = decode_frame(content_of(middle.file), middle.header, frame=frame)
+    if candidate.is_picture and middle.header.frames > 1:
+        return replace(scan, notes=(f"{candidate.moment or f'frame {frame + 1}'} of a clip", *scan.notes))
+    return scan
 
 
 def shows_text(candidate: Candidate) -> bool:

@@ -70,7 +70,7 @@ def test_a_clip_is_refused_or_gives_the_frames_that_are_asked_for(tmp_path: Path
     middle = intake(folder, "--frame", "middle", out=tmp_path / "middle" / "m.csv")
     (one,) = [row for row in middle.cases if row["frame"]]
     assert (one["frame"], one["case_id"]) == ("2", of_clip[1]["case_id"])
-    assert "frame 2 of 3" in middle.page
+    assert "frame 2 of 3 of a clip" in middle.page
 
 
 @pytest.mark.parametrize("word", ["last", "0", "-1", "1.5", ""])
