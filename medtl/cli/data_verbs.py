@@ -38,7 +38,12 @@ def intake(
     mask: Annotated[
         str | None, typer.Option(metavar="PATTERN", help='Which of several masks of an image: "*_reader1*".')
     ] = None,
-    fewest_slices: Annotated[int, typer.Option(help="A series of fewer slices is refused.")] = 5,
+    series: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help='Keep DICOM series with such a description: "T1*".')
+    ] = None,
+    fewest_slices: Annotated[
+        int, typer.Option(help="A series of fewer slices is refused; with 1, single slices are taken as pictures.")
+    ] = 5,
     frame: Annotated[
         str | None, typer.Option(help="Take clips by a frame: middle, first, a number from 1, or all as pictures.")
     ] = None,

@@ -13,7 +13,7 @@ Never within one volume (`STEADY`):
 | KVP                                                     | two energies: HU of bone and iodine differ |
 | ContrastBolusAgent, -AgentPhase, -StartTime             | native, arterial, venous: HU of vessels differ by hundreds |
 | TemporalPositionIdentifier, TemporalPositionIndex       | two times (PS3.3 C.8.3.1); each slice its own: no |
-| DiffusionBValue, DiffusionDirectionality                | weighting; also private, see below |
+| DiffusionBValue, DiffusionDirectionality                | weighting; also in makers' own elements |
 | DiffusionGradientOrientation                            | direction of the weighting; each slice its own: no |
 | Units                                                   | PET in counts beside Bq/ml |
 | CorrectedImage, AttenuationCorrectionMethod,            | PET with and without a correction, or reconstructed twice |
@@ -24,6 +24,7 @@ Never within one volume (`STEADY`):
 | ReceiveCoilName                                         | images of single coils |
 | ImagedNucleus                                           | proton beside sodium |
 | ProtocolName                                            | two protocols under one series |
+| MakersImageKind                                         | GE's magnitude, phase, field map (`private_elements`) |
 | PatientPosition, ImageLaterality                        | prone beside supine, left beside right |
 
 What makes slices of one kind is compared before that, and is not repeated here: study, series, patient, frame of
@@ -45,15 +46,12 @@ May vary within one volume (`VARYING`):
 Clocks (`CLOCKS`) run on while one volume is taken: AcquisitionNumber and AcquisitionTime change from rotation to
 rotation, and InstanceNumber with every slice. `acquisition_runs` says when they mean two acquisitions.
 
-The b-value also stands in the makers' public private elements: Siemens (0019,100C), GE (0043,1039, the first number,
-modulo 10^9), Philips (2001,1003), United Imaging (0065,1009).
+The b-value also stands in makers' own elements (`private_elements`).
 """
 
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Mapping
 
 STEADY = (
     "ConvolutionKernel", "FilterType", "ReconstructionAlgorithm", "KVP", "ContrastBolusAgent",
@@ -62,6 +60,7 @@ STEADY = (
     "CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod", "DecayCorrection",
     "ReconstructionMethod", "SequenceName", "PulseSequenceName", "ScanningSequence", "SequenceVariant", "ScanOptions",
     "AcquisitionContrast", "ReceiveCoilName", "ImagedNucleus", "ProtocolName", "PatientPosition", "ImageLaterality",
+    "MakersImageKind",
 )  # fmt: skip
 
 EACH_ITS_OWN = frozenset(("TemporalPositionIdentifier", "TemporalPositionIndex", "DiffusionGradientOrientation"))
@@ -72,20 +71,6 @@ VARYING = (
     "InversionTime", "TriggerTime", "NominalPercentageOfCardiacPhase", "FlipAngle", "EchoTrainLength",
     "PixelBandwidth", "RescaleType", "FrameReferenceTime", "ActualFrameDuration",
 )  # fmt: skip
-
-PRIVATE_B_VALUES = {
-    (0x0019, 0x100C): "SIEMENS MR HEADER",
-    (0x0043, 0x1039): "GEMS_PARM_01",
-    (0x2001, 0x1003): "Philips Imaging DD 001",
-    (0x0065, 0x1009): "Image Private Header",
-}
-"""Element of each maker's b-value and the creator that its block must name."""
-
-TEXT_GROUPS = (0x0019, 0x0043)
-"""Siemens and GE write integer strings, the others binary numbers of 4 or 8 bytes."""
-
-GE_B_VALUE_OFFSET = 10**9
-"""GE adds multiples of it as a flag."""
 
 DIRECTION_DIGITS = 2
 SAME_NUMBER_DIGITS = 4
@@ -117,31 +102,3 @@ def _one(keyword: str, value: object) -> str:
     if keyword == "DiffusionGradientOrientation":
         return f"{round(number, DIRECTION_DIGITS) + 0.0:.{DIRECTION_DIGITS}f}"
     return f"{number:.{SAME_NUMBER_DIGITS}g}"
-
-
-def private_b_value(elements: Mapping[tuple[int, int], object], creators: Mapping[tuple[int, int], str]) -> str:
-    """The b-value of a maker's own element, as `setting_text` writes it; empty when there is none.
-
-    `creators` names the creator of the block of each element.
-    """
-    for tag, creator in PRIVATE_B_VALUES.items():
-        if tag in elements and creators.get(tag, "").strip() == creator:
-            number = _first_number(elements[tag], is_text=tag[0] in TEXT_GROUPS)
-            if number is not None and math.isfinite(number) and number >= 0:
-                return setting_text("DiffusionBValue", number % GE_B_VALUE_OFFSET if tag[0] == 0x0043 else number)
-    return ""
-
-
-def _first_number(value: object, *, is_text: bool) -> float | None:
-    """A number, the first of several, or one in bytes whose type the file does not say."""
-    if isinstance(value, bytes):
-        if not is_text:
-            return float(struct.unpack("<f" if len(value) == 4 else "<d", value)[0]) if len(value) in (4, 8) else None
-        value = value.decode("ascii", errors="replace").split("\\")[0].strip(" \0")
-    elif not isinstance(value, str | int | float) and value is not None:
-        values = list(value)  # type: ignore[call-overload]
-        value = values[0] if values else None
-    try:
-        return None if value is None else float(str(value))
-    except ValueError:
-        return None

@@ -13,10 +13,11 @@ from pydicom.filereader import read_dataset, read_partial, read_preamble
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from medtl.imaging.acquisition_tags import PRIVATE_B_VALUES, STEADY, VARYING, private_b_value, setting_text
+from medtl.imaging.acquisition_tags import STEADY, VARYING, setting_text
 from medtl.imaging.dicom_dates import known_date
 from medtl.imaging.nuclear_geometry import NAMES_OF_TAGS, nuclear_frames
 from medtl.imaging.padding import padding_limits
+from medtl.imaging.private_elements import WANTED, private_settings, tiles_of
 
 Json = dict[str, object]
 
@@ -41,7 +42,7 @@ ECHOES = ("EffectiveEchoTime", "EchoTime", "EchoNumbers")
 PLANE = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImageType", "FrameType",
     "ComplexImageComponent", "StackID", "RescaleSlope", "RescaleIntercept", "RescaleType", *ECHOES, *MOMENTS,
-    *STEADY, *VARYING,
+    *(name for name in STEADY if name != "MakersImageKind"), *VARYING,
 )  # fmt: skip
 FRAME_TAGS = {Tag(name): name for name in PLANE}
 
@@ -61,10 +62,6 @@ ASKED_FOR = (
 RAW_CLASSES = tuple(f"1.2.840.10008.5.1.4.1.1.1.{kind}.1" for kind in (1, 2, 3))
 """SOP classes of digital X-ray, mammography and intra-oral images for processing (PS3.4, table B.5-1)."""
 
-PRIVATE = [Tag(*tag) for tag in PRIVATE_B_VALUES]
-PRIVATE_CREATORS = [Tag(group, element >> 8) for group, element in PRIVATE_B_VALUES]
-
-
 DECIDING = frozenset(
     {"ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept", "Rows"}
     | {"Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"}
@@ -72,7 +69,7 @@ DECIDING = frozenset(
 """Tags whose value must be readable; another's, such as a flip angle written in words, is taken as missing."""
 
 
-WANTED_TAGS: list[BaseTag] = [*map(Tag, ASKED_FOR), *PRIVATE, *PRIVATE_CREATORS]
+WANTED_TAGS: list[BaseTag] = [*map(Tag, ASKED_FOR), *WANTED]
 
 
 def extract_header(stream: BinaryIO) -> Json:
@@ -154,6 +151,7 @@ def _facts(dataset: Dataset, *, pixel_bytes: int | None) -> Json:
         "model": _text(dataset, "ManufacturerModelName"),
         "field_strength_t": _finite(_number(dataset, "MagneticFieldStrength")),
         "kvp": _finite(_number(dataset, "KVP")),
+        "tiles": tiles_of(dataset),
         "planes": list(_planes(dataset, frames=frames)),
     }
 
@@ -195,20 +193,8 @@ def _in_groups(groups: Dataset) -> Json:
 def _wanted(place: Dataset) -> Json:
     """The values of a frame's tags that a dataset holds, by name, empty ones left out."""
     found = {FRAME_TAGS[tag]: _value(place, FRAME_TAGS[tag]) for tag in FRAME_TAGS.keys() & place.keys()}
-    if "DiffusionBValue" not in found and (value := _private_b_value(place)):
-        found["DiffusionBValue"] = value
+    found = private_settings(place) | found
     return {name: value for name, value in found.items() if value not in (None, "")}
-
-
-def _private_b_value(place: Dataset) -> str:
-    elements = {(tag.group, tag.element): place[tag].value for tag in PRIVATE if tag in place}
-    creators = {tag: _creator(place, tag) for tag in elements}
-    return private_b_value(elements, creators)
-
-
-def _creator(place: Dataset, tag: tuple[int, int]) -> str:
-    block = Tag(tag[0], tag[1] >> 8)
-    return _plain(place[block].value) if block in place else ""
 
 
 def _image_number(dataset: Dataset) -> int | None:

@@ -114,6 +114,7 @@ class ImageHeader(BaseModel):
     tilt_degrees: float | None = None
     spacing_hint_mm: float | None = None
     pixel_bytes: int | None = None
+    tiles: int = 0
 
     manufacturer: str = Field("", repr=False)
     model: str = Field("", repr=False)

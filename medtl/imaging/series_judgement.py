@@ -21,9 +21,10 @@ from medtl.imaging.scan import MAX_PIXELS, MAX_VOXELS, UnreadableScan
 from medtl.imaging.series_localizers import localizers_among
 from medtl.imaging.series_rules import (
     CAPTURED_RADIOGRAPHS,
-    PICTURE_MODALITIES,
+    GRID_WORDS,
     SECONDARY_CAPTURE,
     SHOW_TEXT,
+    SINGLE_SLICE,
     SeriesRules,
 )
 from medtl.imaging.slice_stack import Fault, stack_of, usable_orientation
@@ -60,6 +61,10 @@ def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candida
 
 
 def _judged(candidate: Candidate, rules: SeriesRules, *, is_localizer: bool) -> Candidate:
+    if not rules.asks_for(candidate.header.series_description):
+        candidate = candidate.refused(
+            Fault("not_asked_for", "Its series description does not fit the pattern of --series.")
+        )
     for rule in KIND_RULES:
         candidate = candidate.refused(*rule(candidate))
     if rules.modality is not None and candidate.header.modality.casefold() != rules.modality.casefold():
@@ -70,6 +75,10 @@ def _judged(candidate: Candidate, rules: SeriesRules, *, is_localizer: bool) -> 
         candidate = candidate.refused(Fault("localizer", "It is a localizer: images to plan others by."))
     if candidate.is_picture:
         return replace(candidate, notes=candidate.notes + _text_notes(candidate))
+    if any(fault.reason == "mosaic" for fault in candidate.faults):
+        return candidate
+    if rules.fewest_slices == 1 and len(candidate.slices) == 1 and candidate.header.frames == 1:
+        return replace(candidate, is_picture=True, notes=(*candidate.notes, SINGLE_SLICE))
     geometry = _without_geometry(candidate) or _impossible_geometry(candidate)
     if geometry:
         return candidate.refused(*geometry)
@@ -122,10 +131,15 @@ def _is_clip(candidate: Candidate) -> list[Fault]:
 
 
 def _is_mosaic(candidate: Candidate) -> list[Fault]:
-    if "MOSAIC" not in candidate.slices[0].plane.image_type:
+    header, kinds = candidate.header, candidate.slices[0].plane.image_type
+    if header.tiles < 2 and not any(word in kinds for word in GRID_WORDS):
         return []
     return [
-        Fault("mosaic", "Each image is a mosaic with all slices of one time point as tiles. Convert it with dcm2niix.")
+        Fault(
+            "mosaic",
+            "Each image is a grid with all slices of one time point as tiles (Siemens mosaic, United Imaging VFRAME). "
+            "Convert it with dcm2niix, which takes the tiles apart, and take the NIfTI files in.",
+        )
     ]
 
 
@@ -220,12 +234,14 @@ def _without_geometry(candidate: Candidate) -> list[Fault]:
                 "medtl intake --frame.",
             )
         ]
-    kinds = ", ".join(sorted(PICTURE_MODALITIES))
+    values = (("position", plane.position), ("orientation", plane.orientation), ("pixel spacing", plane.pixel_mm))
+    lacking = " and ".join(name for name, value in values if value is None)
     return [
         Fault(
             "no_geometry",
-            "The header does not say where in the patient the image lies (position, orientation, pixel spacing), and "
-            f"its modality ({header.modality or 'not said'}) is none of those whose images are pictures: {kinds}.",
+            f"The header does not say where in the patient the image lies (no {lacking}), which a slice of a volume "
+            f"needs ({header.modality or 'no modality given'}). Export the series again with all its "
+            "tags; to study each image as a picture, name the files in a manifest.",
         )
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,12 @@ PICTURE_MODALITIES = frozenset(
 SHOW_TEXT = frozenset(("US", "IVUS", "ES", "XC", "GM", "DOC", "OT", "SC"))
 """Modalities whose images often have names and numbers of patients written into the pixels."""
 
+SINGLE_SLICE = "a single slice, taken as a picture"
+"""What is said of such a picture."""
+
+GRID_WORDS = ("MOSAIC", "VFRAME")
+"""ImageType of Siemens' and United Imaging's images that hold all slices of a time point as tiles."""
+
 FrameChoice = Literal["first", "middle", "all"] | Annotated[int, Field(ge=1)]
 """Which frames of a clip: a word, or a number counted from 1 as DICOM does."""
 
@@ -36,10 +43,23 @@ class SeriesRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fewest_slices: int = Field(
-        5, ge=2, description="A stack of fewer slices is a sample of a volume, such as a scout or a bolus test."
+        5,
+        ge=1,
+        description="A stack of fewer slices is a sample of a volume, such as a scout or a bolus test. With 1, a "
+        "series of a single slice is taken as a picture.",
     )
     correct_tilt: bool = Field(
         False, description="Shear the slices of a tilted gantry back into a box, with linear interpolation."
     )
     frame: FrameChoice | None = Field(None, description="Which frames of a clip are taken, each as a picture.")
     modality: str | None = Field(None, description="Only this modality (CT, MR, CR, …); others are refused by name.")
+    description: str | None = Field(
+        None, description="Only series whose description fits this pattern, such as T1*; several are parted by |."
+    )
+
+    def asks_for(self, description: str) -> bool:
+        """Whether a series of this description is wanted; capitals do not matter."""
+        if self.description is None:
+            return True
+        text = description.casefold().strip()
+        return any(fnmatchcase(text, pattern.casefold().strip()) for pattern in self.description.split("|"))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medtl.imaging.dicom_series import Candidate, Slice
+from medtl.imaging.series_rules import SINGLE_SLICE
 from medtl.imaging.slice_stack import Fault
 
 PLACELESS = ("no_geometry", "bad_geometry", "bad_header", "colour", "truncated")
@@ -29,11 +30,16 @@ STRAY_SLICE = Fault(
 
 def without_strays(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The candidates, those volumes refused that a single image beside them was probably a slice of."""
-    singles = [one for one in candidates if one.faults and not one.is_picture and len(one.slices) == 1]
+    singles = [one for one in candidates if len(one.slices) == 1 and _may_be_a_slice(one)]
     return tuple(
         candidate.refused(STRAY_SLICE) if _is_whole(candidate) and _strayed(candidate, singles) else candidate
         for candidate in candidates
     )
+
+
+def _may_be_a_slice(single: Candidate) -> bool:
+    """Whether it is refused, or is a picture only because single slices were asked for."""
+    return SINGLE_SLICE in single.notes or (bool(single.faults) and not single.is_picture)
 
 
 def _is_whole(candidate: Candidate) -> bool:

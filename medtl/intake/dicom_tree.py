@@ -48,6 +48,7 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         correct_tilt=settings.correct_tilt,
         frame=settings.frame,
         modality=settings.modality,
+        description=settings.series,
     )
     candidates = tainted(judged(grouped(kept), rules), _damaged(files, found))
     secret = pseudonyms.pseudonym_key()

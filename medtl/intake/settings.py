@@ -26,11 +26,13 @@ class IntakeSettings(BaseModel):
     """The options of `medtl intake`.
 
     `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
-    suffix such as T1w. `mask` chooses among several masks of an image by a pattern of their path. `volume` is taken of
-    files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a TIFF. `patients_from`
-    says who the patient is where the source does not (folder, folder:N, file, name or a pattern), `labels_from` that
-    folders are the classes, `sequence` which of several sequences is kept. `one_per_patient` refuses the cases of a
-    patient with several. `series_description` and `interval` add columns that may say more about a patient than needed.
+    suffix such as T1w. `series` keeps DICOM series whose description fits a pattern such as T1*; with `fewest_slices`
+    of 1 a single slice is a picture. `mask` chooses among several masks of an image by a pattern of their path.
+    `volume` is taken of files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a
+    TIFF. `patients_from` says who the patient is where the source does not (folder, folder:N, file, name or a
+    pattern), `labels_from` that folders are the classes, `sequence` which of several sequences is kept.
+    `one_per_patient` refuses the cases of a patient with several. `series_description` and `interval` add columns that
+    may say more about a patient than needed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +41,8 @@ class IntakeSettings(BaseModel):
     labels: Path | None = None
     label_column: str = Field("label", min_length=1)
     modality: str | None = None
-    fewest_slices: int = Field(5, ge=2)
+    fewest_slices: int = Field(5, ge=1)
+    series: str | None = Field(None, min_length=1)
     correct_tilt: bool = False
     frame: FrameChoice | None = None
     mask: str | None = Field(None, min_length=1)

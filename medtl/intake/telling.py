@@ -24,7 +24,9 @@ KIND_WORDS = {
 MOST_PICTURES = 600
 HINTS = {
     "gantry_tilt": "Series of a tilted gantry can be resampled onto a straight grid: --correct-tilt.",
-    "too_few_slices": "Series with fewer slices are accepted with --fewest-slices.",
+    "too_few_slices": "Series with fewer slices are accepted with --fewest-slices; with 1, a series of a single slice "
+    "is taken as a picture.",
+    "not_asked_for": "What was not asked for does not fit --series; capitals do not matter, * stands for anything.",
 }
 """What can be done about a reason, told once."""
 

@@ -30,6 +30,7 @@ from series_faults import (
 from medtl.imaging import series_judgement
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
+from medtl.imaging.preview import preview_of
 from medtl.imaging.reading import decode_scan, read_scan
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.series_judgement import judged
@@ -321,6 +322,8 @@ def _set(**tags: object) -> object:
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer", "images to plan others by"),
         ({"SeriesDescription": "Topogram 0.6"}, "localizer", "images to plan others by"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]}, "mosaic", "Convert it with dcm2niix"),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "M", "VFRAME"], "ImagePositionPatient": None}, "mosaic", "VFRAME)"),
+        ({"PixelSpacing": None, "ImageOrientationPatient": None}, "no_geometry", "(no orientation and pixel spacing)"),
         ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "colour", "The pixels are RGB"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "colour", "The pixels are PALETTE COLOR"),
         ({"BurnedInAnnotation": "YES"}, "burned_in_text", "text is written into the pixels"),
@@ -348,6 +351,64 @@ def test_a_compression_that_nobody_can_read_is_named() -> None:
     refused(
         lambda d, _: phantoms.unreadable_syntax(d), "undecodable_transfer_syntax", "MPEG2 Main Profile / Main Level"
     )
+
+
+@pytest.mark.parametrize(
+    ("tag", "creator", "vr", "value"),
+    [((0x0019, 0x100A), "SIEMENS MR HEADER", "US", 30), ((0x0065, 0x1050), "Image Private Header", "DS", "20")],
+    ids=["Siemens", "United Imaging"],
+)
+def test_a_grid_of_tiles_whose_image_type_was_removed_is_known_by_its_makers_element(
+    tag: tuple[int, int], creator: str, vr: str, value: object
+) -> None:
+    def gridded(dataset: pydicom.Dataset, _k: int) -> None:
+        dataset.add_new((tag[0], 0x0010), "LO", creator)
+        dataset.add_new(tag, vr, value)
+
+    refused(gridded, "mosaic", "Each image is a grid with all slices of one time point as tiles")
+
+    def of_nobody(dataset: pydicom.Dataset, k: int) -> None:
+        gridded(dataset, k)
+        dataset[tag[0], 0x0010].value = "SOMEBODY"
+
+    assert only(files_of(series(change=of_nobody))).reason is None
+
+
+def test_a_single_slice_is_a_picture_where_it_is_asked_for() -> None:
+    across = np.roll(np.eye(3), 1, axis=1)
+    files = files_of(series(slices=1), series(slices=6, uid="2", seed=1, directions=across))
+    single, stack = candidates(files, fewest_slices=1)
+    assert (single.is_picture, single.reason, single.notes) == (True, None, ("a single slice, taken as a picture",))
+    assert (stack.is_picture, stack.reason) == (False, None)
+    np.testing.assert_array_equal(preview_of(single, files.__getitem__).pixels[0], series(slices=1).values[:, :, 0].T)
+    assert candidates(files, fewest_slices=2)[0].reason == "too_few_slices"
+    placeless = files_of(series(slices=1, change=lambda d, _: delattr(d, "ImagePositionPatient")))
+    assert only(placeless, fewest_slices=1).is_picture
+
+
+def test_a_lost_end_slice_is_no_picture_of_its_own_in_silence() -> None:
+    def spoilt(dataset: pydicom.Dataset, k: int) -> None:
+        if k == 6:
+            dataset.SeriesInstanceUID = "1.2.9"
+
+    found = candidates(files_of(series(slices=7, change=spoilt)), fewest_slices=1)
+    assert [one.reason for one in found] == ["stray_slice", None]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [("T1*", [0, 1]), ("*flair*", [2]), ("t1 mprage | *FLAIR*", [0, 2]), ("[12]*", []), ("*", [0, 1, 2, 3]), ("", [3])],
+)
+def test_series_are_chosen_by_a_pattern_of_their_description(pattern: str, wanted: list[int]) -> None:
+    names = ("T1 MPRAGE", "t1_tse_post", "3D FLAIR", "")
+    files = files_of(
+        *(series(uid=f"{n + 1}", seed=n, change=_set(SeriesDescription=name)) for n, name in enumerate(names))  # type: ignore[arg-type]
+    )
+    found = candidates(files, description=pattern)
+    assert [place for place, one in enumerate(found) if one.reason is None] == wanted
+    for one in found:
+        assert one.reason in (None, "not_asked_for")
+        assert "MPRAGE" not in one.sentence
 
 
 def test_units_that_differ_within_a_series_are_refused() -> None:

@@ -11,10 +11,11 @@ import pytest
 from dicom_phantom import Change, Phantom, series, two_in_one_series
 from series_faults import files_of
 
-from medtl.imaging.acquisition_tags import PRIVATE_B_VALUES, STEADY, VARYING, private_b_value, setting_text
+from medtl.imaging.acquisition_tags import STEADY, VARYING, setting_text
 from medtl.imaging.candidate import Candidate
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import grouped
+from medtl.imaging.private_elements import PRIVATE_B_VALUES, private_b_value, private_image_kind
 from medtl.imaging.series_judgement import judged
 from medtl.imaging.series_rules import SeriesRules
 from medtl.imaging.series_volume import volume_of
@@ -31,7 +32,7 @@ VALUES: dict[str, tuple[object, object]] = {
     "PulseSequenceName": ("epi", "tse"), "ScanningSequence": ("SE", "GR"), "SequenceVariant": ("SK", "SP"),
     "ScanOptions": ("FS", "PFP"), "AcquisitionContrast": ("T1", "T2"), "ReceiveCoilName": ("C1", "C2"),
     "ImagedNucleus": ("1H", "23NA"), "ProtocolName": ("chest", "abdomen"), "PatientPosition": ("HFS", "HFP"),
-    "ImageLaterality": ("L", "R"),
+    "ImageLaterality": ("L", "R"), "MakersImageKind": (0, 2),
     "SliceThickness": ("1", "5"), "SpacingBetweenSlices": ("2", "5"), "ReconstructionDiameter": ("300", "500"),
     "DataCollectionDiameter": ("300", "500"), "RepetitionTime": ("500", "3000"), "InversionTime": ("100", "2500"),
     "TriggerTime": ("0", "400"), "NominalPercentageOfCardiacPhase": (30.0, 75.0), "FlipAngle": ("5", "30"),
@@ -47,7 +48,11 @@ OTHER_KINDS: dict[str, tuple[object, object]] = {
 def put(**tags: object) -> Change:
     def change(dataset: pydicom.Dataset, k: int) -> None:
         for name, value in tags.items():
-            setattr(dataset, name, value(k) if callable(value) else value)
+            if name == "MakersImageKind":
+                dataset.add_new((0x0043, 0x0010), "LO", "GEMS_PARM_01")
+                dataset.add_new((0x0043, 0x1030), "SS", value)
+            else:
+                setattr(dataset, name, value(k) if callable(value) else value)
 
     return change
 
@@ -219,6 +224,18 @@ def test_private_b_values_are_read_also_where_the_file_does_not_say_their_type()
     ):  # fmt: skip
         assert private_b_value({element: value}, {element: PRIVATE_B_VALUES[element]}) == text
     assert private_b_value({siemens: 1000}, {siemens: "CANARY"}) == ""
+    kinds = {(0x0043, 0x102F): b"\x00\x00", (0x0043, 0x1030): 2}
+    assert private_image_kind(kinds, dict.fromkeys(kinds, "GEMS_PARM_01")) == "0 2"
+
+
+def test_a_field_map_of_ge_and_its_magnitude_at_the_same_places_are_two_volumes() -> None:
+    """They differ in a maker's element alone (0043,1030), and were refused as repeated slices."""
+    stacks = [
+        series(slices=6, seed=n, uid=f"1.{n}", change=put(SeriesInstanceUID="1.2.826.0.1.1", MakersImageKind=2 * n))
+        for n in range(2)
+    ]
+    found = candidates(files_of(*stacks))
+    assert [(one.reason, len(one.slices)) for one in found] == [(None, 6), (None, 6)]
 
 
 def test_equal_settings_are_equal_text() -> None:
