@@ -59,6 +59,7 @@ NUMBERED: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"\xff\x4f\xff\x51", Foreign("a JPEG 2000 code stream", AS_PNG)),
     (0, b"\x00\x00\x00\x0cJXL ", Foreign("a JPEG XL picture", AS_PNG)),
     (0, b"\xff\x0a", Foreign("a JPEG XL picture", AS_PNG)),
+    (0, b"MM\x00+", Foreign("a BigTIFF of the other byte order (big-endian)", "Save it as an ordinary TIFF or PNG.")),
     (0, b"8BPS", Foreign("a Photoshop picture", AS_PNG)),
     (0, b"\x00\x00\x01\x00", Foreign("an icon", AS_PNG)),
     (0, b"\x76\x2f\x31\x01", Foreign("an OpenEXR picture", AS_PNG)),

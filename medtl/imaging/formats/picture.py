@@ -8,7 +8,9 @@ Of a TIFF, pages that are marked as reduced copies of another are left aside.
 from __future__ import annotations
 
 import io
+import logging
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -38,9 +40,13 @@ PILLOW_FAULTS = (
 )
 """What Pillow's decoders raise on damaged files; `Image.DecompressionBombError` cannot occur on this way."""
 
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+"""What Pillow says of damaged tags is not for the terminal: what matters in them is refused by its reason."""
+
 PNG, JPEG, BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
-TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-"""The usual TIFF and BigTIFF, in both byte orders."""
+TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00")
+"""The usual TIFF in both byte orders, and BigTIFF in the one that is written; Pillow reads no other."""
 
 BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 """Lengths of the second header, one for each version; the mark alone could begin a text."""
@@ -48,7 +54,12 @@ BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 GREY_8, GREY_WIDE = ("1", "L"), ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 FULL_SCALE = {8: 255.0, 16: 65535.0}
 EXIF_ORIENTATION, TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 0x0112, 254, 258, 262, 0
+TIFF_SAMPLES, TIFF_PLANES, SEPARATE = 277, 284, 2
+TIFF_SIGN, UNSIGNED, SIGNED = 339, 1, 2
 REDUCED_COPY = 1
+UNKNOWN_NUMBERS = "unknown pixel mode"
+"""What Pillow says of number types that it does not have."""
+
 UPRIGHT = 1
 MOST_PAGES = 5_000
 NO_ALPHA = "transparency that hides every pixel left aside"
@@ -94,11 +105,21 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
         _refuse_pages(len(pages), is_tiff=name == "TIFF")
         image.seek(pages[0])
         depth = _bits_per_sample(image, content, name=name)
+        _refuse_planes(image, depth)
         white_is_zero = _stores_white_as_zero(image)
         oriented = image.getexif().get(EXIF_ORIENTATION, UPRIGHT) != UPRIGHT
         image.load()
         upright = ImageOps.exif_transpose(image)
         pixels, full_scale, notes = _as_grey_or_rgb(upright)
+        pixels, full_scale = _as_stored_numbers(image, pixels, full_scale)
+    except SyntaxError as error:
+        if str(error) != UNKNOWN_NUMBERS:
+            raise undecodable(name, error) from error
+        raise UnreadableScan(
+            f"The {name} has pixels of a kind that Pillow does not read (64-bit or 16-bit real numbers, 64-bit whole "
+            "ones, real colours). Save it with grey values of 8, 16 or 32 bits.",
+            reason="unsupported_format",
+        ) from error
     except PILLOW_FAULTS as error:
         raise undecodable(name, error) from error
     if oriented:
@@ -191,6 +212,7 @@ def _pages_as_volume(image: ImageFile.ImageFile, pages: list[int], page_mm: tupl
             )
         if white_is_zero and full_scale == FULL_SCALE[16]:
             pixels = FULL_SCALE[16] - pixels
+        pixels, full_scale = _as_stored_numbers(image, pixels, full_scale)
         slices.append(np.asarray(pixels, dtype=np.float32))
         scales.add(full_scale)
     row_mm, column_mm, between_mm = page_mm
@@ -207,6 +229,18 @@ def _pages_as_volume(image: ImageFile.ImageFile, pages: list[int], page_mm: tupl
     )
 
 
+def _refuse_planes(image: PillowImage.Image, depth: int) -> None:
+    """Colours of 16 bits that are stored plane by plane come out of Pillow 13 as noise, without an error."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(TIFF_SAMPLES, 1) == 1:
+        return
+    if image.tag_v2.get(TIFF_PLANES, 1) == SEPARATE and depth != 8:
+        raise UnreadableScan(
+            f"The TIFF has colours of {depth} bits stored plane by plane, which Pillow reads wrongly. Save it with "
+            "8 bits, or with the colours of a pixel together.",
+            reason="unsupported_format",
+        )
+
+
 def _bits_per_sample(image: PillowImage.Image, data: bytes, *, name: str) -> int:
     if name == "PNG":
         return data[24]  # IHDR: length, type, width, height (4 bytes each after the signature), then the depth
@@ -220,6 +254,21 @@ def _stores_white_as_zero(image: PillowImage.Image) -> bool:
     if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.mode.startswith("I;16"):
         return False
     return image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
+
+
+def _as_stored_numbers(
+    image: PillowImage.Image, pixels: np.ndarray, full_scale: float | None
+) -> tuple[np.ndarray, float | None]:
+    """Grey values of a TIFF with the sign that it stores, where Pillow takes another: 8 bits signed, 32 unsigned."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or pixels.shape[2] != 1:
+        return pixels, full_scale
+    bits = int(image.tag_v2.get(TIFF_BITS, (1,))[0])
+    sign = int(image.tag_v2.get(TIFF_SIGN, (UNSIGNED,))[0])
+    if (bits, sign) == (8, SIGNED):
+        return pixels.astype(np.uint8).view(np.int8), None
+    if (bits, sign) == (32, UNSIGNED):
+        return pixels.astype(np.int64) % 2**32, None
+    return pixels, full_scale
 
 
 def _as_grey_or_rgb(image: PillowImage.Image) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
@@ -244,7 +293,7 @@ def _as_grey_or_rgb(image: PillowImage.Image) -> tuple[np.ndarray, float | None,
         return np.asarray(image)[..., None], FULL_SCALE[8], notes
     if image.mode in GREY_WIDE:
         full_scale = FULL_SCALE[16] if image.mode.startswith("I;16") else None
-        return np.asarray(image).astype(np.float32)[..., None], full_scale, notes
+        return np.asarray(image)[..., None], full_scale, notes
     raise UnreadableScan(
         f"The picture's pixel type is {image.mode!r}; grey, RGB, RGBA, palette and CMYK are read. Convert it to PNG.",
         reason="unsupported_format",
