@@ -36,6 +36,7 @@ from medtl.imaging.reading import read_content as read_content
 from medtl.imaging.reading import read_file_bytes as read_file_bytes
 from medtl.imaging.reading import read_scan as read_scan
 from medtl.imaging.reading import sha256_of_content as sha256_of_content
+from medtl.imaging.scan import MAX_VOXELS as MAX_VOXELS
 from medtl.imaging.scan import Scan as Scan
 from medtl.imaging.scan import UnreadableScan as UnreadableScan
 from medtl.imaging.series_judgement import judged as judged

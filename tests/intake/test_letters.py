@@ -117,7 +117,16 @@ def test_a_faulty_medmnist_file_is_refused(tmp_path: Path, intake: Intake) -> No
     other = npz(tmp_path / "b.npz", weights=images)
     assert "is no MedMNIST file: it holds weights." in intake(other, code=3).letter
     objects = npz(tmp_path / "c.npz", train_images=np.array([{}], dtype=object), train_labels=np.zeros(1))
-    assert "is too large, or holds objects" in intake(objects, code=3).letter
+    letter = intake(objects, code=3).letter
+    assert "An array of c.npz holds Python objects, which are never opened" in letter
+    columns = npz(tmp_path / "f.npz", train_images=np.asfortranarray(images + 1), train_labels=np.zeros(3))
+    assert "lies column by column (Fortran order)" in intake(columns, code=3).letter
+    words = npz(tmp_path / "g.npz", train_images=images, train_labels=np.array(["a", "b", "c"]))
+    assert "The labels of train in g.npz are no numbers" in intake(words, code=3).letter
+    flat = npz(tmp_path / "h.npz", train_images=np.zeros((3, 784)), train_labels=np.zeros(3))
+    assert "The array train_images of h.npz is 3 x 784; expected whole or real numbers" in intake(flat, code=3).letter
+    alone = npz(tmp_path / "i.npz", train_images=images)
+    assert "has no train_labels beside train_images" in intake(alone, code=3).letter
     (tmp_path / "d.npz").write_bytes(b"PK\x03\x04" + bytes(50))
     assert (
         "cannot be read as .npz (BadZipFile). Get it again from its source."
@@ -131,16 +140,6 @@ def test_a_faulty_medmnist_file_is_refused(tmp_path: Path, intake: Intake) -> No
     for name in ("a.npz", "b.npz"):
         npz(folder / name, train_images=images, train_labels=np.zeros((3, 1)))
     assert "Expected one MedMNIST file (.npz); got 2" in intake(folder, code=2).letter
-
-
-def test_an_array_that_memory_cannot_hold_is_refused_before_it_is_unpacked(
-    tmp_path: Path, intake: Intake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = npz(tmp_path / "a.npz", train_images=np.zeros((200, 28, 28), np.uint8), train_labels=np.zeros((200, 1)))
-    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}.__getitem__)
-    letter = intake(file, code=5).letter
-    assert "The array train_images.npy unpacks to 0.0 GB; the machine has 0.0 GB of memory" in letter
-    assert "Use a larger machine, or a smaller version." in letter
 
 
 def test_a_home_that_cannot_be_written_is_named(
