@@ -69,7 +69,7 @@ def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_r
         spacing_mm=scan.spacing_mm,
         plane=_plane(scan),
         notes=scan.notes + file.notes,
-        thumbnail="" if offer.shows_text else picture_of(scan),
+        thumbnail=picture_of(scan) if offer.is_pictured and not offer.shows_text else "",
     )
     if mask is None:
         return outcome

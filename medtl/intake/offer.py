@@ -20,8 +20,8 @@ class Offer:
 
     `key` names it for good, `names` are what a labels file may call it, by column. `origin` goes into the link table.
     `patient` is empty when the source does not say whose it is; `path` is then where it lies below the collection's
-    folder, without an ending. `shows_text` keeps it out of the page's pictures. `moment_days` is its date, as a day
-    number.
+    folder, without an ending. `shows_text` keeps it out of the page's pictures, `is_pictured` is False where the page
+    would not show it anyway. `moment_days` is its date, as a day number.
     """
 
     key: str = field(repr=False)
@@ -39,6 +39,7 @@ class Offer:
     shows_text: bool = False
     moment_days: int | None = None
     path: str = field(default="", repr=False)
+    is_pictured: bool = True
 
     def without_split(self) -> Offer:
         """The same case of a collection that has only one part."""
