@@ -147,10 +147,10 @@ def _mixed(counts: Counter[SourceKind], kind: SourceKind) -> tuple[str, ...]:
     """What a folder of several kinds holds, which is taken, and how to take the others."""
     if len(counts) == 1:
         return ()
-    held = ", ".join(f"{count:,} {COUNTED[one]}" for one, count in counts.most_common())
+    held = "; ".join(f"{COUNTED[one]}: {count:,}" for one, count in counts.most_common())
     others = " or ".join(f"--source {one}" for one, _ in counts.most_common() if one != kind)
     return (
-        f"The folder holds several kinds: {held}. Taken in as {COUNTED[kind]}; the others are listed as refused. "
+        f"The folder holds several kinds ({held}). Taken in as {COUNTED[kind]}; the others are listed as refused. "
         f"Take them in by themselves with {others}, into a manifest of their own.",
     )
 
