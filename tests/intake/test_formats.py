@@ -100,8 +100,8 @@ def test_a_folder_of_several_kinds_says_which_how_many_and_how_to_choose(tmp_pat
     taken = intake(mixed(tmp_path / "scans"))
     assert (
         "The folder holds several kinds (DICOM files: 15; volume files (NIfTI, NRRD, MetaImage): 2; pictures: 1). "
-        "Taken in as DICOM files; the others are listed as refused. Take them in by themselves with --source nifti or --source "
-        "pictures, into a manifest of their own." in taken.notes
+        "Taken in as DICOM files; the others are listed as refused. Take them in by themselves with --source nifti "
+        "or --source pictures, into a manifest of their own." in taken.notes
     )
 
 
