@@ -96,7 +96,7 @@ def _pixels(request: dict[str, Any], content: bytes) -> tuple[dict[str, object],
         values = _first_that_decodes(dataset, get_decoder(syntax).available_plugins, which)
     else:
         values = pixel_array(dataset, **which)
-    values = values >> spare if spare else values
+    values = values >> spare if spare else _stored_bits_only(values, dataset)
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         values = apply_color_lut(values, dataset)
     plain = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
@@ -118,6 +118,21 @@ def _spare_low_bits(dataset: Dataset) -> int:
     if spare:
         dataset.BitsStored = int(high) + 1
     return spare
+
+
+def _stored_bits_only(values: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Losslessly compressed values without what lies above BitsStored, such as overlays (PS3.5, section 8.1.1).
+
+    Of other values pydicom drops it. Lossy ones may overshoot by a little, and would turn from white to black.
+    """
+    from pydicom import uid
+
+    lossless = (uid.JPEGLossless, uid.JPEGLosslessSV1, uid.JPEGLSLossless, uid.JPEG2000Lossless, uid.HTJ2KLossless,
+                uid.HTJ2KLosslessRPCL)  # fmt: skip
+    unused = 8 * values.dtype.itemsize - int(dataset.get("BitsStored") or 0)
+    if dataset.file_meta.TransferSyntaxUID not in lossless or values.dtype.kind not in "iu":
+        return values
+    return (values << unused) >> unused if 0 < unused < 8 * values.dtype.itemsize else values
 
 
 def _first_that_decodes(dataset: Dataset, plugins: tuple[str, ...], which: dict[str, int]) -> np.ndarray:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import dicom_phantom as phantoms
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
@@ -83,6 +86,19 @@ def compressed(make: Callable[[np.ndarray], FileDataset], syntax: str) -> Callab
     return packed
 
 
+def jpeg(stored: np.ndarray) -> FileDataset:
+    """Each frame as a JPEG of its own with half of the colours across, as ultrasound machines write them."""
+    dataset, packed = colour(stored, "YBR_FULL_422"), []
+    for frame in stored.reshape(-1, *stored.shape[-3:]):
+        stream = io.BytesIO()
+        Image.fromarray(frame).save(stream, format="JPEG", subsampling="4:2:2")
+        packed.append(stream.getvalue())
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.PixelData = encapsulate(packed)
+    dataset["PixelData"].VR = "OB"
+    return dataset
+
+
 LOW_WHITE = {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": 2, "RescaleIntercept": -100}
 KINDS: dict[str, tuple[np.ndarray, Callable[[np.ndarray], FileDataset]]] = {
     "MONOCHROME2": (GREY, grey),
@@ -99,6 +115,7 @@ KINDS: dict[str, tuple[np.ndarray, Callable[[np.ndarray], FileDataset]]] = {
     "RLE of RGB": (COLOUR, compressed(colour, RLELossless)),
     "JPEG-LS": (GREY, compressed(with_tags(**LOW_WHITE), JPEGLSLossless)),
     "JPEG 2000": (GREY, compressed(grey, JPEG2000Lossless)),
+    "JPEG baseline": (COLOUR, jpeg),
     "JPEG 2000 of RGB": (COLOUR, compressed(colour, JPEG2000Lossless)),
 }
 

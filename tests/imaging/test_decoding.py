@@ -21,6 +21,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medtl.imaging import decode_process, decoding
 from medtl.imaging.decode_process import DecodeProcess, own_process
@@ -257,3 +258,16 @@ def test_a_sequence_nested_a_thousandfold_is_refused_or_read_and_harms_nothing()
         dicom_header(content)
     assert caught.value.reason in ("undecodable", "truncated", "decoder_crashed")
     np.testing.assert_array_equal(dicom_pixels(CONTENT, expected=SIZE), STORED)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless, ExplicitVRLittleEndian])
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_bits_above_the_stored_ones_are_no_values_in_any_lossless_compression(syntax: str, is_signed: bool) -> None:
+    """An overlay in two of the upper bits, which was compressed with the pixels (pydicom's issue 2260)."""
+    stored = np.random.default_rng(1).integers(0, 4096, (40, 32)) - (2048 if is_signed else 0)
+    dataset = phantoms.image(((stored & 0xFFF) | 0x3000).astype(np.uint16))
+    dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 15, int(is_signed)
+    if syntax != ExplicitVRLittleEndian:
+        dataset.compress(syntax, generate_instance_uid=False)
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    np.testing.assert_array_equal(dicom_pixels(phantoms.as_bytes(dataset), expected=(1, 40, 32)), stored)
