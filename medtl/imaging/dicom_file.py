@@ -72,7 +72,8 @@ def decode_frame(data: bytes, facts: ImageHeader, *, frame: int = 0) -> Scan:
         UnreadableScan: as `decode_dicom`.
     """
     refuse_too_large(facts.rows, facts.columns)
-    if fault := facts.bits_fault:
+    fault = facts.bits_fault if facts.bits_stored else None  # pixels of floating point have no stored bits
+    if fault:
         raise UnreadableScan(f"{fault} Get the file again from its source.", reason="bad_header")
     if missing := decoder_missing(facts.transfer_syntax):
         raise UnreadableScan(missing, reason="unsupported_format")

@@ -79,6 +79,8 @@ def picture_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
         LeftOut: the run drew no picture of the case, or the source is not one image of the map's size.
     """
     headers = [header for _, header in headers_of(source.files)]
+    if len(headers) == 1 and headers[0].is_clip:
+        raise LeftOut("The source is a clip, and the map is of one of its frames: such a map is not exported.")
     if len(headers) != 1 or headers[0].frames != 1 or not _same_size(one, headers[0]):
         raise LeftOut("The source is not one image of the map's size: it was cut or scaled between archive and run.")
     if not one.pictures:

@@ -196,3 +196,15 @@ def test_real_files_are_read_or_refused_as_their_manifest_says() -> None:
     assert found == expected
     radiograph, header = read_scan(SINGLE_FILES / "RG3_J2KR.dcm"), pydicom.dcmread(SINGLE_FILES / "RG3_J2KR.dcm")
     np.testing.assert_array_equal(radiograph.pixels[0], 1023 - header.pixel_array.astype(np.float32))
+
+
+def test_pixels_of_floating_point_are_read_without_stored_bits() -> None:
+    values = STORED.astype(np.float32) / 7
+    tags = dict.fromkeys(("BitsStored", "HighBit", "PixelRepresentation", "PixelData"))
+    scan = decode_scan(dicom(STORED, BitsAllocated=32, FloatPixelData=values.tobytes(), **tags))
+    np.testing.assert_array_equal(scan.pixels[0], values)
+
+
+def test_impossible_bits_are_refused_by_name() -> None:
+    refused(dicom(HighBit=9), "bad_header", "12 of 16 bits, the highest of them number 9, which cannot be")
+    refused(dicom(HighBit=16), "bad_header", "12 of 16 bits, the highest of them number 16, which cannot be")

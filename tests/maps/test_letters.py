@@ -231,7 +231,12 @@ def test_radiographs_that_do_not_fit_or_were_not_drawn_are_told(made: Any, expor
         picture = image(np.zeros((24, 30), np.uint16), uid=uid, sop_class=CR, modality="CR")
         (made.root / "scans" / f"{name}.dcm").write_bytes(as_bytes(picture))
         made.picture(name, f"scans/{name}.dcm", size=size, is_shown=is_shown)
+    clip = image(np.zeros((24, 30), np.uint16), uid="3", sop_class=CR, modality="XA")
+    clip.NumberOfFrames, clip.PixelData = 2, np.zeros((2, 24, 30), np.uint16).tobytes()
+    (made.root / "scans" / "clip.dcm").write_bytes(as_bytes(clip))
+    made.picture("clip", "scans/clip.dcm", size=(24, 30))
     letter = export(made.finish(), code=3).letter
+    assert "case clip: The source is a clip, and the map is of one of its frames: such a map is not exported" in letter
     assert "case cut: The source is not one image of the map's size" in letter
     assert (
         "case undrawn: No parametric map: the run studied it as a picture, which has no place in the patient." in letter
