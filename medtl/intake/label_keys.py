@@ -20,7 +20,18 @@ KeyKind = Literal["case", "image", "series_uid", "folder", "accession_number", "
 
 KEY_COLUMNS: dict[KeyKind, tuple[str, ...]] = {
     "case": ("case", "case_id"),
-    "image": ("image", "file", "filename", "image_path", "file_path", "path"),
+    "image": (
+        "image",
+        "file",
+        "filename",
+        "image_path",
+        "file_path",
+        "path",
+        "image_id",
+        "image_name",
+        "image_index",
+        "id_code",
+    ),
     "series_uid": ("series_uid", "SeriesInstanceUID"),
     "folder": ("folder",),
     "accession_number": ("accession_number", "AccessionNumber"),

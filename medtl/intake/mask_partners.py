@@ -9,13 +9,14 @@ from pathlib import Path
 
 from medtl.intake.file_offer import stem_of
 from medtl.intake.name_parts import (
-    is_image_part,
     is_mask_part,
     is_sequence,
     lower,
     parts_of,
+    rest_of_folder,
     role_of_folder,
     shared_start,
+    without_image_words,
     without_words,
 )
 
@@ -26,12 +27,14 @@ Key = tuple[str, ...]
 class Named:
     """A file by its name: `folders` and `parts` of the stem in small letters; `key` is what names its image.
 
-    `base` are the folders but for those that are called as masks or images are. `mask_by` is `name` or `folder` where
+    `base` are the folders but for those that are called as masks or images are; in `near` what these say beside (train)
+    is kept. `mask_by` is `name` or `folder` where
     these say that it is a mask.
     """
 
     path: Path
     folders: Key
+    near: Key
     base: Key
     parts: Key
     key: Key
@@ -51,7 +54,7 @@ class Named:
     @property
     def plain(self) -> Key:
         """All parts but those that say image."""
-        return tuple(part for part in self.parts if not is_image_part(part))
+        return without_image_words(self.parts)
 
 
 def named_files(paths: Sequence[Path], root: Path) -> tuple[Named, ...]:
@@ -67,9 +70,15 @@ def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
     deepest = next((role for role in reversed(roles) if role), "")
     by_name = any(map(is_mask_part, raw))
     base = [folder for folder, role in zip(folders[shared:], roles, strict=True) if not role]
+    near = [
+        word
+        for folder, role in zip(folders[shared:], roles, strict=True)
+        for word in ((folder,) if not role else rest_of_folder(folder))
+    ]
     return Named(
         path,
         lower(folders),
+        lower(near),
         lower(base),
         lower(raw),
         without_words(raw),
@@ -90,10 +99,12 @@ class Pool:
 
     def __init__(self, images: Iterable[Named]) -> None:
         self._in_folder: defaultdict[Key, _Scope] = defaultdict(_Scope)
+        self._near: defaultdict[Key, _Scope] = defaultdict(_Scope)
         self._in_base: defaultdict[Key, _Scope] = defaultdict(_Scope)
         self._anywhere = _Scope()
         for image in images:
-            for scope in (self._in_folder[image.folders], self._in_base[image.base], self._anywhere):
+            scopes = self._in_folder[image.folders], self._near[image.near], self._in_base[image.base], self._anywhere
+            for scope in scopes:
                 scope.add(image)
 
     def partners_of(self, mask: Named, *, volumes: bool) -> Partners:
@@ -103,7 +114,7 @@ class Pool:
         """
         keys = (mask.plain, mask.key, mask.core)
         across = self._in_base[mask.base]
-        for scope in (self._in_folder[mask.folders], across):
+        for scope in (self._in_folder[mask.folders], self._near[mask.near], across):
             if found := scope.exact(*keys) or scope.shorter(mask.plain):
                 return _only(found)
             for key in (mask.key, mask.core):

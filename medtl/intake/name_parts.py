@@ -6,7 +6,7 @@ A word is evidence, never a verdict: what a file is, its pixels and its partner 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 SEPARATORS = re.compile(r"[\s_.()\[\]-]+")
@@ -42,6 +42,7 @@ RUNNING = re.compile(
 )
 """Parts that number the images of something, not the patients: `frame01`, `slice12`, `visit2`."""
 
+GLUED = re.compile(r"([a-z]+)(\d+)")
 NUMBERED_LETTER = re.compile(r"(.*\d)[A-Za-z]")
 """A number with a side or a letter after it: `01L`, `17b`."""
 
@@ -81,8 +82,27 @@ def lower(parts: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_words(parts: Sequence[str]) -> tuple[str, ...]:
-    """What names the patient or image: the parts that say neither mask nor image, in small letters."""
-    return tuple(part for part in lower(parts) if not is_mask_part(part) and not is_image_part(part))
+    """What names the patient or image: the parts that say neither mask nor image, in small letters (`mask001`: 001)."""
+    return tuple(filter(None, (_figure_of(part, is_mask_part, is_image_part) for part in lower(parts))))
+
+
+def without_image_words(parts: Sequence[str]) -> tuple[str, ...]:
+    """The parts that do not say image, in small letters; of `image001` 001."""
+    return tuple(filter(None, (_figure_of(part, is_image_part) for part in lower(parts))))
+
+
+def _figure_of(part: str, *says: Callable[[str], bool]) -> str:
+    """The part; of a word that says it the number behind it, or nothing."""
+    glued = GLUED.fullmatch(part)
+    if glued and any(say(glued[1]) for say in says):
+        return glued[2]
+    return "" if any(say(part) for say in says) else part
+
+
+def rest_of_folder(name: str) -> tuple[str, ...]:
+    """What a folder's name says beside mask and image: `train_masks` and `imagesTr` are of the train and tr parts."""
+    words = [word for part in parts_of(name) for word in HUMPS.split(part)]
+    return tuple(word for word in without_words(words) if word != "ground")
 
 
 def shared_start(names: Sequence[Sequence[str]]) -> int:

@@ -64,15 +64,20 @@ def by_file(units: Sequence[Unit]) -> Reading:
     return Reading("file", "each file is a patient, sequences of one scan together", tuple(patients))
 
 
-def by_name(units: Sequence[Unit], *, unshortened: Sequence[str]) -> Reading:
-    """The name without what numbers or describes the images of one patient, else `unshortened`."""
+def by_name(
+    folders: Sequence[tuple[str, ...]], units: Sequence[Unit], levels: Sequence[Level], *, class_level: int | None
+) -> Reading:
+    """The name without what numbers or describes the images of one patient; of several sites, after the site."""
+    unshortened = names_across(units, levels, class_level=class_level)
+    sites = [level.number - 1 for level in levels if level.kind == "site"]
+    site = ["".join(f"{own[place]}/" for place in sites if len(own) > place) for own in folders]
     names = [unit.last for unit in units]
     reduced = [reduced_name(name) for name in names]
     wordy = [one for one in reduced if one and not FIGURE.search(one)]
     if _looks_like_classes(wordy, units):
         reduced = [one if FIGURE.search(one) else "" for one in reduced]
-    patients = [one or name for one, name in zip(reduced, unshortened, strict=True)]
-    words = "the name without side, sequence, last word and running number; the same in all folders"
+    patients = [f"{at}{one}" if one else name for at, one, name in zip(site, reduced, unshortened, strict=True)]
+    words = "the name without side, sequence, last word and running number; the same in all folders of a site"
     return Reading("name", words, tuple(patients))
 
 
@@ -100,7 +105,8 @@ def readings_of(
     across = names_across(units, levels, class_level=class_level)
     known = {level.number for level in levels if level.kind != "open"} | ({class_level} if class_level else set())
     same = Reading('"**/{patient}"', "files of one name in several folders are one patient", across)
-    found += [same, by_name(units, unshortened=across), *_beginnings([unit.last for unit in units], '"**/{{{0}}}*"')]
+    found += [same, by_name(folders, units, levels, class_level=class_level)]
+    found += _beginnings([unit.last for unit in units], '"**/{{{0}}}*"')
     for level in levels:
         if level.number in known:
             continue

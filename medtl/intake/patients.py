@@ -12,7 +12,7 @@ from medtl.intake.folder_levels import Level, levels_of
 from medtl.intake.name_shapes import shapes_of
 from medtl.intake.offer import Offer, Refusal
 from medtl.intake.patient_pattern import patient_pattern
-from medtl.intake.patient_readings import Reading, by_file, by_folder, by_name, names_across, readings_of
+from medtl.intake.patient_readings import Reading, by_file, by_folder, by_name, readings_of
 from medtl.intake.sequences import Unit, units_of
 
 NO_PATIENT = "no_patient_in_path"
@@ -110,8 +110,9 @@ def _asked_for(found: FileCollection, patients_from: str, classes: ClassLevel) -
             )
         reading = by_folder(found.folders, found.units, number=number)
     elif patients_from in ("file", "name"):
-        whole = names_across(found.units, found.levels, class_level=classes.number)
-        reading = by_file(found.units) if patients_from == "file" else by_name(found.units, unshortened=whole)
+        reading = by_file(found.units)
+        if patients_from == "name":
+            reading = by_name(found.folders, found.units, found.levels, class_level=classes.number)
     else:
         return _by_pattern(found, patients_from)
     return Resolved(_named(found.offers, reading.patients), notes=(_as_asked(reading.count, len(found.offers)),))

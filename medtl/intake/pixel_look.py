@@ -64,7 +64,7 @@ def look_at(path: Path) -> Look:
     """The look at one file; an empty one where it cannot be read."""
     content = content_of(path)
     try:
-        if content == "picture":
+        if content == "picture" or is_gif(path):
             return _picture(path)
         if content == "nifti" and (look := _nifti(path)) is not None:
             return look
@@ -72,6 +72,15 @@ def look_at(path: Path) -> Look:
         return _judged(pixels.shape[1:], pixels.reshape(-1, pixels.shape[-1]))
     except (UnreadableScan, *FAULTS):
         return Look()
+
+
+def is_gif(path: Path) -> bool:
+    """Whether the file begins as a GIF does."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"GIF8"
+    except OSError:
+        return False
 
 
 def _picture(path: Path) -> Look:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medtl.imaging.arrivals import UnreadableScan
 from medtl.intake.mask_file import read_mask
 from medtl.intake.masks import Parted, parted
 from medtl.intake.name_parts import is_mask_part, parts_of, role_of_folder, without_words
@@ -80,6 +81,11 @@ LAYOUTS = {
     "organ by name": [("P1/ct.nii.gz", "P1/liver.nii.gz"), ("P2/ct.nii.gz", "P2/liver.nii.gz")],
     "sibling without a word": [(f"scans_a/{n}.png", f"drawn/{n}.png") for n in range(4)],
     "prefix": [("x/a.png", "x/mask_a.png"), ("x/b.png", "x/mask_b.png")],
+    "glued numbers": [("images/image001.nii.gz", "masks/mask001.nii.gz"), ("images/image002.nii.gz",
+                      "masks/mask002.nii.gz")],
+    "splits in the names of folders": [(f"{part}_images/1.png", f"{part}_masks/1.png") for part in ("train", "test")],
+    "nnu-net splits": [(f"images{part}/1.nii.gz", f"labels{part}/1.nii.gz") for part in ("Tr", "Ts")],
+    "words before": [("d/img_1.png", "d/gt_1.png"), ("d/img_2.png", "d/gt_2.png")],
     "german": [("Bilder/a.png", "Masken/a.png"), ("Bilder/b.png", "Masken/b.png")],
 }  # fmt: skip
 
@@ -243,6 +249,36 @@ def test_a_mask_saved_as_jpeg_is_kept_as_two_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mask(tmp_path / "a.jpg").pixels[0], drawn)
     Image.fromarray(np.repeat(drawn[..., None], 3, 2)).save(tmp_path / "b.png")
     assert read_mask(tmp_path / "b.png").pixels.shape == (1, 200, 240)
+
+
+def test_ground_truth_in_gif_is_a_mask_and_a_gif_alone_is_no_image(tmp_path: Path, intake: Intake) -> None:
+    folder = tmp_path / "DRIVE"
+    for number in (21, 22):
+        put_image(folder / "images" / f"{number}_training.tif", number)
+        for place, name in (("1st_manual", f"{number}_manual1"), ("mask", f"{number}_training_mask")):
+            put_mask(folder / place / f"{name}.png")
+            Image.open(folder / place / f"{name}.png").save(folder / place / f"{name}.gif")
+            (folder / place / f"{name}.png").unlink()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48)).astype(np.uint8)).save(folder / "logo.gif")
+    taken = intake(folder, "--patients-from", "file", "--mask", "*manual1*")
+    assert taken.counts == (7, 4, 3)
+    assert sorted(row["reason"] for row in taken.refusals) == ["other_mask", "other_mask", "unsupported_format"]
+    drawn = np.asarray(Image.open(taken.manifest.parent / taken.cases[0]["mask"]))
+    assert (drawn.sum(), drawn.max()) == (255 * 20 * 25, 255)
+    frames = [Image.fromarray(np.full((40, 48), value, np.uint8)) for value in (0, 200)]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(UnreadableScan, match="a GIF of several frames, or larger than any picture"):
+        read_mask(tmp_path / "two.gif")
+    (tmp_path / "cut.gif").write_bytes(b"GIF89a")
+    with pytest.raises(UnreadableScan, match="a GIF that cannot be decoded"):
+        read_mask(tmp_path / "cut.gif")
+
+
+def test_a_volume_of_another_format_is_looked_at_too(tmp_path: Path) -> None:
+    header = b"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 6 5 4\nspacings: 1 1 1\nencoding: raw\n\n"
+    (tmp_path / "a.nrrd").write_bytes(header + bytes(60) + bytes([1]) * 60)
+    look = look_at(tmp_path / "a.nrrd")
+    assert (look.shape, look.is_few) == ((6, 5, 4), True)
 
 
 def test_names_in_parts_and_the_words_in_them() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from picture_tree import put_pictures
+from shared_data import SHARED
 
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.intake.class_folders import ClassLevel, class_level
@@ -21,6 +22,7 @@ from medtl.intake.sequences import with_sequences
 
 Intake = Callable[..., Any]
 ROOT = Path("/collection")
+CHASE = SHARED / "data" / "chase_db1"
 
 
 def resolved(paths: list[str], *, patients_from: str | None = None, ids: tuple[str, ...] = ()) -> Resolved:
@@ -87,6 +89,12 @@ SEVERAL: dict[str, tuple[list[str], list[str]]] = {
                ["file: 8 patients of 1", '"**/{patient}": 4 patients of 2', "folder:1: 2 patients of 4"]),
     "two hospitals": ([f"{h}/{p}/1.png" for h in ("north", "south") for p in ("001", "002")],
                       ["file: 4 patients of 1", '"*/{patient}/**": 2 patients of 2']),
+    "both eyes at two sites": ([f"site{h}/{p}_{side}.jpg" for h in (1, 2) for p in (1, 2) for side in ("L", "R")],
+                               ["file: 8 patients of 1", "name: 4 patients of 2"]),
+    "octs": ([f"{s}/{c}/{c}-{p}-{k}.jpeg" for s in ("train", "test") for c in ("CNV", "NORMAL") for p in (1, 2)
+              for k in range(3)], ["file: 24 patients of 1", "name: 4 patients of 6"]),
+    "joints": ([f"XR_ELBOW/patient{p:05d}/study1_negative/image{k}.png" for p in range(4) for k in (1, 2)],
+               ["file: 8 patients of 1", "folder:2: 4 patients of 2"]),
     "frames of a heart": ([f"patient{p:03d}_frame{k:02d}.nii.gz" for p in (1, 2) for k in (1, 12)],
                           ["file: 4 patients", "name: 2 patients of 2"]),
     "studies of a patient": ([f"{p}_{p}{s}.nii.gz" for p in (10, 11) for s in (0, 1)],
@@ -252,3 +260,15 @@ def test_the_class_level_is_no_patient() -> None:
     found = collected([file_offer(ROOT / f"{c}/{n}.png", ROOT) for c in ("x", "y") for n in range(3)])
     given = with_patients(found, patients_from=None, classes=ClassLevel(1, is_asked_for=True))
     assert len({offer.patient for offer in given.offers}) == 6
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not CHASE.is_dir(), reason="CHASE DB1 is not beside the checkout")
+def test_chase_db1_has_fourteen_children_and_a_mask_of_the_chosen_reader(intake: Intake) -> None:
+    """28 photographs of 14 children, two readers' vessels for each (SOURCE.md)."""
+    assert "file: 28 patients of 1 image" in (letter := intake(CHASE, code=3).letter)
+    assert "name: 14 patients of 2 images" in letter
+    taken = intake(CHASE, "--patients-from", "name", "--mask", "*_1stHO*")
+    assert (len(taken.cases), len({row["patient_id"] for row in taken.cases})) == (28, 14)
+    assert all(row["mask"] for row in taken.cases)
+    assert Counter(row["reason"] for row in taken.refusals)["other_mask"] == 28
