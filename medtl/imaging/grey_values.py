@@ -26,6 +26,7 @@ PS3.4 N.2: stored value, padding, modality value, display window, polarity.
 | NumberOfFrames, functional groups       | tags of the frame before those of the file (`frame_header`)               |
 | ImagePosition-, ImageOrientationPatient | the place of slices (`series_volume`); NM: `nuclear_geometry`             |
 | PixelIntensityRelationship, -Sign       | say how a detector's raw values go with dose: part of the note about them |
+| SequenceOfUltrasoundRegions             | left aside: scales to measure by, which differ from region to region      |
 | OverlayData, ShutterShape, annotations  | not drawn: they are no pixels                                             |
 """
 

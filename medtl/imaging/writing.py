@@ -24,8 +24,9 @@ from medtl.imaging.scan import Scan
 GZIP_LEVEL = 1
 """Five times as fast as the usual 9, for a few per cent more bytes."""
 
-WHOLE_NUMBERS = (np.uint8, np.int16, np.int32)
+WHOLE_NUMBERS = (np.int16, np.int32)
 FULL_8, FULL_16 = 255.0, 65535.0
+UNSIGNED = {FULL_8: (np.uint8,), FULL_16: (np.uint16,)}
 STEPS_OF_16_IN_8 = 257
 """65535 / 255: a 16-bit colour is reduced to 8 bits by it, since no picture format that is read holds more."""
 
@@ -68,14 +69,14 @@ def nifti_bytes(scan: Scan) -> bytes:
     """A grey scan as packed NIfTI; integers stay integers where float32 held them exactly."""
     if scan.affine is None:
         values = scan.pixels[0].T[:, :, None]
-        image = nibabel.Nifti1Image(_narrowest(values), None)
+        image = nibabel.Nifti1Image(_narrowest(values, scan.full_scale), None)
         height, width = scan.pixel_size
         image.header.set_zooms((width, height, 1.0))
         if scan.spacing_mm is None and height != width:
             image.header["descrip"] = PIXELS_BY_RATIO
         image.header["sform_code"] = image.header["qform_code"] = 0
     else:
-        image = nibabel.Nifti1Image(_narrowest(scan.pixels[0]), scan.affine)
+        image = nibabel.Nifti1Image(_narrowest(scan.pixels[0], scan.full_scale), scan.affine)
         code = 0 if NO_ORIENTATION in scan.notes else SCANNER
         image.set_sform(scan.affine, code=code)
         image.set_qform(scan.affine, code=code, strip_shears=True)
@@ -86,12 +87,12 @@ def nifti_bytes(scan: Scan) -> bytes:
     return gzip.compress(image.to_bytes(), compresslevel=GZIP_LEVEL, mtime=0)
 
 
-def _narrowest(values: np.ndarray) -> np.ndarray:
-    """The values in the first number type that holds them all exactly."""
+def _narrowest(values: np.ndarray, full_scale: float | None) -> np.ndarray:
+    """The values in the first number type that holds them all exactly; one without a sign says their full scale."""
     if not np.isfinite(values).all() or (values != np.rint(values)).any():
         return values
     low, high = float(values.min()), float(values.max())
-    for kind in WHOLE_NUMBERS:
+    for kind in (*UNSIGNED.get(full_scale or 0.0, ()), *WHOLE_NUMBERS):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return values.astype(kind)
     return values

@@ -37,7 +37,7 @@ def test_a_volume_comes_back_exactly_in_the_narrowest_number_type(seed: int, kin
     values = chance.normal(size=(4, 5, 6)) if kind == "float32" else chance.integers(low, high, (4, 5, 6))
     if kind != "float32":
         values[0, 0, :2] = low, high - 1
-    scan = volume(values)
+    scan = replace(volume(values), full_scale=255.0 if kind == "uint8" else None)
     content = nifti_bytes(scan)
     back = decode_scan(content)
     np.testing.assert_array_equal(back.pixels, scan.pixels)
@@ -146,3 +146,17 @@ def test_pixels_that_are_not_square_keep_their_shape(kind: str, aspect: float) -
     assert again.pixel_size == (pytest.approx(aspect, rel=1e-5), 1.0)
     square = Scan(pixels, None, "pydicom", full_scale=full_scale)
     assert decode_scan(encoded(square).content).pixel_size == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("spacing_mm", [None, (0.5, 0.5)])
+@pytest.mark.parametrize(("full_scale", "again"), [(255.0, 255.0), (65535.0, 65535.0), (4095.0, None), (None, None)])
+def test_a_dark_picture_is_not_taken_for_one_of_8_bits(
+    full_scale: float | None, again: float | None, spacing_mm: tuple[float, float] | None
+) -> None:
+    pixels = np.random.default_rng(1).integers(0, 200, (1, 9, 7)).astype(np.float32)
+    found = decode_scan(encoded(Scan(pixels, spacing_mm, "pydicom", full_scale=full_scale)).content)
+    np.testing.assert_array_equal(found.pixels, pixels)
+    assert found.full_scale == again
+    if full_scale != 255:
+        volume = Scan(np.repeat(pixels[..., None], 3, axis=3), (1.0, 1.0, 1.0), "pydicom", affine=np.eye(4))
+        assert decode_scan(encoded(volume).content).full_scale is None
