@@ -13,6 +13,9 @@ from pydicom import Dataset
 
 Limits = tuple[float, float]
 
+DARK_PERCENTILE = 0.5
+"""Of the image itself: padding below it is dark, as the lower end of `intensity.ROBUST_PERCENTILES`."""
+
 
 def padding_limits(header: Dataset) -> Limits | None:
     """The lowest and the highest stored value that is padding, None without any.
@@ -44,8 +47,9 @@ def with_black_padding(stored: np.ndarray, limits: Limits | None, *, low_is_whit
     if found is None:
         return stored
     image = stored[~found]
-    black = np.maximum(stored, image.max()) if low_is_white else np.minimum(stored, image.min())
-    return np.where(found, black, stored).astype(stored.dtype)
+    black = np.percentile(image, 100 - DARK_PERCENTILE if low_is_white else DARK_PERCENTILE)
+    bright = found & (stored < black if low_is_white else stored > black)
+    return np.where(bright, image.max() if low_is_white else image.min(), stored).astype(stored.dtype)
 
 
 def _number(header: Dataset, name: str) -> float | None:

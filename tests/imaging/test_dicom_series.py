@@ -38,6 +38,7 @@ from medtl.imaging.series_rules import SeriesRules
 from medtl.imaging.series_volume import volume_of
 
 SIZES = (1, 5, 40)
+Change = Callable[[pydicom.FileDataset, int], None]
 AFFINE_MM = 1e-4
 
 
@@ -525,3 +526,63 @@ def test_bright_padding_of_a_series_is_its_darkest_value(photometric: str) -> No
     scan = volume(files_of(series(change=padded, directions=np.eye(3), slope=1.0, intercept=0.0)))
     assert (scan.pixels[0][:, :3] == scan.pixels[0][:, 3:].min(axis=(0, 1))).all()
     assert scan.pixels.max() <= 4000
+
+
+def above_lowest_bit(dataset: pydicom.FileDataset, _k: int) -> None:
+    dataset.PixelData, dataset.HighBit = (dataset.pixel_array << 4).tobytes(), 15
+
+
+def low_white(dataset: pydicom.FileDataset, _k: int) -> None:
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+
+
+def inverse(dataset: pydicom.FileDataset, _k: int) -> None:
+    dataset.PresentationLUTShape = "INVERSE"
+
+
+def without_intercept(dataset: pydicom.FileDataset, _k: int) -> None:
+    del dataset.RescaleIntercept
+
+
+def without_slope(dataset: pydicom.FileDataset, _k: int) -> None:
+    del dataset.RescaleSlope
+
+
+def slope_of_its_own(dataset: pydicom.FileDataset, k: int) -> None:
+    dataset.RescaleSlope = str(1 + k)
+
+
+def bright_padding(dataset: pydicom.FileDataset, _k: int) -> None:
+    dataset.PixelPaddingValue = int(dataset.pixel_array.max())
+
+
+def dark_padding(dataset: pydicom.FileDataset, _k: int) -> None:
+    dataset.PixelPaddingValue = int(np.sort(dataset.pixel_array.ravel())[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        above_lowest_bit, low_white, inverse, without_intercept, without_slope, slope_of_its_own, bright_padding,
+        dark_padding,
+    ],
+)  # fmt: skip
+def test_a_file_alone_and_as_a_slice_of_its_series_has_the_same_values(change: Change) -> None:
+    files = files_of(series(change=change, directions=np.eye(3)))
+    scan = volume(files)
+    alone = {decode_scan(content).pixels[0].T.tobytes() for content in files}
+    assert {np.ascontiguousarray(scan.pixels[0][:, :, k]).tobytes() for k in range(len(files))} == alone
+
+
+def test_each_frame_of_an_enhanced_file_has_the_rescale_of_its_own() -> None:
+    phantom = series(slices=6, slope=1.0, intercept=0.0)
+    whole = phantoms.enhanced(phantom)
+    del whole.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    places = {tuple(one.ImagePositionPatient): k for k, one in enumerate(phantom.datasets)}
+    for groups in whole.PerFrameFunctionalGroupsSequence:
+        item = pydicom.Dataset()
+        k = places[tuple(groups.PlanePositionSequence[0].ImagePositionPatient)]
+        item.RescaleSlope, item.RescaleIntercept, item.RescaleType = 1 + k, -10 * k, "US"
+        groups.PixelValueTransformationSequence = [item]
+    scan = decode_scan(phantoms.as_bytes(whole))
+    np.testing.assert_array_equal(scan.pixels[0], phantom.values * (1 + np.arange(6)) - 10 * np.arange(6))
