@@ -74,7 +74,11 @@ def evaluate(
 
     found = read_foreign(predictions, positive=positive)
     settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())
-    print(write_predictions_page(found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed))
+    page = write_predictions_page(
+        found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed,
+        threshold_declared=threshold is not None,
+    )  # fmt: skip
+    print(page)
 
 
 @speaking

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from medtl import environment
 from medtl import run_folder as names
+from medtl.cohort.positive_class import positive_notes
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, write_atomically, write_json
 from medtl.predictions import on_common_cases
@@ -204,6 +205,7 @@ def _heading(run: RunFolder, models: Sequence[ComparedModel]) -> Heading:
         links=tuple(Link(name, name) for name in links),
         version=dict(run.provenance.versions).get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
+        positive=positive_notes(run.classes, reason="columns"),
     )
 
 
@@ -220,12 +222,15 @@ def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_spli
         if is_same_split and any(pair.found.p_value is not None for pair in pairs)
         else ""
     )
+    decided = (
+        " Decisions were compared by McNemar's exact test." if any(one.mcnemar is not None for one in pairs) else ""
+    )
     return (
         f"{count(len(run.models), 'model')} were compared on {count(run.cohort.cases, 'case')} of "
         f"{count(run.cohort.patients, 'patient')} that each had been tested on. Probabilities of a patient's images "
         f"were averaged; the patient is the unit. Differences in {metric_name(run.classes)} have 95 % percentile "
         f"intervals from {judged.resamples:,} bootstrap resamples{cite('efron1979')} in which the same patients were "
-        f"drawn for both models.{over} Decisions were compared by McNemar's exact test. Software: medtl "
+        f"drawn for both models.{over}{decided} Software: medtl "
         f"{dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
     )
 

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from medtl.report.checks_told import checks_concerns
 from medtl.report.claim import claim_of, sentence_of
 from medtl.report.concern import Concern
+from medtl.report.control_words import WITHOUT_SCANS, relation
 from medtl.report.controls_told import control_concerns
 from medtl.report.held_out_words import held_out_concerns
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, plain
 from medtl.report.run_folder import RunFolder
+from medtl.report.threshold_concern import threshold_concern
 from medtl.report.use_concerns import use_concerns
 
 CHANCE = 0.5
@@ -43,6 +45,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
         _perfect(chosen),
         _chance(chosen),
         _few_patients(run, chosen),
+        threshold_concern(judged.chosen_thresholds(run.chosen_model)),
         _gap(run),
         _spread(by_fold),
         *use_concerns(run, judged),
@@ -114,13 +117,9 @@ def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
     blind, auroc = run.cohort.blind, chosen.auroc
     if blind is None or not blind.is_suspicious or blind.auroc.value is None:
         return None
-    reached = auroc.low is None or auroc.low <= blind.auroc.value
     bounds = interval(blind.auroc.low, blind.auroc.high)
     return Concern(
-        "The label can be told nearly as well without looking at the scans, so nothing shows that the network sees the "
-        "condition."
-        if reached
-        else "Part of what was found can be told without looking at the scans.",
+        WITHOUT_SCANS[relation(blind.auroc.value, auroc)],
         f"AUROC {plain(blind.auroc.value)} (95 % CI {bounds}) out of fold from {joined(blind.names)} alone; with the "
         f"scans {plain(auroc.value)} (95 % CI {interval(auroc.low, auroc.high)}).",
         "Read in the notes which properties go with the label and what the preparation leaves of them; make them alike "

@@ -11,6 +11,7 @@ from medtl.controls import Controls
 from medtl.evaluation import Estimate
 from medtl.report.claim import claim_of, numbers_of
 from medtl.report.concern import Concern
+from medtl.report.control_words import CONTROL, relation
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, interval, joined, p_value, plain
 from medtl.report.page import Cell, Row, Table
@@ -94,8 +95,10 @@ def _reach(found: _Found, run: RunFolder, judged: Judged) -> str:
     auroc = judged.of(run.chosen_model, fold=None).auroc
     phrase = look_of(run.chosen_model, run.models).phrase
     model = phrase[0].upper() + phrase[1:]
-    if auroc.low is None or auroc.low <= (found.auroc.value or 0.0):
-        return f"{model} ({plain(auroc.value)}) does not clearly exceed it."
+    held = relation(found.auroc.value or 0.0, auroc)
+    if held != "less":
+        exceeds = "does not exceed it" if held == "as well" else "is not shown to exceed it"
+        return f"{model} ({plain(auroc.value)}) {exceeds if held != 'nearly as well' else 'exceeds it by little'}."
     return f"{model} ({plain(auroc.value)}) exceeds it; only what lies beyond can come from the condition."
 
 
@@ -182,16 +185,13 @@ def _not_failing(run: RunFolder, judged: Judged) -> Concern | None:
     if not those:
         return None
     auroc = judged.of(run.chosen_model, fold=None).auroc
-    reached = any(auroc.low is None or auroc.low <= (found.auroc.value or 0.0) for found in those)
     told = [
         f"{WHAT[found.name][0].lower()} ({WHAT[found.name][1]}) "
         f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
         for found in those
     ]
     return Concern(
-        "A control that must fail does as well as the model: the condition may not be what is seen."
-        if reached
-        else "A control that must fail does not: part of what was found needs no view of the condition.",
+        CONTROL[relation(max(found.auroc.value or 0.0 for found in those), auroc)],
         f"AUROC of {joined(told)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
         "Look at what the classes’ scans have in common besides the condition: window, collimation, markers, position.",
         "Could the model use something other than the condition?",

@@ -16,6 +16,7 @@ from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, eva
 from medtl.predictions import PredictionTable, per_patient
 from medtl.report.claim import Difference, Discordant
 from medtl.report.run_folder import RunFolder
+from medtl.report.threshold_concern import Chosen
 
 METRICS = ("auroc", "average_precision", "balanced_accuracy", "mcc", "sensitivity", "specificity", "brier", "log_loss")
 """The metrics of `medtl.evaluation`, in the order of the tables."""
@@ -23,13 +24,17 @@ METRICS = ("auroc", "average_precision", "balanced_accuracy", "mcc", "sensitivit
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """One model, of one fold or pooled out of fold. `confusion` counts decisions, or is None without a threshold."""
+    """One model, of one fold or pooled out of fold. `confusion` counts decisions, or is None without a threshold.
+
+    `validation` are the patients on whom the threshold was chosen, None where it was chosen on nobody.
+    """
 
     estimates: Mapping[str, Estimate]
     patients: int
     by_class: tuple[int, ...]
     threshold: float | None
     confusion: Int[np.ndarray, "truth called"] | None
+    validation: int | None = None
 
     @property
     def auroc(self) -> Estimate:
@@ -61,6 +66,15 @@ class Judged:
     def thresholds(self, model: str) -> dict[int, float | None]:
         """The declared threshold of each fold by number."""
         return {fold: found.threshold for fold, found in self.by_fold[model].items()}
+
+    def chosen_thresholds(self, model: str) -> tuple[Chosen, ...]:
+        """The thresholds that were chosen on validation patients, in the order of the folds."""
+        own = self.by_fold[model].values()
+        return tuple(
+            Chosen(one.threshold, one.validation)
+            for one in own
+            if one.threshold is not None and one.validation is not None
+        )
 
     def of(self, model: str, *, fold: int | None) -> Judgement:
         """A model in a fold, or pooled (`fold` None)."""
@@ -143,4 +157,5 @@ def _judgement(found: Any) -> Judgement:
         by_class=found.class_counts,
         threshold=None if found.threshold is None else found.threshold.value,
         confusion=None if found.confusion is None else np.array(found.confusion, dtype=np.int64),
+        validation=None if found.threshold is None or found.threshold.chosen_on is None else found.threshold.n,
     )

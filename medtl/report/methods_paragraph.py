@@ -68,9 +68,14 @@ def _design(run: RunFolder) -> str:
         )
     return (
         f"{cases} {design}; all images of a patient were kept in one part. Within each training part, a validation "
-        f"part of other patients served the choice of {'model and ' if _selects(run) else ''}thresholds; test patients "
-        f"served no choice.{sealed}"
+        f"part of other patients served {_what_validation_served(run)}; test patients served no choice.{sealed}"
     )
+
+
+def _what_validation_served(run: RunFolder) -> str:
+    is_chosen = len(run.classes) == 2 and run.study.evaluation.threshold.rule != "fixed"
+    chosen = [*(("model",) if _selects(run) else ()), *(("thresholds",) if is_chosen else ())]
+    return f"the choice of {joined(chosen)}" if chosen else "no choice of a threshold"
 
 
 def _network(run: RunFolder) -> str:
@@ -139,10 +144,19 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
         "against the rest."
     )
     maps = "".join((*_controls(run), *_maps(run)))
+    averaged = (
+        "Probabilities of a patient's images were averaged; the" if run.cohort.cases > run.cohort.patients else "The"
+    )
+    tested = (
+        "out-of-fold predictions pooled over folds" if len(run.planned_folds) > 1 else "the test patients' predictions"
+    )
+    intervals = (
+        f", with 95 % percentile intervals from {judged.resamples:,} bootstrap resamples of patients{cite('efron1979')}"
+        if judged.resamples
+        else ", without intervals"
+    )
     return (
-        "Probabilities of a patient's images were averaged; the patient is the unit of all numbers. Metrics were "
-        "computed on out-of-fold predictions pooled over folds, with 95 % percentile intervals from "
-        f"{judged.resamples:,} bootstrap resamples of patients{cite('efron1979')}. {decision}{maps}"
+        f"{averaged} patient is the unit of all numbers. Metrics were computed on {tested}{intervals}. {decision}{maps}"
     )
 
 

@@ -92,7 +92,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands at the top and the foot of a page."""
+    """What stands at the top and the foot of a page; `positive` says which class is positive and why."""
 
     title: str
     kind: str
@@ -104,6 +104,7 @@ class Heading:
     links: tuple[Link, ...]
     version: str
     fingerprint: str
+    positive: tuple[str, ...] = ()
 
 
 def badges_of(run: RunFolder) -> tuple[Badge, ...]:
@@ -143,7 +144,16 @@ def heading_of(run: RunFolder, *, fold: int | None) -> Heading:
         links=_links(run, fold=fold),
         version=dict(facts.versions).get("medtl", "(version not recorded)"),
         fingerprint=facts.fingerprint,
+        positive=_positive(run),
     )
+
+
+def _positive(run: RunFolder) -> tuple[str, ...]:
+    """Which class is positive and why, and a warning where it looks like the healthy one; as the run noted it."""
+    noted = tuple(note for note in run.cohort.notes if note.startswith("The positive class"))
+    if noted or len(run.classes) != 2:
+        return noted
+    return (f"The positive class is {run.classes[1]}.",)
 
 
 def _question(run: RunFolder) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from medtl import environment
 from medtl import run_folder as names
+from medtl.cohort.positive_class import positive_notes
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
@@ -80,9 +81,12 @@ class PredictionsPage:
 
 
 def write_predictions_page(
-    found: ForeignTable, *, source: Path, out: Path, settings: EvaluationSettings, resamples: int, seed: int
-) -> Path:
+    found: ForeignTable, *, source: Path, out: Path, settings: EvaluationSettings, resamples: int, seed: int,
+    threshold_declared: bool = True,
+) -> Path:  # fmt: skip
     """Judge the predictions read from `source` and write the folder `out`; gives the path of the page.
+
+    `threshold_declared` is False where nobody gave a threshold and one is taken for want of validation rows.
 
     Raises:
         ConfigurationError: `out` holds files of somebody else, a model has no test rows, or a subgroup is no column.
@@ -102,7 +106,7 @@ def write_predictions_page(
         found.table, folder=folder, name=source.name, settings=settings, resamples=resamples, seed=seed,
         fingerprint=mark,
     )  # fmt: skip
-    page = _page(run, judge(run, metrics=metrics), taken=found.taken, digest=digest)
+    page = _page(run, judge(run, metrics=metrics), taken=found.taken, digest=digest, was_declared=threshold_declared)
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(page.references))
     write_atomically(folder / names.REPORT, render("predictions.html.j2", page))
@@ -119,13 +123,15 @@ def _must_have(table: PredictionTable, subgroups: tuple[str, ...]) -> None:
         )
 
 
-def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str) -> PredictionsPage:
+def _page(
+    run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool
+) -> PredictionsPage:
     concerns = table_concerns(run, judged)
     return PredictionsPage(
         head=_heading(run),
         metric=metric_name(run.classes),
         verdict=_verdict(run, judged, concerns),
-        taken=(*taken, *_threshold_taken(run)),
+        taken=(*taken, *_threshold_taken(run, was_declared=was_declared)),
         cohort_table=_cohort_table(run),
         folds_figure=folds_drawn(run) if len(run.folds) > 1 else None,
         curves=curves_drawn(run, judged, fold=None),
@@ -149,9 +155,10 @@ def _page(run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str
     )
 
 
-def _threshold_taken(run: RunFolder) -> tuple[str, ...]:
+def _threshold_taken(run: RunFolder, *, was_declared: bool) -> tuple[str, ...]:
+    """What was done for want of validation rows; nothing where the threshold was declared."""
     rule = run.study.evaluation.threshold
-    if rule.rule != "fixed" or len(run.classes) > 2 or len(run.predictions.of(role="validation")):
+    if was_declared or rule.rule != "fixed" or len(run.classes) > 2 or len(run.predictions.of(role="validation")):
         return ()
     half = " This calls the more probable class." if rule.at == HALF else ""
     return (f"There are no validation rows to choose a threshold on: it is fixed at {rule.at:g}.{half}",)
@@ -176,6 +183,7 @@ def _heading(run: RunFolder) -> Heading:
         links=tuple(Link(name, name) for name in links),
         version=dict(run.provenance.versions).get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
+        positive=positive_notes(run.classes, reason="columns"),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from medtl.report.claim import Difference, claim_of, numbers_of
 from medtl.report.cohort_tables import flow_of
+from medtl.report.cohort_words import left_out_sentence
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, interval, joined, percent, plain, with_interval
 from medtl.report.references import cite
@@ -23,10 +24,12 @@ def results_paragraph(run: RunFolder, judged: Judged) -> str:
 
 def _patients(run: RunFolder) -> str:
     flow = flow_of(run)
-    left = (
-        f"{flow.excluded:,} of {count(flow.cases + flow.excluded, 'case')} were left out"
-        if flow.excluded
-        else ("No case was left out")
+    left = left_out_sentence(
+        files=flow.files,
+        cases=flow.cases,
+        excluded=flow.excluded,
+        sealed=0 if run.seal is None else run.seal.cases,
+        limited=run.cohort.limited,
     )
     classes = [f"{patients:,} {label}" for label, patients, _ in flow.by_class]
     return f"{left}; {count(flow.cases, 'case')} of {count(flow.patients, 'patient')} were studied ({joined(classes)})."

@@ -24,11 +24,17 @@ class Asked:
 
 REASSURING = re.compile(
     r"alone the label can hardly be told|lies within every scan|^This study is limited to|are sealed as the|"
-    r"^The positive class is|^The label can be told without looking at the scans|cannot give the label"
+    r"^The positive class is |^The label can be told without looking at the scans|cannot give the label"
 )
 """Notes that no reviewer asks about: what they say is well, or a concern tells it with the same numbers."""
 
 NOTED = (
+    (
+        r"looks like the healthy one",
+        "Which class is looked for?",
+        "Make the class that is looked for the positive one (positive_class in the study, --positive for a table) and "
+        "run again: sensitivity, predictive values and thresholds refer to it.",
+    ),
     (
         r"^The positive class .* looks like the healthy one",
         "Is the positive class the one that is looked for?",

@@ -29,16 +29,21 @@ def use_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
     return tuple(concern for concern in found if concern is not None)
 
 
+def beyond_null(value: float, null_high: float) -> bool:
+    """Whether an error lies above its null band as both are printed; within the band nothing is called wrong."""
+    return float(plain(value)) > float(plain(null_high))
+
+
 def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
     for one in found.of(run.chosen_model).calibration:
         smooth = one.smooth
-        if smooth is None or smooth.exceeded >= SIGNIFICANT:
+        if smooth is None or not beyond_null(smooth.value, smooth.null_high):
             continue
         slope = one.line.slope
         return Concern(
             "The probabilities are not calibrated: a patient called 30 % does not have a risk of 30 %.",
-            f"Smooth calibration error for {one.of_class} {plain(smooth.value)}; 95 % of perfectly calibrated models "
-            f"would lie in {plain(smooth.null_low)}-{plain(smooth.null_high)}. Slope "
+            f"Smooth calibration error for {one.of_class} {plain(smooth.value)}, above what 95 % of perfectly "
+            f"calibrated models show ({plain(smooth.null_low)}-{plain(smooth.null_high)}). Slope "
             f"{in_table(slope.value, slope.low, slope.high)}.",
             "Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
             "Can the predicted probabilities be taken as risks?",

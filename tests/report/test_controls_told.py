@@ -86,7 +86,7 @@ def test_a_truth_within_the_null_is_chance(told: Callable[..., Any]) -> None:
         (estimate(0.58, 0.49, 0.66), "Fails, as it must.", 0),
         (estimate(0.58, 0.52, 0.64), "Tells the classes apart a little", 0),
         (estimate(0.65, 0.55, 0.75), "Does not fail.", 1),
-        (estimate(0.99, 0.98, 1.0), "does not clearly exceed it.", 1),
+        (estimate(0.99, 0.98, 1.0), "does not exceed it.", 1),
         ({"value": None, "reason": "one class", "n": 0}, "Not known: one class.", 0),
     ],
 )

@@ -1,0 +1,160 @@
+"""Sentences are made from numbers: over all numbers, none says what its own numbers deny."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medtl.evaluation import Estimate, EvaluationSettings, evaluate
+from medtl.held_out import HeldOut
+from medtl.report.answers_on_results import external
+from medtl.report.cohort_words import left_out_sentence
+from medtl.report.concerns import concerns_of
+from medtl.report.control_words import CONTROL, WITHOUT_SCANS, relation
+from medtl.report.judged import judge
+from medtl.report.methods_paragraph import methods_paragraph
+from medtl.report.numbers import plain
+from medtl.report.page import heading_of
+from medtl.report.predictions_page import _threshold_taken
+from medtl.report.run_folder import HeldOutRun, read_run
+from medtl.report.threshold_concern import Chosen, threshold_concern
+from medtl.report.use_concerns import beyond_null
+
+share = st.floats(0.0, 1.0)
+
+
+@given(share, share)
+def test_nothing_is_called_uncalibrated_beside_a_value_within_its_printed_band(value: float, null_high: float) -> None:
+    assert beyond_null(value, null_high) == (float(plain(value)) > float(plain(null_high)))
+    assert not (value <= null_high and beyond_null(value, null_high))
+
+
+@given(share, share, st.none() | st.floats(0.0, 0.3))
+def test_nearly_as_well_is_said_only_of_points_that_lie_close(control: float, value: float, half: float | None) -> None:
+    model = (
+        Estimate(value=value, reason="no interval", n=50)
+        if half is None
+        else Estimate(value=value, low=value - half, high=value + half, n=50)
+    )
+    told = relation(control, model)
+    assert (told == "as well") == (control >= value)
+    assert (told == "nearly as well") == (0.0 < value - control <= 0.05)
+    if told == "less":
+        assert model.low is not None
+        assert model.low > control
+    assert (
+        ("nearly as well" in WITHOUT_SCANS[told]) == ("nearly as well" in CONTROL[told]) == (told == "nearly as well")
+    )
+
+
+def test_a_control_of_665_is_not_nearly_as_good_as_a_model_of_790() -> None:
+    told = relation(0.665, Estimate(value=0.790, low=0.64, high=0.90, n=40))
+    assert WITHOUT_SCANS[told].startswith("The scans are not shown to add to what can be told without them")
+
+
+counts = st.integers(0, 500)
+
+
+@given(counts, counts, counts, st.integers(0, 50), st.none() | st.just("30 patients"))
+def test_no_case_was_left_out_is_said_only_where_none_was(
+    cases: int, excluded: int, further: int, sealed: int, limited: str | None
+) -> None:
+    told = left_out_sentence(
+        files=cases + excluded + further + sealed, cases=cases, excluded=excluded, sealed=sealed, limited=limited
+    )
+    assert ("No case of the study's own cohort was left out" in told) == (not (excluded or further or limited))
+    assert (f"{excluded:,} of " in told) == bool(excluded)
+    if further and not limited:
+        assert f"{further:,} further case" in told
+
+
+@given(st.lists(st.builds(Chosen, share, st.integers(1, 300)), max_size=6))
+def test_thresholds_of_few_patients_or_far_apart_are_a_concern_with_their_numbers(chosen: list[Chosen]) -> None:
+    found = threshold_concern(chosen)
+    few = bool(chosen) and min(one.patients for one in chosen) < 60
+    wide = bool(chosen) and max(one.value for one in chosen) - min(one.value for one in chosen) >= 0.3
+    assert (found is not None) == (few or wide)
+    if found is not None:
+        assert plain(min(one.value for one in chosen)) in found.evidence
+        assert plain(max(one.value for one in chosen)) in found.evidence
+        assert str(min(one.patients for one in chosen)) in found.evidence
+        assert ("range from" in found.title) == wide
+
+
+def test_thresholds_from_037_to_902_are_told() -> None:
+    found = threshold_concern([Chosen(0.037, 18), Chosen(0.4, 22), Chosen(0.902, 19)])
+    assert found is not None
+    assert found.title == (
+        "The thresholds were chosen on few validation patients (18 in the smallest fold), and they range from 0.037 to "
+        "0.902 over 3 folds."
+    )
+
+
+def test_a_small_run_warns_of_its_thresholds_and_never_prints_what_the_validation_patients_showed(
+    small_run: Path,
+) -> None:
+    run = read_run(small_run)
+    judged = judge(run)
+    assert any("chosen on few validation patients" in one.title for one in concerns_of(run, judged))
+    fixed = replace(
+        run,
+        study=replace(
+            run.study, evaluation=EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
+        ),
+    )
+    assert not [one for one in concerns_of(fixed, judge(fixed)) if "few validation patients" in one.title]
+
+
+def test_the_methods_tell_only_what_was_done(small_run: Path) -> None:
+    run = read_run(small_run)
+    told = methods_paragraph(run, judge(run))
+    assert "served the choice of thresholds" in told
+    assert "out-of-fold predictions pooled over folds" in told
+    given_threshold = EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
+    fixed = replace(run, study=replace(run.study, evaluation=given_threshold))
+    told = methods_paragraph(fixed, judge(fixed))
+    assert "served no choice of a threshold" in told
+    assert "choice of thresholds" not in told
+    one = replace(run, planned_folds=(0,), cohort=replace(run.cohort, cases=40, patients=40))
+    told = methods_paragraph(one, replace(judge(run), resamples=0))
+    assert not re.search("out-of-fold|images were averaged|bootstrap", told)
+
+
+def test_a_declared_threshold_is_not_told_as_missing_validation_rows(small_run: Path) -> None:
+    run = read_run(small_run)
+    test_only = replace(
+        run,
+        predictions=run.predictions.of(role="test"),
+        study=replace(
+            run.study, evaluation=EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
+        ),
+    )
+    assert _threshold_taken(test_only, was_declared=True) == ()
+    assert "There are no validation rows" in _threshold_taken(test_only, was_declared=False)[0]
+
+
+def test_the_first_lines_say_which_class_is_positive(small_run: Path) -> None:
+    run = read_run(small_run)
+    notes = ("The positive class is a, by order.", "The positive class a looks like the healthy one: …", "Other.")
+    noted = replace(run, cohort=replace(run.cohort, notes=notes))
+    assert heading_of(noted, fold=None).positive == notes[:2]
+    assert heading_of(replace(run, cohort=replace(run.cohort, notes=())), fold=None).positive == (
+        f"The positive class is {run.classes[1]}.",
+    )
+
+
+@pytest.mark.parametrize("kind", ["sealed", "external"])
+def test_external_testing_is_claimed_only_of_another_cohort(small_run: Path, kind: str) -> None:
+    run = read_run(small_run)
+    judged = judge(run)
+    record = HeldOut.model_construct(name="away", kind=kind, patients=40)
+    metrics = evaluate(run.predictions, resamples=0, seed=1)
+    run = replace(run, held_out=(HeldOutRun(record, run.predictions, run.predictions, metrics),))
+    told = external(run, judged).said
+    assert ("internal testing and a sealed test of the same data set only" in told) == (kind == "sealed")
+    assert ("The cohort away, 40 patients" in told) == (kind == "external")
