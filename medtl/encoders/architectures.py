@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import torch
 from monai.networks.nets import densenet, resnet
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from medtl.encoders.account import COUNTER, Shape
 from medtl.encoders.acs import replace_convolutions
@@ -106,9 +107,24 @@ def network_of(card: EncoderCard) -> Network:
     )
 
 
+class _NoFirstValues(TorchFunctionMode):
+    """Draws no first values: shapes need none, and on the meta device the first draw loads PyTorch's compiler (2 s)."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """The tensor as it is in the place of a draw; any other function as usual."""
+        if function in DRAWS or getattr(function, "__module__", None) == nn.init.__name__:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+DRAWS: Final = (torch.Tensor.normal_, torch.Tensor.uniform_)
+
+
 def hollow_stages(network: Network) -> OrderedDict[str, nn.Sequential]:
     """The stages in order, with shapes but without numbers (on torch's meta device); chance is not touched."""
-    with torch.device("meta"):
+    with _NoFirstValues(), torch.device("meta"):
         whole = _resnet(network) if network.is_resnet else _densenet(network)
         if network.space == 3:
             _shape_stem(whole, network)

@@ -75,3 +75,11 @@ def test_a_card_survives_json() -> None:
 def test_a_card_that_cannot_be_obeyed_is_refused(change, message) -> None:
     with pytest.raises(ValidationError, match=message):
         EncoderCard.model_validate(find_encoder("resnet18-imagenet").model_dump() | change)
+
+
+def test_building_an_encoder_does_not_load_pytorchs_compiler() -> None:
+    """Its import takes 2 s of every command, and no shape needs it."""
+    act = "from medtl.encoders import build_untrained, find_encoder; build_untrained(find_encoder('resnet10'), seed=0)"
+    check = f"{act}; import sys; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
