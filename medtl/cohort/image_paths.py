@@ -1,6 +1,7 @@
 """Where an image lies: a cell of the manifest in, an absolute path under the data root out, or why not.
 
-Nothing is opened. Whether the file exists is found out later, when it is read, and is no fault of the manifest.
+No file is opened; of a folder of slices the names are looked at, for links that lead out. Whether a file exists is
+found out later, when it is read, and is no fault of the manifest.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def locate_image(cell: str, *, root: Path) -> Path:
     """The absolute path that the cell means, links followed.
 
     A path written with backslashes only is read as a Windows path. Raises `PathRefused` when it is too long, holds a
-    control character, or leads out of the root: by `..`, as an absolute path, or over a symbolic link.
+    control character, or leads out of the root: by `..`, as an absolute path, over a symbolic link, or over a link in
+    a folder of slices.
     """
     if any(ord(character) < 32 or ord(character) == 127 for character in cell):
         raise PathRefused("holds a control character")
@@ -59,7 +61,20 @@ def locate_image(cell: str, *, root: Path) -> Path:
         raise PathRefused("names the data root itself, not an image in it")
     if not real.is_relative_to(root):
         raise PathRefused("leads out of the data root: move the image there or set data_root")
+    if any(not Path(os.path.realpath(link)).is_relative_to(root) for link in _links_in(real)):
+        raise PathRefused(
+            "is a folder with a link that leads out of the data root: copy the file there or set data_root"
+        )
     return real
+
+
+def _links_in(folder: Path) -> list[str]:
+    """The links right in a folder of slices; none for a file, or where nothing can be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.path for entry in entries if entry.is_symlink()]
+    except OSError:
+        return []
 
 
 def has_backslashes(cell: str) -> bool:

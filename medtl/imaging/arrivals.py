@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from medtl.imaging.damaged_files import DamagedFile as DamagedFile
 from medtl.imaging.damaged_files import lost_its_pixels as lost_its_pixels
 from medtl.imaging.damaged_files import tainted as tainted
+from medtl.imaging.damaged_files import without_a_series as without_a_series
 from medtl.imaging.decoding import decoder_missing as decoder_missing
 from medtl.imaging.decoding import dicom_header as dicom_header
 from medtl.imaging.dicom_dates import known_date as known_date

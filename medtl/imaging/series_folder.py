@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medtl.imaging.damaged_files import lost_its_pixels, tainted
+from medtl.imaging.damaged_files import UNREADABLE_SLICE, DamagedFile, lost_its_pixels, tainted, without_a_series
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import Candidate, grouped
 from medtl.imaging.image_header import ImageHeader
@@ -33,19 +33,19 @@ def volume_in(contents: Sequence[bytes], *, headers: Sequence[ImageHeader] | Non
     """
     known, damaged = _headers(contents) if headers is None else (list(enumerate(headers)), [])
     candidates = judged(grouped(known), SeriesRules())
-    candidates = tainted(candidates, [(contents[number], neighbours) for number, neighbours in damaged])
+    if without_a_series(candidates, damaged):
+        candidates = tuple(candidate.refused(UNREADABLE_SLICE) for candidate in candidates)
+    candidates = tainted(candidates, damaged)
     accepted = [candidate for candidate in candidates if not candidate.faults and not candidate.is_picture]
     if len(accepted) == 1:
         return volume_of(accepted[0], contents.__getitem__)
     raise _no_single(candidates, accepted)
 
 
-def _headers(
-    contents: Sequence[bytes],
-) -> tuple[list[tuple[int, ImageHeader]], list[tuple[int, frozenset[int] | None]]]:
-    """The headers by number of file, and the files that may be damaged slices, as `tainted` wants them."""
-    known, damaged = list[tuple[int, ImageHeader]](), list[tuple[int, frozenset[int] | None]]()
-    without_image = list[int]()
+def _headers(contents: Sequence[bytes]) -> tuple[list[tuple[int, ImageHeader]], list[DamagedFile]]:
+    """The headers by number of file, and the files that may be damaged slices."""
+    known, damaged, without_image = list[tuple[int, ImageHeader]](), list[DamagedFile](), list[int]()
+    everywhere = frozenset(range(len(contents)))
     for number, content in enumerate(contents):
         try:
             known.append((number, dicom_header(content)))
@@ -54,9 +54,13 @@ def _headers(
                 without_image.append(number)
             else:
                 is_foreign = content and refusal.reason == "not_dicom"
-                damaged.append((number, frozenset() if is_foreign else None))
+                damaged.append(DamagedFile(content, number, frozenset() if is_foreign else everywhere))
     headers = [header for _, header in known]
-    damaged += [(number, None) for number in without_image if lost_its_pixels(contents[number], headers)]
+    damaged += [
+        DamagedFile(contents[number], number, everywhere)
+        for number in without_image
+        if lost_its_pixels(contents[number], headers)
+    ]
     return known, damaged
 
 

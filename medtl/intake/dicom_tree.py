@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from medtl.cohort import pseudonyms
 from medtl.files import sha256_of_file
 from medtl.imaging.arrivals import (
     Candidate,
+    DamagedFile,
     ImageHeader,
+    Scan,
     SeriesRules,
     UnreadableScan,
     dicom_header,
@@ -25,6 +28,7 @@ from medtl.imaging.arrivals import (
     shows_text,
     tainted,
     volume_of,
+    without_a_series,
 )
 from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of
 from medtl.intake.finding import content_of, files_below, refused_file
@@ -50,7 +54,10 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         modality=settings.modality,
         description=settings.series,
     )
-    candidates = tainted(judged(grouped(kept), rules), _damaged(files, found))
+    damaged = _damaged(files, found)
+    candidates = judged(grouped(kept), rules)
+    homeless = without_a_series(candidates, damaged)
+    candidates = tainted(candidates, damaged)
     secret = pseudonyms.pseudonym_key()
     identities = who_is_who((header for _, header in kept), key=secret)
     offers, refusals = list[Offer](), list[Refusal]()
@@ -72,7 +79,7 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         files,
         tuple(offers),
         tuple(refusals),
-        notes=(*identities.notes, *_stack_notes(candidates), *_date_notes(offers, settings)),
+        notes=(*identities.notes, *_stack_notes(candidates), *_damage_notes(homeless), *_date_notes(offers, settings)),
     )
 
 
@@ -115,22 +122,20 @@ def _copies(files: Sequence[Path], headers: dict[int, ImageHeader]) -> set[int]:
     return copies
 
 
-def _damaged(
-    files: Sequence[Path], found: Sequence[ImageHeader | UnreadableScan]
-) -> list[tuple[bytes, frozenset[int] | None]]:
-    """Files that may be lost slices, with the numbers of their neighbours, as `tainted` wants them."""
+def _damaged(files: Sequence[Path], found: Sequence[ImageHeader | UnreadableScan]) -> list[DamagedFile]:
+    """Files that may be lost slices."""
     neighbours: dict[Path, set[int]] = defaultdict(set)
     for number, file in enumerate(files):
         neighbours[file.parent].add(number)
-    damaged = list[tuple[bytes, frozenset[int] | None]]()
-    for file, refusal in zip(files, found, strict=True):
+    damaged = list[DamagedFile]()
+    for number, (file, refusal) in enumerate(zip(files, found, strict=True)):
         if not isinstance(refusal, UnreadableScan):
             continue
         start = _start_of(file)
         beside = neighbours[file.parent]
         if refusal.reason == "no_image" and not lost_its_pixels(start, _headers_of(found, beside)):
             continue
-        damaged.append((start, frozenset() if refusal.reason == "not_dicom" else frozenset(beside)))
+        damaged.append(DamagedFile(start, number, frozenset() if refusal.reason == "not_dicom" else frozenset(beside)))
     return damaged
 
 
@@ -171,7 +176,7 @@ def _offer(
         key=key,
         patient=patient,
         files=own,
-        load=partial(preview_of if candidate.is_picture else volume_of, candidate, _reader(files)),
+        load=partial(_picture_of if candidate.is_picture else volume_of, candidate, _reader(files)),
         title=candidate.title,
         covariates=covariates,
         names=names_of(header, own, folder),
@@ -179,6 +184,13 @@ def _offer(
         shows_text=shows_text(candidate),
         moment_days=day_number(header),
     )
+
+
+def _picture_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan:
+    """The picture with what is known of it from its header."""
+    scan = preview_of(candidate, content_of)
+    known = tuple(note for note in candidate.notes if note not in scan.notes)
+    return replace(scan, notes=known + scan.notes)
 
 
 def _reader(files: Sequence[Path]) -> Callable[[int], bytes]:
@@ -208,6 +220,17 @@ def _stack_notes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     return (
         f"{what} several stacks (time points, phases, kernels, b-values, …); each stack is a case of its own, and its "
         "line in the page says what tells it apart.",
+    )
+
+
+def _damage_notes(homeless: int) -> tuple[str, ...]:
+    """Damaged files that no series was refused for."""
+    if not homeless:
+        return ()
+    what = f"{homeless} damaged files lie" if homeless > 1 else "1 damaged file lies"
+    return (
+        f"{what} beside several series, and nothing says to which of them it belongs: one of them may lack its first "
+        "or last slice. Get such files again.",
     )
 
 

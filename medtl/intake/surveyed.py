@@ -20,6 +20,7 @@ from medtl.intake.nifti_folder import survey_nifti
 from medtl.intake.nnunet import survey_nnunet
 from medtl.intake.offer import Survey
 from medtl.intake.one_each import one_each, several_note
+from medtl.intake.outside_links import without_outside_links
 from medtl.intake.patients import collected, with_patients
 from medtl.intake.picture_folders import survey_pictures
 from medtl.intake.sequences import with_sequences
@@ -50,6 +51,7 @@ def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
     if kind == "auto":
         kind, kinds = kind_of(folder, () if folder.is_file() else files_below(folder))
     survey = SURVEYS[kind](folder, settings)
+    survey = without_outside_links(survey, folder.parent if folder.is_file() else folder)
     survey = replace(survey, offers=with_choice(survey.offers, settings), notes=(*kinds, *survey.notes))
     _refuse_options_that_say_nothing(survey, settings)
     survey = _of_one_sequence(survey, settings)
@@ -73,6 +75,11 @@ def _refuse_options_that_say_nothing(survey: Survey, settings: IntakeSettings) -
         raise ConfigurationError(
             "--labels-from takes the folders of pictures and NIfTI files for classes; this is another kind of "
             "collection. Give --labels with a CSV."
+        )
+    if survey.kind != "dicom" and settings.series is not None:
+        raise ConfigurationError(
+            "--series chooses DICOM series by their description; this is another kind of collection. Leave it out "
+            "(--modality keeps one suffix of a BIDS data set)."
         )
     if any(offer.path for offer in survey.offers) or not survey.offers:
         return

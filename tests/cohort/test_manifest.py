@@ -260,6 +260,7 @@ def test_ids_derived_from_the_path_stay_when_rows_move(tmp_path: Path) -> None:
         ("link/out.png", "leads out of the data root"),
         ("link.png", "leads out of the data root"),
         ("..", "leads out of the data root"),
+        ("series", "is a folder with a link that leads out of the data root: copy the file there or set data_root"),
         (".", "names the data root itself"),
         ("C:\\scans\\1.png", "Windows drive"),
         ("\\\\server\\1.png", "Windows drive"),
@@ -273,6 +274,8 @@ def test_a_path_that_leaves_the_data_root_is_refused_and_never_repeated(tmp_path
     root.mkdir()
     (root / "link").symlink_to(tmp_path)
     (root / "link.png").symlink_to("/etc/hostname")
+    (root / "series").mkdir()
+    (root / "series" / "2").symlink_to("/etc/passwd")
     letter = refused(root, f"patient_id,image,label\nP1,{cell},a\nP2,2.png,b\n")
     assert "line 2: the image path in image" in letter
     assert why in letter
@@ -283,7 +286,8 @@ def test_absolute_paths_and_links_inside_the_data_root_are_allowed(tmp_path: Pat
     root = tmp_path / "data"
     (root / "real").mkdir(parents=True)
     (root / "link").symlink_to(root / "real")
-    text = f"patient_id,image,label\nP1,{root}/1.png,a\nP2,link/2.png,b\n"
+    (root / "real" / "1").symlink_to(root / "elsewhere")
+    text = f"patient_id,image,label\nP1,{root}/1.png,a\nP2,link/2.png,b\nP3,real,b\n"
     cohort = read_manifest(manifest(tmp_path, text), ManifestSettings(data_root=root))
     assert cohort.cases[1].image == root.resolve() / "real" / "2.png"
 
