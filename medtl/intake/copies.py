@@ -1,7 +1,9 @@
-"""Copies of a collection inside itself: `chest_xray/train/a.png` beside `train/a.png`, with the same bytes."""
+"""Copies of a collection inside itself: `chest_xray/train/a.png` or `train (copy)/a.png` beside `train/a.png`, with the
+same bytes."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +12,16 @@ from medtl.files import sha256_of_file
 from medtl.intake.finding import refused_file
 from medtl.intake.offer import Refusal
 
-COPY = (
-    "The same file lies in this collection once more, under the same path with fewer folders above; that one is used."
+COPY_WORDS = re.compile(
+    r"[\s_-]*(?:copy|kopie|copia|copie|backup|bak|old|\(\d+\))(?:[\s_()\d-]|copy|of|von|de)*", re.IGNORECASE
 )
+"""What computers and people put before or behind the name of a folder that they copy."""
+
+COPY = "The same file lies in this collection once more, under a shorter path; that one is used."
 
 
 def nested_copies(paths: Sequence[Path], root: Path) -> tuple[Refusal, ...]:
-    """A refusal for each file whose path ends as another's whole path does, and whose bytes are the same.
+    """A refusal for each file with the bytes of another whose path is the end of its own, or its own without `copy`.
 
     Equal files elsewhere, such as in two classes or in both parts of a split, are no copies of a folder: `medtl check`
     names them.
@@ -39,13 +44,23 @@ def copies_note(copies: Sequence[Refusal]) -> tuple[str, ...]:
     if not copies:
         return ()
     return (
-        f"The collection holds a copy of itself, or of a part of it: {len(copies):,} files under the same path in a "
-        "further folder, with the same bytes, were refused as copies.",
+        f"The collection holds a copy of itself, or of a part of it: {len(copies):,} files under the same path in "
+        "another folder, with the same bytes, were refused as copies.",
     )
 
 
 def _is_below(copy: Path, other: Path) -> bool:
+    if len(copy.parts) == len(other.parts):
+        pairs = [(one, same) for one, same in zip(copy.parts, other.parts, strict=True) if one != same]
+        return len(pairs) == 1 and _is_called_copy(*pairs[0])
     return len(copy.parts) > len(other.parts) and copy.parts[-len(other.parts) :] == other.parts
+
+
+def _is_called_copy(name: str, other: str) -> bool:
+    """Whether a folder's name is the other's with a word for a copy before or behind it."""
+    if name.casefold().startswith(other.casefold()):
+        return COPY_WORDS.fullmatch(name[len(other) :]) is not None
+    return name.casefold().endswith(other.casefold()) and COPY_WORDS.fullmatch(name[: -len(other)]) is not None
 
 
 def _are_equal(one: Path, other: Path) -> bool:

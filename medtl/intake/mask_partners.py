@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.intake.file_offer import stem_of
+from medtl.intake.folder_names import is_sequence_folder
 from medtl.intake.name_parts import (
     is_mask_part,
     is_sequence,
@@ -27,15 +28,16 @@ Key = tuple[str, ...]
 class Named:
     """A file by its name: `folders` and `parts` of the stem in small letters; `key` is what names its image.
 
-    `base` are the folders but for those that are called as masks or images are; in `near` what these say beside (train)
-    is kept. `mask_by` is `name` or `folder` where
-    these say that it is a mask.
+    `base` are the folders but for those that are called as masks or images are, or as one sequence (`t1/07`), which are
+    `shown`; in `near` what these say beside (train) is kept. `mask_by` is `name` or `folder` where these say that it is
+    a mask.
     """
 
     path: Path
     folders: Key
     near: Key
     base: Key
+    shown: Key
     parts: Key
     key: Key
     mask_by: str
@@ -69,7 +71,9 @@ def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
     roles = [role_of_folder(folder) for folder in folders[shared:]]
     deepest = next((role for role in reversed(roles) if role), "")
     by_name = any(map(is_mask_part, raw))
-    base = [folder for folder, role in zip(folders[shared:], roles, strict=True) if not role]
+    plain = [folder for folder, role in zip(folders[shared:], roles, strict=True) if not role]
+    shown = [folder for folder in plain if is_sequence_folder(folder)]
+    base = [folder for folder in plain if folder not in shown]
     near = [
         word
         for folder, role in zip(folders[shared:], roles, strict=True)
@@ -80,6 +84,7 @@ def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
         lower(folders),
         lower(near),
         lower(base),
+        lower(shown),
         lower(raw),
         without_words(raw),
         "name" if by_name else "folder" if deepest == "mask" else "",
@@ -116,7 +121,7 @@ class Pool:
         across = self._in_base[mask.base]
         for scope in (self._in_folder[mask.folders], self._near[mask.near], across):
             if found := scope.exact(*keys) or scope.shorter(mask.plain):
-                return _only(found)
+                return _only_or_shown(found, volumes=volumes)
             for key in (mask.key, mask.core):
                 if key and (found := scope.longer[key]):
                     return _only_or_sequences(found, len(key), volumes=volumes)
@@ -137,6 +142,8 @@ class Pool:
         if file.is_word and (around := _only_or_sequences(own.images, 0, volumes=volumes)).images:
             return around
         same = [one for one in self._anywhere.exact(file.plain) if one.folders != file.folders]
+        if len(same) > 1 and (shared := _only_or_shown(same, volumes=volumes)).images:
+            return shared
         for found in (same, self._anywhere.shorter(file.plain)):
             if len(found) == 1:
                 return Partners((found[0].path,))
@@ -170,6 +177,14 @@ def _only(images: Sequence[Named]) -> Partners:
     if len(images) == 1:
         return Partners((images[0].path,))
     return Partners(is_ambiguous=bool(images))
+
+
+def _only_or_shown(images: Sequence[Named], *, volumes: bool) -> Partners:
+    """The only image, or all where they lie in the folders of several sequences (`t1/07`, `flair/07`)."""
+    folders = {image.shown for image in images}
+    if volumes and len(images) > 1 and () not in folders and len(folders) == len(images):
+        return Partners(tuple(image.path for image in images))
+    return _only(images)
 
 
 def _only_or_sequences(images: Sequence[Named], start: int, *, volumes: bool) -> Partners:

@@ -131,6 +131,19 @@ def test_equal_files_elsewhere_are_left_to_check(tmp_path: Path) -> None:
     assert nested_copies(sorted(folder.rglob("*.png")), folder) == ()
 
 
+@pytest.mark.parametrize("name", ["set copy", "set (1)", "Copy of set", "set - Kopie", "set_backup", "set copy 2"])
+def test_a_folder_beside_that_is_called_a_copy_is_one_where_the_bytes_are_the_same(name: str, tmp_path: Path) -> None:
+    folder = put_pictures(tmp_path, ["set/normal/1.png", "set/normal/2.png", f"{name}/normal/1.png"])
+    (folder / name / "normal" / "2.png").write_bytes((folder / "set" / "normal" / "2.png").read_bytes())
+    (copy,) = nested_copies(sorted(folder.rglob("*.png")), folder)
+    assert copy.files == (folder / name / "normal" / "2.png",)
+    (folder / "set" / "abnormal").mkdir()
+    (folder / "set1" / "normal").mkdir(parents=True)
+    (folder / "set1" / "normal" / "2.png").write_bytes((folder / "set" / "normal" / "2.png").read_bytes())
+    (folder / "set" / "abnormal" / "1.png").write_bytes((folder / "set" / "normal" / "1.png").read_bytes())
+    assert len(nested_copies(sorted(folder.rglob("*.png")), folder)) == 1
+
+
 def test_names_that_were_not_taken_are_in_no_output(tmp_path: Path, intake: Intake) -> None:
     names = [f"CANARY_{who}/IM{number}{n}.png" for number, who in enumerate(("ANNA", "BERT", "CARL")) for n in range(6)]
     folder = put_pictures(tmp_path / "set", names)

@@ -114,6 +114,14 @@ def test_the_sequences_of_a_patient_share_their_mask(stem: str, tmp_path: Path) 
     assert len(found.mask_of) == 8
 
 
+@pytest.mark.parametrize("masks", ["seg", "tumor"])
+def test_sequences_in_folders_of_their_own_share_the_mask_of_their_name(masks: str, tmp_path: Path) -> None:
+    images = [f"{s}/{p:03d}.nii.gz" for s in ("t1", "FLAIR") for p in range(3)]
+    found = sorted_out(tmp_path, images, [f"{masks}/{p:03d}.nii.gz" for p in range(3)])
+    assert len(found.images) == len(found.mask_of) == 6
+    assert all(image.name == mask.name for image, mask in found.mask_of.items())
+
+
 def test_a_mask_without_an_image_is_refused_and_never_a_case(tmp_path: Path) -> None:
     found = sorted_out(tmp_path, ["a.png", "b_left.png", "b_right.png"], ["a_mask.png", "b_mask.png", "z_seg.png"])
     assert {(str(one.files[0].relative_to(tmp_path)), one.reason) for one in found.refusals} == {
