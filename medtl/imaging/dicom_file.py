@@ -15,12 +15,15 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from medtl.imaging.clips import clip_sentence
 from medtl.imaging.decoding import decoder_missing, dicom_header, dicom_pixels
+from medtl.imaging.dicom_words import keep_pydicom_quiet
 from medtl.imaging.frame_header import header_of_frame
 from medtl.imaging.grey_values import scan_of
 from medtl.imaging.image_header import ImageHeader
 from medtl.imaging.scan import Scan, UnreadableScan, refuse_too_large, undecodable
 from medtl.imaging.series_folder import volume_in
 from medtl.imaging.series_rules import PICTURE_MODALITIES
+
+keep_pydicom_quiet()
 
 PYDICOM_FAULTS = (
     InvalidDicomError,

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 
 ANOTHER_VALUE = "another value"
 """Stands for a word that is none of the defined terms."""
@@ -142,3 +143,8 @@ def short_number(value: float | None) -> str:
 def kind_of_fault(error: BaseException) -> str:
     """The kind of an exception, never its words: libraries quote the header's values in them."""
     return type(error).__name__
+
+
+def keep_pydicom_quiet() -> None:
+    """Let pydicom warn nobody in this process: its warnings quote the values that they are about."""
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
