@@ -59,6 +59,7 @@ def intake(
         bool,
         typer.Option("--one-per-patient", help="Refuse the cases of a patient with several, unless one has a label."),
     ] = False,
+    ids_as_written: AsWritten = False,
     series_description: Annotated[
         bool, typer.Option("--series-description", help="Keep this free text as a column; names may stand in it.")
     ] = False,

@@ -52,12 +52,7 @@ def _offer(path: Path, root: Path, people: Table, *, mask: Path | None, settings
     covariates: dict[str, Cell] = {"modality": _suffix(path)}
     covariates |= {ours: row.get(theirs) or None for theirs, ours in KNOWN_COLUMNS.items() if theirs in row}
     label = row.get(settings.label_column, "") if settings.labels is None else ""
-    return file_offer(path, root, patient=subject, mask=mask, label=label, covariates=_without_missing(covariates))
-
-
-def _without_missing(cells: dict[str, Cell]) -> dict[str, Cell]:
-    """BIDS writes what is not available as n/a."""
-    return {name: None if value == "n/a" else value for name, value in cells.items()}
+    return file_offer(path, root, patient=subject, mask=mask, label=label, covariates=covariates)
 
 
 def _subject(path: Path) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medtl.cohort.patient_ids import remedy
 from medtl.errors import DataRefused
+from medtl.intake.cells import id_faults
 from medtl.intake.label_keys import KEY_COLUMNS, PATHS, WORDS, Key, Names, keys_in, names_in
 from medtl.intake.name_shapes import shapes_of
 from medtl.intake.offer import Cell, Offer
@@ -42,11 +44,12 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def read_labels(file: Path, *, label_column: str) -> LabelsFile:
+def read_labels(file: Path, *, label_column: str, ids_as_written: bool = False) -> LabelsFile:
     """The labels file.
 
     Raises:
-        DataRefused: no column names a case, or none holds labels.
+        DataRefused: no column names a case, or none holds labels; or patients are missing markers, numbers that a
+            spreadsheet has cut, or, unless `ids_as_written`, near twins of others.
     """
     every = tuple(name for columns in KEY_COLUMNS.values() for name in columns)
     table = read_table(file, expected=(label_column, *every))
@@ -58,7 +61,12 @@ def read_labels(file: Path, *, label_column: str) -> LabelsFile:
             "Rename a column, or name the label's with --label-column.",
             columns=list(table.header),
         )
-    return LabelsFile(file, table, label_column, keys)
+    labels = LabelsFile(file, table, label_column, keys)
+    if (column := labels.patient_column) is not None:
+        faults = id_faults(table.rows, column=column, ids_as_written=ids_as_written)
+        if faults:
+            raise _faulty(labels, faults, how=remedy(faults).lstrip() + " ")
+    return labels
 
 
 def chosen_key(labels: LabelsFile, offers: Sequence[Offer], *, root: Path) -> Key | None:
@@ -121,7 +129,7 @@ def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping
                 faults.append(f"line {line}: says something else of the same case than line {other[0]}")
             rows.setdefault(name, (line, cells))
     if faults:
-        raise _faulty(labels, key, faults, how=_longer(key, names) if is_ambiguous else "")
+        raise _faulty(labels, faults, how=_longer(key, names) if is_ambiguous else labels.table.event_hint)
     return {name: cells for name, (_, cells) in rows.items()}, frozenset(matched)
 
 
@@ -144,7 +152,7 @@ def _longer(key: Key, names: Names) -> str:
     )
 
 
-def _faulty(labels: LabelsFile, key: Key, faults: Sequence[str], *, how: str) -> DataRefused:
+def _faulty(labels: LabelsFile, faults: Sequence[str], *, how: str) -> DataRefused:
     shown = "\n".join(f"  {fault}" for fault in faults[:LINES_SHOWN])
     more = f"\n  … and {len(faults) - LINES_SHOWN} more" if len(faults) > LINES_SHOWN else ""
     return DataRefused(

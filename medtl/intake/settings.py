@@ -31,7 +31,8 @@ class IntakeSettings(BaseModel):
     `volume` is taken of files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a
     TIFF. `patients_from` says who the patient is where the source does not (folder, folder:N, file, name or a
     pattern), `labels_from` that folders are the classes, `sequence` which of several sequences is kept.
-    `one_per_patient` refuses the cases of a patient with several. `series_description` and `interval` add columns that
+    `one_per_patient` refuses the cases of a patient with several; `ids_as_written` takes ids that differ only in
+    capitals, zeros or blanks as those of different patients. `series_description` and `interval` add columns that
     may say more about a patient than needed.
     """
 
@@ -50,6 +51,7 @@ class IntakeSettings(BaseModel):
     labels_from: str | None = Field(None, pattern=r"^folder(:[1-9][0-9]?)?$")
     sequence: str | None = Field(None, min_length=1)
     one_per_patient: bool = False
+    ids_as_written: bool = False
     volume: Literal["first", "mean"] | Annotated[int, Field(ge=1)] | None = None
     pages_mm: Annotated[tuple[VoxelMm, VoxelMm, VoxelMm], BeforeValidator(_three_sizes)] | None = None
     series_description: bool = False

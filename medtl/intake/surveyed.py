@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medtl.errors import ConfigurationError
 from medtl.intake.bids import survey_bids
+from medtl.intake.cells import in_manifest_form, refuse_twin_patients
 from medtl.intake.class_folders import ClassLevel, class_level, with_classes
 from medtl.intake.datalist import survey_datalist
 from medtl.intake.dicom_tree import survey_dicom
@@ -58,9 +59,15 @@ def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
     root = folder.parent if folder.is_file() else folder
     labels = None
     if settings.labels is not None:
-        labels = read_labels(settings.labels, label_column=settings.label_column)
+        labels = read_labels(
+            settings.labels, label_column=settings.label_column, ids_as_written=settings.ids_as_written
+        )
         survey = _counted_as_read(survey, settings.labels)
     survey = _with_patients_and_labels(survey, settings, labels, root=root, by_folders=kind in BY_FOLDERS)
+    offers, told = in_manifest_form(survey.offers)
+    survey = _told(replace(survey, offers=offers), *told)
+    if not settings.ids_as_written:
+        refuse_twin_patients(survey.offers)
     if settings.one_per_patient:
         kept, refused = one_each(survey.offers)
         return replace(survey, offers=kept, refusals=(*survey.refusals, *refused))

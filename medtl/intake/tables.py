@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from medtl.cohort.delimited import read_delimited
+from medtl.cohort.delimited import Delimited, read_delimited
 from medtl.errors import DataRefused
+
+EVENT_COLUMNS = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
+"""Columns of a REDCap export with several rows for one record."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,17 @@ class Table:
         """The first row with this value, empty when there is none."""
         return next((cells for _, cells in self.rows if cells.get(column) == value), {})
 
+    @property
+    def event_hint(self) -> str:
+        """What to do with an export of REDCap that has a row for each event; empty for any other table."""
+        column = next((name for name in EVENT_COLUMNS if name in self.header), None)
+        if column is None:
+            return ""
+        return (
+            f"The table has a row for each of the REDCap events of a record (column {column}). Export only the event "
+            "that holds the label, or keep only its rows, so that each patient or case has one row. "
+        )
+
 
 def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
     """The table in a CSV or TSV file.
@@ -31,11 +45,21 @@ def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
     found = read_delimited(path, expected_columns=expected, what="table")
     odd = [row.line for row in found.rows if len(row.cells) != len(found.header)]
     if odd:
-        lines = ", ".join(map(str, odd[:10]))
+        lines = ", ".join(map(str, odd[:10])) + (", …" if len(odd) > 10 else "")
+        rows = f"{len(odd)} rows" if len(odd) > 1 else "1 row"
         raise DataRefused(
-            f"The table {path.name} has {len(odd)} rows with another number of cells than its header "
-            f"({len(found.header)}), first in line {lines}. Put quotes around cells that hold a delimiter.",
+            f"The table {path.name} has {rows} with another number of cells than its header "
+            f"({len(found.header)}), line {lines}. {_remedy(found)}",
             lines=tuple(odd),
         )
-    rows = tuple((row.line, dict(zip(found.header, row.cells, strict=True))) for row in found.rows)
-    return Table(found.header, rows)
+    rows_by_line = tuple((row.line, dict(zip(found.header, row.cells, strict=True))) for row in found.rows)
+    return Table(found.header, rows_by_line)
+
+
+def _remedy(found: Delimited) -> str:
+    if all(len(row.cells) == len(found.header) + 1 for row in found.rows):
+        return (
+            "Every row has one cell more: R's write.table writes row names so. Export with row.names = FALSE, or "
+            "give the first column a name."
+        )
+    return "Put quotes around cells that hold a delimiter."
