@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medtl.cli.judging_options import Positive, Resamples, Seed, Threshold, evaluation_settings, rule_for, rule_for_all
+from medtl.cli.options import AsWritten
 from medtl.cli.speaking import speaking
 
 
@@ -49,6 +50,7 @@ def evaluate(
     ] = None,
     resamples: Resamples = 2000,
     seed: Seed = 0,
+    ids_as_written: AsWritten = False,
 ) -> None:
     """Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
 
@@ -70,9 +72,12 @@ def evaluate(
     metrics.json, predictions.csv as it was judged, and a CSV for every figure and table. No run, no torch, no network.
     """
     from medtl.predictions import read_foreign
+    from medtl.progress import say
     from medtl.report.predictions_page import write_predictions_page
 
-    found = read_foreign(predictions, positive=positive)
+    found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
+    for told in found.taken:
+        say(told)
     settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())
     page = write_predictions_page(
         found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed,
@@ -96,6 +101,7 @@ def compare(
     threshold: Threshold = None,
     resamples: Resamples = 2000,
     seed: Seed = 0,
+    ids_as_written: AsWritten = False,
 ) -> None:
     """Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
 
@@ -112,7 +118,7 @@ def compare(
     from medtl.report.compared_models import models_to_compare, shared_settings
     from medtl.report.comparison_page import write_comparison_page
 
-    found = models_to_compare(runs, models=model or ())
+    found = models_to_compare(runs, models=model or (), ids_as_written=ids_as_written)
     settings = shared_settings(found) if threshold is None else None
     if settings is None:
         settings = evaluation_settings(rule_for_all([one.rows for one in found], threshold))

@@ -14,7 +14,7 @@ from typing import Literal
 from medtl.cohort import words
 from medtl.cohort.cells import as_number
 
-Reason = Literal["named", "order_of_classes", "alphabet", "numbers", "columns"]
+Reason = Literal["named", "order_of_classes", "alphabet", "numbers", "columns", "asked"]
 
 BECAUSE: dict[Reason, str] = {
     "named": "as positive_class in the study says",
@@ -22,6 +22,7 @@ BECAUSE: dict[Reason, str] = {
     "alphabet": "the last label in alphabetical order (capitals do not count); positive_class in the study chooses "
     "another",
     "numbers": "the last label in the order of the numbers; positive_class in the study chooses another",
+    "asked": "as --positive says",
     "columns": "the last column of probabilities; --positive chooses another",
 }
 
@@ -67,7 +68,7 @@ def positive_notes(classes: Sequence[str], *, reason: Reason) -> tuple[str, ...]
     note = f"The positive class is {positive}, {BECAUSE[reason]}."
     if not looks_healthy(positive) or looks_healthy(other):
         return (note,)
-    choose = f"--positive {other!r}" if reason == "columns" else f"positive_class: {other!r} in the study"
+    choose = f"--positive {other!r}" if reason in ("columns", "asked") else f"positive_class: {other!r} in the study"
     return (
         note,
         f"The positive class {positive} looks like the healthy one: sensitivity would be the share of {positive} that "

@@ -7,18 +7,22 @@ and `model` may be left out; further columns are covariates. Out: the frozen tab
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sex_of
 from medtl.cohort.delimited import Delimited, Row, read_delimited
+from medtl.cohort.patient_ids import no_id, remedy, twin_faults
+from medtl.cohort.positive_class import positive_notes
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import rearmed
 from medtl.predictions.columns import LEADING, PROBABILITY, classes_among, covariates_among
 from medtl.predictions.faults import NAMED_AT_MOST, faults_of
 from medtl.predictions.table import PredictionTable
+from medtl.predictions.written_numbers import are_per_cent, number_in, without_rounding
 
 NEEDED = ("case_id", "patient_id", "fold", "truth")
 """The columns that nothing can stand in for."""
@@ -46,12 +50,14 @@ class ForeignTable:
     taken: tuple[str, ...]
 
 
-def read_foreign(path: Path, *, positive: str | None = None) -> ForeignTable:
+def read_foreign(path: Path, *, positive: str | None = None, ids_as_written: bool = False) -> ForeignTable:
     """Read predictions that any tool wrote; `positive` puts this one of two classes last, where the positive class is.
+
+    Patients whose ids differ only in how they are written are refused unless `ids_as_written`.
 
     Raises:
         ConfigurationError: there is no such file, or `positive` is none of two classes.
-        DataRefused: the file is no table, or it has faults; one letter tells them all, by line and by case.
+        DataRefused: the file is no table, or it has faults; one message tells them all, by line and by case.
     """
     if path.is_dir():
         raise ConfigurationError(
@@ -66,22 +72,63 @@ def read_foreign(path: Path, *, positive: str | None = None) -> ForeignTable:
     wrong = {row.line: f"{len(row.cells)}" for row in found.rows if len(row.cells) != len(header)}
     if wrong:
         faults.append(f"the header has {len(header)} cells, and there are others in {_lines(wrong)}")
-    typed, lines_left_out = _typed(cells, whole, faults)
+    faults += _id_faults(cells, whole, ids_as_written=ids_as_written)
+    truths = _class_of_each(cells.get("truth", []), classes)
+    typed, lines_left_out = _typed({**cells, "truth": truths} if truths else cells, whole, found.delimiter, faults)
+    taken = _taken(header, found.delimiter, cells)
     if set(NEEDED) <= set(header) and len(classes) > 1 and len(set(header)) == len(header):
+        said = {PROBABILITY + name: typed[PROBABILITY + name] for name in classes}
+        if rounded := without_rounding(said, {name: cells[name] for name in said}):
+            typed |= rounded.columns
+            taken.append(
+                f"The probabilities of {rounded.rows} rows sum to {rounded.least:.4g} to {rounded.most:.4g}, as may "
+                f"numbers rounded to {rounded.decimals} decimals: each row was divided by its sum. Write more digits "
+                "to avoid this."
+            )
         kept = [place for place, row in enumerate(whole) if row.line not in lines_left_out]
         rows = _completed(typed, len(whole)).iloc[kept].reset_index(drop=True)
         faults += faults_of(rows.astype({"fold": "int64"}), classes) if len(rows) else ()
+        if faults and are_per_cent(said):
+            faults.append("the probabilities of each row sum to 100: they are per cent, divide them by 100")
     if faults:
         raise _letter(path, faults)
     table = PredictionTable(_completed(typed, len(whole)))
-    return ForeignTable(table if positive is None else _with_positive(table, positive), _taken(header))
+    if truths != cells["truth"]:
+        taken.append("Truths and classes that are one number are one class: 1.0 is 1.")
+    table = table if positive is None else _with_positive(table, positive)
+    told = positive_notes(table.classes, reason="columns" if positive is None else "asked")
+    return ForeignTable(table, (*told, *taken))
+
+
+def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[Row], *, ids_as_written: bool) -> Iterator[str]:
+    """Cells that are no id, and patients that may be one person."""
+    for name in ("case_id", "patient_id"):
+        why = {row.line: told for row, text in zip(rows, cells.get(name, ()), strict=False)
+               if text and (told := no_id(text)) is not None}  # fmt: skip
+        if why:
+            yield f"{name} {next(iter(why.values()))}: {_lines(dict.fromkeys(why, ''))}"
+    if not ids_as_written:
+        held = ((row.line, text) for row, text in zip(rows, cells.get("patient_id", ()), strict=False) if text)
+        twins = twin_faults(held, column="patient_id")
+        for line, what in twins[:NAMED_AT_MOST]:
+            yield f"line {line}: {what}"
+        if len(twins) > NAMED_AT_MOST:
+            yield f"and {len(twins) - NAMED_AT_MOST} more patients that may be another one"
+
+
+def _class_of_each(truths: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """The truths by the names of their classes, where both are one number written in two ways."""
+    known = {class_name(name): name for name in reversed(classes)}
+    return [text if text in classes else known.get(class_name(text), text) for text in truths]
 
 
 def _in_header(header: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[str]:
     for name in NEEDED:
         if name not in header:
-            others = [other for other in header if other.casefold().replace(" ", "_") in OTHER_NAMES[name]]
+            same = [other for other in header if _small(other) == name]
+            others = [other for other in header if _small(other) in OTHER_NAMES[name]]
             hint = f"; if {others[0]} is this, rename it" if others else ""
+            hint = f"; {same[0]} differs only in how it is written, rename it" if same else hint
             yield f"there is no column {name}{hint}"
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
@@ -92,7 +139,13 @@ def _in_header(header: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[st
             f"classes the other's is 1 - {PROBABILITY}{classes[0]}"
         )
     elif not classes:
-        yield f"there is no column of probabilities: call them {PROBABILITY}<class>, one for each class"
+        capital = [name for name in header if name.casefold().startswith(PROBABILITY)]
+        hint = f"; {', '.join(capital)} begin with a capital, rename them" if capital else ""
+        yield f"there is no column of probabilities: call them {PROBABILITY}<class>, one for each class{hint}"
+
+
+def _small(name: str) -> str:
+    return "_".join(name.casefold().replace("-", " ").replace("_", " ").split())
 
 
 def _without_rows(found: Delimited) -> Iterator[str]:
@@ -101,16 +154,18 @@ def _without_rows(found: Delimited) -> Iterator[str]:
 
 
 def _typed(
-    cells: Mapping[str, list[str]], rows: list[Row], faults: list[str]
+    cells: Mapping[str, list[str]], rows: list[Row], delimiter: str, faults: list[str]
 ) -> tuple[dict[str, list[object]], frozenset[int]]:
     """The columns with numbers as numbers; cells that cannot be are told in `faults`, and their lines given back."""
     typed: dict[str, list[object]] = {}
     left_out: set[int] = set()
+    comma = delimiter != ","
+    classes = classes_among(cells)
     for name, texts in cells.items():
         is_fold, is_probability = name == "fold", name.startswith(PROBABILITY)
         wrong: dict[int, str] = {}
         if is_fold or is_probability:
-            numbers = [_number(text, whole=is_fold) for text in texts]
+            numbers = [number_in(text, whole=is_fold, comma_is_decimal=comma) for text in texts]
             wrong = {
                 row.line: repr(text) for row, text, number in zip(rows, texts, numbers, strict=True) if number is None
             }
@@ -120,38 +175,39 @@ def _typed(
             if wrong:
                 faults.append(f"{name} is not {what} in {_lines(wrong)}{point}")
         elif name in LEADING:
-            wrong = {row.line: "" for row, text in zip(rows, texts, strict=True) if not text}
+            wrong = {
+                row.line: "" if not text else repr(text)
+                for row, text in zip(rows, texts, strict=True)
+                if not text or (name == "truth" and text not in classes and is_missing(text))
+            }
             typed[name] = list(texts)
             if wrong:
-                faults.append(f"{name} is empty in {_lines(wrong)}")
+                faults.append(f"{name} is {'missing' if any(wrong.values()) else 'empty'} in {_lines(wrong)}")
         else:
-            typed[name] = _covariate(name, texts)
+            typed[name] = _covariate(name, texts, comma_is_decimal=comma)
         left_out |= wrong.keys()
     return typed, frozenset(left_out)
 
 
-def _number(text: str, *, whole: bool) -> float | int | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    if not whole:
-        return number
-    return int(number) if math.isfinite(number) and number >= 0 and number == int(number) else None
-
-
-def _covariate(name: str, texts: list[str]) -> list[object]:
+def _covariate(name: str, texts: list[str], *, comma_is_decimal: bool) -> list[object]:
     """Numbers where every cell that holds something is one, but for names of groups and numbers written as 007."""
-    held = [text for text in texts if text]
-    if name not in NAMES_OF_GROUPS and held and all(_is_plain_number(text) for text in held):
-        return [float(text) if text else math.nan for text in texts]
-    return [text or None for text in texts]
+    held = [text for text in texts if not is_missing(text)]
+    if name == "sex":
+        return [None if is_missing(text) else sex_of(text) or text for text in texts]
+    if name == "age_years" and held and all(age_of(text) is not None for text in held):
+        ages = [None if is_missing(text) else age_of(text) for text in texts]
+        return [math.nan if age is None else age.years for age in ages]
+    if name not in NAMES_OF_GROUPS and held and not any(_is_code(text) for text in held):
+        numbers = column_numbers(texts, comma_is_decimal=comma_is_decimal)
+        if numbers is not None:
+            return [math.nan if number is None else number for number in numbers]
+    return [None if is_missing(text) else text for text in texts]
 
 
-def _is_plain_number(text: str) -> bool:
-    number = _number(text, whole=False)
+def _is_code(text: str) -> bool:
+    """Whether digits are written with a zero in front, as codes are."""
     digits = text.lstrip("-")
-    return number is not None and math.isfinite(number) and not (digits[:1] == "0" and digits[1:2].isdigit())
+    return digits[:1] == "0" and digits[1:2].isdigit()
 
 
 def _completed(typed: Mapping[str, list[object]], rows: int) -> pd.DataFrame:
@@ -172,13 +228,16 @@ def _kind(values: list[object]) -> type:
     return float if values and all(isinstance(value, float) for value in values) else object
 
 
-def _taken(header: tuple[str, ...]) -> tuple[str, ...]:
+def _taken(header: tuple[str, ...], delimiter: str, cells: Mapping[str, list[str]]) -> list[str]:
     taken = []
     if "role" not in header:
         taken.append("The table has no column role: every row was taken for a test row.")
     if "model" not in header:
         taken.append("The table has no column model: all rows were taken for those of one model.")
-    return tuple(taken)
+    numbers = [text for name in header if name.startswith(PROBABILITY) for text in cells[name]]
+    if delimiter != "," and any("," in text for text in numbers):
+        taken.append("The comma in numbers was read as a decimal point, as it does not stand between cells.")
+    return taken
 
 
 def _with_positive(table: PredictionTable, positive: str) -> PredictionTable:
@@ -205,6 +264,7 @@ def _letter(path: Path, faults: list[str]) -> DataRefused:
     return DataRefused(
         f"The predictions {path.name} cannot be judged, {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
         + "\n".join(f"  - {fault}" for fault in faults)
+        + remedy(faults)
         + f"\nA table holds {', '.join(NEEDED)} and a column {PROBABILITY}<class> for each class, the positive class "
         "last; role (validation or test), model and covariates may be added. Nothing was dropped or repaired; correct "
         "the table where it was made.",

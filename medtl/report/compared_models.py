@@ -45,7 +45,9 @@ class ComparedModel:
         return SIMPLICITY.get(self.model.partition("@")[0])
 
 
-def models_to_compare(paths: Sequence[Path], *, models: Sequence[str] = ()) -> tuple[ComparedModel, ...]:
+def models_to_compare(
+    paths: Sequence[Path], *, models: Sequence[str] = (), ids_as_written: bool = False
+) -> tuple[ComparedModel, ...]:
     """The chosen model of each source, or of each source those among `models` that it has.
 
     Raises:
@@ -55,7 +57,7 @@ def models_to_compare(paths: Sequence[Path], *, models: Sequence[str] = ()) -> t
     twice = [path.name for path, times in Counter(path.resolve() for path in paths).items() if times > 1]
     if twice:
         raise ConfigurationError(f"{', '.join(twice)} is named twice; a model compared with itself tells nothing.")
-    sources = [_source(path) for path in paths]
+    sources = [_source(path, ids_as_written=ids_as_written) for path in paths]
     found: list[ComparedModel] = []
     for label, (run, table, path) in zip(_labels(sources), sources, strict=True):
         asked = [name for name in models if name in table.models] if models else [_usual(run, table)]
@@ -95,11 +97,11 @@ def shared_settings(models: Sequence[ComparedModel]) -> EvaluationSettings | Non
     return first if all(one.settings == first for one in models) else None
 
 
-def _source(path: Path) -> tuple[RunFolder | None, PredictionTable, Path]:
+def _source(path: Path, *, ids_as_written: bool) -> tuple[RunFolder | None, PredictionTable, Path]:
     if path.is_dir():
         run = read_run(path)
         return run, run.predictions, path.resolve()
-    return None, read_foreign(path).table, path
+    return None, read_foreign(path, ids_as_written=ids_as_written).table, path
 
 
 def _usual(run: RunFolder | None, table: PredictionTable) -> str:

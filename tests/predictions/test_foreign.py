@@ -17,6 +17,9 @@ LEAST = "case_id,patient_id,fold,truth,p_no,p_yes\n" + "".join(
 ).replace("c1,p0,1", "c1,p9,1").replace("c3,p1,1", "c3,p8,1")
 
 
+HEAD = "case_id,patient_id,fold,truth,p_a,p_b,p_c\n"
+
+
 def written(folder: Path, text: str | bytes) -> Path:
     path = folder / "theirs.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -37,8 +40,10 @@ def test_the_least_table_becomes_test_rows_of_one_model_and_says_so(tmp_path: Pa
     assert found.table.classes == ("no", "yes")
     assert np.array_equal(found.table.probabilities, theirs[["p_no", "p_yes"]].to_numpy())
     assert list(found.table.rows["truth"]) == list(theirs["truth"])
-    assert len(found.taken) == 2
-    assert "every row was taken for a test row" in found.taken[0]
+    positive, role, model = found.taken
+    assert positive == "The positive class is yes, the last column of probabilities; --positive chooses another."
+    assert "every row was taken for a test row" in role
+    assert "of one model" in model
 
 
 @pytest.mark.parametrize("change", [str.encode, lambda text: b"\xef\xbb\xbf" + text.replace(",", ";").encode()])
@@ -60,7 +65,7 @@ def test_what_medtl_wrote_is_read_to_the_same_table(tmp_path: Path) -> None:
     PredictionTable(rows).write(tmp_path / "predictions.csv")
     found = read_foreign(tmp_path / "predictions.csv")
     pd.testing.assert_frame_equal(found.table.rows, PredictionTable.read(tmp_path / "predictions.csv").rows)
-    assert found.taken == ()
+    assert len(found.taken) == 1, "which class is positive is always said"
 
 
 def test_ages_in_whole_years_are_numbers_and_numbered_sites_are_names(tmp_path: Path) -> None:
@@ -136,3 +141,112 @@ def test_a_positive_class_is_put_last(tmp_path: Path) -> None:
     assert read_foreign(path, positive="yes").table.classes == ("no", "yes")
     with pytest.raises(ConfigurationError, match="got 'maybe', and the table's classes are no, yes"):
         read_foreign(path, positive="maybe")
+
+
+def test_decimal_commas_between_semicolons_are_read_and_told(tmp_path: Path) -> None:
+    lines = LEAST.replace(",", ";").replace(".", ",")
+    found = read_foreign(written(tmp_path, "\ufeff" + lines))
+    pd.testing.assert_frame_equal(found.table.rows, read_foreign(written(tmp_path, LEAST)).table.rows)
+    assert any("comma in numbers was read as a decimal point" in told for told in found.taken)
+    tabs = read_foreign(written(tmp_path, LEAST.replace(",", "\t").replace(".", ",")))
+    pd.testing.assert_frame_equal(found.table.rows, tabs.table.rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "decimals", "count"),
+    [
+        (("0.33,0.33,0.33", "0.5,0.25,0.25", "0.2,0.2,0.6"), 2, 1),
+        (("0.3,0.3,0.3", "0.1,0.1,0.8", "1,0,0"), 1, 1),
+        (("0.333,0.333,0.333", "0.167,0.167,0.667", "0.2,0.2,0.6"), 3, 2),
+        (("0.34,0.34,0.33", "1.0,0.0,0.0", "0.99,0.01,0.01"), 2, 2),
+    ],
+)
+def test_probabilities_rounded_to_few_decimals_are_divided_by_their_sum_and_told(
+    tmp_path: Path, rows: tuple[str, ...], decimals: int, count: int
+) -> None:
+    text = HEAD + "".join(f"c{n},q{n},0,{'abc'[n]},{row}\n" for n, row in enumerate(rows))
+    found = read_foreign(written(tmp_path, text))
+    said = np.array([[float(cell) for cell in row.split(",")] for row in rows])
+    np.testing.assert_allclose(found.table.probabilities, said / said.sum(axis=1, keepdims=True), atol=1e-12)
+    (told,) = [told for told in found.taken if "divided by its sum" in told]
+    assert told.startswith(f"The probabilities of {count} rows sum to ")
+    assert f"rounded to {decimals} decimals" in told
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("0.33,0.33,0.30", "0.5,0.25,0.25"),
+        ("0.3,0.3,0.3", "0.123456,0.123456,0.753088"),
+        ("0.33,0.33,0.36", "1,0,0"),
+    ],
+)
+def test_a_sum_that_rounding_does_not_explain_is_still_refused(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    text = HEAD + "".join(f"c{n},q{n},0,{'abc'[n]},{row}\n" for n, row in enumerate(rows))
+    assert "do not sum to 1" in refusal(tmp_path, text)
+
+
+def test_per_cents_are_called_so(tmp_path: Path) -> None:
+    told = refusal(tmp_path, HEAD + "c0,q0,0,a,33,33,34\nc1,q1,0,b,20,50,30\n")
+    assert "the probabilities of each row sum to 100: they are per cent, divide them by 100" in told
+
+
+@pytest.mark.parametrize(
+    "header", ["Case_ID,Patient_ID,Fold,Truth,P_no,P_yes", "CASE ID,Patient-Id,FOLD,TRUTH,P_NO,P_YES"]
+)
+def test_columns_that_differ_only_in_capitals_are_named(tmp_path: Path, header: str) -> None:
+    told = refusal(tmp_path, header + LEAST[LEAST.index("\n") :])
+    first, patient, *_, last = header.split(",")
+    assert f"there is no column case_id; {first} differs only in how it is written, rename it" in told
+    assert f"there is no column patient_id; {patient} differs only in how it is written" in told
+    assert f"{last} begin with a capital, rename them" in told
+
+
+@pytest.mark.parametrize(("one", "other"), [("p0", "P0"), ("p0", "p00"), ("p0", "Ｐ0"), ("p0", "p 0")])
+def test_patients_that_may_be_one_are_refused_with_both_lines_unless_they_are_as_written(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    text = LEAST.replace("c5,p2", f"c5,{other}")
+    told = refusal(tmp_path, text)
+    assert "line 7: the patient in patient_id differs from the one in line 2 only in " in told
+    assert "say so with --ids-as-written" in told
+    rows = read_foreign(written(tmp_path, text), ids_as_written=True).table.rows
+    assert {one, other} <= set(rows["patient_id"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("c1,p9", "c1,NA", "patient_id is 'NA', which stands for a missing value, not for an id: line 3"),
+        ("c1,p9", "c1,1.2E+10", "patient_id is a number as a spreadsheet shows it"),
+        ("c1,p9", "?,p9", "case_id is '?', which stands for a missing value, not for an id: line 3"),
+        ("c1,p9,1,yes", "c1,p9,1,n/a", "truth is missing in line 3 ('n/a')"),
+    ],
+)
+def test_missing_markers_are_no_id_and_no_truth(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert told in refusal(tmp_path, LEAST.replace(old, new))
+
+
+def test_missing_covariates_and_truths_written_as_decimals_are_read(tmp_path: Path) -> None:
+    text = LEAST.replace("p_no,p_yes", "p_0,p_1").replace(",no,", ",0.0,").replace(",yes,", ",1.0,")
+    lines = text.strip().split("\n")
+    also = ["age_years,sex,site", "51,female,NA", "NA,m,a", "89+,?,b", "045Y,F,b", "n/a,M,NULL", "60,M,a"]
+    found = read_foreign(written(tmp_path, "\n".join(f"{line},{more}" for line, more in zip(lines, also, strict=True))))
+    rows = found.table.rows
+    assert list(rows["truth"]) == ["0", "1"] * 3
+    assert any("one number are one class" in told for told in found.taken)
+    assert list(rows["age_years"].dropna()) == [51.0, 89.0, 45.0, 60.0]
+    assert list(rows["sex"]) == ["F", "M", None, "F", "M", "M"]
+    assert list(rows["site"]) == [None, "a", "b", "b", None, "a"]
+
+
+def test_a_last_column_that_looks_healthy_is_warned_of(tmp_path: Path) -> None:
+    text = LEAST.replace("p_no,p_yes", "p_ill,p_normal").replace(",no,", ",ill,").replace(",yes,", ",normal,")
+    first, warning, *_ = read_foreign(written(tmp_path, text)).taken
+    assert first.startswith("The positive class is normal, the last column")
+    assert "looks like the healthy one" in warning
+    assert "--positive 'ill'" in warning
+    assert (
+        read_foreign(tmp_path / "theirs.csv", positive="ill").taken[0]
+        == "The positive class is ill, as --positive says."
+    )
