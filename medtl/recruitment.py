@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from medtl.cohort import Cohort, audit, pseudonyms, read_manifest
+from medtl.cohort import Cohort, audit, flow, pseudonyms, read_manifest
 from medtl.cohort.border_suspects import BorderAudit, border_audit, border_notes
 from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
 from medtl.cohort.doubtful_numbers import (
@@ -84,13 +84,7 @@ def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:
 def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:
     """Audit a cohort whose unreadable scans are already left out, and assign its folds."""
     if not cohort.cases:
-        reasons, first = sorted({exclusion.reason for exclusion in cohort.exclusions}), cohort.exclusions[0]
-        raise DataRefused(
-            f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(reasons)}). "
-            f"The first, case {first.case_id} in line {first.line}: {first.detail} "
-            "Run medtl check MANIFEST to see each one.",
-            exclusions=len(cohort.exclusions),
-        )
+        raise DataRefused(_nobody(cohort), exclusions=len(cohort.exclusions))
     duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
     hashes = {case.case_id: facts[case.case_id].perceptual_hash for case in cohort.cases}
     borders = {case.case_id: facts[case.case_id].border for case in cohort.cases}
@@ -112,6 +106,17 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     told = told.told(*_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind))
     told = told.told(*border_notes(border), *_margins(study, cohort, facts))
     return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed, border)
+
+
+def _nobody(cohort: Cohort) -> str:
+    """Why no case is left: every reason with its count and its first case, the commonest first."""
+    first = {exclusion.reason: exclusion for exclusion in reversed(cohort.exclusions)}
+    told = "".join(
+        f"\n  {one.reason}: {one.cases}; the first, case {first[one.reason].case_id} in line {first[one.reason].line}: "
+        f"{first[one.reason].detail}"
+        for one in flow.flow_of(cohort).exclusions
+    )
+    return f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{told}"
 
 
 def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:

@@ -229,8 +229,10 @@ def test_a_cohort_of_which_no_image_can_be_read_is_refused_with_the_reasons(data
     rows = cohort(data)
     for row in rows:
         (data / row["image"]).write_bytes(b"" if row["label"] == "ill" else b"text")
-    with pytest.raises(DataRefused, match=r"all 24 are left out \(empty_file, unsupported_format\)"):
+    with pytest.raises(DataRefused, match=r"all 24 are left out \(empty_file, unsupported_format\)") as caught:
         check_data(manifest(data, rows))
+    assert re.search(r"\n  empty_file: 12; the first, case c-\w{12} in line \d+: The file is empty", str(caught.value))
+    assert "\n  unsupported_format: 12; the first, case " in str(caught.value)
 
 
 def test_no_id_of_the_manifest_and_no_place_is_in_anything_that_check_says_or_writes(
