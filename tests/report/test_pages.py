@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from medtl.cohort.positive_class import positive_notes
 from medtl.evaluation import evaluate
 from medtl.report import read_run, write_fold_page, write_reports, write_study_page
 
@@ -184,6 +185,20 @@ def test_no_place_on_a_disk_gets_into_a_page(small_run: Path, tmp_path: Path) ->
         html = path.read_text(encoding="utf-8").lower()
         assert "canary" not in html
         assert str(tmp_path).lower() not in html
+
+
+@pytest.mark.slow
+def test_the_first_lines_of_the_study_page_say_which_class_is_positive_and_warn(
+    small_run: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(small_run, tmp_path / small_run.name))
+    cohort = json.loads((copy / "cohort.json").read_text())
+    notes = [*positive_notes(("ill", "gesund"), reason="alphabet"), *cohort["notes"]]
+    (copy / "cohort.json").write_text(json.dumps({**cohort, "notes": notes}))
+    html = write_reports(copy)[0].read_text(encoding="utf-8")
+    first = html[: html.index("Who was studied</h2>")]
+    assert "The positive class is gesund, the last label in alphabetical order" in first
+    assert "The positive class gesund looks like the healthy one" in first
 
 
 @pytest.mark.slow
