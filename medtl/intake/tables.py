@@ -57,7 +57,7 @@ def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
 
 
 def _remedy(found: Delimited) -> str:
-    if all(len(row.cells) == len(found.header) + 1 for row in found.rows):
+    if len(found.rows) > 1 and all(len(row.cells) == len(found.header) + 1 for row in found.rows):
         return (
             "Every row has one cell more: R's write.table writes row names so. Export with row.names = FALSE, or "
             "give the first column a name."

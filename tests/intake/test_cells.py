@@ -88,7 +88,7 @@ def test_patients_of_a_labels_file_are_no_markers_no_cut_numbers_and_no_twins(tm
 
 def test_a_table_with_row_names_and_one_with_a_loose_delimiter_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match=r"Every row has one cell more: R's write\.table .*row\.names = FALSE"):
-        read_table(table(tmp_path, '"case" "label"\n"1" "a" "ill"\n'.replace(" ", "\t")))
+        read_table(table(tmp_path, '"case" "label"\n"1" "a" "ill"\n"2" "b" "well"\n'.replace(" ", "\t")))
     with pytest.raises(DataRefused, match=r"has 1 row with another number of cells than its header \(2\), line 3"):
         read_table(table(tmp_path, "case,label\na,ill\nb,ill,x\n"))
 

@@ -92,7 +92,7 @@ def test_faulty_label_files_are_refused_in_one_letter(tmp_path: Path, intake: In
     assert "needs a column 'label' and one of case, case_id, image, file," in letter
     assert "It has: who, what." in letter
     letter = intake(folder, "--labels", labels_file(tmp_path, "patient_id,label\nMRN-0,ill,x\n"), code=3).letter
-    assert "has 1 rows with another number of cells than its header (2), first in line 2" in letter
+    assert "has 1 row with another number of cells than its header (2), line 2. Put quotes around cells" in letter
     assert not (tmp_path / "study").exists()
 
 
