@@ -107,6 +107,14 @@ def sex_of(cell: str) -> str | None:
     return SEXES.get(plain(cell).casefold().rstrip("."))
 
 
+def sexes_of(cells: Sequence[str]) -> tuple[str | None, ...]:
+    """A column of sexes: as written, None where missing; F, M and O where two words of it mean the same (F, female)."""
+    words = {plain(cell) for cell in cells if not is_missing(cell)}
+    known = Counter(sex for word in words if (sex := sex_of(word)) is not None)
+    is_mixed = any(count > 1 for count in known.values())
+    return tuple(None if is_missing(cell) else (sex_of(cell) if is_mixed else None) or cell for cell in cells)
+
+
 def class_name(label: str) -> str:
     """A label in the form in which whole numbers are one class: `1`, `1.0`, `1.00` and `1,0` are all `1`.
 
@@ -148,3 +156,17 @@ def column_numbers(cells: Sequence[str], *, comma_is_decimal: bool) -> tuple[flo
         return None
     table = str.maketrans({**marks, " ": "", "'": "", "’": ""}) if marks else {}
     return tuple(None if is_missing(cell) else as_number(plain(cell).translate(table)) for cell in cells)
+
+
+TWO_READINGS = re.compile(r"[+-]?\d{1,3}[.,]\d{3}", re.ASCII)
+"""`1.234` and `1,234`: a decimal in one country, a thousand in another."""
+
+
+def told_separators(cells: Sequence[str], *, comma_is_decimal: bool) -> str:
+    """How a number with a comma, blank or a second reading was read, such as `'1,234' as 1234`; empty without one."""
+    numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
+    doubtful = comma_is_decimal and all(TWO_READINGS.fullmatch(plain(cell)) for cell in cells if "." in cell)
+    for cell, number in zip(cells, numbers or (), strict=False):
+        if number is not None and (as_number(plain(cell)) is None or (doubtful and "." in cell)):
+            return f"{plain(cell)!r} as {number:.10g}"
+    return ""

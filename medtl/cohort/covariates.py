@@ -1,7 +1,7 @@
 """Covariates of a manifest: the cells of a column in, one value per case out, and what was read as something else.
 
-Ages become years, words for a sex become F, M or O, markers of a missing value become None, and a column whose every
-other cell is a number becomes numbers.
+Ages become years, several words for a sex become F, M or O, markers of a missing value become None, and a column whose
+every other cell is a number becomes numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from medtl.cohort.case import Covariate
-from medtl.cohort.cells import age_of, column_numbers, is_missing, plain, sex_of, told_markers
+from medtl.cohort.cells import age_of, column_numbers, is_missing, plain, sexes_of, told_markers, told_separators
 
 AGE, SEX, SITE = "age_years", "sex", "site"
 
@@ -25,14 +25,16 @@ def covariate_values(name: str, cells: Sequence[str], *, comma_is_decimal: bool)
     if name == AGE:
         ages = [None if is_missing(cell) else age_of(cell) for cell in cells]
         return tuple(None if age is None else age.years for age in ages)
+    if name == SEX:
+        return sexes_of(cells)
     if name not in CATEGORIES:
         numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
         if numbers is not None:
             return numbers
-    return tuple(None if is_missing(cell) else (sex_of(cell) if name == SEX else None) or cell for cell in cells)
+    return tuple(None if is_missing(cell) else cell for cell in cells)
 
 
-def covariate_notes(columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def covariate_notes(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: bool) -> tuple[str, ...]:
     """What was read as something else than it is written, in at most a sentence for each kind."""
     notes = []
     gone = [f"{name} {told}" for name, cells in columns.items() if (told := told_markers(cells))]
@@ -45,7 +47,15 @@ def covariate_notes(columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
             f"{len(capped)} age{'s are' if len(capped) > 1 else ' is'} only known to be at least so many years "
             f"(written as {lowest}+ or >{lowest}): the age written was taken."
         )
-    words = {plain(cell) for cell in columns.get(SEX, ()) if not is_missing(cell)}
-    if changed := sorted(word for word in words if sex_of(word) not in (None, word)):
-        notes.append(f"sex is written as {', '.join(changed[:6])}: read as F, M or O.")
+    sexes = columns.get(SEX, ())
+    changed = {plain(cell) for cell, sex in zip(sexes, sexes_of(sexes), strict=True) if sex not in (None, cell)}
+    if changed:
+        notes.append(f"sex is written as {', '.join(sorted(changed)[:6])}: read as F, M or O.")
+    separators = {
+        name: told_separators(cells, comma_is_decimal=comma_is_decimal)
+        for name, cells in columns.items()
+        if name not in (AGE, *CATEGORIES)
+    }
+    if read := "; ".join(f"{name} {words}" for name, words in separators.items() if words):
+        notes.append(f"Numbers with a comma, blank or apostrophe in them, or with two readings: {read}.")
     return tuple(notes)

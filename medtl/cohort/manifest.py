@@ -77,9 +77,8 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
     _refuse_faults(faults, manifest=path.name)
 
     written = {name: [row.covariates[name] for row in rows] for name in columns.covariates}
-    values = {
-        name: covariate_values(name, cells, comma_is_decimal=table.delimiter != ",") for name, cells in written.items()
-    }
+    comma = table.delimiter != ","
+    values = {name: covariate_values(name, cells, comma_is_decimal=comma) for name, cells in written.items()}
     cases = tuple(
         _case_of(row, root=root, label=label, covariates={name: values[name][place] for name in values})
         for place, (row, label) in enumerate(zip(rows, labels, strict=True))
@@ -90,7 +89,11 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
         classes=classes,
         covariates=columns.covariates,
         exclusions=tuple(_left_out(case) for case in cases if case.label not in classes),
-        notes=(*notes, *label_notes((row.label for row in rows), settings=chosen), *covariate_notes(written)),
+        notes=(
+            *notes,
+            *label_notes((row.label for row in rows), settings=chosen),
+            *covariate_notes(written, comma_is_decimal=comma),
+        ),
         split_column=columns.split,
         is_phantom=_says_phantom(table, columns),
     )

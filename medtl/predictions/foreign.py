@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sex_of
+from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sexes_of
 from medtl.cohort.delimited import Delimited, Row, read_delimited
 from medtl.cohort.patient_ids import no_id, remedy, twin_faults
 from medtl.cohort.positive_class import positive_notes
@@ -193,7 +193,7 @@ def _covariate(name: str, texts: list[str], *, comma_is_decimal: bool) -> list[o
     """Numbers where every cell that holds something is one, but for names of groups and numbers written as 007."""
     held = [text for text in texts if not is_missing(text)]
     if name == "sex":
-        return [None if is_missing(text) else sex_of(text) or text for text in texts]
+        return list(sexes_of(texts))
     if name == "age_years" and held and all(age_of(text) is not None for text in held):
         ages = [None if is_missing(text) else age_of(text) for text in texts]
         return [math.nan if age is None else age.years for age in ages]

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from medtl.cohort import ManifestSettings, read_manifest
-from medtl.cohort.cells import age_of, as_number, class_name, column_numbers, is_missing, sex_of, told_markers
+from medtl.cohort.cells import (
+    age_of,
+    as_number,
+    class_name,
+    column_numbers,
+    is_missing,
+    sex_of,
+    told_markers,
+    told_separators,
+)
 from medtl.errors import DataRefused
 
 
@@ -109,6 +118,22 @@ def test_a_column_of_numbers_is_read_in_one_way(
 @pytest.mark.parametrize("cells", [["1", "two"], ["1.5", "1.234,5"], ["1_000"], ["1,23,4"], ["inf"]])
 def test_a_column_with_a_cell_that_is_no_number_stays_text(cells: list[str]) -> None:
     assert column_numbers(cells, comma_is_decimal=False) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "comma", "told"),
+    [
+        (["900", "1,234"], False, "'1,234' as 1234"),
+        (["900", "1,5"], True, "'1,5' as 1.5"),
+        (["900", "1.234", "12.345"], True, "'1.234' as 1.234"),
+        (["900", "1.234", "12.3"], True, ""),
+        (["900", "1.234"], False, ""),
+        (["1 234", "5"], False, "'1 234' as 1234"),
+        (["north", "1,234"], False, ""),
+    ],
+)
+def test_a_number_with_two_readings_is_told_as_it_was_read(cells: list[str], comma: bool, told: str) -> None:
+    assert told_separators(cells, comma_is_decimal=comma) == told
 
 
 def test_markers_are_told_with_their_counts_and_empty_cells_are_not() -> None:
