@@ -165,8 +165,10 @@ TWO_READINGS = re.compile(r"[+-]?\d{1,3}[.,]\d{3}", re.ASCII)
 def told_separators(cells: Sequence[str], *, comma_is_decimal: bool) -> str:
     """How a number with a comma, blank or a second reading was read, such as `'1,234' as 1234`; empty without one."""
     numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
+    if numbers is None:
+        return ""
     doubtful = comma_is_decimal and all(TWO_READINGS.fullmatch(plain(cell)) for cell in cells if "." in cell)
-    for cell, number in zip(cells, numbers or (), strict=False):
+    for cell, number in zip(cells, numbers, strict=True):
         if number is not None and (as_number(plain(cell)) is None or (doubtful and "." in cell)):
             return f"{plain(cell)!r} as {number:.10g}"
     return ""

@@ -102,18 +102,21 @@ def read_foreign(path: Path, *, positive: str | None = None, ids_as_written: boo
 
 def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[Row], *, ids_as_written: bool) -> Iterator[str]:
     """Cells that are no id, and patients that may be one person."""
-    for name in ("case_id", "patient_id"):
-        why = {row.line: told for row, text in zip(rows, cells.get(name, ()), strict=False)
-               if text and (told := no_id(text)) is not None}  # fmt: skip
+    lines = [row.line for row in rows]
+    held = {
+        name: [(line, text) for line, text in zip(lines, cells[name], strict=True) if text]
+        for name in ("case_id", "patient_id")
+        if name in cells
+    }
+    for name, texts in held.items():
+        why = {line: told for line, text in texts if (told := no_id(text)) is not None}
         if why:
             yield f"{name} {next(iter(why.values()))}: {_lines(dict.fromkeys(why, ''))}"
-    if not ids_as_written:
-        held = ((row.line, text) for row, text in zip(rows, cells.get("patient_id", ()), strict=False) if text)
-        twins = twin_faults(held, column="patient_id")
-        for line, what in twins[:NAMED_AT_MOST]:
-            yield f"line {line}: {what}"
-        if len(twins) > NAMED_AT_MOST:
-            yield f"and {len(twins) - NAMED_AT_MOST} more patients that may be another one"
+    twins = () if ids_as_written else twin_faults(held.get("patient_id", ()), column="patient_id")
+    for line, what in twins[:NAMED_AT_MOST]:
+        yield f"line {line}: {what}"
+    if len(twins) > NAMED_AT_MOST:
+        yield f"and {len(twins) - NAMED_AT_MOST} more patients that may be another one"
 
 
 def _class_of_each(truths: Sequence[str], classes: Sequence[str]) -> list[str]:
