@@ -18,6 +18,8 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from PIL import Image as PillowImage
 from PIL import ImageFile
 
@@ -41,10 +43,13 @@ MOST_PIXELS = 2**27
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP")
 ROWS_SEEN = 256
 CHUNK_BYTES = 2**20
+MOST_VOXELS, FARTHEST_OFFSET, DENSEST_GZIP = 2**29, 2**20, 1032
+"""What a header may promise for its voxels to be looked at; deflate packs no more than 1032 bytes into one."""
+
 MOST_CHUNKS = 512
 FAULTS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError, MemoryError,
           SyntaxError, RuntimeError, ZeroDivisionError, struct.error, zlib.error,
-          PillowImage.DecompressionBombError)  # fmt: skip
+          PillowImage.DecompressionBombError, HeaderDataError, HeaderTypeError, ImageFileError)  # fmt: skip
 """What Pillow and nibabel raise on damaged files: such a file has no look, and its reader says later what is wrong."""
 
 
@@ -127,17 +132,20 @@ def _nifti(path: Path) -> Look | None:
         if start[4:7] != b"n+2" and start[344:347] != b"n+1":
             return None
         kind = nibabel.Nifti2Header if start[4:7] == b"n+2" else nibabel.Nifti1Header
-        header = kind.from_fileobj(io.BytesIO(start[: 540 if kind is nibabel.Nifti2Header else 348]))
+        header = kind.from_fileobj(io.BytesIO(start[: 540 if kind is nibabel.Nifti2Header else 348]), check=False)
         shape = tuple(int(size) for size in header.get_data_shape())
         while len(shape) > 3 and shape[-1] == 1:
             shape = shape[:-1]
         dtype = header.get_data_dtype()
         voxels = math.prod(shape)
-        if dtype.kind not in "iuf" or not voxels or len(shape) > 3:
+        offset, promised = int(header.get_data_offset()), voxels * dtype.itemsize
+        if dtype.kind not in "iuf" or len(shape) > 3 or not 0 < voxels <= MOST_VOXELS or offset > FARTHEST_OFFSET:
+            return Look(shape)
+        if promised > DENSEST_GZIP * path.stat().st_size:
             return Look(shape)
         if is_packed and voxels > SMALL_PIXELS and 8 * path.stat().st_size > WIDEST_BITS * voxels:
             return Look(shape)
-        stream.seek(int(header.get_data_offset()))
+        stream.seek(offset)
         return _judged(shape, _lines(stream, dtype, length=shape[0], voxels=voxels))
 
 

@@ -248,6 +248,20 @@ def test_a_large_scan_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.Monkey
     assert look_at(tmp_path / "b.nii.gz").shape == (50, 50, 50)
 
 
+@pytest.mark.parametrize("place", [40, 42, 70, 72, 76, 108])
+def test_a_header_that_cannot_be_believed_gives_no_look_and_says_nothing(
+    place: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Dimensions, data type, bits, voxel sizes and offset of a NIfTI header, overwritten."""
+    put_mask(tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    for value in (b"\xff\x7f", b"\x00\x00", b"\xff\xff", b"\xfe\x41"):
+        content[place : place + 2] = value
+        (tmp_path / "a.nii").write_bytes(content)
+        look_at(tmp_path / "a.nii")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_mask_saved_as_jpeg_is_kept_as_two_values(tmp_path: Path) -> None:
     drawn = np.zeros((200, 240), np.uint8)
     drawn[50:150, 60:180] = 255

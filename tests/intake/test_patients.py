@@ -186,7 +186,7 @@ def test_the_patients_of_a_labels_file_choose_among_readings() -> None:
         ("12_left", "12"), ("Image_01L", "Image_01"), ("IM-0115-0001", "IM-0115"), ("person1_virus_6", "person1"),
         ("NORMAL2-IM-0450-0001", "NORMAL2-IM-0450"), ("patient001_frame01", "patient001"), ("00000013_005", "00000013"),
         ("sub01_ses02_T1w", "sub01"), ("hippocampus_001", "hippocampus"), ("p01", ""), ("case_p01", ""), ("scan", ""),
-        ("smith_2", "smith"), ("B20_001_flair", "B20_001"), ("01R_3", "01"),
+        ("smith_2", "smith"), ("0123456_V01-Aug00_001", "0123456"), ("B20_001_flair", "B20_001"), ("01R_3", "01"),
     ],
 )  # fmt: skip
 def test_what_numbers_the_images_of_a_patient_goes_from_the_end(name: str, left: str) -> None:
