@@ -22,6 +22,11 @@ from medtl.report.page import Cell, Row, Table
 from medtl.report.run_folder import read_run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def print_pictures() -> None:
+    """Pictures for print as users get them."""
+
+
 @pytest.fixture(scope="module")
 def written(run_writer: Callable[..., Path], run_recipe: type, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with its pages, whose site begins as a formula does."""

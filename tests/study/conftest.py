@@ -124,6 +124,16 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
+@pytest.fixture(scope="module")
+def without_pages() -> Iterator[None]:
+    """Runs that write no pages, for questions that no page answers; drawing takes half of a tiny run."""
+    from medtl import report
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "write_reports", lambda *_run, **_how: [])
+        yield
+
+
 @pytest.fixture(scope="session")
 def medtl() -> Callable[..., Told]:
     """The command `medtl`, in this process."""

@@ -27,7 +27,7 @@ from medtl.evaluation.units import Units
 from medtl.predictions import PredictionTable, selection
 from medtl.training.feature_table import FeatureTable
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_pages")
 
 Medtl = Callable[..., Any]
 LEARNED = ("probe.json", "baselines.safetensors", "checkpoint.safetensors", "history.csv", "selection.json")
@@ -73,7 +73,11 @@ def learned(run: Path) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def clean(
-    tmp_path_factory: pytest.TempPathFactory, own_places: None, new_cohort: Callable[[Path], Any], medtl: Medtl
+    tmp_path_factory: pytest.TempPathFactory,
+    own_places: None,
+    without_pages: None,
+    new_cohort: Callable[[Path], Any],
+    medtl: Medtl,
 ) -> dict[str, object]:
     return learned(run(tmp_path_factory.mktemp("clean"), new_cohort, medtl, spoiled=False))
 
