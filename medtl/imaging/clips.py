@@ -40,8 +40,8 @@ def _frames_of(candidate: Candidate, choice: FrameChoice) -> list[Candidate]:
     if not header.is_clip or header.frames > MOST_FRAMES:
         return [candidate]
     if isinstance(choice, int) and choice > header.frames:
-        told = f"It has {header.frames} frames, and --frame asks for number {choice}."
-        return [replace(candidate, is_picture=True).refused(Fault("no_such_frame", told))]
+        sentence = f"It has {header.frames} frames, and --frame asks for number {choice}."
+        return [replace(candidate, is_picture=True).refused(Fault("no_such_frame", sentence))]
     return [_frame(candidate, number) for number in _numbers(header.frames, choice)]
 
 

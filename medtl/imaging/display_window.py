@@ -46,7 +46,7 @@ def shown_values(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_u
 
     Of several windows the first is taken. With `keeps_units` (Hounsfield units, activities) no curve is applied.
     """
-    centres, widths = numbers_of(header.get("WindowCenter")), numbers_of(header.get("WindowWidth"))
+    centres, widths = numbers_of(header, "WindowCenter"), numbers_of(header, "WindowWidth")
     if not centres or not widths:
         return _through_table(values, header, keeps_units=keeps_units)
     notes: tuple[str, ...] = ()
@@ -66,13 +66,13 @@ def shown_values(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_u
         exponent = np.clip(-4.0 * (values - centre) / width, -STEEPEST, STEEPEST)
         notes += ("values are those of the header's display curve (SIGMOID)",)
         return Shown(1.0 / (1.0 + np.exp(exponent)), (0.5, 1.0), is_curved=True, notes=notes)
+    largest = max(abs(centre), float(np.abs(values).max()), 1.0)
+    step = STEP * float(np.spacing(np.float32(largest)))
     if function == "LINEAR_EXACT":
-        return Shown(values, (centre, width), notes=notes)
+        return Shown(values, (centre, max(width, step)), notes=notes)
     if width > 1:
-        return Shown(values, (centre - 0.5, width - 1), notes=notes)
-    threshold = centre - 0.5
-    step = STEP * float(np.spacing(np.float32(max(abs(threshold), float(np.abs(values).max()), 1.0))))
-    return Shown(values, (threshold + step / 2, step), notes=(*notes, "display window of width 1: black or white"))
+        return Shown(values, (centre - 0.5, max(width - 1, step)), notes=notes)
+    return Shown(values, (centre - 0.5 + step / 2, step), notes=(*notes, "display window of width 1: black or white"))
 
 
 def _through_table(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_units: bool) -> Shown:

@@ -129,9 +129,9 @@ def _without_padding(
         ramp = ((low + high) / 2, high - low) if low < high else None
     black = ramp[0] - ramp[1] / 2 if ramp is not None else darkest if full_scale is None else 0.0
     share = float(padding.mean())
-    told = f"{share:.0%}" if share >= LEAST_SHARE else "less than 1%"
+    percent = f"{share:.0%}" if share >= LEAST_SHARE else "less than 1%"
     blackened = np.where(padding & (values > black), min(darkest, black), values)
-    return blackened, ramp, (f"{told} of the pixels are padding, taken as black",)
+    return blackened, ramp, (f"{percent} of the pixels are padding, taken as black",)
 
 
 def _modality_values(header: Dataset, stored: np.ndarray) -> Float64[np.ndarray, "..."]:

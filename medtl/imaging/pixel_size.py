@@ -41,15 +41,16 @@ def pixel_size(header: Dataset) -> PixelSize:
     """The size of a pixel; impossible values (zero, negative, not a number) are left aside with a note."""
     notes: tuple[str, ...] = ()
     for name, note in SPACINGS.items():
-        numbers = numbers_of(header.get(name))
+        numbers = numbers_of(header, name)
         if not numbers:
             continue
-        if len(numbers) == 2 and all(0 < number <= WIDEST_SPACING_MM for number in numbers):
+        is_size = len(numbers) == 2 and all(0 < number <= WIDEST_SPACING_MM for number in numbers)
+        if is_size and 1 / LONGEST_SHAPE <= numbers[0] / numbers[1] <= LONGEST_SHAPE:
             height, width = numbers
             notes += tuple(filter(None, [note])) + _shape_notes(height / width)
             return PixelSize((height, width), height / width, notes)
         notes += (f"the header's {name} is impossible and was left aside",)
-    numbers = numbers_of(header.get("PixelAspectRatio"))
+    numbers = numbers_of(header, "PixelAspectRatio")
     if not numbers:
         return PixelSize(None, 1.0, notes)
     if len(numbers) != 2 or not all(0 < number < math.inf for number in numbers):
@@ -66,10 +67,14 @@ def _shape_notes(aspect: float) -> tuple[str, ...]:
     return (f"pixels are not square: {aspect:.3g} times as high as wide; pictures are prepared in their true shape",)
 
 
-def numbers_of(value: object) -> tuple[float, ...]:
-    """A header's value as numbers; () when it is missing or empty."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, str | int | float):
-        return (float(value),)
-    return tuple(float(number) for number in value)  # type: ignore[attr-defined]
+def numbers_of(header: Dataset, name: str) -> tuple[float, ...]:
+    """A tag's value as numbers; () when it is missing or empty, not a number where it holds something else."""
+    try:
+        value = header.get(name)
+        if value is None or value == "":
+            return ()
+        if isinstance(value, str | int | float):
+            return (float(value),)
+        return tuple(float(number) for number in value)
+    except (ValueError, TypeError, NotImplementedError, OverflowError):
+        return (math.nan,)

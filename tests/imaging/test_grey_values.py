@@ -219,6 +219,7 @@ def test_origin_is_noted() -> None:
         ({"NominalScannedPixelSpacing": [0.3, 0.3]}, (0.3, 0.3), 1, ["of the scanned film"]),
         ({"PixelAspectRatio": [2, 1]}, None, 2, ["not square: 2 times"]),
         ({"PixelAspectRatio": [1, 1]}, None, 1, []),
+        ({"PixelSpacing": [0.1, 50]}, None, 1, ["PixelSpacing is impossible"]),
         ({"PixelAspectRatio": [0, 1]}, None, 1, ["PixelAspectRatio is impossible"]),
         ({"PixelAspectRatio": [1, 900]}, None, 1, ["PixelAspectRatio is impossible"]),
         ({"PixelSpacing": [-0.2, 0.1], "PixelAspectRatio": [1, 2]}, None, 0.5, ["PixelSpacing is imp", "not square"]),
@@ -284,3 +285,17 @@ def test_floats_have_padding_and_no_polarity_of_bits() -> None:
     stored[0, 0] = 1e6
     found = scan_of(header(FloatPixelPaddingValue=1e6), stored)
     assert found.pixels[0, 0, 0] == np.delete(stored.ravel(), 0).min()
+
+
+@pytest.mark.parametrize("width", [1e-30, 1e-9, 0.3])
+def test_a_window_narrower_than_any_difference_is_still_a_step(width: float) -> None:
+    found = scan(WindowCenter=2000.5, WindowWidth=width, VOILUTFunction="LINEAR_EXACT")
+    np.testing.assert_array_equal(brightness(found), (STORED > 2000).astype(float))
+
+
+def test_a_window_that_is_text_is_left_aside_and_not_repeated() -> None:
+    named = header(WindowWidth=10)
+    named.add_new("WindowCenter", "LO", "DOE^JANE")
+    found = scan_of(named, STORED)
+    assert found.window is None
+    assert found.notes == ("the header's display window (width 10) is impossible and was left aside",)
