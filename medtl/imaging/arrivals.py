@@ -42,6 +42,7 @@ from medtl.imaging.scan import MAX_VOXELS as MAX_VOXELS
 from medtl.imaging.scan import Scan as Scan
 from medtl.imaging.scan import UnreadableScan as UnreadableScan
 from medtl.imaging.series_judgement import judged as judged
+from medtl.imaging.series_rules import SECONDARY_CAPTURE as SECONDARY_CAPTURE
 from medtl.imaging.series_rules import FrameChoice as FrameChoice
 from medtl.imaging.series_rules import SeriesRules as SeriesRules
 from medtl.imaging.series_volume import volume_of as volume_of

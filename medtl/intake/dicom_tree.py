@@ -33,6 +33,7 @@ from medtl.imaging.arrivals import (
 from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of
 from medtl.intake.finding import content_of, files_below, refused_file
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
+from medtl.intake.picture_notes import picture_notes
 from medtl.intake.settings import IntakeSettings
 from medtl.intake.who_is_who import who_is_who
 from medtl.progress import track
@@ -79,7 +80,13 @@ def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
         files,
         tuple(offers),
         tuple(refusals),
-        notes=(*identities.notes, *_stack_notes(candidates), *_damage_notes(homeless), *_date_notes(offers, settings)),
+        notes=(
+            *identities.notes,
+            *_stack_notes(candidates),
+            *picture_notes(candidates, settings.frame),
+            *_damage_notes(homeless),
+            *_date_notes(offers, settings),
+        ),
     )
 
 

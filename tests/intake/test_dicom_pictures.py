@@ -59,6 +59,7 @@ def test_a_clip_is_refused_or_gives_the_frames_that_are_asked_for(tmp_path: Path
     every = intake(folder, "--frame", "all", "--labels", labels, out=tmp_path / "every" / "m.csv")
     of_clip = [row for row in every.cases if row["frame"]]
     assert [row["frame"] for row in of_clip] == ["1", "2", "3"]
+    assert any("Of 1 clip every frame was taken (--frame all); the column frame says" in note for note in every.notes)
     assert len({row["patient_id"] for row in of_clip}) == 1
     assert {row["label"] for row in of_clip} == {"cyst"}
     patient = of_clip[0]["patient_id"]
@@ -111,7 +112,8 @@ def test_raw_images_captures_and_shapes(tmp_path: Path, intake: Intake) -> None:
     }
     raw = next(row["detail"] for row in taken.refusals if row["reason"] == "for_processing")
     assert "raw values of the detector, whose scale and polarity are the maker's" in raw
-    assert taken.page.count("not calibrated") == 2
+    assert any("2 radiographs are secondary captures: grey levels of a copy, not calibrated" in n for n in taken.notes)
+    assert taken.page.count("values are grey levels of a copy, not calibrated") == 2
     assert taken.page.count("2 times as high as wide") == 1
     (high,) = [row for row in taken.cases if taken.source_names(row) == ["high pixels"]]
     again = read_scan(taken.manifest.parent / high["image"])
