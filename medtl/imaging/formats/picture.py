@@ -20,7 +20,8 @@ from PIL import Image as PillowImage
 from medtl.imaging.formats.format import Choice, Content, FilePair
 from medtl.imaging.formats.geometry import NO_ORIENTATION
 from medtl.imaging.formats.nan_background import with_background
-from medtl.imaging.scan import LONGEST_SHAPE, MAX_VOXELS, Scan, UnreadableScan, refuse_too_large, undecodable
+from medtl.imaging.formats.picture_tags import TIFF_BITS, aspect_of, bits_per_sample, stores_white_as_zero
+from medtl.imaging.scan import MAX_VOXELS, Scan, UnreadableScan, refuse_too_large, undecodable
 
 PILLOW_FAULTS = (
     OSError,
@@ -53,7 +54,7 @@ BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 GREY_8, GREY_WIDE = ("1", "L"), ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 FULL_SCALE = {8: 255.0, 16: 65535.0}
-EXIF_ORIENTATION, TIFF_SUBFILE, TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 0x0112, 254, 258, 262, 0
+EXIF_ORIENTATION, TIFF_SUBFILE = 0x0112, 254
 TIFF_SAMPLES, TIFF_PLANES, SEPARATE = 277, 284, 2
 TIFF_SIGN, UNSIGNED, SIGNED = 339, 1, 2
 REDUCED_COPY = 1
@@ -104,9 +105,9 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
             return _pages_as_volume(image, pages, choice.page_mm)
         _refuse_pages(len(pages), is_tiff=name == "TIFF")
         image.seek(pages[0])
-        depth = _bits_per_sample(image, content, name=name)
+        depth = bits_per_sample(image, content, name=name)
         _refuse_planes(image, depth)
-        white_is_zero = _stores_white_as_zero(image)
+        white_is_zero = stores_white_as_zero(image)
         oriented = image.getexif().get(EXIF_ORIENTATION, UPRIGHT) != UPRIGHT
         image.load()
         upright = ImageOps.exif_transpose(image)
@@ -135,15 +136,8 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
         reader=f"Pillow {name}",
         notes=(*notes, *more),
         full_scale=full_scale,
-        pixel_aspect=1.0 if oriented else _aspect(image),
+        pixel_aspect=1.0 if oriented else aspect_of(image),
     )
-
-
-def _aspect(image: ImageFile.ImageFile) -> float:
-    """Height of a pixel over its width, which a PNG may hold as pixels per unit along both sides (pHYs, unit 0)."""
-    across, down = image.info.get("aspect", (1, 1)) if image.format == "PNG" else (1, 1)
-    aspect = across / down if across and down else 1.0
-    return aspect if 1 / LONGEST_SHAPE <= aspect <= LONGEST_SHAPE else 1.0
 
 
 def _name(data: bytes) -> str:
@@ -202,7 +196,7 @@ def _pages_as_volume(image: ImageFile.ImageFile, pages: list[int], page_mm: tupl
     slices, scales = list[np.ndarray](), set[float | None]()
     for page in pages:
         image.seek(page)
-        white_is_zero = _stores_white_as_zero(image)
+        white_is_zero = stores_white_as_zero(image)
         pixels, full_scale, _ = _as_grey_or_rgb(ImageOps.exif_transpose(image))
         if pixels.shape[2] != 1 or (slices and pixels.shape != slices[0].shape):
             raise UnreadableScan(
@@ -239,21 +233,6 @@ def _refuse_planes(image: PillowImage.Image, depth: int) -> None:
             "8 bits, or with the colours of a pixel together.",
             reason="unsupported_format",
         )
-
-
-def _bits_per_sample(image: PillowImage.Image, data: bytes, *, name: str) -> int:
-    if name == "PNG":
-        return data[24]  # IHDR: length, type, width, height (4 bytes each after the signature), then the depth
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return int(image.tag_v2.get(TIFF_BITS, (8,))[0])
-    return 8
-
-
-def _stores_white_as_zero(image: PillowImage.Image) -> bool:
-    """True for a 16-bit TIFF with 0 as white: Pillow turns 1 and 8 bits itself, but not 16."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or not image.mode.startswith("I;16"):
-        return False
-    return image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
 
 
 def _as_stored_numbers(
