@@ -12,7 +12,7 @@ def left_out_sentence(*, files: int, cases: int, excluded: int, sealed: int = 0,
     """What became of the cases that were not studied, without the last stop.
 
     Args:
-        files: cases found before anything was left out.
+        files: cases found before anything was left out, without the sealed test.
         cases: cases studied.
         excluded: cases left out by name and reason.
         sealed: cases kept as the sealed test.
@@ -21,7 +21,10 @@ def left_out_sentence(*, files: int, cases: int, excluded: int, sealed: int = 0,
     told = [f"{excluded:,} of {count(cases + excluded, 'case')} were left out"] if excluded else []
     if limited:
         told.append(f"only a part of the cohort was studied ({limited})")
-    elif files - cases - excluded - sealed > 0:
-        told.append(f"{count(files - cases - excluded - sealed, 'further case')} did not come into the study")
-    sentence = "; ".join(told) if told else "no case of the study's own cohort was left out"
+    elif files - cases - excluded > 0:
+        told.append(f"{count(files - cases - excluded, 'further case')} did not come into the study")
+    told = told or ["no case of the study's own cohort was left out"]
+    if sealed:
+        told.append(f"{count(sealed, 'further case')} {'was' if sealed == 1 else 'were'} sealed as the test")
+    sentence = "; ".join(told)
     return sentence[0].upper() + sentence[1:]

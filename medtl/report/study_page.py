@@ -188,7 +188,7 @@ def _flow_words(run: RunFolder) -> FlowWords:
         reasons.append(f"{sealed:,} sealed as the test")
     return FlowWords(
         files=f"{flow.files + sealed:,}",
-        excluded=f"{flow.excluded + sealed:,}",
+        excluded=f"{flow.excluded:,}",
         reasons=tuple(reasons),
         cases=f"{flow.cases:,}",
         patients=f"{flow.patients:,}",

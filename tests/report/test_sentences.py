@@ -65,10 +65,11 @@ def test_no_case_was_left_out_is_said_only_where_none_was(
     cases: int, excluded: int, further: int, sealed: int, limited: str | None
 ) -> None:
     told = left_out_sentence(
-        files=cases + excluded + further + sealed, cases=cases, excluded=excluded, sealed=sealed, limited=limited
+        files=cases + excluded + further, cases=cases, excluded=excluded, sealed=sealed, limited=limited
     )
     assert ("No case of the study's own cohort was left out" in told) == (not (excluded or further or limited))
     assert (f"{excluded:,} of " in told) == bool(excluded)
+    assert ("sealed as the test" in told) == bool(sealed)
     if further and not limited:
         assert f"{further:,} further case" in told
 
