@@ -25,12 +25,12 @@ class Unit:
     @property
     def whole(self) -> tuple[str, ...]:
         """All parts of the path that are left; a file called by its sequence alone is its folder."""
-        return (*self.folders, self.name) if self.name else self.folders
+        return (*self.folders, self.name) if self.name else self.folders or (".",)
 
     @property
     def last(self) -> str:
         """The last of them."""
-        return self.whole[-1] if self.whole else ""
+        return self.whole[-1]
 
 
 def units_of(paths: Sequence[str], levels: Sequence[Level]) -> tuple[Unit, ...]:

@@ -57,6 +57,8 @@ ONE_READING: dict[str, tuple[list[str], list[int]]] = {
     "places of images": ([f"images/p{n}.png" for n in range(4)], [1] * 4),
     "uuids": (["550e8400-e29b.png", "6ba7b810-9dad.png", "7d444840-9dc0.png"], [1] * 3),
     "one file": (["a.png"], [1]),
+    "one patient alone": (["t1.nii.gz", "t2.nii.gz"], [2]),
+    "signs alone": (["__.png", "(1).png", "a*[b.png"], [1] * 3),
 }  # fmt: skip
 
 
