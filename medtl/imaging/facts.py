@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Float32
+from nibabel.orientations import io_orientation
 from pydantic import BaseModel, ConfigDict
 
 from medtl.files import sha256_of
@@ -81,11 +82,22 @@ def _placement(
         extent_mm = np.linalg.norm(affine[:3, :3], axis=0) * shape
         raise UnreadableScan(
             f"The file is a volume of {size} voxels ({' x '.join(f'{mm:.0f}' for mm in extent_mm)} mm), and the study "
-            "prepares pictures. Give preparation.spacing_mm and preparation.extent_mm to study volumes.",
+            "prepares pictures. Give preparation.spacing_mm and preparation.extent_mm to study volumes, in mm along "
+            f"right, anterior, superior; the scan's own are {_own_grid(shape, affine)}.",
             reason="not_a_picture",
         )
     centre = foreground if settings.around == "foreground" else None
     return Placement.in_patient(shape, affine, spacing_mm=settings.spacing_mm, lengths=settings.shape, centre=centre)
+
+
+def _own_grid(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> str:
+    """The scan's own voxel size and extent along the patient's axes, as options of the command line."""
+    spacing_mm, counts = [0.0] * 3, [1] * 3
+    for source, (axis, _) in enumerate(io_orientation(affine)):
+        spacing_mm[int(axis)], counts[int(axis)] = float(np.linalg.norm(affine[:3, source])), shape[source]
+    steps = ",".join(f"{size:.3g}" for size in spacing_mm)
+    whole = ",".join(f"{float(f'{size:.3g}') * count:.4g}" for size, count in zip(spacing_mm, counts, strict=True))
+    return f"--set preparation.spacing_mm=[{steps}] --set preparation.extent_mm=[{whole}]"
 
 
 def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:

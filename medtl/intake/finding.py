@@ -182,4 +182,5 @@ def _left_aside(path: Path, root: Path) -> Refusal:
         told = f"The file is among {COUNTED[kind]}, no part of this kind of collection. --source {kind} takes it in."
         return refused_file(path, root, reason="other_kind", sentence=told)
     foreign = foreign_or_unknown(_start_of(path) or b"")
-    return refused_file(path, root, reason=foreign.reason, sentence=foreign.sentence)
+    reason = "not_an_image" if foreign.reason == "unsupported_format" else foreign.reason
+    return refused_file(path, root, reason=reason, sentence=foreign.sentence)

@@ -168,7 +168,7 @@ def test_every_image_that_cannot_be_studied_is_counted_and_named_by_line_and_rea
         (4, "c010", "constant", "Every pixel has the same value (7)"),
         (5, "c011", "empty", "Every pixel is 0: the image is empty"),
         (7, "c021", "truncated", "The PNG file is cut short"),
-        (8, "c030", "unsupported_format", "The content is none of PNG, JPEG, TIFF"),
+        (8, "c030", "unsupported_format", "The file is a text file. It holds no image."),
     ):
         assert f"  {reason}: 1\n" in told
         assert re.search(rf"manifest line {line}, case c-[0-9a-f]{{12}}: {re.escape(words)}", told), case

@@ -51,7 +51,7 @@ ANALYZE = Foreign(
     "an Analyze 7.5 header, which does not say left from right", f"{AS_NIFTI} Only who made it knows the sides."
 )
 MGH = Foreign("a FreeSurfer volume (MGH)", "Convert it to NIfTI: mri_convert IN.mgz OUT.nii.gz.")
-TEXT = Foreign("a text file", "It holds no image.", "not_an_image")
+TEXT = Foreign("a text file", "It holds no image.")
 
 NUMBERED: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"GIF8", Foreign("a GIF picture (256 colours, perhaps animated)", AS_PNG)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import math
 import re
 import struct
@@ -30,6 +31,9 @@ from medtl.imaging.formats.nifti_place import place_of, slice_orientation, volum
 from medtl.imaging.formats.several import only_or_mean, refuse_vectors, volume_note, wanted_volumes
 from medtl.imaging.formats.stream import Voxels, cut_short, layer_bytes, voxels_in
 from medtl.imaging.scan import Scan, UnreadableScan, undecodable
+
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
+"""nibabel prints its repairs of a header on the terminal, in every place that opens one; what matters is said here."""
 
 NIBABEL_FAULTS = (
     ImageFileError,

@@ -289,6 +289,9 @@ def test_nibabel_prints_nothing(capfd: pytest.CaptureFixture[str], caplog: pytes
         data[place : place + 2] = b"\x00\x00"
         with suppress(UnreadableScan):
             decode_scan(bytes(data))
+    with suppress(nibabel.spatialimages.HeaderDataError):
+        data[80:92] = bytes(12)
+        nibabel.Nifti1Header.from_fileobj(io.BytesIO(data))
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
