@@ -28,7 +28,7 @@ from medtl.imaging.reading import ScanContent, decode_scan, read_content, sha256
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
-SCHEMA = "5"
+SCHEMA = "6"
 """Raised by one whenever reading or preparing gives other pixels than before."""
 
 DECIDING_LIBRARIES = (

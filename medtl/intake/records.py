@@ -20,7 +20,7 @@ from medtl.imaging.arrivals import deciding_versions
 from medtl.intake.conversion import Outcome
 from medtl.intake.settings import IntakeSettings
 
-SCHEMA = "2"
+SCHEMA = "3"
 """Raised by one whenever an intake writes other bytes than before."""
 
 PASSING = ("decoder_crashed", "decoder_timeout", "unreadable_file", "missing_file")

@@ -51,6 +51,7 @@ ANALYZE = Foreign(
     "an Analyze 7.5 header, which does not say left from right", f"{AS_NIFTI} Only who made it knows the sides."
 )
 MGH = Foreign("a FreeSurfer volume (MGH)", "Convert it to NIfTI: mri_convert IN.mgz OUT.nii.gz.")
+AFNI = Foreign("the header of an AFNI volume", "Convert it to NIfTI: 3dAFNItoNIFTI.")
 TEXT = Foreign("a text file", "It holds no image.")
 
 NUMBERED: tuple[tuple[int, bytes, Foreign], ...] = (
@@ -78,6 +79,11 @@ NUMBERED: tuple[tuple[int, bytes, Foreign], ...] = (
     (0, b"\x93NUMPY", Foreign("a NumPy array", "It says no geometry; save it as NIfTI with its voxel size.")),
     (0, b"!INTERFILE", Foreign("an Interfile header", AS_NIFTI)),
     (0, b"MATRIX7", Foreign("an ECAT 7 file", AS_NIFTI)),
+    (0, b"TRACK\x00", Foreign("streamlines (TrackVis)", "It holds no image.")),
+    (0, b"mrtrix tracks", Foreign("streamlines (MRtrix)", "It holds no image.")),
+    (0, b"mrtrix image", Foreign("an MRtrix image", "Convert it to NIfTI: mrconvert IN.mif OUT.nii.gz.")),
+    (0, b"type = string-attribute", AFNI),
+    (0, b"\ntype  = string-attribute", AFNI),
     (0, b"# vtk DataFile", Foreign("a VTK file", AS_NIFTI)),
     (0, b"# === DATA DESCRIPTION FILE", Foreign("a Philips PAR header", f"{AS_NIFTI} dcm2niix reads PAR/REC.")),
     (0, b"\x1aE\xdf\xa3", Foreign("a video", "Save the frame that is meant as PNG.")),
@@ -141,7 +147,9 @@ def _packed(start: bytes) -> Foreign:
         return Foreign("a tar archive packed with gzip", UNPACK, "archive")
     if not inner:
         return DAMAGED_GZIP
-    known = foreign_kind(inner) if not inner.startswith(GZIP) else None
+    if inner.startswith(GZIP):
+        return Foreign("packed with gzip twice", "Unpack it once (gunzip).", "packed_file")
+    known = foreign_kind(inner)
     if known is None:
         return GZIP_OF_NOTHING_KNOWN
     return known if known is MGH else Foreign(f"{known.what}, packed with gzip", known.advice, known.reason)

@@ -38,9 +38,9 @@ from medtl.imaging.scan import Scan, UnreadableScan, undecodable
 META_FAULTS = (ValueError, OverflowError, EOFError, MemoryError, zlib.error, np.linalg.LinAlgError)
 
 META = "MetaImage"
-BEGIN = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:Comment\s*=[^\n]*\n)?\s*(?:ObjectType\s*=\s*Image|NDims\s*=\s*\d)", re.IGNORECASE
-)
+BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z]\w*[ \t]*=")
+AXES = re.compile(rb"^[ \t]*NDims[ \t]*=[ \t]*\d", re.IGNORECASE | re.MULTILINE)
+SIZES = re.compile(rb"^[ \t]*DimSize[ \t]*=", re.IGNORECASE | re.MULTILINE)
 LAST_TAG = "elementdatafile"
 LOCAL = "LOCAL"
 
@@ -73,8 +73,8 @@ class MetaHeader:
 
 
 def begins_metaimage(start: bytes) -> bool:
-    """Whether these are the first bytes of a MetaImage header; it has no mark of its own."""
-    return BEGIN.match(start) is not None
+    """Whether these are the first bytes of a MetaImage header; it has no mark, and some writers change its order."""
+    return bool(BEGIN.match(start) and AXES.search(start) and SIZES.search(start))
 
 
 def metaimage_data_files(content: bytes, _name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -55,6 +56,8 @@ BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 GREY_8, GREY_WIDE = ("1", "L"), ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 FULL_SCALE = {8: 255.0, 16: 65535.0}
 EXIF_ORIENTATION, TIFF_SUBFILE = 0x0112, 254
+TIFF_DESCRIPTION = 270
+HIDDEN_PAGES = re.compile(r"\AImageJ=.*?^images=(\d+)\b", re.MULTILINE | re.DOTALL)
 TIFF_SAMPLES, TIFF_PLANES, SEPARATE = 277, 284, 2
 TIFF_SIGN, UNSIGNED, SIGNED = 339, 1, 2
 REDUCED_COPY = 1
@@ -159,6 +162,8 @@ def _opened(data: bytes, *, name: str) -> ImageFile.ImageFile:
 def _pages(image: ImageFile.ImageFile) -> list[int]:
     """The frames that are pictures of their own; looking no further than one too many."""
     count = int(getattr(image, "n_frames", 1))
+    if count == 1 and isinstance(image, TiffImagePlugin.TiffImageFile):
+        _refuse_hidden(str(image.tag_v2.get(TIFF_DESCRIPTION, "")))
     if count == 1 or not isinstance(image, TiffImagePlugin.TiffImageFile) or count > MOST_PAGES:
         return list(range(count))
     pages = []
@@ -167,6 +172,17 @@ def _pages(image: ImageFile.ImageFile) -> list[int]:
         if not int(image.tag_v2.get(TIFF_SUBFILE, 0)) & REDUCED_COPY:
             pages.append(number)
     return pages or [0]
+
+
+def _refuse_hidden(description: str) -> None:
+    """ImageJ and tifffile may write one page and further ones behind it that only a text tells of."""
+    told = HIDDEN_PAGES.search(description)
+    if told and int(told[1]) > 1:
+        raise UnreadableScan(
+            f"The TIFF holds {told[1]} images behind a single page, as ImageJ writes large stacks; only the first would "
+            "be read. Save it again with a page for each image.",
+            reason="several_pages",
+        )
 
 
 def _refuse_pages(count: int, *, is_tiff: bool) -> None:

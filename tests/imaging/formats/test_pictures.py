@@ -164,6 +164,13 @@ def test_pages_that_do_not_belong_to_one_volume_are_refused() -> None:
     refused(stream.getvalue(), "several_pages", words, Choice(page_mm=(1, 1, 1)))
 
 
+def test_images_that_imagej_hides_behind_one_page_are_not_lost() -> None:
+    told = "ImageJ=1.53t\nimages=48\nslices=48\nloop=false\n"
+    refused(tiff(GREY, description=told, metadata=None), "several_pages", "holds 48 images behind a single page")
+    one = tiff(GREY, description=told.replace("48", "1"), metadata=None)
+    np.testing.assert_array_equal(decode_scan(one).pixels[0], GREY)
+
+
 def test_reduced_copies_of_a_page_are_left_aside() -> None:
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream) as writer:

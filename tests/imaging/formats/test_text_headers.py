@@ -259,6 +259,14 @@ def test_bytes_before_the_voxels_are_left_aside() -> None:
     np.testing.assert_array_equal(decode_scan(data).pixels[0], VALUES)
 
 
+def test_a_header_in_another_order_of_its_tags_is_known() -> None:
+    lines = META.format(packed=False, kind="MET_SHORT", file="LOCAL").split("\n")
+    for first in (["Comment = made by hand", *lines], [lines[4], *lines[:4], *lines[5:]]):
+        np.testing.assert_array_equal(decode_scan("\n".join(first).encode() + RAW).pixels[0], VALUES)
+    with pytest.raises(UnreadableScan, match="a text file"):
+        decode_scan(b"name = value\n" * 20)
+
+
 def test_without_a_matrix_itks_axes_are_taken_and_said() -> None:
     lines = [line for line in META.split("\n") if not line.startswith("TransformMatrix")]
     data = "\n".join(lines).format(packed=False, kind="MET_SHORT", file="LOCAL").encode() + RAW
@@ -275,7 +283,7 @@ def test_without_a_matrix_itks_axes_are_taken_and_said() -> None:
         (nrrd("gzip")[:-20], "truncated", "cut short"),
         (meta(packed=True)[:-20], "truncated", "cut short"),
         (meta(data=RAW + bytes(24)), "undecodable", "goes on after the voxels that its header promises"),
-        (meta()[:100], "truncated", "ends before its last tag, ElementDataFile"),
+        (meta()[:460], "truncated", "ends before its last tag, ElementDataFile"),
         (changed(meta(), "DimSize = 3 4 5", "DimSize = 3 4"), "undecodable", "says 3 axes and the sizes 3 x 4"),
         (changed(meta(), "DimSize = 3 4 5", "DimSize = 3 -4 5"), "undecodable", "each axis has one size above 0"),
         (changed(meta(), "DimSize = 3 4 5", "DimSize = 30000 30000 30000"), "too_large", "at most 400,000,000 are"),
