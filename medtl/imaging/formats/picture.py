@@ -179,8 +179,8 @@ def _refuse_hidden(description: str) -> None:
     told = HIDDEN_PAGES.search(description)
     if told and int(told[1]) > 1:
         raise UnreadableScan(
-            f"The TIFF holds {told[1]} images behind a single page, as ImageJ writes large stacks; only the first would "
-            "be read. Save it again with a page for each image.",
+            f"The TIFF holds {told[1]} images behind a single page, as ImageJ writes large stacks; only the first "
+            "would be read. Save it again with a page for each image.",
             reason="several_pages",
         )
 
