@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 import struct
 import warnings
 import zlib
@@ -21,7 +20,8 @@ from PIL import Image as PillowImage
 from medtl.imaging.formats.format import Choice, Content, FilePair
 from medtl.imaging.formats.geometry import NO_ORIENTATION
 from medtl.imaging.formats.nan_background import with_background
-from medtl.imaging.formats.picture_tags import TIFF_BITS, aspect_of, bits_per_sample, stores_white_as_zero
+from medtl.imaging.formats.picture_tags import aspect_of, bits_per_sample, stores_white_as_zero
+from medtl.imaging.formats.tiff_tags import as_stored_numbers, pages_of, refuse_planes
 from medtl.imaging.scan import MAX_VOXELS, Scan, UnreadableScan, refuse_too_large, undecodable
 
 PILLOW_FAULTS = (
@@ -55,17 +55,11 @@ BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 GREY_8, GREY_WIDE = ("1", "L"), ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 FULL_SCALE = {8: 255.0, 16: 65535.0}
-EXIF_ORIENTATION, TIFF_SUBFILE = 0x0112, 254
-TIFF_DESCRIPTION = 270
-HIDDEN_PAGES = re.compile(r"\AImageJ=.*?^images=(\d+)\b", re.MULTILINE | re.DOTALL)
-TIFF_SAMPLES, TIFF_PLANES, SEPARATE = 277, 284, 2
-TIFF_SIGN, UNSIGNED, SIGNED = 339, 1, 2
-REDUCED_COPY = 1
+EXIF_ORIENTATION = 0x0112
 UNKNOWN_NUMBERS = "unknown pixel mode"
 """What Pillow says of number types that it does not have."""
 
 UPRIGHT = 1
-MOST_PAGES = 5_000
 NO_ALPHA = "transparency that hides every pixel left aside"
 
 
@@ -103,19 +97,19 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
     try:
         image = _opened(content, name=name)
         refuse_too_large(image.height, image.width)
-        pages = _pages(image)
+        pages = pages_of(image)
         if len(pages) > 1 and choice.page_mm is not None and name == "TIFF":
             return _pages_as_volume(image, pages, choice.page_mm)
         _refuse_pages(len(pages), is_tiff=name == "TIFF")
         image.seek(pages[0])
         depth = bits_per_sample(image, content, name=name)
-        _refuse_planes(image, depth)
+        refuse_planes(image, depth)
         white_is_zero = stores_white_as_zero(image)
         oriented = image.getexif().get(EXIF_ORIENTATION, UPRIGHT) != UPRIGHT
         image.load()
         upright = ImageOps.exif_transpose(image)
         pixels, full_scale, notes = _as_grey_or_rgb(upright)
-        pixels, full_scale = _as_stored_numbers(image, pixels, full_scale)
+        pixels, full_scale = as_stored_numbers(image, pixels, full_scale)
     except SyntaxError as error:
         if str(error) != UNKNOWN_NUMBERS:
             raise undecodable(name, error) from error
@@ -159,32 +153,6 @@ def _opened(data: bytes, *, name: str) -> ImageFile.ImageFile:
     return TiffImagePlugin.TiffImageFile(stream)
 
 
-def _pages(image: ImageFile.ImageFile) -> list[int]:
-    """The frames that are pictures of their own; looking no further than one too many."""
-    count = int(getattr(image, "n_frames", 1))
-    if count == 1 and isinstance(image, TiffImagePlugin.TiffImageFile):
-        _refuse_hidden(str(image.tag_v2.get(TIFF_DESCRIPTION, "")))
-    if count == 1 or not isinstance(image, TiffImagePlugin.TiffImageFile) or count > MOST_PAGES:
-        return list(range(count))
-    pages = []
-    for number in range(count):
-        image.seek(number)
-        if not int(image.tag_v2.get(TIFF_SUBFILE, 0)) & REDUCED_COPY:
-            pages.append(number)
-    return pages or [0]
-
-
-def _refuse_hidden(description: str) -> None:
-    """ImageJ and tifffile may write one page and further ones behind it that only a text tells of."""
-    told = HIDDEN_PAGES.search(description)
-    if told and int(told[1]) > 1:
-        raise UnreadableScan(
-            f"The TIFF holds {told[1]} images behind a single page, as ImageJ writes large stacks; only the first "
-            "would be read. Save it again with a page for each image.",
-            reason="several_pages",
-        )
-
-
 def _refuse_pages(count: int, *, is_tiff: bool) -> None:
     if count == 1:
         return
@@ -222,7 +190,7 @@ def _pages_as_volume(image: ImageFile.ImageFile, pages: list[int], page_mm: tupl
             )
         if white_is_zero and full_scale == FULL_SCALE[16]:
             pixels = FULL_SCALE[16] - pixels
-        pixels, full_scale = _as_stored_numbers(image, pixels, full_scale)
+        pixels, full_scale = as_stored_numbers(image, pixels, full_scale)
         slices.append(np.asarray(pixels, dtype=np.float32))
         scales.add(full_scale)
     row_mm, column_mm, between_mm = page_mm
@@ -237,33 +205,6 @@ def _pages_as_volume(image: ImageFile.ImageFile, pages: list[int], page_mm: tupl
         full_scale=scales.pop() if len(scales) == 1 else None,
         affine=np.diag([*sizes, 1.0]),
     )
-
-
-def _refuse_planes(image: PillowImage.Image, depth: int) -> None:
-    """Colours of 16 bits that are stored plane by plane come out of Pillow 13 as noise, without an error."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(TIFF_SAMPLES, 1) == 1:
-        return
-    if image.tag_v2.get(TIFF_PLANES, 1) == SEPARATE and depth != 8:
-        raise UnreadableScan(
-            f"The TIFF has colours of {depth} bits stored plane by plane, which Pillow reads wrongly. Save it with "
-            "8 bits, or with the colours of a pixel together.",
-            reason="unsupported_format",
-        )
-
-
-def _as_stored_numbers(
-    image: PillowImage.Image, pixels: np.ndarray, full_scale: float | None
-) -> tuple[np.ndarray, float | None]:
-    """Grey values of a TIFF with the sign that it stores, where Pillow takes another: 8 bits signed, 32 unsigned."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile) or pixels.shape[2] != 1:
-        return pixels, full_scale
-    bits = int(image.tag_v2.get(TIFF_BITS, (1,))[0])
-    sign = int(image.tag_v2.get(TIFF_SIGN, (UNSIGNED,))[0])
-    if (bits, sign) == (8, SIGNED):
-        return pixels.astype(np.uint8).view(np.int8), None
-    if (bits, sign) == (32, UNSIGNED):
-        return pixels.astype(np.int64) % 2**32, None
-    return pixels, full_scale
 
 
 def _as_grey_or_rgb(image: PillowImage.Image) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
