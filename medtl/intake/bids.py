@@ -95,10 +95,19 @@ def _masks_of(
 
 
 def _notes(people: Table, settings: IntakeSettings) -> tuple[str, ...]:
-    if settings.labels is not None or settings.label_column in people.header:
-        return ()
-    columns = ", ".join(people.header) or "none"
-    return (
-        f"participants.tsv has no column {settings.label_column!r}, so no case has a label. Its columns: {columns}. "
-        "Name one with --label-column, or give --labels.",
-    )
+    asked = () if settings.labels is not None else (settings.label_column,)
+    several = people.disagreeing("participant_id", (*KNOWN_COLUMNS, *asked))
+    notes = []
+    if several:
+        who = f"{several} participants have" if several > 1 else "1 participant has"
+        notes.append(
+            f"{who} several rows in participants.tsv that say different things (of sessions, perhaps): where they "
+            "disagree, the cell was left empty. Give --labels with a column image for what differs by session."
+        )
+    if settings.labels is None and settings.label_column not in people.header:
+        columns = ", ".join(people.header) or "none"
+        notes.append(
+            f"participants.tsv has no column {settings.label_column!r}, so no case has a label. Its columns: "
+            f"{columns}. Name one with --label-column, or give --labels."
+        )
+    return tuple(notes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,17 @@ class Table:
     rows: tuple[tuple[int, Mapping[str, str]], ...]
 
     def row_of(self, column: str, value: str) -> Mapping[str, str]:
-        """The first row with this value, empty when there is none."""
-        return next((cells for _, cells in self.rows if cells.get(column) == value), {})
+        """What the rows with this value say in common, empty when there is none; where they disagree, nothing."""
+        rows = [cells for _, cells in self.rows if cells.get(column) == value]
+        first = rows[0] if rows else {}
+        return {name: cell if all(row[name] == cell for row in rows) else "" for name, cell in first.items()}
+
+    def disagreeing(self, column: str, names: Sequence[str]) -> int:
+        """How many values of a column have several rows that say different things in one of the columns `names`."""
+        said: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for _, cells in self.rows:
+            said[cells.get(column, "")].add(tuple(cells.get(name, "") for name in names))
+        return sum(len(different) > 1 for different in said.values())
 
     @property
     def event_hint(self) -> str:
@@ -40,9 +50,17 @@ def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
     """The table in a CSV or TSV file.
 
     Raises:
-        ConfigurationError, DataRefused: as for a manifest; also when a row has another number of cells than the header.
+        ConfigurationError, DataRefused: as for a manifest; also when a row has another number of cells than the header,
+            or two columns bear one name.
     """
     found = read_delimited(path, expected_columns=expected, what="table")
+    twice = sorted({name for name in found.header if name and found.header.count(name) > 1})
+    if twice:
+        raise DataRefused(
+            f"The table {path.name} has two columns named {twice[0]!r}: which one is meant cannot be known. Rename or "
+            "remove one.",
+            columns=tuple(twice),
+        )
     odd = [row.line for row in found.rows if len(row.cells) != len(found.header)]
     if odd:
         lines = ", ".join(map(str, odd[:10])) + (", …" if len(odd) > 10 else "")

@@ -93,6 +93,21 @@ def test_a_table_with_row_names_and_one_with_a_loose_delimiter_say_what_to_do(tm
         read_table(table(tmp_path, "case,label\na,ill\nb,ill,x\n"))
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """As in a public data set whose participants.tsv names participant_id twice."""
+    with pytest.raises(DataRefused, match=r"two columns named 'participant_id': which one is meant cannot be known"):
+        read_table(table(tmp_path, "participant_id\tparticipant_id\tsex\nsub-001\tCQ2\tF\n", "participants.tsv"))
+
+
+def test_rows_of_one_person_say_only_what_they_say_in_common(tmp_path: Path) -> None:
+    """As in a public data set with a row, and so another age, for each session."""
+    people = read_table(table(tmp_path, "participant_id,session,age,sex\ns1,a,10,F\ns1,b,19,F\ns2,a,17,M\ns2,b,17,M\n"))
+    assert people.row_of("participant_id", "s1") == {"participant_id": "s1", "session": "", "age": "", "sex": "F"}
+    assert people.row_of("participant_id", "s2")["age"] == "17"
+    assert people.row_of("participant_id", "s3") == {}
+    assert people.disagreeing("participant_id", ("sex", "age")) == 1
+
+
 def pictures(folder: Path, count: int = 12) -> Path:
     folder.mkdir()
     for number in range(1, count + 1):
