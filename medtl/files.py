@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """First characters that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+
+PLAIN_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""A negative number and nothing else: a spreadsheet reads it as the number that it is."""
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -166,7 +170,7 @@ def read_csv(path: Path, *, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def _disarm(cell: object) -> object:
-    if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA_STARTS):
+    if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA_STARTS) and not PLAIN_NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from medtl.explanation.checks_record import LesionNumbers, Verdict
 from medtl.report.concern import Concern
 from medtl.report.numbers import count, interval, joined, percent, plain
-from medtl.report.page import Cell, Row, Table
+from medtl.report.page import Bounds, Cell, Row, Table
 from medtl.report.run_folder import RunFolder
 
 WHAT = {
@@ -152,7 +152,11 @@ def _table(verdicts: Sequence[Verdict], *, scope: str) -> Table:
                 (
                     Cell(plain(one.ours)),
                     Cell(plain(one.against)),
-                    Cell(plain(one.difference.value), beside=f"({bounds})" if bounds else ""),
+                    Cell(
+                        plain(one.difference.value),
+                        beside=f"({bounds})" if bounds else "",
+                        bounds=Bounds(one.difference.value, one.difference.low, one.difference.high),
+                    ),
                     Cell(verdict, is_text=True),
                 ),
                 kind="" if one.passes is not False else "chosen",

@@ -14,7 +14,7 @@ from medtl.report.concern import Concern
 from medtl.report.control_words import CONTROL, relation
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, interval, joined, p_value, plain
-from medtl.report.page import Cell, Row, Table
+from medtl.report.page import Bounds, Cell, Row, Table
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -153,7 +153,13 @@ def _image_level_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
 
 def _cells(name: str, auroc: Estimate, verdict: str) -> Row:
     beside = interval(auroc.low, auroc.high) if auroc.low is not None else ""
-    return Row(name, (Cell(plain(auroc.value), beside=beside), Cell(verdict, is_text=True)))
+    return Row(
+        name,
+        (
+            Cell(plain(auroc.value), beside=beside, bounds=Bounds(auroc.value, auroc.low, auroc.high)),
+            Cell(verdict, is_text=True),
+        ),
+    )
 
 
 def _null_concern(controls: Controls | None) -> Concern | None:

@@ -16,7 +16,8 @@ from medtl import run_folder as names
 from medtl.files import write_atomically, write_csv
 from medtl.report.checklists import Checklist
 from medtl.report.drawing import Drawing
-from medtl.report.page import Table
+from medtl.report.numbers import UNDEFINED
+from medtl.report.page import Cell, Table
 
 
 def write_page_files(page: object, folder: Path) -> None:
@@ -34,10 +35,26 @@ def write_page_files(page: object, folder: Path) -> None:
 
 
 def as_frame(table: Table) -> pd.DataFrame:
-    """A table as the page shows it; a number and its interval stand in one cell."""
-    rows = [(row.name, *(f"{cell.text} {cell.beside}".strip() for cell in row.cells)) for row in table.rows]
-    heads = [head or "row" for head in table.heads]
-    return pd.DataFrame(rows, columns=heads)
+    """A table with a column for each number: an estimate in full precision, and beside it the ends of its interval.
+
+    Other cells stand as the page shows them. A column of estimates without a single interval has no columns for ends.
+    """
+    columns: dict[str, list[object]] = {table.heads[0] or "row": [row.name for row in table.rows]}
+    for place, head in enumerate(table.heads[1:]):
+        cells = [row.cells[place] for row in table.rows]
+        if not any(cell.bounds for cell in cells):
+            columns[head or "row"] = [f"{cell.text} {cell.beside}".strip() for cell in cells]
+            continue
+        columns[head] = [_shown(cell) if cell.bounds is None else cell.bounds.value for cell in cells]
+        if any(cell.bounds and cell.bounds.low is not None for cell in cells):
+            columns[f"{head}, low"] = [cell.bounds.low if cell.bounds else None for cell in cells]
+            columns[f"{head}, high"] = [cell.bounds.high if cell.bounds else None for cell in cells]
+    return pd.DataFrame(columns)
+
+
+def _shown(cell: Cell) -> str | None:
+    """The words of a cell among estimates; nothing where it is a dash."""
+    return None if cell.text == UNDEFINED else f"{cell.text} {cell.beside}".strip()
 
 
 def as_list(checklist: Checklist) -> pd.DataFrame:

@@ -60,12 +60,25 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """A number in full precision and both ends of its interval; None where there is none."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One cell of a table: text stands left, numbers right; `beside` is an interval in smaller type."""
+    """One cell of a table: text stands left, numbers right; `beside` is an interval in smaller type.
+
+    `bounds` is the number in full precision with both ends of its interval, for the table's CSV.
+    """
 
     text: str
     beside: str = ""
     is_text: bool = False
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True)
@@ -215,7 +228,7 @@ def _tightened(style: str) -> str:
 def estimated(found: Estimate) -> Cell:
     """A number with its interval below it."""
     number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
-    return Cell(number, beside=bounds)
+    return Cell(number, beside=bounds, bounds=Bounds(found.value, found.low, found.high))
 
 
 def text_cells(texts: Sequence[str]) -> tuple[Cell, ...]:

@@ -13,7 +13,7 @@ from medtl.report.claim import NOISY_THRESHOLDS, Claim, Difference, claim_of, nu
 from medtl.report.compared_models import ComparedModel
 from medtl.report.judged import differences_of
 from medtl.report.numbers import interval, joined, p_value, plain
-from medtl.report.page import Cell, Row, Table, text_cells
+from medtl.report.page import Bounds, Cell, Row, Table, text_cells
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,15 @@ def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
     rows, notes = [], []
     for pair in pairs:
         own = pair.found
-        bounds = interval(own.difference.low, own.difference.high)
-        cells = [Cell(plain(own.difference.value), beside=f"({bounds})" if bounds else "")]
+        found = own.difference
+        bounds = interval(found.low, found.high)
+        cells = [
+            Cell(
+                plain(found.value),
+                beside=f"({bounds})" if bounds else "",
+                bounds=Bounds(found.value, found.low, found.high),
+            )
+        ]
         if shared:
             adjusted = "–" if own.p_value is None else p_value(own.p_value)
             cells += text_cells((f"{own.wins} of {own.folds} folds", adjusted))

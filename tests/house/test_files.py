@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -237,10 +238,19 @@ def test_any_text_comes_back_from_a_table_and_none_of_it_is_a_formula(
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))  # the standard library is the spreadsheet here
     assert len(rows) == len(cells) + 1
-    assert not [row[0] for row in rows[1:] if row[0].startswith(("=", "+", "-", "@", "\t", "\r"))]
+    runs = [row[0] for row in rows[1:] if row[0].startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert all(re.fullmatch(r"-[0-9][0-9.]*([eE][+-]?[0-9]+)?", cell) for cell in runs), runs
     back = read_csv(path, text_columns=("text",))
     assert list(back["text"]) == cells
     assert list(back["number"]) == list(np.arange(len(cells)) / 3)
+
+
+def test_a_negative_number_in_words_is_a_number_in_the_file_and_a_formula_is_not(tmp_path: Path) -> None:
+    cells = ["-0.012", "-5", "-1e-05", "-1+1", "-a", "-0.1 to 0.2", "-", "+5", "-1.2.3", "-٣"]
+    write_csv(tmp_path / "table.csv", pd.DataFrame({"cell": cells}))
+    lines = (tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert lines == ["-0.012", "-5", "-1e-05", "'-1+1", "'-a", "'-0.1 to 0.2", "'-", "'+5", "'-1.2.3", "'-٣"]
+    assert list(read_csv(tmp_path / "table.csv", text_columns=("cell",))["cell"]) == cells
 
 
 def test_the_names_of_columns_and_categories_are_disarmed_too(tmp_path: Path) -> None:

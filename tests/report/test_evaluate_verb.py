@@ -75,7 +75,10 @@ def test_the_numbers_of_a_foreign_table_are_scikit_learns(tmp_path: Path, verb: 
     page = (out / "report.html").read_text()
     assert f'<dd class="value">{expected["auroc"]:.3f}</dd>' in page
     table = pd.read_csv(out / "tables" / "models.csv")
-    assert table["Brier score"][0].startswith(f"{expected['brier']:.2f} (")
+    for column, name in (("Brier score", "brier"), ("AUROC", "auroc"), ("MCC", "mcc")):
+        own = pooled["metrics"][name]
+        found = (table[column][0], table[f"{column}, low"][0], table[f"{column}, high"][0])
+        assert found == pytest.approx((expected[name], own["low"], own["high"]), abs=1e-12)
 
 
 def test_a_page_of_a_table_holds_no_outside_address_and_every_file_that_it_links(tmp_path: Path, verb: Verb) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,11 +15,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
-from medtl.files import read_csv
+from medtl.evaluation import Estimate
+from medtl.files import read_csv, write_csv
 from medtl.report import write_fold_page, write_study_page
 from medtl.report.drawing import PNG_DOTS_PER_INCH, draw
 from medtl.report.figure_files import as_frame
-from medtl.report.page import Cell, Row, Table
+from medtl.report.page import Cell, Row, Table, estimated
 from medtl.report.run_folder import read_run
 
 
@@ -167,11 +169,28 @@ def test_tables_are_files_without_a_cell_that_a_spreadsheet_would_run(written: P
     assert as_frame(risky).to_numpy().tolist() == [["@b", "-0.1 (x)"]]
 
 
+def test_an_estimate_and_both_ends_of_its_interval_have_columns_of_their_own(tmp_path: Path) -> None:
+    estimates = [
+        Estimate(value=-1 / 3, low=-0.5, high=0.25, n=9),
+        Estimate(value=0.5, reason="too few", n=9),
+        Estimate(value=None, reason="one class", n=9),
+    ]
+    rows = tuple(Row(f"m{place}", (estimated(one), Cell("-0.04"))) for place, one in enumerate(estimates))
+    alone = tuple(Row(f"m{place}", (estimated(one), Cell("-0.04"))) for place, one in enumerate(estimates[1:]))
+    write_csv(tmp_path / "table.csv", as_frame(Table("t", ("Model", "Slope", "Shift"), rows)))
+    back = pd.read_csv(tmp_path / "table.csv")
+    assert list(back) == ["Model", "Slope", "Slope, low", "Slope, high", "Shift"]
+    assert back["Slope"].tolist()[:2] == [-1 / 3, 0.5]
+    assert (back["Slope, low"][0], back["Slope, high"][0], back["Shift"][0]) == (-0.5, 0.25, -0.04)
+    assert back[["Slope, low", "Slope, high"]].isna().all(axis=1).tolist() == [False, True, True]
+    assert list(as_frame(Table("t", ("Model", "Slope", "Shift"), alone))) == ["Model", "Slope", "Shift"]
+
+
 def test_the_tables_hold_what_the_page_shows(written: Path) -> None:
-    models = read_csv(written / "tables" / "models.csv", text_columns=("Model", "AUROC"))
+    models = read_csv(written / "tables" / "models.csv", text_columns=("Model",))
     html = (written / "report.html").read_text(encoding="utf-8")
-    for row in models.itertuples():
-        number, _, bounds = str(row.AUROC).partition(" ")
-        assert f"<td>{number} <small>{bounds}</small></td>" in html
+    assert len(models)
+    for value in models["AUROC"]:
+        assert re.search(rf"<td>{value:.2f} ?<small>", html), value
     for guideline, items in (("claim", 44), ("tripod_ai", 52)):
         assert len(read_csv(written / "tables" / f"{guideline}.csv", text_columns=("item",))) == items
