@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from medtl.evaluation.brier_parts import BrierParts
 from medtl.evaluation.calibration_line import CalibrationLine
 from medtl.evaluation.conformal import Conformal
-from medtl.evaluation.estimate import Estimate
 from medtl.evaluation.net_benefit import DecisionCurve
 from medtl.evaluation.operating_points import PredictiveValues, Proportions, Reading
 from medtl.evaluation.paired_decisions import PairedDecisions
@@ -36,16 +35,12 @@ class ClassCalibration(BaseModel):
 class ModelAppraisal(BaseModel):
     """One model. A part that is null has its reason in `reasons`, under its name.
 
-    `delong` is there for one fixed test set only. `over_folds` is the mean AUROC over folds with the corrected interval
-    (Nadeau and Bengio). `calibration` and `mended` (after recalibration) have the positive class, or every class.
+    `calibration` and `mended` (after recalibration) have the positive class, or every class.
     """
 
     model_config = _FROZEN
 
     model: str
-    bca: Estimate
-    delong: Estimate | None = None
-    over_folds: Estimate
     calibration: tuple[ClassCalibration, ...]
     mended: tuple[ClassCalibration, ...] | None = None
     proportions: Proportions | None = None

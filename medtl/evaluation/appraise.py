@@ -11,26 +11,21 @@ from typing import TypeVar
 
 import numpy as np
 
-from medtl.evaluation.across_folds import compare_over_folds
 from medtl.evaluation.appraisal import Appraisal, ClassCalibration, DecisionComparison, ModelAppraisal, Precision
-from medtl.evaluation.bias_corrected import auroc_bca
 from medtl.evaluation.brier_parts import brier_parts
 from medtl.evaluation.calibration_line import calibration_line
-from medtl.evaluation.comparison import ratio_of_tested_to_trained
 from medtl.evaluation.conformal import conformal_of
-from medtl.evaluation.delong import delong_interval, half_width
-from medtl.evaluation.discrimination import auroc
-from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.delong import half_width
+from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.model_metrics import decided_by_fold, pool
 from medtl.evaluation.net_benefit import decision_curve
-from medtl.evaluation.operating_points import PredictiveValues, predictive_values, proportions, readings
+from medtl.evaluation.operating_points import PredictiveValues, Proportions, predictive_values, proportions, readings
 from medtl.evaluation.paired_decisions import PairedDecisions, paired_decisions
 from medtl.evaluation.recalibration import recalibrated
 from medtl.evaluation.resampling import Resampling, resample_patients
 from medtl.evaluation.settings import EvaluationSettings, ThresholdRule
 from medtl.evaluation.smooth_calibration import smooth_error
 from medtl.evaluation.subgroups import subgroups
-from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
@@ -113,7 +108,9 @@ def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resample
     by_fold = decided_by_fold(table, rule=settings.threshold)
     decisions = pool(list(by_fold.values()), list(by_fold))
     mended = recalibrated(table, method=settings.recalibration)
-    told = proportions(decisions) if units.is_binary else Undefined("more than two classes")
+    told = (
+        proportions(decisions, reason=resampling.not_asked) if units.is_binary else Undefined("more than two classes")
+    )
     sets = conformal_of(table, coverage=settings.coverage)
     reasons = {
         name: found.reason
@@ -124,13 +121,10 @@ def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resample
         reasons["decision_curve"] = "more than two classes"
     return ModelAppraisal(
         model=table.models[0],
-        bca=auroc_bca(units, resampling),
-        delong=delong_interval(units) if len(test.folds) == 1 else None,
-        over_folds=_over_folds(table, test),
-        calibration=_calibrations(units, resampling, seed=seed),
-        mended=None if isinstance(mended, Undefined) else _calibrations(mended, resampling, seed=seed),
+        calibration=_calibrations(units, reason=resampling.reason, seed=seed),
+        mended=None if isinstance(mended, Undefined) else _calibrations(mended, reason=resampling.reason, seed=seed),
         proportions=_whole(told),
-        predictive_values=_predictive(decisions, resampling, settings) if units.is_binary else (),
+        predictive_values=_predictive(told, resampling, settings) if units.is_binary else (),
         readings=readings(units, resampling, at_least=settings.fixed) if units.is_binary else (),
         decision_curve=decision_curve(units, resampling) if units.is_binary else None,
         conformal=_whole(sets),
@@ -139,17 +133,7 @@ def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resample
     )
 
 
-def _over_folds(table: PredictionTable, test: PredictionTable) -> Estimate:
-    areas = [auroc(units_of(test.of(fold=fold))) for fold in test.folds]
-    found = compare_over_folds(
-        [None if isinstance(area, Undefined) else area for area in areas],
-        test_to_training=ratio_of_tested_to_trained(table),
-    )
-    patients = units_of(test).patient_count
-    return Estimate(value=found.mean_difference, low=found.low, high=found.high, reason=found.reason, n=patients)
-
-
-def _calibrations(units: Units, resampling: Resampling, *, seed: int) -> tuple[ClassCalibration, ...]:
+def _calibrations(units: Units, *, reason: str | None, seed: int) -> tuple[ClassCalibration, ...]:
     places = (1,) if units.is_binary else range(len(units.classes))
     found = []
     for index in places:
@@ -158,7 +142,7 @@ def _calibrations(units: Units, resampling: Resampling, *, seed: int) -> tuple[C
         found.append(
             ClassCalibration(
                 of_class=units.classes[index],
-                line=calibration_line(positive, score, units.patients, resampling),
+                line=calibration_line(positive, score, units.patients, reason=reason),
                 brier=brier_parts(positive, score) if whole else None,
                 smooth=smooth_error(positive, score, seed=seed, scope=units.classes[index]) if whole else None,
             )
@@ -167,10 +151,10 @@ def _calibrations(units: Units, resampling: Resampling, *, seed: int) -> tuple[C
 
 
 def _predictive(
-    decisions: Decisions | Undefined, resampling: Resampling, settings: EvaluationSettings
+    found: Proportions | Undefined, resampling: Resampling, settings: EvaluationSettings
 ) -> tuple[PredictiveValues, ...]:
     values: Sequence[PredictiveValues | Undefined] = [
-        predictive_values(decisions, resampling, prevalence=share) for share in settings.prevalence
+        predictive_values(found, resampling, prevalence=share) for share in settings.prevalence
     ]
     return tuple(value for value in values if not isinstance(value, Undefined))
 

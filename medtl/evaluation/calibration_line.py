@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict
 
-from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import percentile_interval
-from medtl.evaluation.resampling import CHUNK_CELLS, Resampling
+from medtl.evaluation.clusters import summed_by_patient
+from medtl.evaluation.estimate import Estimate
+from medtl.evaluation.intervals import Z, t_interval
 
 SMALLEST_RISK = 1e-6
 """Probabilities are clipped to [1e-6, 1 - 1e-6] before the logit: a network's exact 0 or 1 has no logit."""
@@ -47,31 +47,71 @@ def calibration_line(
     positive: Bool[np.ndarray, " unit"],
     score: Float[np.ndarray, " unit"],
     patients: tuple[str, ...],
-    resampling: Resampling,
+    *,
+    reason: str | None,
 ) -> CalibrationLine:
-    """Intercept and slope with percentile intervals by patient, or why there are none."""
+    """Intercept and slope with Wald intervals by patient, without them for the reason given, or why there is no number.
+
+    The variances are those of the estimating equations, summed by patient (sandwich: Huber 1967, White 1980); for the
+    slope each patient's part is divided by 1 - leverage (HC3: MacKinnon and White 1985), with Student's t.
+    """
     count = len(set(patients))
     if positive.all() or not positive.any():
         nothing = Estimate(value=None, reason="only one class among the judged", n=count)
         return CalibrationLine(intercept=nothing, slope=nothing)
     x, y = logits(score), positive.astype("float64")
     once = np.ones((1, len(y)))
-    found = np.concatenate([fit_offset(x, y, once), fit_line(x, y, once)[:, 1]])
-    drawn = [np.empty((0, 2))]
-    if resampling.reason is None:
-        drawn = [
-            np.stack([fit_offset(x, y, part), fit_line(x, y, part)[:, 1]], axis=1)
-            for weights in resampling.weights(patients)
-            for part in np.array_split(weights, max(1, 4 * weights.size // CHUNK_CELLS))
-        ]
-    draws = np.concatenate(drawn)
+    offset, line = float(fit_offset(x, y, once)[0]), fit_line(x, y, once)[0]
     why = "the probabilities separate the classes completely, so that no slope fits best"
+    if np.isnan(line).any():
+        slope = Estimate(value=None, reason=why, n=count)
+    else:
+        owners = np.array(patients, dtype=str)
+        fewest = min(len(np.unique(owners[positive])), len(np.unique(owners[~positive])))
+        error = np.nan if reason is not None else _slope_error(x, y, line, patients)
+        slope = _estimate(float(line[1]), error, fewest - 1, n=count, reason=reason)
+    if np.isnan(offset):
+        return CalibrationLine(intercept=Estimate(value=None, reason=why, n=count), slope=slope)
+    error = np.nan if reason is not None else _offset_error(x, y, offset, patients)
+    return CalibrationLine(intercept=_estimate(offset, error, None, n=count, reason=reason), slope=slope)
 
-    def estimate(place: int) -> Estimate:
-        value = Undefined(why) if np.isnan(found[place]) else float(found[place])
-        return percentile_interval(value, draws[:, place], n=count, reason=resampling.reason)
 
-    return CalibrationLine(intercept=estimate(0), slope=estimate(1))
+def _estimate(value: float, error: float, degrees: int | None, *, n: int, reason: str | None) -> Estimate:
+    if reason is None and not (np.isfinite(error) and 0.0 < error < STEEPEST):
+        reason = "no interval: the probabilities nearly separate the classes"
+    if reason is not None:
+        return Estimate(value=value, reason=reason, n=n)
+    low, high = t_interval(value, error, degrees=degrees) if degrees else (value - Z * error, value + Z * error)
+    return Estimate(value=value, low=low, high=high, n=n)
+
+
+def _offset_error(
+    x: Float[np.ndarray, " unit"], y: Float[np.ndarray, " unit"], offset: float, patients: tuple[str, ...]
+) -> float:
+    said = _sigmoid(offset + x)
+    sums = summed_by_patient(y - said, patients)
+    bend = float((said * (1.0 - said)).sum())
+    count = len(sums)
+    return float(np.sqrt((sums**2).sum() * count / (count - 1)) / bend) if bend > 0.0 and count > 1 else np.nan
+
+
+def _slope_error(
+    x: Float[np.ndarray, " unit"],
+    y: Float[np.ndarray, " unit"],
+    line: Float[np.ndarray, "2"],
+    patients: tuple[str, ...],
+) -> float:
+    said = _sigmoid(line[0] + line[1] * x)
+    spread = said * (1.0 - said)
+    design = np.stack([np.ones_like(x), x], axis=1)
+    information = (design * spread[:, None]).T @ design
+    if np.linalg.cond(information) > 1.0 / np.finfo("float64").eps:
+        return np.nan
+    inverse = np.linalg.inv(information)
+    leverage = spread * np.einsum("ui,ij,uj->u", design, inverse, design)
+    parts = design * ((y - said) / np.clip(1.0 - leverage, 0.05, None))[:, None]
+    sums = np.stack([summed_by_patient(column, patients) for column in parts.T])
+    return float(np.sqrt((inverse @ (sums @ sums.T) @ inverse)[1, 1]))
 
 
 def fit_line(

@@ -11,10 +11,10 @@ import numpy as np
 
 from medtl.cohort.multiplicity import holm
 from medtl.evaluation.across_folds import compare_over_folds
+from medtl.evaluation.delong import difference_estimate
 from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import auroc_difference_draws, percentile_interval
-from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.resampling import why_no_interval
 from medtl.evaluation.study_metrics import Comparison
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
@@ -23,7 +23,7 @@ from medtl.predictions import PredictionTable
 def compare_models(patients: PredictionTable, *, model: str, reference: str, resamples: int, seed: int) -> Comparison:
     """AUROC of the model minus the reference's, on the patients that both were tested on.
 
-    Pooled out of fold with a paired percentile interval by patient; and over the folds, with the wins and the
+    Pooled out of fold with DeLong's paired interval by patient; and over the folds, with the wins and the
     Nadeau-Bengio correction.
     """
     test = patients.of(role="test")
@@ -63,12 +63,11 @@ def compare_pairs(
 
 
 def paired_difference(first: Units, second: Units, *, resamples: int, seed: int) -> Estimate:
-    """AUROC of the first minus the second, both on the same units, with an interval from patients drawn for both."""
+    """AUROC of the first minus the second, both on the same units, with DeLong's paired interval by patient."""
     value = auroc_difference(first, second)
-    resampling = resample_patients(first, resamples=resamples, seed=seed, scope="patient|pooled")
-    undrawn = isinstance(value, Undefined) or resampling.reason is not None
-    draws = np.empty(0) if undrawn else auroc_difference_draws(first, second, resampling)
-    return percentile_interval(value, draws, n=first.patient_count, reason=resampling.reason)
+    if isinstance(value, Undefined):
+        return Estimate(value=None, reason=value.reason, n=first.patient_count)
+    return difference_estimate(first, second, value=value, reason=why_no_interval(first, resamples=resamples))
 
 
 def auroc_difference(first: Units, second: Units) -> float | Undefined:

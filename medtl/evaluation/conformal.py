@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import beta
 
+from medtl.evaluation.decided import share_estimate
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import wilson
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
@@ -69,6 +69,7 @@ def conformal_sets(
 def conformal_of(table: PredictionTable, *, coverage: float) -> Conformal | Undefined:
     """Each fold calibrated on its validation patients and tried on its test patients, pooled."""
     test = table.of(role="test")
+    owners: list[str] = []
     held, truths, fewest = [], [], np.full(len(table.classes), np.iinfo("int64").max)
     for fold in test.folds:
         calibration, units = units_of(table.of(role="validation", fold=fold)), units_of(test.of(fold=fold))
@@ -76,6 +77,7 @@ def conformal_of(table: PredictionTable, *, coverage: float) -> Conformal | Unde
             return Undefined(f"fold {fold} has no validation patients to calibrate on")
         held.append(conformal_sets(calibration, units.probabilities, coverage=coverage))
         truths.append(units.truth)
+        owners.extend(units.patients)
         fewest = np.minimum(fewest, calibration.class_counts)
     sets, truth = np.concatenate(held), np.concatenate(truths)
     sizes = sets.sum(axis=1)
@@ -87,7 +89,11 @@ def conformal_of(table: PredictionTable, *, coverage: float) -> Conformal | Unde
         classes.append(
             ClassCoverage(
                 of_class=name,
-                covered=_covered(int(sets[own, index].sum()), int(own.sum()), name),
+                covered=share_estimate(
+                    sets[own, index],
+                    tuple(patient for patient, counts in zip(owners, own, strict=True) if counts),
+                    nobody=f"no {name} among the tested",
+                ),
                 fewest_calibration=n,
                 promise_low=promise[0],
                 promise_high=promise[1],
@@ -105,10 +111,3 @@ def conformal_of(table: PredictionTable, *, coverage: float) -> Conformal | Unde
 
 def _rank(n: int, coverage: float) -> int:
     return math.ceil((n + 1) * coverage - 1e-12)
-
-
-def _covered(held: int, count: int, name: str) -> Estimate:
-    if not count:
-        return Estimate(value=None, reason=f"no {name} among the tested", n=0)
-    low, high = wilson(np.array(held), np.array(count))
-    return Estimate(value=held / count, low=float(low), high=float(high), n=count)

@@ -1,20 +1,21 @@
-"""ROC and precision-recall curves with a band from resampled patients.
+"""ROC curves with a band from resampled patients, and precision-recall curves.
 
-In: predictions of one model and role. Out: the curve's points, and the pointwise 95 % band on a grid.
+In: predictions of one model and role. Out: the curve's points, and the pointwise 95 % band of the ROC curve on a grid.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import sklearn.metrics as oracle
 from jaxtyping import Bool, Float
 
 from medtl.evaluation.calibration import ReliabilityCurve, place_of, reliability_curve
-from medtl.evaluation.estimate import CONFIDENCE
-from medtl.evaluation.resampling import Resampling, resample_patients
+from medtl.evaluation.clusters import patients_of_a_class
+from medtl.evaluation.intervals import share_interval
+from medtl.evaluation.operating_points import FEWEST_BEYOND
+from medtl.evaluation.resampling import resample_patients
 from medtl.evaluation.units import Units, units_of
 from medtl.evaluation.weighted import Ranking, Steps
 from medtl.predictions import PredictionTable
@@ -37,7 +38,8 @@ NOTHING: Float[np.ndarray, " point"] = np.empty(0)
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """Pointwise 95 % interval of the curve's height at each place on the grid; empty when `reason` is given."""
+    """Pointwise 95 % interval of the curve's height at each place on the grid, NaN where there is none; empty when
+    `reason` is given."""
 
     grid: Float[np.ndarray, " point"]
     low: Float[np.ndarray, " point"]
@@ -61,7 +63,7 @@ class RocCurve:
 class PrecisionRecallCurve:
     """Points by ascending recall, from (0, 1); draw as steps. `prevalence` is the chance level.
 
-    `thresholds` has infinity first. Empty when `reason` is given. The band holds precision over recall.
+    `thresholds` has infinity first. Empty when `reason` is given.
     """
 
     of_class: str
@@ -69,7 +71,6 @@ class PrecisionRecallCurve:
     precision: Float[np.ndarray, " point"]
     thresholds: Float[np.ndarray, " point"]
     prevalence: float | None
-    band: Band
     reason: str | None = None
 
 
@@ -93,14 +94,14 @@ def roc_curve(table: PredictionTable, *, of_class: str | None = None, resamples:
     if reason is not None:
         return RocCurve(name, NOTHING, NOTHING, NOTHING, Band(NOTHING, NOTHING, NOTHING, reason), reason)
     false_rate, true_rate, cuts = oracle.roc_curve(positive, score, drop_intermediate=False)
-    band = _band(units, index, kind="roc", resamples=resamples, seed=seed)
+    band = _band(units, index, resamples=resamples, seed=seed)
     return RocCurve(name, false_rate, true_rate, cuts, band)
 
 
-def precision_recall_curve(
-    table: PredictionTable, *, of_class: str | None = None, resamples: int = 0, seed: int = 0
-) -> PrecisionRecallCurve:
+def precision_recall_curve(table: PredictionTable, *, of_class: str | None = None) -> PrecisionRecallCurve:
     """The precision-recall curve of one class (by default the last) against the rest; arguments as for `roc_curve`.
+
+    It has no band: no method that was tried covers what it promises at low recall (docs/coverage.md).
 
     Raises:
         ConfigurationError: no such class, or several models or roles in the table.
@@ -111,8 +112,7 @@ def precision_recall_curve(
     positive, score = units.against_the_rest(index)
     reason = _why_no_curve(positive, name)
     if reason is not None:
-        no_band = Band(NOTHING, NOTHING, NOTHING, reason)
-        return PrecisionRecallCurve(name, NOTHING, NOTHING, NOTHING, None, no_band, reason)
+        return PrecisionRecallCurve(name, NOTHING, NOTHING, NOTHING, None, reason)
     precision, recall, cuts = oracle.precision_recall_curve(positive, score)
     return PrecisionRecallCurve(
         of_class=name,
@@ -120,7 +120,6 @@ def precision_recall_curve(
         precision=precision[::-1],
         thresholds=np.r_[np.inf, cuts[::-1]],
         prevalence=float(positive.mean()),
-        band=_band(units, index, kind="precision_recall", resamples=resamples, seed=seed),
     )
 
 
@@ -132,39 +131,30 @@ def _why_no_curve(positive: Bool[np.ndarray, " unit"], name: str) -> str | None:
     return f"all {len(positive)} judged are {name}" if positive.all() else None
 
 
-def _band(units: Units, index: int, *, kind: Literal["roc", "precision_recall"], resamples: int, seed: int) -> Band:
-    resampling: Resampling = resample_patients(units, resamples=resamples, seed=seed, scope="curve")
+def _band(units: Units, index: int, *, resamples: int, seed: int) -> Band:
+    """Wilson's interval of the sensitivity at each 1 - specificity, with as many trials as its spread over the
+    resamples is worth; none (NaN) where fewer than 2 of the others lie beyond."""
+    resampling = resample_patients(units, resamples=resamples, seed=seed, scope="curve")
     if resampling.reason is not None:
         return Band(NOTHING, NOTHING, NOTHING, resampling.reason)
     grid = np.linspace(0.0, 1.0, GRID_POINTS)
     ranking = Ranking.of(*units.against_the_rest(index))
-    heights = _roc_heights if kind == "roc" else _precision_heights
-    drawn = np.concatenate([heights(ranking.steps(weights), grid) for weights in resampling.weights(units.patients)])
-    tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.nanquantile(drawn, [tail, 1.0 - tail], axis=0)
+    heights = _roc_heights(ranking.steps(np.ones((1, len(units)))), grid)[0]
+    drawn = np.concatenate(
+        [_roc_heights(ranking.steps(weights), grid) for weights in resampling.weights(units.patients)]
+    )
+    counts = patients_of_a_class(units)
+    low, high = share_interval(heights, drawn.var(axis=0, ddof=1), at_most=float(counts[index]))
+    hidden = grid * (sum(counts) - counts[index]) < FEWEST_BEYOND
+    low[hidden], high[hidden] = np.nan, np.nan
     return Band(grid, low, high)
 
 
 def _roc_heights(steps: Steps, grid: Float[np.ndarray, " point"]) -> Float[np.ndarray, "draw point"]:
-    true, false = _cumulated(steps)
+    true, false = (np.cumsum(part, axis=1) for part in (steps.positive, steps.negative))
     heights = [
         np.interp(grid, np.r_[0.0, x] / x[-1], np.r_[0.0, y] / y[-1])
         for x, y in zip(false, true, strict=True)
         if x[-1] > 0.0 and y[-1] > 0.0
     ]
     return np.array(heights).reshape(-1, len(grid))
-
-
-def _precision_heights(steps: Steps, grid: Float[np.ndarray, " point"]) -> Float[np.ndarray, "draw point"]:
-    true, false = _cumulated(steps)
-    heights = []
-    for found, wrong in zip(true, false, strict=True):
-        if found[-1] > 0.0 and wrong[-1] > 0.0:
-            reached = np.searchsorted(found / found[-1], grid, side="left").clip(max=len(found) - 1)
-            called = found[reached] + wrong[reached]
-            heights.append(np.divide(found[reached], called, out=np.ones(len(grid)), where=called > 0.0))
-    return np.array(heights).reshape(-1, len(grid))
-
-
-def _cumulated(steps: Steps) -> tuple[Float[np.ndarray, "draw step"], Float[np.ndarray, "draw step"]]:
-    return np.cumsum(steps.positive, axis=1), np.cumsum(steps.negative, axis=1)

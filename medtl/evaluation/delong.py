@@ -1,8 +1,8 @@
-"""The AUROC's variance without resampling, for one fixed test set and for patients apart from each other.
+"""The AUROC's variance without resampling, by patient.
 
 In: units. Out: areas with DeLong's covariance (DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by ranks as
-Sun and Xu, IEEE SPL 2014;21:1389). It takes the model as given: pooled out-of-fold scores come from several models,
-so a study's pooled number has the bootstrap's interval and this one only where a single test set is fixed.
+Sun and Xu, IEEE SPL 2014;21:1389), with the units of a patient taken together (Obuchowski, Biometrics 1997;53:567).
+The interval is made on the logit scale with Student's t, so that it never leaves 0 to 1 and holds with few positives.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
+from medtl.evaluation.clusters import patients_of_a_class, summed_by_patient
+from medtl.evaluation.discrimination import auroc, classes_judged
 from medtl.evaluation.estimate import CONFIDENCE, Estimate, Undefined
+from medtl.evaluation.intervals import logit_interval, share_interval, t_interval
 from medtl.evaluation.units import Units
 
 FEWEST_OF_A_CLASS = 2
@@ -33,9 +36,7 @@ def delong(positive: Bool[np.ndarray, " unit"], scores: Float[np.ndarray, "score
     m, n = int(positive.sum()), int((~positive).sum())
     if min(m, n) < FEWEST_OF_A_CLASS:
         return Undefined(f"{m} positive and {n} negative, at least {FEWEST_OF_A_CLASS} of each needed for a variance")
-    ranks = rankdata(scores, axis=1)
-    of_positive = (ranks[:, positive] - rankdata(scores[:, positive], axis=1)) / n
-    of_negative = 1.0 - (ranks[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m
+    of_positive, of_negative = _ranked_rightly(positive, scores)
     covariance = np.atleast_2d(np.cov(of_positive)) / m + np.atleast_2d(np.cov(of_negative)) / n
     return Areas(of_positive.mean(axis=1), covariance)
 
@@ -49,16 +50,35 @@ def delong_of(units: Units) -> Areas | Undefined:
     return delong(positive, score[None])
 
 
-def delong_interval(units: Units) -> Estimate:
-    """The AUROC with DeLong's 95 % interval (normal, cut at 0 and 1), or the reason why there is none."""
-    found = delong_of(units)
-    if isinstance(found, Undefined):
-        return Estimate(value=None, reason=found.reason, n=units.patient_count)
-    value, variance = float(found.values[0]), float(found.covariance[0, 0])
-    if variance <= 0.0:
-        return Estimate(value=value, reason="every pair is in order: the variance is 0", n=units.patient_count)
-    half = float(norm.ppf(0.5 + CONFIDENCE / 2.0)) * variance**0.5
-    return Estimate(value=value, low=max(value - half, 0.0), high=min(value + half, 1.0), n=units.patient_count)
+def auroc_estimate(units: Units, *, reason: str | None) -> Estimate:
+    """The AUROC (the mean over classes with more than two) with its interval, or without one for the reason given.
+
+    Where every pair is in order the variance is 0, and the interval is Wilson's with the patients of the rarest class.
+    """
+    value, patients = auroc(units), units.patient_count
+    if isinstance(value, Undefined):
+        return Estimate(value=None, reason=value.reason, n=patients)
+    if reason is not None:
+        return Estimate(value=value, reason=reason, n=patients)
+    fewest = min(patients_of_a_class(units))
+    variance = _variance(_influence(units), units)
+    if variance <= 0.0 or not 0.0 < value < 1.0:
+        low, high = (float(end) for end in share_interval(np.array(value), np.array(0.0), at_most=float(fewest)))
+    else:
+        low, high = logit_interval(value, variance**0.5, degrees=fewest - 1)
+    return Estimate(value=value, low=low, high=high, n=patients)
+
+
+def difference_estimate(first: Units, second: Units, *, value: float, reason: str | None) -> Estimate:
+    """The difference of two AUROCs on the same units, in the same order, with a paired t interval by patient."""
+    patients = first.patient_count
+    variance = 0.0 if reason is not None else _variance(_influence(first) - _influence(second), first)
+    if reason is None and variance <= 0.0:
+        reason = "no interval: both rank all patients alike"
+    if reason is not None:
+        return Estimate(value=value, reason=reason, n=patients)
+    low, high = t_interval(value, variance**0.5, degrees=min(patients_of_a_class(first)) - 1)
+    return Estimate(value=value, low=max(low, -1.0), high=min(high, 1.0), n=patients)
 
 
 def half_width(auroc: float, *, positives: int, negatives: int) -> float:
@@ -66,6 +86,36 @@ def half_width(auroc: float, *, positives: int, negatives: int) -> float:
     one, two = auroc / (2.0 - auroc), 2.0 * auroc**2 / (1.0 + auroc)
     variance = auroc * (1.0 - auroc) + (positives - 1) * (one - auroc**2) + (negatives - 1) * (two - auroc**2)
     return float(norm.ppf(0.5 + CONFIDENCE / 2.0)) * float(np.sqrt(variance / (positives * negatives)))
+
+
+def _ranked_rightly(
+    positive: Bool[np.ndarray, " unit"], scores: Float[np.ndarray, "score unit"]
+) -> tuple[Float[np.ndarray, "score positive"], Float[np.ndarray, "score negative"]]:
+    """The share of negatives below each positive, and of positives above each negative."""
+    m, n = int(positive.sum()), int((~positive).sum())
+    ranks = rankdata(scores, axis=1)
+    return (
+        (ranks[:, positive] - rankdata(scores[:, positive], axis=1)) / n,
+        1.0 - (ranks[:, ~positive] - rankdata(scores[:, ~positive], axis=1)) / m,
+    )
+
+
+def _influence(units: Units) -> Float[np.ndarray, " unit"]:
+    """How much each unit moves the AUROC; its squares, summed by patient, add up to DeLong's variance."""
+    patients, total = np.array(units.patients, dtype=str), np.zeros(len(units))
+    judged = classes_judged(units)
+    for index in judged:
+        positive, score = units.against_the_rest(index)
+        for members, rightly in zip((positive, ~positive), _ranked_rightly(positive, score[None]), strict=True):
+            owners = len(np.unique(patients[members]))
+            spread = np.sqrt(owners / (owners - 1)) if owners > 1 else 1.0
+            total[members] += spread * (rightly[0] - rightly[0].mean()) / int(members.sum())
+    return total / len(judged)
+
+
+def _variance(influence: Float[np.ndarray, " unit"], units: Units) -> float:
+    variance = float((summed_by_patient(influence, units.patients) ** 2).sum())
+    return variance if variance > np.finfo("float64").eps ** 2 else 0.0
 
 
 def _why_not(units: Units) -> str | None:

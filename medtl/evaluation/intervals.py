@@ -1,6 +1,7 @@
-"""How sure a number is: percentile intervals from resampled patients, Wilson's for a plain proportion.
+"""How sure a number is: one method for each kind of number, each tried in a simulation (docs/coverage.md).
 
-In: a value and its draws, or a count. Out: an estimate. The spread over folds is not an interval and is not made here.
+In: a value with its variance, or a count. Out: both ends of its 95 % interval. The model of each fold is taken as it
+is: an interval is about the patients, and says nothing of training again on others. The spread over folds is none.
 """
 
 from __future__ import annotations
@@ -9,59 +10,92 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from scipy.special import expit, logit
 from scipy.stats import norm
+from scipy.stats import t as student
 
-from medtl.evaluation.estimate import CONFIDENCE, Estimate, Undefined
-from medtl.evaluation.resampling import Resampling
-from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import auroc_draws
+from medtl.evaluation.estimate import CONFIDENCE
 
-MOST_SKIPPED = 1.0 - CONFIDENCE
-"""Share of resamples that may be undefined; more of them could fill both tails, and the interval would be a guess."""
-
-
-def percentile_interval(
-    value: float | Undefined, draws: Float[np.ndarray, " draw"], *, n: int, reason: str | None = None
-) -> Estimate:
-    """The value with the 2.5th and 97.5th percentile of its draws (Efron and Tibshirani 1993, chapter 13).
-
-    Undefined draws (NaN) are left out and counted. There is no interval when more than 5 % are undefined, or when
-    nothing was drawn, for the reason given.
-    """
-    if isinstance(value, Undefined):
-        return Estimate(value=None, reason=value.reason, n=n)
-    kept = draws[~np.isnan(draws)]
-    skipped = len(draws) - len(kept)
-    if not len(draws):
-        return Estimate(value=value, reason=reason or "no interval: nothing was drawn", n=n)
-    if skipped > MOST_SKIPPED * len(draws):
-        why = f"no interval: undefined in {skipped} of {len(draws)} resamples"
-        return Estimate(value=value, reason=why, n=n, skipped=skipped)
-    tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.quantile(kept, [tail, 1.0 - tail])
-    return Estimate(value=value, low=float(low), high=float(high), n=n, skipped=skipped)
-
-
-def mean_draws(
-    losses: Float[np.ndarray, "loss unit"], units: Units, resampling: Resampling
-) -> Float[np.ndarray, "loss draw"]:
-    """The mean of each loss over the units, in each resample."""
-    parts = [losses @ weights.T / weights.sum(axis=1) for weights in resampling.weights(units.patients)]
-    return np.concatenate(parts, axis=1)
-
-
-def auroc_difference_draws(first: Units, second: Units, resampling: Resampling) -> Float[np.ndarray, " draw"]:
-    """AUROC of the first minus the second in each resample; both hold the same units, drawn together (paired)."""
-    return auroc_draws(first, resampling) - auroc_draws(second, resampling)
+Z = float(norm.ppf(0.5 + CONFIDENCE / 2.0))
+"""Standard errors on each side of an interval by the normal law."""
 
 
 def wilson(
     successes: Shaped[np.ndarray, "*shape"], trials: Shaped[np.ndarray, "*shape"]
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Wilson's 95 % interval of a proportion (Wilson, JASA 1927;22:209), for one or more trials each."""
-    z = float(norm.ppf(0.5 + CONFIDENCE / 2.0))
+    """Wilson's 95 % interval of a proportion (Wilson, JASA 1927;22:209), for one or more trials each.
+
+    Neither needs to be whole: images of one patient count as fewer trials than they are.
+    """
     count: Any = np.asarray(trials, dtype="float64")
     share = np.asarray(successes, dtype="float64") / count
-    middle = (share + z**2 / (2.0 * count)) / (1.0 + z**2 / count)
-    half = z / (1.0 + z**2 / count) * np.sqrt(share * (1.0 - share) / count + z**2 / (4.0 * count**2))
+    middle = (share + Z**2 / (2.0 * count)) / (1.0 + Z**2 / count)
+    half = Z / (1.0 + Z**2 / count) * np.sqrt(np.clip(share * (1.0 - share), 0.0, None) / count + (Z / 2 / count) ** 2)
     return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)
+
+
+def share_interval(
+    value: Float[np.ndarray, "*shape"],
+    variance: Float[np.ndarray, "*shape"],
+    *,
+    at_most: Float[np.ndarray, "*shape"] | float,
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """Wilson's interval with the number of trials that the variance is worth, value (1 - value) / variance.
+
+    Args:
+        value: shares between 0 and 1.
+        variance: of each; 0 where every resample gives the same.
+        at_most: trials where the variance is 0 or nearly so: the patients that the share rests on.
+    """
+    spread = np.clip(value * (1.0 - value), 0.0, None)
+    informs = (spread > 0.0) & (variance > spread / at_most)
+    worth = np.divide(spread, variance, out=np.broadcast_to(at_most, np.shape(value)).astype("float64"), where=informs)
+    return wilson(value * worth, worth)
+
+
+def logit_interval(value: float, error: float, *, degrees: int) -> tuple[float, float]:
+    """A t interval on the logit scale, for a value between 0 and 1 with its standard error; it never leaves 0 to 1."""
+    half = _quantile(degrees) * error / (value * (1.0 - value))
+    return float(expit(logit(value) - half)), float(expit(logit(value) + half))
+
+
+def log_interval(value: float, error: float, *, degrees: int) -> tuple[float, float]:
+    """A t interval on the logarithmic scale, for a positive value with its standard error."""
+    half = _quantile(degrees) * error / value
+    return float(value * np.exp(-half)), float(value * np.exp(half))
+
+
+def fisher_interval(value: float, error: float) -> tuple[float, float]:
+    """A normal interval of a correlation on Fisher's scale; it never leaves -1 to 1."""
+    half = Z * error / (1.0 - value**2)
+    return float(np.tanh(np.arctanh(value) - half)), float(np.tanh(np.arctanh(value) + half))
+
+
+def t_interval(value: float, error: float, *, degrees: int) -> tuple[float, float]:
+    """A t interval of a value without bounds."""
+    half = _quantile(degrees) * error
+    return value - half, value + half
+
+
+def combined(
+    parts: Float[np.ndarray, "part *shape"],
+    low: Float[np.ndarray, "part *shape"],
+    high: Float[np.ndarray, "part *shape"],
+    *,
+    correlation: Float[np.ndarray, "*shape"] | float = 0.0,
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """The interval of a sum from those of its parts (MOVER: Zou and Donner, Stat Med 2008;27:1693).
+
+    `correlation` is that of two parts; more are taken as independent.
+    """
+    total, below, above = parts.sum(axis=0), parts - low, high - parts
+    crossed = np.zeros((2, *total.shape))
+    if len(parts) == 2:
+        crossed = 2.0 * correlation * np.stack([below[0] * below[1], above[0] * above[1]])
+    down = np.sqrt(np.clip((below**2).sum(axis=0) + crossed[0], 0.0, None))
+    up = np.sqrt(np.clip((above**2).sum(axis=0) + crossed[1], 0.0, None))
+    return total - down, total + up
+
+
+def _quantile(degrees: int) -> float:
+    return float(student.ppf(0.5 + CONFIDENCE / 2.0, max(degrees, 1)))

@@ -5,72 +5,63 @@ In: units with probabilities, their decisions (or why there are none), and resam
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from medtl.evaluation.calibration import brier_losses, log_losses
-from medtl.evaluation.discrimination import (
-    auroc,
-    average_precision,
-    balanced_accuracy,
-    mcc,
-    sensitivity,
-    specificity,
-)
+from medtl.evaluation.clusters import patients_of_a_class, too_few, variance_of_mean
+from medtl.evaluation.decided import balanced_accuracy_estimate, mcc_estimate, rate_estimate
+from medtl.evaluation.delong import auroc_estimate
+from medtl.evaluation.discrimination import average_precision
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import mean_draws, percentile_interval
-from medtl.evaluation.resampling import Resampling
+from medtl.evaluation.intervals import log_interval, logit_interval, share_interval
+from medtl.evaluation.resampling import Resampling, error_of
 from medtl.evaluation.study_metrics import Metrics
 from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import confusion_draws, ranking_draws
-
-NO_DRAWS: Float[np.ndarray, " draw"] = np.empty(0)
+from medtl.evaluation.weighted import average_precision_draws
 
 
 def measure(units: Units, decisions: Decisions | Undefined, resampling: Resampling) -> Metrics:
-    """Every metric with its percentile interval by patient, or with the reason why it is missing."""
-    ranked: tuple[float | Undefined, float | Undefined] = (auroc(units), average_precision(units))
-    losses = np.stack([brier_losses(units), log_losses(units)])
-    drawn = resampling.reason is None
-    auroc_drawn, precision_drawn = NO_DRAWS, NO_DRAWS
-    if drawn and not isinstance(ranked[0], Undefined):
-        auroc_drawn, precision_drawn = ranking_draws(units, resampling)
-    brier_drawn, log_loss_drawn = mean_draws(losses, units, resampling) if drawn else (NO_DRAWS, NO_DRAWS)
-    counts = confusion_draws(decisions, resampling) if drawn and isinstance(decisions, Decisions) else None
-
-    def estimate(value: float | Undefined, draws: Float[np.ndarray, " draw"]) -> Estimate:
-        return percentile_interval(value, draws, n=units.patient_count, reason=resampling.reason)
-
-    def decided(rate: Callable[[Int[np.ndarray, ...]], Float[np.ndarray, ...]]) -> Estimate:
-        draws = NO_DRAWS if counts is None else rate(counts)
-        return estimate(_rate(rate, decisions), draws)
-
+    """Every metric with its interval by patient, or with the reason why it or its interval is missing."""
     return Metrics(
-        auroc=estimate(ranked[0], auroc_drawn),
-        average_precision=estimate(ranked[1], precision_drawn),
-        balanced_accuracy=decided(balanced_accuracy),
-        mcc=decided(mcc),
-        sensitivity=decided(sensitivity),
-        specificity=decided(specificity),
-        brier=estimate(float(losses[0].mean()), brier_drawn),
-        log_loss=estimate(float(losses[1].mean()), log_loss_drawn),
+        auroc=auroc_estimate(units, reason=resampling.reason),
+        average_precision=_average_precision(units, resampling),
+        balanced_accuracy=balanced_accuracy_estimate(decisions, resampling),
+        mcc=mcc_estimate(decisions, resampling),
+        sensitivity=rate_estimate("sensitivity", decisions, resampling),
+        specificity=rate_estimate("specificity", decisions, resampling),
+        brier=_loss(brier_losses(units), units, resampling),
+        log_loss=_loss(log_losses(units), units, resampling),
     )
 
 
-def _rate(
-    rate: Callable[[Int[np.ndarray, ...]], Float[np.ndarray, ...]], decisions: Decisions | Undefined
-) -> float | Undefined:
-    if isinstance(decisions, Undefined):
-        return decisions
-    confusion = decisions.confusion
-    value = float(rate(confusion))
-    if not np.isnan(value):
-        return value
-    of_class, called = confusion.sum(axis=1), confusion.sum(axis=0)
-    absent = [name for name, count in zip(decisions.classes, of_class, strict=True) if count == 0]
-    if absent:
-        return Undefined(f"no {' and no '.join(absent)} among the {int(confusion.sum())} judged")
-    return Undefined(f"all were called {decisions.classes[int(called.argmax())]}")
+def _average_precision(units: Units, resampling: Resampling) -> Estimate:
+    value, patients = average_precision(units), units.patient_count
+    if isinstance(value, Undefined):
+        return Estimate(value=None, reason=value.reason, n=patients)
+    reason = resampling.reason or too_few(units, for_the_mix=True)
+    if reason is not None:
+        return Estimate(value=value, reason=reason, n=patients)
+    found = error_of(average_precision_draws(units, resampling))
+    if isinstance(found, Undefined):
+        return Estimate(value=value, reason=found.reason, n=patients)
+    fewest = min(patients_of_a_class(units))
+    if found.error <= 0.0 or not 0.0 < value < 1.0:
+        low, high = (float(end) for end in share_interval(np.array(value), np.array(0.0), at_most=float(fewest)))
+    else:
+        low, high = logit_interval(value, found.error, degrees=fewest - 1)
+    return Estimate(value=value, low=low, high=high, n=patients, skipped=found.skipped)
+
+
+def _loss(losses: Float[np.ndarray, " unit"], units: Units, resampling: Resampling) -> Estimate:
+    """The mean loss; its interval on the logarithmic scale, since few large losses make it skewed."""
+    value, patients = float(losses.mean()), units.patient_count
+    reason = resampling.reason or too_few(units, for_the_mix=True)
+    error = 0.0 if reason is not None else variance_of_mean(losses, units.patients) ** 0.5
+    if reason is None and (error <= 0.0 or value <= 0.0):
+        reason = "no interval: the loss is the same for every patient"
+    if reason is not None:
+        return Estimate(value=value, reason=reason, n=patients)
+    low, high = log_interval(value, error, degrees=min(patients_of_a_class(units)) - 1)
+    return Estimate(value=value, low=low, high=high, n=patients)

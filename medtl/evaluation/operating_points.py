@@ -8,23 +8,28 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_curve
 
-from medtl.evaluation.discrimination import sensitivity, specificity
+from medtl.evaluation.clusters import patients_of_a_class
+from medtl.evaluation.decided import share_estimate
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import percentile_interval, wilson
-from medtl.evaluation.resampling import Resampling
+from medtl.evaluation.intervals import share_interval
+from medtl.evaluation.resampling import Resampling, error_of
 from medtl.evaluation.thresholds import SAME_INDEX, Decisions
 from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import Ranking, Steps, confusion_draws
+from medtl.evaluation.weighted import Ranking, Steps
+
+FEWEST_BEYOND = 2.0
+"""Patients whom the fixed rate has to leave on the other side: at a specificity of 0.95, 40 negatives for 2 of them."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Proportions(BaseModel):
-    """Proportions of the pooled decisions with Wilson's interval; the values hold at this cohort's `prevalence`."""
+    """Proportions of the pooled decisions with Wilson's interval by patient; predictive values and accuracy hold at
+    this cohort's `prevalence`."""
 
     model_config = _FROZEN
 
@@ -59,59 +64,65 @@ class Reading(BaseModel):
     value: Estimate
 
 
-def proportions(decisions: Decisions | Undefined) -> Proportions | Undefined:
-    """Wilson's intervals, which need every decision to be of another patient."""
+def proportions(decisions: Decisions | Undefined, *, reason: str | None = None) -> Proportions | Undefined:
+    """Every proportion of two-class decisions, by patient; without intervals for the reason given."""
     if isinstance(decisions, Undefined):
         return decisions
-    if len(set(decisions.patients)) < len(decisions.patients):
-        return Undefined("a patient was decided more than once, so the decisions are not independent")
-    (right_negative, false_positive), (false_negative, right_positive) = decisions.confusion.tolist()
-    have, have_not = false_negative + right_positive, right_negative + false_positive
+    have, called = decisions.truth == 1, decisions.called == 1
+
+    def share(right: Bool[np.ndarray, " decision"], among: Bool[np.ndarray, " decision"], nobody: str) -> Estimate:
+        owners = tuple(name for name, counts in zip(decisions.patients, among, strict=True) if counts)
+        return share_estimate(right[among], owners, nobody=nobody, reason=reason)
+
     return Proportions(
-        prevalence=have / max(have + have_not, 1),
-        sensitivity=_share(right_positive, have, "nobody has the positive class"),
-        specificity=_share(right_negative, have_not, "nobody has the negative class"),
-        positive_predictive_value=_share(right_positive, right_positive + false_positive, "nobody was called positive"),
-        negative_predictive_value=_share(right_negative, right_negative + false_negative, "nobody was called negative"),
-        accuracy=_share(right_positive + right_negative, have + have_not, "nobody was judged"),
+        prevalence=float(have.mean()) if len(have) else 0.0,
+        sensitivity=share(called, have, "nobody has the positive class"),
+        specificity=share(~called, ~have, "nobody has the negative class"),
+        positive_predictive_value=share(have, called, "nobody was called positive"),
+        negative_predictive_value=share(~have, ~called, "nobody was called negative"),
+        accuracy=share(have == called, np.ones(len(have), dtype=bool), "nobody was judged"),
     )
 
 
 def predictive_values(
-    decisions: Decisions | Undefined, resampling: Resampling, *, prevalence: float
+    found: Proportions | Undefined, resampling: Resampling, *, prevalence: float
 ) -> PredictiveValues | Undefined:
-    """Both predictive values at the stated prevalence, with percentile intervals by patient."""
-    if isinstance(decisions, Undefined):
-        return decisions
-    patients = len(set(decisions.patients))
-    counts = confusion_draws(decisions, resampling) if resampling.reason is None else np.empty((0, 2, 2))
-
-    def estimate(share_right: float, which: Literal["positive", "negative"]) -> Estimate:
-        whole = _bayes(decisions.confusion, share_right, which)
-        value = Undefined(f"nobody was called {which}") if np.isnan(whole) else float(whole)
-        return percentile_interval(value, _bayes(counts, share_right, which), n=patients, reason=resampling.reason)
-
+    """Both predictive values at the stated prevalence; the interval of a ratio of rates from those of the rates
+    (MOVER-R: Donner and Zou, Stat Methods Med Res 2012;21:347), carried over by Bayes' rule."""
+    if isinstance(found, Undefined):
+        return found
+    found_rate, spared_rate = found.sensitivity, found.specificity
+    missed, alarmed = _other_side(found_rate), _other_side(spared_rate)
+    odds = prevalence / (1.0 - prevalence)
+    patients = len(resampling.patients)
     return PredictiveValues(
-        prevalence=prevalence, positive=estimate(prevalence, "positive"), negative=estimate(prevalence, "negative")
+        prevalence=prevalence,
+        positive=_at_odds(found_rate, alarmed, odds=odds, which="positive", n=patients, reason=resampling.reason),
+        negative=_at_odds(spared_rate, missed, odds=1.0 / odds, which="negative", n=patients, reason=resampling.reason),
     )
 
 
 def readings(units: Units, resampling: Resampling, *, at_least: tuple[float, ...]) -> tuple[Reading, ...]:
-    """Sensitivity at each specificity and specificity at each sensitivity, with percentile intervals by patient."""
+    """Sensitivity at each specificity and specificity at each sensitivity; Wilson's interval, with as many trials as
+    the spread over resampled patients is worth."""
     positive, score = units.against_the_rest(1)
     if positive.all() or not positive.any():
         return ()
     false_rate, true_rate, _ = roc_curve(positive, score, drop_intermediate=False)
     ranking = Ranking.of(positive, score)
     drawn = [_rates(ranking.steps(weights)) for weights in resampling.weights(units.patients)]
+    negatives, positives = patients_of_a_class(units)
     found = []
     for of in ("sensitivity", "specificity"):
+        judged, held = (positives, negatives) if of == "sensitivity" else (negatives, positives)
         for fixed in at_least:
             value = float(_read(false_rate[None], true_rate[None], of=of, fixed=fixed)[0])
             draws = [_read(false, true, of=of, fixed=fixed) for false, true in drawn]
-            estimate = percentile_interval(
+            estimate = _reading(
                 value,
                 np.concatenate(draws) if draws else np.empty(0),
+                judged=judged,
+                beyond=(1.0 - fixed) * held,
                 n=units.patient_count,
                 reason=resampling.reason,
             )
@@ -119,21 +130,50 @@ def readings(units: Units, resampling: Resampling, *, at_least: tuple[float, ...
     return tuple(found)
 
 
-def _share(part: int, whole: int, reason: str) -> Estimate:
-    if not whole:
-        return Estimate(value=None, reason=reason, n=0)
-    low, high = wilson(np.array(part), np.array(whole))
-    return Estimate(value=part / whole, low=float(low), high=float(high), n=whole)
+def _reading(
+    value: float, draws: Float[np.ndarray, " draw"], *, judged: int, beyond: float, n: int, reason: str | None
+) -> Estimate:
+    if reason is None and beyond < FEWEST_BEYOND - SAME_INDEX:
+        reason = f"no interval: the fixed rate leaves fewer than {FEWEST_BEYOND:g} patients on the other side"
+    found = Undefined(reason) if reason is not None else error_of(draws)
+    if isinstance(found, Undefined):
+        return Estimate(value=value, reason=found.reason, n=n)
+    low, high = share_interval(np.array(value), np.array(found.error**2), at_most=float(judged))
+    return Estimate(value=value, low=float(low), high=float(high), n=n, skipped=found.skipped)
 
 
-def _bayes(
-    counts: Shaped[np.ndarray, "*draw truth called"], prevalence: float, which: Literal["positive", "negative"]
-) -> Float[np.ndarray, "*draw"]:
-    found, spared = sensitivity(counts), specificity(counts)
-    right = found * prevalence if which == "positive" else spared * (1.0 - prevalence)
-    wrong = (1.0 - spared) * (1.0 - prevalence) if which == "positive" else (1.0 - found) * prevalence
-    called = np.asarray(right + wrong)
-    return np.divide(right, called, out=np.full(called.shape, np.nan), where=called > 0.0)
+def _other_side(rate: Estimate) -> Estimate:
+    """The share of those who were not called so."""
+    if rate.value is None:
+        return rate
+    if rate.low is None or rate.high is None:
+        return Estimate(value=1.0 - rate.value, reason=rate.reason, n=rate.n)
+    return Estimate(value=1.0 - rate.value, low=1.0 - rate.high, high=1.0 - rate.low, n=rate.n)
+
+
+def _at_odds(
+    right: Estimate,
+    wrong: Estimate,
+    *,
+    odds: float,
+    which: Literal["positive", "negative"],
+    n: int,
+    reason: str | None,
+) -> Estimate:
+    if right.value is None or wrong.value is None:
+        return Estimate(value=None, reason=right.reason or wrong.reason, n=n)
+    if not right.value and not wrong.value:
+        return Estimate(value=None, reason=f"nobody was called {which}", n=n)
+    value = odds * right.value / (odds * right.value + wrong.value)
+    if reason is not None or right.low is None or right.high is None or wrong.low is None or wrong.high is None:
+        return Estimate(value=value, reason=reason or right.reason or wrong.reason, n=n)
+    a, b = right.value, wrong.value
+    least, most = right.low * (2.0 * a - right.low), right.high * (2.0 * a - right.high)
+    widest, narrowest = wrong.high * (2.0 * b - wrong.high), wrong.low * (2.0 * b - wrong.low)
+    low = least / (a * b + max((a * b) ** 2 - least * widest, 0.0) ** 0.5) if least > 0.0 else 0.0
+    high = (a * b + max((a * b) ** 2 - most * narrowest, 0.0) ** 0.5) / narrowest if narrowest > 0.0 else np.inf
+    ends = [1.0 if np.isinf(ratio) else odds * ratio / (odds * ratio + 1.0) for ratio in (low, high)]
+    return Estimate(value=value, low=min(ends[0], value), high=max(ends[1], value), n=n)
 
 
 def _rates(steps: Steps) -> tuple[Float[np.ndarray, "draw step"], Float[np.ndarray, "draw step"]]:

@@ -1,12 +1,11 @@
 """Drawing patients again and again, the images following their patient.
 
 In: who the patients are and what labels they carry. Out: how often each patient was drawn in each resample. Models
-judged on the same patients share one set of draws, which makes their differences paired.
+judged on the same patients share one set of draws.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,14 +14,25 @@ import numpy as np
 from jaxtyping import Float, UInt16
 
 from medtl.errors import ConfigurationError
+from medtl.evaluation.clusters import too_few
+from medtl.evaluation.estimate import CONFIDENCE, Undefined
 from medtl.evaluation.units import Units
-
-FEWEST_PATIENTS = 5
-"""Patients a class needs for an interval: m patients give C(2m-1, m) different resamples; 4 give 35, fewer than the 40
-that one draw in each 2.5 % tail asks for; 5 give 126."""
 
 CHUNK_CELLS = 1_000_000
 """Weights (draw times unit) handled at once: 8 MB as float64, so that memory does not grow with the resamples."""
+
+MOST_SKIPPED = 1.0 - CONFIDENCE
+"""Share of resamples in which a number may be undefined."""
+
+NOT_ASKED = "no interval: no resamples were asked for"
+
+
+@dataclass(frozen=True)
+class DrawnError:
+    """The spread of a number over the resamples, and in how many of them it was undefined."""
+
+    error: float
+    skipped: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +42,11 @@ class Resampling:
     patients: tuple[str, ...]
     drawn: UInt16[np.ndarray, "draw patient"]
     reason: str | None = None
+
+    @property
+    def not_asked(self) -> str | None:
+        """The reason why no interval was asked for; None where intervals are, also where too few were there to draw."""
+        return self.reason if self.reason == NOT_ASKED else None
 
     def weights(self, patients: tuple[str, ...]) -> Iterator[Float[np.ndarray, "draw unit"]]:
         """How often each unit counts, for units that belong to these patients; some draws at a time, in order."""
@@ -43,37 +58,28 @@ class Resampling:
 
 
 def resample_patients(units: Units, *, resamples: int, seed: int, scope: str) -> Resampling:
-    """Draw patients with replacement within strata, the strata being the sets of labels that patients carry.
+    """Draw patients with replacement from all, whatever their labels, so that the mix of classes varies as it would in
+    other patients of the same kind (drawn within classes, every number that depends on the mix looks too sure).
 
-    So each resample has as many patients of each class as the data. The draws depend on the seed, the scope (a word for
-    what is judged, such as "patient|pooled") and the patients, never on the model or the order of rows.
+    The draws depend on the seed, the scope (a word for what is judged, such as "patient|pooled") and the patients,
+    never on the model or the order of rows. Nothing is drawn where a class has too few patients.
 
     Raises:
         ConfigurationError: a negative number of resamples.
     """
     if resamples < 0:
         raise ConfigurationError(f"Expected 0 or more resamples, got {resamples}.", resamples=resamples)
-    strata = strata_of(units)
     patients = tuple(sorted(set(units.patients)))
-    reason = _why_no_draws(strata, units.classes, resamples)
+    reason = why_no_interval(units, resamples=resamples)
     if reason is not None:
         return Resampling(patients, np.empty((0, len(patients)), dtype="uint16"), reason)
     chance = np.random.default_rng(int.from_bytes(sha256(f"{seed}|{scope}".encode()).digest()[:8], "big"))
-    drawn = np.zeros((resamples, len(patients)), dtype="uint16")
-    for members in strata.values():
-        drawn[:, members] = _draw(len(members), resamples, chance)
-    return Resampling(patients, drawn)
+    return Resampling(patients, _draw(len(patients), resamples, chance))
 
 
-def strata_of(units: Units) -> dict[tuple[int, ...], list[int]]:
-    """Who is drawn among whom: by the set of labels that a patient carries, the patients as places in sorted order."""
-    labels: dict[str, set[int]] = defaultdict(set)
-    for patient, truth in zip(units.patients, units.truth.tolist(), strict=True):
-        labels[patient].add(truth)
-    strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for index, patient in enumerate(sorted(labels)):
-        strata[tuple(sorted(labels[patient]))].append(index)
-    return dict(sorted(strata.items()))
+def why_no_interval(units: Units, *, resamples: int) -> str | None:
+    """Why units have no interval of a number that both classes enter: none was asked for, or a class is too small."""
+    return NOT_ASKED if resamples == 0 else too_few(units)
 
 
 def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.ndarray, "draw member"]:
@@ -86,13 +92,13 @@ def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.n
     return drawn
 
 
-def _why_no_draws(strata: dict[tuple[int, ...], list[int]], classes: tuple[str, ...], resamples: int) -> str | None:
-    if resamples == 0:
-        return "no interval: no resamples were asked for"
-    for index, name in enumerate(classes):
-        count = sum(len(members) for carried, members in strata.items() if index in carried)
-        if 0 < count < FEWEST_PATIENTS:
-            return (
-                f"no interval: {count} patient{'s' if count > 1 else ''} of {name}, at least {FEWEST_PATIENTS} needed"
-            )
-    return None
+def error_of(draws: Float[np.ndarray, " draw"]) -> DrawnError | Undefined:
+    """The standard error that the resamples give, those in which the number is undefined (NaN) left out.
+
+    There is none where more than 5 % are undefined: what is left would not stand for all.
+    """
+    kept = draws[~np.isnan(draws)]
+    skipped = len(draws) - len(kept)
+    if skipped > MOST_SKIPPED * len(draws) or len(kept) < 2:
+        return Undefined(f"no interval: undefined in {skipped} of {len(draws)} resamples")
+    return DrawnError(float(kept.std(ddof=1)), skipped)

@@ -1,7 +1,7 @@
-"""Smooth calibration error, with what a perfectly calibrated model of the same probabilities would show.
+"""Smooth calibration error, with what a perfectly calibrated model of the same probabilities would show at most.
 
-In: probabilities of one class and whether it was true. Out: the error and its null band. Bins of equal width make a
-perfect model look miscalibrated at small n (EVIDENCE.md 6.3); the smooth error and its band do not.
+In: probabilities of one class and whether it was true. Out: the error and its limit under calibration. Bins of equal
+width make a perfect model look miscalibrated at small n (EVIDENCE.md 6.3); the smooth error and its limit do not.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ GRID = 512
 """Cells of [0, 1]; residuals are put into the middle of their cell, an error of at most 0.001 in probability."""
 
 SIMULATIONS = 1000
-"""Perfectly calibrated worlds for the band: each tail of 2.5 % rests on 25."""
+"""Perfectly calibrated worlds for the limit: the upper 5 % rest on 50."""
 
 HALVINGS = 14
 """Bisections of the bandwidth: to 1/16384."""
 
 
 class SmoothError(BaseModel):
-    """smECE with the band that holds 95 % of perfectly calibrated models with the same probabilities.
+    """smECE with the limit that 95 % of perfectly calibrated models with the same probabilities stay below.
 
-    `exceeded` is the share of simulated perfect models with at least this error, (1 + count) / (1 + simulations).
+    `exceeded` is the share of simulated perfect models with at least this error, (1 + count) / (1 + simulations): the
+    one-sided p value. Both are one test: the error is above `null_high` exactly when `exceeded` is at most 0.05.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     value: float
-    null_low: float
     null_high: float
     exceeded: float
     simulations: NonNegativeInt
@@ -43,7 +43,7 @@ class SmoothError(BaseModel):
 def smooth_error(
     positive: Bool[np.ndarray, " unit"], score: Float[np.ndarray, " unit"], *, seed: int, scope: str
 ) -> SmoothError:
-    """The smooth calibration error (Blasiok and Nakkiran, arXiv 2309.12236) and its null band by simulation.
+    """The smooth calibration error (Blasiok and Nakkiran, arXiv 2309.12236) and its simulated limit under calibration.
 
     The residuals (truth minus probability) are smoothed over the probability by a Gaussian that is reflected at 0 and 1
     and their mean absolute value is taken; the bandwidth is the one that equals the error itself.
@@ -60,11 +60,10 @@ def smooth_error(
     events = np.add.reduceat(truths, starts, axis=1, dtype="float64")
     residuals[:, cells[order][starts]] = (events - np.add.reduceat(score[order], starts)) / len(score)
     errors = _fixed_point(residuals)
-    low, high = np.quantile(errors[1:], [0.5 - CONFIDENCE / 2.0, 0.5 + CONFIDENCE / 2.0])
+    beyond = int((1.0 - CONFIDENCE) * (1 + SIMULATIONS)) - 1
     return SmoothError(
         value=float(errors[0]),
-        null_low=float(low),
-        null_high=float(high),
+        null_high=float(np.sort(errors[1:])[-1 - beyond]),
         exceeded=float((1 + np.count_nonzero(errors[1:] >= errors[0])) / (1 + SIMULATIONS)),
         simulations=SIMULATIONS,
     )

@@ -15,12 +15,10 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import rankdata
 
 from medtl.cohort.multiplicity import holm
-from medtl.evaluation.discrimination import auroc
+from medtl.evaluation.delong import auroc_estimate
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import percentile_interval
-from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.resampling import why_no_interval
 from medtl.evaluation.units import Units, units_of
-from medtl.evaluation.weighted import auroc_draws
 from medtl.predictions import PredictionTable
 
 USUAL = ("site", "sex", "age_years", "manufacturer", "model_name", "scanner", "field_strength_t", "modality")
@@ -91,10 +89,7 @@ def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) 
     group_of = once.reindex(list(units.ids))
     names = [str(value) for value in dict.fromkeys(sorted(group_of.dropna(), key=_place))]
     parts = {value: units.among((group_of == value).to_numpy()) for value in names}
-    groups = tuple(
-        _group(part, value, scope=f"patient|subgroup {name}={value}", resamples=resamples, seed=seed)
-        for value, part in parts.items()
-    )
+    groups = tuple(_group(part, value, resamples=resamples) for value, part in parts.items())
     p_value = _q_test(list(parts.values()), seed=seed)
     return Subgroups(
         covariate=name,
@@ -105,16 +100,12 @@ def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) 
     )
 
 
-def _group(units: Units, name: str, *, scope: str, resamples: int, seed: int) -> Group:
-    value = auroc(units)
-    resampling = resample_patients(units, resamples=resamples, seed=seed, scope=scope)
-    undrawn = isinstance(value, Undefined) or resampling.reason is not None
-    draws = np.empty(0) if undrawn else auroc_draws(units, resampling)
+def _group(units: Units, name: str, *, resamples: int) -> Group:
     return Group(
         name=name,
         patients=units.patient_count,
         class_counts=units.class_counts,
-        auroc=percentile_interval(value, draws, n=units.patient_count, reason=resampling.reason),
+        auroc=auroc_estimate(units, reason=why_no_interval(units, resamples=resamples)),
     )
 
 

@@ -6,7 +6,6 @@ has no weight. With all weights 1 they are scikit-learn's numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,24 +66,11 @@ class Steps:
         return np.where(called[:, -1] > total, mean, np.nan)
 
 
-def ranking_draws(
-    units: Units, resampling: Resampling
-) -> tuple[Float[np.ndarray, " draw"], Float[np.ndarray, " draw"]]:
-    """AUROC and average precision in each resample, the mean over classes with more than two."""
-    rankings = [Ranking.of(*units.against_the_rest(index)) for index in classes_judged(units)]
-    pairs = [
-        np.mean([(steps.auroc(), steps.average_precision()) for steps in _all_steps(rankings, weights)], axis=0)
-        for weights in resampling.weights(units.patients)
-    ]
-    both = np.concatenate(pairs, axis=1)
-    return both[0], both[1]
-
-
-def auroc_draws(units: Units, resampling: Resampling) -> Float[np.ndarray, " draw"]:
-    """AUROC in each resample, the mean over classes with more than two."""
+def average_precision_draws(units: Units, resampling: Resampling) -> Float[np.ndarray, " draw"]:
+    """Average precision in each resample, the mean over classes with more than two."""
     rankings = [Ranking.of(*units.against_the_rest(index)) for index in classes_judged(units)]
     parts = [
-        np.mean([steps.auroc() for steps in _all_steps(rankings, weights)], axis=0)
+        np.mean([ranking.steps(weights).average_precision() for ranking in rankings], axis=0)
         for weights in resampling.weights(units.patients)
     ]
     return np.concatenate(parts)
@@ -96,10 +82,6 @@ def confusion_draws(decisions: Decisions, resampling: Resampling) -> Float[np.nd
     cells = np.eye(size * size)[decisions.truth * size + decisions.called]
     parts = [weights @ cells for weights in resampling.weights(decisions.patients)]
     return np.concatenate(parts).reshape(-1, size, size)
-
-
-def _all_steps(rankings: list[Ranking], weights: Float[np.ndarray, "draw unit"]) -> Iterator[Steps]:
-    return (ranking.steps(weights) for ranking in rankings)
 
 
 def _divide(part: Float[np.ndarray, " draw"], whole: Float[np.ndarray, " draw"]) -> Float[np.ndarray, " draw"]:

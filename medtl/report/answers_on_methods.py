@@ -148,7 +148,10 @@ def measures(run: RunFolder, judged: Judged) -> Answer:
 
 def uncertainty(run: RunFolder, judged: Judged) -> Answer:
     """How intervals and tests were made."""
-    told = f"95 % percentile intervals from {judged.resamples:,} bootstrap resamples of patients"
+    told = (
+        "95 % intervals by patient: DeLong's variance on the logit scale, Wilson's for proportions, "
+        f"{judged.resamples:,} bootstrap resamples for average precision and MCC"
+    )
     corrected = any(one.p_value is not None for one in judged.differences)
     tested = "; differences over folds by the corrected t-test of Nadeau and Bengio" if corrected else ""
     return Answer("well", f"{told}{tested}.")

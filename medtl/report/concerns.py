@@ -130,11 +130,11 @@ def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
 
 def _perfect(chosen: Judgement) -> Concern | None:
     auroc = chosen.auroc
-    if auroc.value is None or auroc.low is None or auroc.low < 1.0:
+    if auroc.value is None or auroc.value < 1.0:
         return None
     return Concern(
-        "Every pair of patients was ranked rightly; a bootstrap cannot tell how uncertain that is.",
-        f"AUROC {plain(auroc.value)} in {count(chosen.patients, 'patient')}, and in every resample.",
+        "Every pair of patients was ranked rightly.",
+        f"AUROC {plain(auroc.value)} in {count(chosen.patients, 'patient')}.",
         "Look for duplicates, for a mark of the scanner or site, and for patients in two folds, before believing it.",
         "How can every patient be ranked rightly?",
     )

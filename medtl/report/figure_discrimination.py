@@ -78,8 +78,9 @@ def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     chosen = curves.patients.of(model=curves.chosen)
     look = look_of(curves.chosen, models)
     thick = _line_of(chosen, kind=kind, resamples=BAND_RESAMPLES, seed=curves.seed)
-    axes.fill_between(thick.grid, thick.low, thick.high, color=look.colour, alpha=0.13, linewidth=0,
-                      label=f"{look.name}, 95 % band")  # fmt: skip
+    if kind == "roc":
+        axes.fill_between(thick.grid, thick.low, thick.high, color=look.colour, alpha=0.13, linewidth=0,
+                          label=f"{look.name}, 95 % band")  # fmt: skip
     if thick.chance is not None:
         axes.axhline(thick.chance, color=QUIET, linewidth=0.6, dashes=(2, 3))
     for fold in curves.thin:
@@ -126,8 +127,8 @@ def _line_of(
         roc = evaluation.curves.roc_curve(table, of_class=of_class, resamples=resamples, seed=seed)
         band = roc.band
         return _Line(roc.false_positive_rate, roc.true_positive_rate, band.grid, band.low, band.high, None)
-    curve = evaluation.curves.precision_recall_curve(table, of_class=of_class, resamples=resamples, seed=seed)
-    return _Line(curve.recall, curve.precision, curve.band.grid, curve.band.low, curve.band.high, curve.prevalence)
+    curve, nothing = evaluation.curves.precision_recall_curve(table, of_class=of_class), np.empty(0)
+    return _Line(curve.recall, curve.precision, nothing, nothing, nothing, curve.prevalence)
 
 
 def _direct_labels(axes: Axes, entries: Sequence[tuple[str, object, str, str]]) -> None:

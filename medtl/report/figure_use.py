@@ -25,13 +25,13 @@ FLOOR = -0.1
 
 @dataclass(frozen=True)
 class BenefitLine:
-    """One model's decision curve; the band is empty where there is none."""
+    """One model's decision curve; the band is empty, or None at a risk, where there is none."""
 
     model: str
     risks: Sequence[float]
     benefit: Sequence[float]
-    low: Sequence[float]
-    high: Sequence[float]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def decision_figure(
         for place, line in enumerate(lines):
             look = look_of(line.model, models)
             if place == 0 and len(line.low):
-                axes.fill_between(risks, line.low, line.high, color=look.colour, alpha=0.15, linewidth=0)
+                low, high = (np.array(ends, dtype="float64") for ends in (line.low, line.high))
+                axes.fill_between(risks, low, high, color=look.colour, alpha=0.15, linewidth=0)
             style = "-" if place == 0 else look.dash
             axes.plot(
                 risks, line.benefit, color=look.colour, linestyle=style, linewidth=1.8 if place == 0 else 1.0,
@@ -73,7 +74,7 @@ def decision_figure(
         figure.legend(loc="outside lower left", ncols=2)
         quiet_grid(axes)
 
-    columns: dict[str, Sequence[float]] = {"threshold_risk": lines[0].risks, "treat_all": treat_all}
+    columns: dict[str, Sequence[float | None]] = {"threshold_risk": lines[0].risks, "treat_all": treat_all}
     for line in lines:
         columns[line.model] = line.benefit
         if len(line.low):

@@ -12,7 +12,7 @@ import numpy as np
 from medtl import evaluation
 from medtl.report.figure_calibration import reliability_figure
 from medtl.report.figure_confusion import confusion_figure
-from medtl.report.figure_discrimination import BAND_RESAMPLES, CurveSet, curve_figure
+from medtl.report.figure_discrimination import CurveSet, curve_figure
 from medtl.report.figure_folds import MOST_FOLDS, fold_counts, folds_figure
 from medtl.report.figure_models import ModelPoint, models_figure
 from medtl.report.judged import Judged
@@ -65,9 +65,8 @@ def _curve(run: RunFolder, judged: Judged, *, kind: Literal["roc", "precision_re
         )
     lines = "thin lines are its folds, " if thin else ""
     chance = "the dotted diagonal is chance" if kind == "roc" else "the dotted level is the share of the positive class"
-    caption = (
-        f"{look.name} thick; {lines}the band holds 95 % of {BAND_RESAMPLES} bootstrap resamples of patients; {chance}."
-    )
+    band = "with its pointwise 95 % band; " if kind == "roc" else ""
+    caption = f"{look.name} thick{', ' if band else '; '}{band}{lines}{chance}."
     return Drawn(drawing, caption, predictions_behind(run, fold=fold))
 
 

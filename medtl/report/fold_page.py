@@ -20,7 +20,7 @@ from medtl.report.figures import confusion_drawn, curves_drawn
 from medtl.report.gallery import GalleryRow, colour_bar, gallery, has_viewers, has_volumes
 from medtl.report.judged import Judged, judge_fold
 from medtl.report.model_tables import models_table, threshold_sentences
-from medtl.report.numbers import count, with_interval
+from medtl.report.numbers import count, in_words
 from medtl.report.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
@@ -96,7 +96,7 @@ def _verdict(run: RunFolder, judged: Judged, *, fold: int) -> Verdict:
     auroc, patients = found.auroc, count(found.patients, "test patient")
     sentence = f"For {phrase} the {metric} is not defined in the {patients} of this fold: {auroc.reason}."
     if auroc.value is not None:
-        number = with_interval(auroc.value, auroc.low, auroc.high)
+        number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
         article = "an" if metric.startswith("A") else "a"
         sentence = (
             f"{phrase[0].upper()}{phrase[1:]} reached {article} {metric} of {number} in the {patients} of this fold."

@@ -111,19 +111,16 @@ def _doubt(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
 
 def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
     rows = []
-    delong = False
     for model in there.patients.models:
         look = look_of(model, run.models)
         found, own = there.of(model, fold=None), auroc_there(one, model)
-        delong = delong or (own.low is not None and own != found.auroc)
         promised = judged.of(model, fold=None).auroc
         cells = [estimated(own), estimated(promised), *(estimated(found.estimates[key]) for key in COLUMNS)]
         kind = "chosen" if model == run.chosen_model else ""
         rows.append(Row(look.name, tuple(cells), kind=kind, colour=look.colour))
-    how = "DeLong's 95 % interval for the AUROC here" if delong else "95 % intervals by bootstrap of patients"
     note = (
-        f"{how}{', all others by bootstrap of patients' if delong else ''}. The study's column is its "
-        "cross-validation: single networks on out-of-fold patients."
+        "95 % intervals by patient. The study's column is its cross-validation: single networks on out-of-fold "
+        "patients."
     )
     metric = metric_name(run.classes)
     metric = metric[0].upper() + metric[1:]
@@ -147,7 +144,7 @@ def _figures(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...
     title = title_of(one.record)
     told = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
     roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=told)
-    figures = [Drawn(roc, f"{title}: {look.name} thick, with a band of 95 % of the resamples of patients.", sources)]
+    figures = [Drawn(roc, f"{title}: {look.name} thick, with its pointwise 95 % band.", sources)]
     if len(run.classes) == 2:
         brier, label = there.of(run.chosen_model, fold=None).estimates["brier"], run.classes[-1]
         scores = scores_of(there.patients, model=run.chosen_model)

@@ -9,7 +9,7 @@ from medtl.evaluation import Estimate
 from medtl.held_out import HeldOut
 from medtl.report.concern import Concern
 from medtl.report.judged import Judged
-from medtl.report.numbers import count, percent, with_interval
+from medtl.report.numbers import count, in_words, percent, with_interval
 from medtl.report.promises import Compared, broken_promises, compared_numbers
 from medtl.report.run_folder import HeldOutRun, RunFolder
 
@@ -39,7 +39,9 @@ def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
     for one in run.held_out:
         auroc = auroc_there(one, run.chosen_model)
         times = "opened once" if openings_of(one.record) == 1 else f"opened {openings_of(one.record)} times"
-        number = with_interval(auroc.value, auroc.low, auroc.high) if auroc.value is not None else "not defined"
+        number = "not defined"
+        if auroc.value is not None:
+            number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
         name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
         worse = [broken for broken in broken_of(run, judged, one) if "AUROC" not in broken.name]
         fallen = f", but {worse[0].change}" if worse else ""
@@ -77,11 +79,7 @@ def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
 
 
 def auroc_there(one: HeldOutRun, model: str) -> Estimate:
-    """The primary metric of a model there: with DeLong's interval where patients count once, else the bootstrap's."""
-    appraised = one.metrics.appraisal
-    exact = appraised.of(model).delong if appraised is not None else None
-    if exact is not None and exact.value is not None and exact.low is not None:
-        return exact
+    """The primary metric of a model there."""
     return one.metrics.of(model).patient.pooled.metrics.auroc
 
 

@@ -151,7 +151,9 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
         "out-of-fold predictions pooled over folds" if len(run.planned_folds) > 1 else "the test patients' predictions"
     )
     intervals = (
-        f", with 95 % percentile intervals from {judged.resamples:,} bootstrap resamples of patients{cite('efron1979')}"
+        ", with 95 % intervals by patient, the models taken as they are: from DeLong's variance on the logit scale for "
+        f"the AUROC{cite('delong1988')}, Wilson's for proportions{cite('wilson1927')}, and from {judged.resamples:,} "
+        f"bootstrap resamples of patients{cite('efron1979')} for average precision and MCC"
         if judged.resamples
         else ", without intervals"
     )

@@ -104,8 +104,7 @@ def _evaluation(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     patients = judged.of(run.chosen_model, fold=None).patients
     return (
         "## Evaluation",
-        f"Internal testing in {patients:,} patients, out of fold; 95 % intervals from {judged.resamples:,} bootstrap "
-        "resamples of patients.",
+        f"Internal testing in {patients:,} patients, out of fold; 95 % intervals by patient.",
         _table(("Model", *NAMES.values()), rows),
     )
 

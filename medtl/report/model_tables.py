@@ -13,7 +13,7 @@ from jaxtyping import Int
 from medtl.evaluation import Estimate
 from medtl.report.judged import Judged, Judgement
 from medtl.report.numbers import count, in_table, joined, percent, plain
-from medtl.report.page import Cell, Row, Table, estimated, reasons_below
+from medtl.report.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -35,6 +35,7 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
     found = {model: judged.of(model, fold=fold) for model in run.models}
     rows = []
     reasons: dict[str, str | None] = {}
+    without: dict[str, str | None] = {}
     for model, one in found.items():
         look = look_of(model, run.models)
         cells = tuple(estimated(one.estimates[key]) for key in NAMES)
@@ -43,6 +44,8 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
         for key, name in NAMES.items():
             if one.estimates[key].value is None:
                 reasons.setdefault(name, one.estimates[key].reason)
+            elif one.estimates[key].low is None:
+                without.setdefault(name, one.estimates[key].reason)
     patients = max(one.patients for one in found.values())
     title = (
         f"All models on the same {count(patients, 'patient')}{', out of fold' if len(run.planned_folds) > 1 else ''}"
@@ -51,14 +54,14 @@ def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
     if fold is not None:
         title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
         note = f"One fold is few patients: read these numbers as part of the study, not alone. {INTERVALS}"
-    notes = (note, *judged.notes, *reasons_below(reasons))
+    notes = (note, *judged.notes, *reasons_below(reasons), *no_interval_below(without))
     return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models", name="models")
 
 
 INTERVALS = (
-    "95 % intervals by bootstrap of patients. AUROC and average precision judge the ranking; balanced accuracy, MCC, "
-    "sensitivity and specificity the decisions at the threshold; Brier score and log loss the probabilities (lower is "
-    "better)."
+    "95 % intervals by patient, the models taken as they are. AUROC and average precision judge the ranking; balanced "
+    "accuracy, MCC, sensitivity and specificity the decisions at the threshold; Brier score and log loss the "
+    "probabilities (lower is better)."
 )
 
 

@@ -39,6 +39,13 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{plain(value)} (95 % CI {bounds})" if bounds else plain(value)
 
 
+def in_words(value: float, low: float | None, high: float | None, *, reason: str | None) -> str:
+    """`0.914 (95 % CI 0.871-0.944)`, or `0.914 (no interval: 4 patients of yes ...)` with the reason."""
+    if low is not None or reason is None:
+        return with_interval(value, low, high)
+    return f"{plain(value)} (no interval: {reason.removeprefix('no interval: ')})"
+
+
 def in_table(value: float | None, low: float | None = None, high: float | None = None) -> str:
     """`0.91 (0.87-0.94)` for a cell."""
     bounds = interval(low, high, digits=TABLE_DIGITS)

@@ -249,3 +249,12 @@ def encoder_words(run: RunFolder) -> str:
     """The encoder's name; on every page also when nobody said what its weights were trained on."""
     unknown = dict(run.provenance.encoder).get("trained_on", "").startswith(UNKNOWN_SOURCE)
     return f"{run.study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"
+
+
+def no_interval_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
+    """One note per reason for numbers that stand without an interval: their names, then why."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        if reason:
+            by_reason.setdefault(reason.removeprefix("no interval: "), []).append(name)
+    return tuple(f"No interval for {joined(names)}: {reason}." for reason, names in by_reason.items())

@@ -116,9 +116,9 @@ def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
         rows.append(
             Row(f"{pair.model.name} - {pair.reference.name}", tuple(cells), kind="chosen" if pair.is_apart else "")
         )
-        if own.difference.value is None:
+        if own.difference.low is None:
             notes.append(f"{pair.model.name} - {pair.reference.name}: {own.difference.reason}.")
-    note = "Paired bootstrap of patients: the same patients are drawn for both models of a pair."
+    note = "DeLong's paired intervals by patient: both models of a pair are judged on the same patients."
     if shared:
         note += (
             " Over folds: t test whose variance is corrected for the training patients that folds share (Nadeau and "

@@ -25,7 +25,7 @@ from medtl.report.figures import confusion_drawn, curves_drawn, folds_drawn, mod
 from medtl.report.judged import Judged, judge
 from medtl.report.methods_paragraph import evaluation_words
 from medtl.report.model_tables import folds_table, models_table, threshold_sentences
-from medtl.report.numbers import count, joined, with_interval
+from medtl.report.numbers import count, in_words, joined, with_interval
 from medtl.report.page import Drawn, Heading, Link, Row, Table, render, text_cells
 from medtl.report.references import Reference, bibtex, works_of
 from medtl.report.result_folder import claimed, clear
@@ -201,7 +201,7 @@ def _verdict(run: RunFolder, judged: Judged, concerns: tuple[Concern, ...]) -> V
         sentences = [f"For {phrase} the {metric} is not defined in {patients}: {auroc.reason}."]
     else:
         told = f"ranked {run.classes[1]} above {run.classes[0]}" if len(run.classes) == 2 else "told the classes apart"
-        number = with_interval(auroc.value, auroc.low, auroc.high)
+        number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
         folds = f" of {count(len(run.folds), 'fold')}" if len(run.folds) > 1 else ""
         sentences = [
             f"{subject} {told} with {'an' if metric[0] == 'A' else 'a'} {metric} of {number} in {patients}{folds}."

@@ -176,9 +176,9 @@ MAP_WORKS = {
 }  # fmt: skip
 """The work behind each method of making maps."""
 
-ALWAYS = ("efron1979", "brier1950", "wilson1927", "mitchell2019", "tejani2024", "collins2024")
-"""What every page uses: the bootstrap, the Brier score, the reliability curve's intervals, the model card and the two
-guidelines."""
+ALWAYS = ("efron1979", "delong1988", "brier1950", "wilson1927", "mitchell2019", "tejani2024", "collins2024")
+"""What every page uses: the bootstrap, the AUROC's and the proportions' intervals, the Brier score, the model card and
+the two guidelines."""
 
 OF_RUNS = frozenset({"mitchell2019", "tejani2024", "collins2024", "paszke2019", "cardoso2022"})
 """Works that only a run's page uses: the model card, the guidelines, and what networks are trained with."""
@@ -216,13 +216,6 @@ def _appraised(judged: Judged, part: str) -> bool:
     return judged.appraisal is not None and any(getattr(one, part) is not None for one in judged.appraisal.models)
 
 
-def _uses_delong(run: RunFolder, judged: Judged) -> bool:
-    there = [one.metrics.appraisal for one in run.held_out]
-    return _appraised(judged, "delong") or any(
-        one.delong is not None for found in there if found is not None for one in found.models
-    )
-
-
 USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "paszke2019": _has("torch"),
     "cardoso2022": _has("monai"),
@@ -241,7 +234,6 @@ USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "petsiuk2018": lambda run, judged: run.saliency_checks is not None,
     "nadeau2003": lambda run, judged: any(one.p_value is not None for one in judged.differences),
     "varma2006": lambda run, judged: any(one.selection is not None for one in run.folds),
-    "delong1988": lambda run, judged: _uses_delong(run, judged),
     "phipson2010": lambda run, judged: run.controls is not None and run.controls.permuted_labels is not None,
     "vickers2006": lambda run, judged: _appraised(judged, "decision_curve"),
     "youden1950": lambda run, judged: len(run.classes) == 2 and run.study.evaluation.threshold.rule == "youden",

@@ -9,7 +9,7 @@ from medtl.report.claim import Difference, claim_of, numbers_of
 from medtl.report.cohort_tables import flow_of
 from medtl.report.cohort_words import left_out_sentence
 from medtl.report.judged import Judged, Judgement
-from medtl.report.numbers import count, interval, joined, percent, plain, with_interval
+from medtl.report.numbers import count, in_words, interval, joined, percent, plain
 from medtl.report.references import cite
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -46,7 +46,7 @@ def _chosen(run: RunFolder, judged: Judged) -> str:
     done = "" if run.is_finished else f" ({len(run.folds)} of {count(len(run.planned_folds), 'fold')} finished)"
     return (
         f"In {where}{done}, {phrase} reached {'an' if metric[0] == 'A' else 'a'} {metric} of "
-        f"{with_interval(found.auroc.value, found.auroc.low, found.auroc.high)}, an average precision of {precision} "
+        f"{_number(found, 'auroc')}, an average precision of {precision} "
         f"and a Brier score{cite('brier1950')} of {brier}."
     )
 
@@ -108,4 +108,6 @@ def _share(part: int, whole: int, found: Judgement, key: str) -> str:
 
 def _number(found: Judgement, key: str) -> str:
     one = found.estimates[key]
-    return with_interval(one.value, one.low, one.high) if one.value is not None else f"not defined ({one.reason})"
+    if one.value is None:
+        return f"not defined ({one.reason})"
+    return in_words(one.value, one.low, one.high, reason=one.reason)

@@ -42,8 +42,8 @@ def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
         slope = one.line.slope
         return Concern(
             "The probabilities are not calibrated: a patient called 30 % does not have a risk of 30 %.",
-            f"Smooth calibration error for {one.of_class} {plain(smooth.value)}, above what 95 % of perfectly "
-            f"calibrated models show ({plain(smooth.null_low)}-{plain(smooth.null_high)}). Slope "
+            f"Smooth calibration error for {one.of_class} {plain(smooth.value)}, above the limit that 95 % of "
+            f"perfectly calibrated models stay below ({plain(smooth.null_high)}; {p_value(smooth.exceeded)}). Slope "
             f"{in_table(slope.value, slope.low, slope.high)}.",
             "Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
             "Can the predicted probabilities be taken as risks?",

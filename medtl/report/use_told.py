@@ -5,16 +5,17 @@ In: a run and its appraisal. Out: frozen parts of the study page, empty where th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medtl.evaluation import Appraisal
+from medtl.evaluation import Appraisal, Estimate
 from medtl.report.claim import NOISY_THRESHOLDS
 from medtl.report.figure_use import BenefitLine, decision_figure
 from medtl.report.figures import predictions_behind
 from medtl.report.judged import Judged
 from medtl.report.numbers import count, in_table, joined, p_value, percent, plain
-from medtl.report.page import Cell, Drawn, Row, Table, estimated, text_cells
+from medtl.report.page import Cell, Drawn, Row, Table, estimated, no_interval_below, text_cells
 from medtl.report.precision_words import precision_sentence
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
@@ -22,6 +23,14 @@ from medtl.report.whom_told import forest_drawn, subgroup_sentences
 
 SHOWN_RISKS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Threshold risks told in words beside the decision curve."""
+
+
+MEANS_OF_IMAGES = (
+    "A patient with several images has the mean of their probabilities. Means lie nearer the middle than the patient's "
+    "risk does, so that the slope of patients is above 1 even where the images are calibrated (about 1.4 with three "
+    "images that are 70 % alike)."
+)
+"""What averaging does to calibration; the number is of a simulation with images that share 70 % of their variance."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,6 @@ class UseTold:
     benefit_sentences: tuple[str, ...] = ()
     points: Table | None = None
     sets: tuple[str, ...] = ()
-    intervals: Table | None = None
     decisions: Table | None = None
     precision: str = ""
     forest: Drawn | None = None
@@ -51,7 +59,6 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
         benefit_sentences=_benefits(run, found),
         points=_points(run, found),
         sets=_sets(run, found),
-        intervals=_intervals(run, judged, found),
         decisions=_decisions(run, found),
         precision=precision_sentence(found),
         forest=forest_drawn(run, judged, found),
@@ -63,6 +70,7 @@ def _calibration(run: RunFolder, found: Appraisal) -> Table:
     rows, method = [], "Platt scaling" if found.settings.recalibration == "platt" else "temperature scaling"
     method = method if len(run.classes) == 2 else "temperature scaling"
     missing = []
+    without: dict[str, str | None] = {}
     for model in run.models:
         one, look = found.of(model), look_of(model, run.models)
         for told, calibrations in (("", one.calibration), (f", after {method}", one.mended or ())):
@@ -73,24 +81,30 @@ def _calibration(run: RunFolder, found: Appraisal) -> Table:
                     estimated(each.line.intercept),
                     estimated(each.line.slope),
                     Cell("–" if smooth is None else plain(smooth.value)),
-                    Cell("–" if smooth is None else f"{plain(smooth.null_low)}-{plain(smooth.null_high)}"),
+                    Cell("–" if smooth is None else f"{plain(smooth.null_high)}"),
                     *_brier(each.brier),
                 )
+                for name, one_of in (("the intercept", each.line.intercept), ("the slope", each.line.slope)):
+                    if one_of.value is not None and one_of.low is None:
+                        without.setdefault(name, one_of.reason)
                 kind = "chosen" if model == run.chosen_model and not told else ""
                 rows.append(Row(name=f"{look.name}{of_class}{told}", cells=cells, kind=kind, colour=look.colour))
         if one.mended is None:
             missing.append(f"{look.name}: no recalibration, because {one.reasons.get('mended', 'it was not tried')}.")
     heads = (
-        "Model", "Intercept", "Slope", "Smooth calibration error", "95 % of perfect models", "Brier score",
+        "Model", "Intercept", "Slope", "Smooth calibration error", "95 % of perfect models below", "Brier score",
         "Miscalibration", "Discrimination", "Uncertainty",
     )  # fmt: skip
     notes = (
         "A perfect model has intercept 0 and slope 1; a slope below 1 means probabilities that are too extreme. The "
-        "smooth calibration error is to be held against what perfectly calibrated models with the same probabilities "
-        "and as many patients show. Brier score = miscalibration - discrimination + uncertainty.",
+        "smooth calibration error is to be held against the limit that 95 % of perfectly calibrated models with the "
+        "same probabilities and as many patients stay below. Brier score = miscalibration - discrimination + "
+        "uncertainty.",
         f"After {method}: fitted in each fold on its validation patients, to show what it would change; all other "
         "numbers of this page use the probabilities as they are.",
+        *((MEANS_OF_IMAGES,) if run.cohort.cases > run.cohort.patients else ()),
         *missing,
+        *no_interval_below(without),
     )
     title = "Calibration, out of fold" if len(run.planned_folds) > 1 else "Calibration"
     return Table(title, heads, tuple(rows), notes, kind="models", name="calibration")
@@ -120,7 +134,8 @@ def _decision_curve(run: RunFolder, found: Appraisal) -> Drawn | None:
     drawing = decision_figure(lines, first.treat_all, models=run.models, name="decision-curve", finding=finding)
     caption = (
         "Net benefit is the share of true positives minus the share of false positives, weighed by the odds of the "
-        f"threshold risk; the band holds 95 % of the resamples. {finding}"
+        "threshold risk; the 95 % band combines the intervals of both shares, and is left out where fewer than 5 "
+        f"patients are called positive. {finding}"
     )
     return Drawn(drawing, caption, predictions_behind(run, fold=None))
 
@@ -163,23 +178,15 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
     heads += [f"{which} at {percent(share, 1)}" for share in shares for which in ("PPV", "NPV")]
     heads += [f"Sensitivity at {percent(value, 1)} specificity" for value in fixed]
     heads += [f"Specificity at {percent(value, 1)} sensitivity" for value in fixed]
-    rows = []
+    rows, without = [], dict[str, str | None]()
     for one in told:
-        look, kept = look_of(one.model, run.models), one.proportions
-        cells = [Cell("–")] * 5
-        if kept is not None:
-            parts = (kept.sensitivity, kept.specificity, kept.positive_predictive_value,
-                     kept.negative_predictive_value, kept.accuracy)  # fmt: skip
-            cells = [estimated(part) for part in parts]
-        by_share = {value.prevalence: value for value in one.predictive_values}
-        for share in shares:
-            value = by_share.get(share)
-            cells += [Cell("–")] * 2 if value is None else [estimated(value.positive), estimated(value.negative)]
-        readings = {(reading.of, reading.at_least): reading.value for reading in one.readings}
-        for of in ("sensitivity", "specificity"):
-            cells += [estimated(readings[of, value]) if (of, value) in readings else Cell("–") for value in fixed]
-        kind = "chosen" if one.model == run.chosen_model else ""
-        rows.append(Row(name=look.name, cells=tuple(cells), kind=kind, colour=look.colour))
+        estimates = _estimates(found, one.model, shares=shares, fixed=fixed)
+        for head, each in zip(heads[1:], estimates, strict=True):
+            if each is not None and each.value is not None and each.low is None:
+                without.setdefault(head, each.reason)
+        look, kind = look_of(one.model, run.models), "chosen" if one.model == run.chosen_model else ""
+        cells = tuple(Cell("–") if each is None else estimated(each) for each in estimates)
+        rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
     own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
     declared = found.settings.threshold
     where = "the given threshold" if declared.rule == "fixed" else "each fold's own validation threshold"
@@ -190,15 +197,34 @@ def _points(run: RunFolder, found: Appraisal) -> Table | None:
         else "No proportions: " + next(iter(one.reasons.get("proportions", "") for one in told)) + ".",
     ]
     if shares:
-        notes.append("At a stated prevalence: from sensitivity and specificity by Bayes’ rule, bootstrap intervals.")
+        notes.append("At a stated prevalence: from sensitivity and specificity and their intervals, by Bayes’ rule.")
     if fixed:
         notes.append(
             "Sensitivity at a fixed specificity, and the reverse, are read from the pooled ROC curve: they describe "
             "the curve and are no thresholds to use."
         )
+    notes += no_interval_below(without)
     return Table(
         "Decisions and what they are worth", tuple(heads), tuple(rows), tuple(notes), kind="models", name="decisions"
     )
+
+
+def _estimates(
+    found: Appraisal, model: str, *, shares: Sequence[float], fixed: Sequence[float]
+) -> list[Estimate | None]:
+    """A model's row of the table of decisions: proportions, predictive values at each share, readings."""
+    one = found.of(model)
+    kept, cells = one.proportions, list[Estimate | None]()
+    cells += [None] * 5 if kept is None else [
+        kept.sensitivity, kept.specificity, kept.positive_predictive_value, kept.negative_predictive_value,
+        kept.accuracy,
+    ]  # fmt: skip
+    by_share = {value.prevalence: value for value in one.predictive_values}
+    for share in shares:
+        value = by_share.get(share)
+        cells += [None, None] if value is None else [value.positive, value.negative]
+    readings = {(reading.of, reading.at_least): reading.value for reading in one.readings}
+    return [*cells, *(readings.get((of, value)) for of in ("sensitivity", "specificity") for value in fixed)]
 
 
 def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
@@ -227,46 +253,6 @@ def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
                 "9 of 10 draws of such patients."
             )
     return tuple(sentences)
-
-
-def _intervals(run: RunFolder, judged: Judged, found: Appraisal) -> Table:
-    single = any(found.of(model).delong is not None for model in run.models)
-    several = len(run.planned_folds) > 1
-    heads = (
-        "Model",
-        "Pooled, percentile",
-        "Pooled, BCa",
-        *(("DeLong",) if single else ()),
-        *(("Mean over folds, corrected",) if several else ()),
-    )
-    rows, notes = [], []
-    for model in run.models:
-        one, look = found.of(model), look_of(model, run.models)
-        delong = () if not single else (Cell("–") if one.delong is None else estimated(one.delong),)
-        cells = (
-            estimated(judged.of(model, fold=None).auroc),
-            estimated(one.bca),
-            *delong,
-            *((estimated(one.over_folds),) if several else ()),
-        )
-        rows.append(Row(name=look.name, cells=cells, colour=look.colour))
-        if several and one.over_folds.reason is not None:
-            notes.append(f"{look.name}: no interval over folds, because {one.over_folds.reason}.")
-    note = "Pooled: bootstrap of patients within classes."
-    if several:
-        note += (
-            " Mean over folds: t interval whose variance is corrected for the training patients that folds share "
-            "(Nadeau and Bengio); the plain spread over folds is no confidence interval."
-        )
-    fixed = ("DeLong’s interval takes the one test set and its model as fixed.",) if single else ()
-    return Table(
-        "The AUROC’s interval, several ways",
-        heads,
-        tuple(rows),
-        (note, *fixed, *notes),
-        kind="models",
-        name="intervals",
-    )
 
 
 def _decisions(run: RunFolder, found: Appraisal) -> Table | None:

@@ -13,7 +13,7 @@ from medtl.report.claim import sentence_of
 from medtl.report.concern import Concern
 from medtl.report.held_out_words import finding
 from medtl.report.judged import Judged
-from medtl.report.numbers import count, interval, plain, with_interval
+from medtl.report.numbers import count, in_words, interval, plain
 from medtl.report.run_folder import RunFolder
 from medtl.report.theme import look_of
 
@@ -89,7 +89,7 @@ def _found(run: RunFolder, judged: Judged) -> str:
     patients = count(number_of_patients, "patient")
     if auroc.value is None:
         return f"For {phrase} the {metric_name(run.classes)} is not defined in {patients}."
-    number = with_interval(auroc.value, auroc.low, auroc.high)
+    number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
     unseen = "each judged by a model that had not seen them" if number_of_patients > 1 else "unseen in training"
     if len(run.classes) == 2:
         told = f"ranked {run.classes[1]} above {run.classes[0]}"
@@ -115,5 +115,7 @@ def headline_of(model: str, judged: Judged, models: Sequence[str], *, fold: int 
         name=look.name,
         colour=look.colour,
         value=plain(auroc.value),
-        interval=f"95 % CI {bounds}" if bounds else f"no interval: {auroc.reason}",
+        interval=f"95 % CI {bounds}"
+        if bounds
+        else f"no interval: {(auroc.reason or '').removeprefix('no interval: ')}",
     )

@@ -18,11 +18,10 @@ from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score, r
 
 from medtl.cohort.multiplicity import holm
 from medtl.evaluation import EvaluationSettings, StudyMetrics, evaluate
-from medtl.evaluation.bias_corrected import auroc_bca, bca_interval
 from medtl.evaluation.brier_parts import brier_parts
 from medtl.evaluation.calibration_line import calibration_line, fit_line, fit_offset, logits
 from medtl.evaluation.conformal import conformal_of, conformal_sets
-from medtl.evaluation.delong import Areas, delong, delong_interval, half_width
+from medtl.evaluation.delong import Areas, auroc_estimate, delong, delong_of, difference_estimate, half_width
 from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.net_benefit import decision_curve
 from medtl.evaluation.operating_points import predictive_values, proportions, readings
@@ -71,39 +70,66 @@ def test_the_half_width_is_that_of_the_published_table_for_100_patients(auroc: f
 def test_delong_says_why_it_cannot() -> None:
     units = _units(30)
     twice = Units(units.ids, ("p0", *units.patients[:-1]), units.truth, units.probabilities, units.classes)
-    assert delong_interval(twice).reason == "a patient counts more than once, so the units are not independent"
-    perfect = Units(units.ids, units.patients, units.truth, np.eye(2)[units.truth], units.classes)
-    assert delong_interval(perfect).reason == "every pair is in order: the variance is 0"
-    few = units.among(np.arange(30) < 4)
-    assert "at least 2 of each" in str(delong_interval(few).reason) or delong_interval(few).value is not None
+    assert delong_of(twice) == Undefined("a patient counts more than once, so the units are not independent")
+    few = delong(np.arange(4) < 1, np.arange(4.0)[None])
+    assert few == Undefined("1 positive and 3 negative, at least 2 of each needed for a variance")
 
 
-def test_the_bias_corrected_interval_is_scipys_for_two_groups() -> None:
-    chance = np.random.default_rng(1)
-    ill, well = chance.normal(1.0, 1.0, 25), chance.normal(0.0, 1.0, 40)
-
-    def area(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        return (x[..., :, None] > y[..., None, :]).mean(axis=(-1, -2))
-
-    theirs = stats.bootstrap((ill, well), area, method="BCa", n_resamples=999, rng=np.random.default_rng(0), batch=100)
-    left_out = [
-        np.array([area(np.delete(ill, place), well) for place in range(25)]),
-        np.array([area(ill, np.delete(well, place)) for place in range(40)]),
-    ]
-    own = bca_interval(float(area(ill, well)), theirs.bootstrap_distribution, left_out)
-    np.testing.assert_allclose(own, theirs.confidence_interval, atol=1e-10)
+def test_the_aurocs_interval_is_a_t_interval_of_delongs_variance_on_the_logit_scale() -> None:
+    units = _units(120)
+    area = delong_of(units)
+    assert isinstance(area, Areas)
+    found = auroc_estimate(units, reason=None)
+    value, error = float(area.values[0]), float(area.covariance[0, 0]) ** 0.5
+    half = stats.t.ppf(0.975, 40 - 1) * error / (value * (1 - value))
+    ends = 1 / (1 + np.exp(-(np.log(value / (1 - value)) + np.array([-half, half]))))
+    assert found.value == pytest.approx(value, abs=1e-12)
+    np.testing.assert_allclose([found.low, found.high], ends, atol=1e-9)
 
 
-def test_leaving_out_a_patient_takes_all_their_images() -> None:
+def test_images_of_a_patient_say_less_than_as_many_patients_and_copies_say_nothing_more() -> None:
+    units = _units(120)
+    copies = Units(
+        tuple(f"{name}-{copy}" for copy in "ab" for name in units.ids),
+        units.patients * 2,
+        np.tile(units.truth, 2),
+        np.tile(units.probabilities, (2, 1)),
+        units.classes,
+    )
+    once, twice = auroc_estimate(units, reason=None), auroc_estimate(copies, reason=None)
+    np.testing.assert_allclose([twice.low, twice.high], [once.low, once.high], atol=1e-9)
+    apart = Units(copies.ids, copies.ids, copies.truth, copies.probabilities, copies.classes)
+    narrow = auroc_estimate(apart, reason=None)
+    assert (narrow.high or 1) - (narrow.low or 0) < 0.75 * ((once.high or 1) - (once.low or 0))
+
+
+def test_no_interval_leaves_0_to_1_and_none_has_no_width_where_every_pair_is_in_order() -> None:
     units = _units(60)
-    owners = tuple(f"p{index // 2}" for index in range(60))
-    paired = Units(units.ids, owners, np.repeat(units.truth[::2], 2), units.probabilities, units.classes)
-    resampling = resample_patients(paired, resamples=400, seed=0, scope="x")
-    found = auroc_bca(paired, resampling)
-    assert found.low is not None
-    assert found.value is not None
-    assert found.high is not None
-    assert found.low < found.value < found.high
+    perfect = Units(units.ids, units.patients, units.truth, np.eye(2)[units.truth], units.classes)
+    found = auroc_estimate(perfect, reason=None)
+    theirs = stats.binomtest(20, 20).proportion_ci(method="wilson")  # 20 of the rarer class
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(theirs.low, abs=1e-9)
+    near = np.eye(2)[units.truth]
+    near[[0, 1]] = near[[1, 0]]
+    close = auroc_estimate(Units(units.ids, units.patients, units.truth, near, units.classes), reason=None)
+    assert 0.0 < (close.low or 0) < (close.value or 0) < (close.high or 0) < 1.0
+
+
+def test_the_difference_of_two_areas_has_delongs_paired_variance() -> None:
+    units, other = _units(150), _units(150, seed=4)
+    positive, score = units.against_the_rest(1)
+    second = np.random.default_rng(1).permutation(score) * 0.5 + 0.5 * score
+    other = Units(units.ids, units.patients, units.truth, np.stack([1 - second, second], axis=1), units.classes)
+    areas = delong(positive, np.stack([score, second]))
+    assert isinstance(areas, Areas)
+    value = float(areas.values[0] - areas.values[1])
+    variance = areas.covariance[0, 0] + areas.covariance[1, 1] - 2 * areas.covariance[0, 1]
+    half = stats.t.ppf(0.975, 50 - 1) * variance**0.5
+    found = difference_estimate(units, other, value=value, reason=None)
+    np.testing.assert_allclose([found.low, found.high], [value - half, value + half], atol=1e-9)
+    same = difference_estimate(units, units, value=0.0, reason=None)
+    assert (same.low, same.reason) == (None, "no interval: both rank all patients alike")
 
 
 def test_intercept_and_slope_are_those_of_a_logistic_regression_without_penalty() -> None:
@@ -111,11 +137,36 @@ def test_intercept_and_slope_are_those_of_a_logistic_regression_without_penalty(
     positive, score = units.against_the_rest(1)
     x = logits(score)
     fitted = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000).fit(x[:, None], positive)
-    none = resample_patients(units, resamples=0, seed=0, scope="x")
-    line = calibration_line(positive, score, units.patients, none)
+    line = calibration_line(positive, score, units.patients, reason=None)
     assert line.slope.value == pytest.approx(float(fitted.coef_[0, 0]), abs=1e-5)
     shift = brentq(lambda a: (1.0 / (1.0 + np.exp(-a - x)) - positive).sum(), -10, 10, xtol=1e-14)
     assert line.intercept.value == pytest.approx(shift, abs=1e-10)
+    risk = 1.0 / (1.0 + np.exp(-shift - x))
+    error = np.sqrt(np.square(positive - risk).sum() * 200 / 199) / (risk * (1 - risk)).sum()
+    assert line.intercept.high == pytest.approx(shift + stats.norm.ppf(0.975) * error, abs=1e-9)
+
+
+def test_the_slopes_interval_is_that_of_a_jackknife_within_a_tenth() -> None:
+    units = _units(200, stretch=1.7)
+    positive, score = units.against_the_rest(1)
+    x, y = logits(score), positive.astype("float64")
+    without = fit_line(x, y, 1.0 - np.eye(200))[:, 1]
+    jackknife = np.sqrt(199 / 200 * np.square(without - without.mean()).sum())
+    slope = calibration_line(positive, score, units.patients, reason=None).slope
+    assert slope.high is not None
+    assert slope.value is not None
+    error = (slope.high - slope.value) / stats.t.ppf(0.975, 67 - 1)
+    assert error == pytest.approx(jackknife, rel=0.1)
+
+
+def test_the_line_of_images_is_as_unsure_as_that_of_their_patients() -> None:
+    units = _units(90)
+    positive, score = units.against_the_rest(1)
+    once = calibration_line(positive, score, units.patients, reason=None)
+    four = calibration_line(np.tile(positive, 4), np.tile(score, 4), units.patients * 4, reason=None)
+    for name in ("intercept", "slope"):
+        alone, copied = getattr(once, name), getattr(four, name)
+        assert (copied.low, copied.high) == pytest.approx((alone.low, alone.high), rel=0.08), name
 
 
 def test_a_unit_drawn_twice_counts_twice_in_the_calibration_line() -> None:
@@ -136,9 +187,7 @@ def test_a_unit_drawn_twice_counts_twice_in_the_calibration_line() -> None:
 def test_probabilities_that_separate_the_classes_have_no_slope() -> None:
     units = _units(40)
     score = np.where(units.truth == 1, 0.8, 0.3) + np.linspace(0, 0.1, 40)
-    line = calibration_line(
-        units.truth == 1, score, units.patients, resample_patients(units, resamples=50, seed=0, scope="x")
-    )
+    line = calibration_line(units.truth == 1, score, units.patients, reason=None)
     assert line.slope.value is None
     assert "separate the classes completely" in str(line.slope.reason)
 
@@ -238,7 +287,24 @@ def test_net_benefit_is_counted_from_the_confusion_matrix_at_each_risk() -> None
         assert curve.model[place] == pytest.approx(true / 150 - false / 150 * risk / (1 - risk), abs=1e-12)
         share = float(units.truth.mean())
         assert curve.treat_all[place] == pytest.approx(share - (1 - share) * risk / (1 - risk), abs=1e-12)
-        assert curve.low[place] <= curve.high[place]
+        low, high = curve.low[place], curve.high[place]
+        if true + false >= 5:
+            assert low is not None
+            assert high is not None
+            assert low < curve.model[place] < high
+        else:
+            assert (low, high) == (None, None)
+
+
+def test_the_band_of_net_benefit_at_a_certain_call_is_that_of_the_share() -> None:
+    units = _units(150)
+    curve = decision_curve(units, resample_patients(units, resamples=1, seed=0, scope="x"))
+    assert (
+        units.probabilities[:, 1] >= 0.01
+    ).all()  # everybody is called: the benefit is the share less 1 % of the rest
+    theirs = stats.binomtest(50, 150).proportion_ci(method="wilson")
+    low, high = ((end - (1 - end) * 0.01 / 0.99) for end in (theirs.low, theirs.high))
+    assert (curve.low[0], curve.high[0]) == pytest.approx((low, high), abs=1e-9)
 
 
 def test_proportions_have_wilsons_interval_and_predictive_values_agree_at_the_own_prevalence() -> None:
@@ -253,11 +319,11 @@ def test_proportions_have_wilsons_interval_and_predictive_values_agree_at_the_ow
     assert told.sensitivity.high == pytest.approx(theirs.high, abs=1e-12)
     assert told.positive_predictive_value.value == pytest.approx(found / (found + false))
     resampling = resample_patients(units, resamples=100, seed=0, scope="x")
-    values = predictive_values(decisions, resampling, prevalence=told.prevalence)
+    values = predictive_values(told, resampling, prevalence=told.prevalence)
     assert not isinstance(values, Undefined)
     assert values.positive.value == pytest.approx(told.positive_predictive_value.value)
     assert values.negative.value == pytest.approx(told.negative_predictive_value.value)
-    rarer = predictive_values(decisions, resampling, prevalence=0.01)
+    rarer = predictive_values(told, resampling, prevalence=0.01)
     assert not isinstance(rarer, Undefined)
     sensitivity, spared = found / (found + missed), told.specificity.value
     assert spared is not None
@@ -424,31 +490,3 @@ def test_the_same_appraisal_whatever_the_order_of_rows(make_table: MakeTable) ->
     assert second is not None
     for one in first.models:
         assert second.of(one.model) == one
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("patients", [40, 100, 400])
-def test_the_intervals_hold_the_true_area_as_often_as_they_say(patients: int) -> None:
-    chance = np.random.default_rng(patients)
-    truly, studies = float(stats.norm.cdf(1.2 / np.sqrt(2))), 500
-    held = np.zeros(3)
-    from medtl.evaluation.discrimination import auroc
-    from medtl.evaluation.intervals import percentile_interval
-    from medtl.evaluation.weighted import auroc_draws
-
-    ids = tuple(f"p{index}" for index in range(patients))
-    truth = (np.arange(patients) % 2).astype("int64")
-    for study in range(studies):
-        risk = 1 / (1 + np.exp(-chance.normal(size=patients) - 1.2 * truth))
-        units = Units(ids, ids, truth, np.stack([1 - risk, risk], axis=1), ("no", "yes"))
-        resampling = resample_patients(units, resamples=500, seed=study, scope="x")
-        found = (
-            percentile_interval(auroc(units), auroc_draws(units, resampling), n=patients),
-            auroc_bca(units, resampling),
-            delong_interval(units),
-        )
-        held += [one.low is not None and one.high is not None and one.low <= truly <= one.high for one in found]
-    print(f"n = {patients}: percentile, BCa, DeLong hold the truth in {held / studies}")
-    slack = 2.6 * np.sqrt(0.95 * 0.05 / studies)
-    assert np.all(held / studies > 0.93 - slack), held / studies
-    assert np.all(held / studies < 0.97 + slack), held / studies

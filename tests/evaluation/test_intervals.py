@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -12,14 +11,16 @@ import scipy.stats
 import sklearn.metrics as oracle
 
 from medtl.errors import ConfigurationError
+from medtl.evaluation.clusters import effective_trials, patients_of_a_class, too_few
 from medtl.evaluation.comparison import paired_difference
-from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import percentile_interval, wilson
+from medtl.evaluation.intervals import combined, wilson
 from medtl.evaluation.measure import measure
-from medtl.evaluation.resampling import resample_patients
+from medtl.evaluation.operating_points import predictive_values, proportions
+from medtl.evaluation.resampling import DrawnError, Resampling, error_of, resample_patients
+from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import Ranking, auroc_draws, ranking_draws
+from medtl.evaluation.weighted import Ranking, average_precision_draws
 
 MakeUnits = Callable[..., Units]
 
@@ -51,32 +52,28 @@ def test_a_draw_without_one_class_is_nan_and_never_a_number() -> None:
     assert np.isnan(steps.average_precision()).all()
 
 
-def test_the_bootstrap_agrees_with_scipys_on_one_image_per_patient(make_units: MakeUnits) -> None:
+def test_the_bootstrap_error_agrees_with_scipys_on_one_image_per_patient(make_units: MakeUnits) -> None:
     units = simulated(make_units, 120, seed=2)
-    score = units.probabilities[:, 1]
-    own = percentile_interval(
-        auroc(units), auroc_draws(units, resample_patients(units, resamples=2000, seed=1, scope="x")), n=120
-    )
-
-    def area(positive: np.ndarray, negative: np.ndarray) -> float:
-        return float(scipy.stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)))
-
+    score, truth = units.probabilities[:, 1], units.truth
+    own = error_of(average_precision_draws(units, resample_patients(units, resamples=2000, seed=1, scope="x")))
+    assert isinstance(own, DrawnError)
     theirs = scipy.stats.bootstrap(
-        (score[units.truth == 1], score[units.truth == 0]), area, n_resamples=2000, method="percentile",
-        vectorized=False, rng=np.random.default_rng(4),
-    ).confidence_interval  # fmt: skip
-    assert own.low == pytest.approx(theirs.low, abs=0.012)
-    assert own.high == pytest.approx(theirs.high, abs=0.012)
+        (score, truth), lambda s, t: oracle.average_precision_score(t, s), n_resamples=1000, method="percentile",
+        paired=True, vectorized=False, rng=np.random.default_rng(4),
+    ).standard_error  # fmt: skip
+    assert own.error == pytest.approx(theirs, rel=0.08)
 
 
-def test_every_image_follows_its_patient_and_each_class_keeps_its_patients(make_units: MakeUnits) -> None:
+def test_every_image_follows_its_patient_and_the_mix_of_classes_varies(make_units: MakeUnits) -> None:
     units = simulated(make_units, 30, seed=1, images=3)
-    resampling = resample_patients(units, resamples=50, seed=3, scope="x")
+    resampling = resample_patients(units, resamples=2000, seed=3, scope="x")
+    shares = []
     for weights in resampling.weights(units.patients):
         per_patient = weights.reshape(len(weights), 30, 3)
         assert (per_patient == per_patient[:, :, :1]).all()
-        assert (weights[:, units.truth == 1].sum(axis=1) == 45).all()
-        assert (weights[:, units.truth == 0].sum(axis=1) == 45).all()
+        assert (weights.sum(axis=1) == 90).all()
+        shares += (weights[:, units.truth == 1].sum(axis=1) / 90).tolist()
+    assert np.std(shares) == pytest.approx((0.5 * 0.5 / 30) ** 0.5, rel=0.08)  # as in new patients, not held fixed
 
 
 def test_draws_follow_the_seed_and_the_scope_and_not_the_order_of_rows(make_units: MakeUnits) -> None:
@@ -94,9 +91,9 @@ def test_the_draws_do_not_depend_on_how_many_are_handled_at_once(
     make_units: MakeUnits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units = simulated(make_units, 20, seed=1)
-    whole = ranking_draws(units, resample_patients(units, resamples=30, seed=3, scope="x"))
+    whole = average_precision_draws(units, resample_patients(units, resamples=30, seed=3, scope="x"))
     monkeypatch.setattr("medtl.evaluation.resampling.CHUNK_CELLS", 70)
-    parts = ranking_draws(units, resample_patients(units, resamples=30, seed=3, scope="x"))
+    parts = average_precision_draws(units, resample_patients(units, resamples=30, seed=3, scope="x"))
     assert np.array_equal(whole, parts)
 
 
@@ -104,19 +101,98 @@ def test_a_patient_with_two_labels_is_drawn_with_both(make_units: MakeUnits) -> 
     truth = [0, 1] * 6 + [0] * 6 + [1] * 6
     patients = [f"both{i // 2}" for i in range(12)] + [f"n{i}" for i in range(6)] + [f"y{i}" for i in range(6)]
     units = make_units(truth, np.linspace(0, 1, 24), patients=patients)
+    assert patients_of_a_class(units) == (12, 12)
     resampling = resample_patients(units, resamples=20, seed=0, scope="x")
     assert len(resampling.patients) == 18
     drawn = next(iter(resampling.weights(units.patients)))
     assert (drawn[:, 0:12:2] == drawn[:, 1:12:2]).all()
 
 
-def test_too_few_patients_of_a_class_give_no_interval_but_a_reason(make_units: MakeUnits) -> None:
-    units = make_units([0] * 20 + [1] * 4, np.linspace(0, 1, 24))
+@pytest.mark.parametrize(("have", "of_class"), [(9, "yes"), (1, "yes"), (51, "no")])
+def test_too_few_patients_of_a_class_give_no_interval_but_a_reason(
+    make_units: MakeUnits, have: int, of_class: str
+) -> None:
+    units = make_units([1] * have + [0] * (60 - have), np.linspace(0, 1, 60))
+    fewest = min(have, 60 - have)
     resampling = resample_patients(units, resamples=100, seed=0, scope="x")
-    assert resampling.reason == "no interval: 4 patients of yes, at least 5 needed"
+    assert resampling.reason == (
+        f"no interval: {fewest} patient{'s' if fewest > 1 else ''} of {of_class}, and with fewer than 10 patients in a "
+        "class none is reliable"
+    )
     metrics = measure(units, Undefined("no threshold"), resampling)
-    assert metrics.auroc == Estimate(value=1.0, reason=resampling.reason, n=24)
-    assert metrics.mcc == Estimate(value=None, reason="no threshold", n=24)
+    assert (metrics.auroc.low, metrics.auroc.reason) == (None, resampling.reason)
+    assert metrics.mcc == Estimate(value=None, reason="no threshold", n=60)
+
+
+def test_ten_patients_of_a_class_are_counted_as_patients_and_not_as_images(make_units: MakeUnits) -> None:
+    owners = [f"y{i // 3}" for i in range(30)] + [f"n{i}" for i in range(30)]
+    units = make_units([1] * 30 + [0] * 30, np.linspace(0, 1, 60), patients=owners)
+    assert too_few(units) is None
+    nine = units.among(np.arange(60) >= 3)
+    assert str(too_few(nine)).startswith("no interval: 9 patients of yes")
+
+
+def test_numbers_that_depend_on_the_mix_need_sixty_patients(make_units: MakeUnits) -> None:
+    for patients in (59, 60):
+        units = simulated(make_units, patients, seed=1)
+        metrics = measure(units, Undefined("no threshold"), resample_patients(units, resamples=50, seed=0, scope="x"))
+        assert metrics.auroc.low is not None
+        for one in (metrics.average_precision, metrics.brier, metrics.log_loss):
+            assert (one.low is None) == (patients < 60)
+            if patients < 60:
+                assert one.reason == "no interval: 59 patients, and with fewer than 60 none is reliable"
+
+
+def test_losses_have_a_t_interval_of_their_logarithm(make_units: MakeUnits) -> None:
+    units = simulated(make_units, 80, seed=3)
+    loss = np.square(units.probabilities[:, 1] - units.truth)
+    found = measure(units, Undefined("x"), resample_patients(units, resamples=9, seed=0, scope="x")).brier
+    error = loss.std(ddof=1) / 80**0.5 / loss.mean()
+    ends = loss.mean() * np.exp(np.array([-1, 1]) * scipy.stats.t.ppf(0.975, 39) * error)
+    np.testing.assert_allclose([found.low, found.high], ends, rtol=1e-9)
+
+
+def test_a_share_of_images_is_worth_fewer_trials_the_more_alike_a_patients_images_are() -> None:
+    chance = np.random.default_rng(0)
+    right, owners = chance.random(60) < 0.7, tuple(f"p{i}" for i in range(60))
+    assert effective_trials(right, owners) == 60  # Wilson's interval itself
+    assert effective_trials(np.repeat(right, 3), tuple(np.repeat(owners, 3))) == pytest.approx(60, rel=0.02)
+    own = chance.random(3000) < 0.7
+    assert effective_trials(own, tuple(np.repeat([f"p{i}" for i in range(1000)], 3))) > 2500
+    assert effective_trials(np.ones(9, dtype=bool), tuple("aaabbbccc")) == 3
+
+
+def test_one_sensitivity_has_one_interval_wherever_it_stands(make_units: MakeUnits) -> None:
+    units = simulated(make_units, 60, seed=5, images=2)
+    called = (units.probabilities[:, 1] > 0.6).astype("int64")
+    decisions = Decisions(units.patients, units.truth, called, units.classes)
+    metrics = measure(units, decisions, resample_patients(units, resamples=50, seed=0, scope="x"))
+    told = proportions(decisions)
+    assert not isinstance(told, Undefined)
+    for name in ("sensitivity", "specificity"):
+        one, other = getattr(metrics, name), getattr(told, name)
+        assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
+
+
+def test_the_sum_of_two_independent_parts_has_the_interval_of_mover() -> None:
+    parts, low, high = np.array([0.4, 0.3]), np.array([0.3, 0.25]), np.array([0.6, 0.5])
+    found = combined(parts, low, high)
+    assert found == pytest.approx((0.7 - np.hypot(0.1, 0.05), 0.7 + np.hypot(0.2, 0.2)))
+    together = combined(parts, low, high, correlation=1.0)
+    assert together == pytest.approx((0.7 - 0.15, 0.7 + 0.4))
+
+
+def test_predictive_values_at_a_prevalence_stay_within_0_and_1_and_cover_the_certain() -> None:
+    truth, called = np.repeat([1, 0], [30, 60]), np.repeat([1, 0], [27, 63])
+    owners = tuple(f"p{i}" for i in range(90))
+    told = proportions(Decisions(owners, truth, called, ("no", "yes")))
+    assert not isinstance(told, Undefined)
+    drawn = Resampling(owners, np.ones((2, 90), dtype="uint16"))
+    found = predictive_values(told, drawn, prevalence=0.1)
+    assert not isinstance(found, Undefined)
+    assert (found.positive.value, found.positive.high) == (1.0, 1.0)  # nobody was called wrongly
+    assert 0.3 < (found.positive.low or 0) < 0.9
+    assert 0.9 < (found.negative.low or 0) < (found.negative.value or 0) < (found.negative.high or 0) < 1.0
 
 
 def test_no_resamples_is_said_and_a_negative_number_refused(make_units: MakeUnits) -> None:
@@ -130,9 +206,10 @@ def test_undefined_resamples_are_counted_and_too_many_leave_no_interval() -> Non
     draws = np.linspace(0.0, 1.0, 100)
     few, many = draws.copy(), draws.copy()
     few[:5], many[:6] = np.nan, np.nan
-    assert percentile_interval(0.5, few, n=9).skipped == 5
-    lost = percentile_interval(0.5, many, n=9)
-    assert (lost.low, lost.reason, lost.skipped) == (None, "no interval: undefined in 6 of 100 resamples", 6)
+    found = error_of(few)
+    assert isinstance(found, DrawnError)
+    assert (found.skipped, found.error) == (5, pytest.approx(np.std(draws[5:], ddof=1)))
+    assert error_of(many) == Undefined("no interval: undefined in 6 of 100 resamples")
 
 
 def test_an_estimate_is_whole_or_explained() -> None:
@@ -144,10 +221,12 @@ def test_an_estimate_is_whole_or_explained() -> None:
         Estimate(value=float("nan"), reason="x", n=3)
 
 
-def test_paired_models_that_are_the_same_differ_by_exactly_nothing(make_units: MakeUnits) -> None:
+def test_paired_models_that_are_the_same_differ_by_nothing_and_have_no_interval_of_no_width(
+    make_units: MakeUnits,
+) -> None:
     units = simulated(make_units, 40, seed=6)
     same = paired_difference(units, units, resamples=200, seed=1)
-    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert (same.value, same.low, same.reason) == (0.0, None, "no interval: both rank all patients alike")
 
 
 def test_wilsons_interval_is_scipys() -> None:
@@ -162,19 +241,5 @@ def test_wilsons_interval_is_scipys() -> None:
 def test_two_thousand_resamples_of_six_thousand_images_take_seconds(make_units: MakeUnits) -> None:
     units = simulated(make_units, 3000, seed=1, images=2)
     started = time.perf_counter()
-    ranking_draws(units, resample_patients(units, resamples=2000, seed=1, scope="x"))
+    average_precision_draws(units, resample_patients(units, resamples=2000, seed=1, scope="x"))
     assert time.perf_counter() - started < 15.0
-
-
-@pytest.mark.slow
-def test_the_interval_covers_the_true_auroc_as_often_as_it_says(make_units: MakeUnits) -> None:
-    true_area = NormalDist().cdf(1.2 / 2.0)  # both classes normal with variance 2, means 1.2 apart
-    covered = 0
-    for repeat in range(200):
-        units = simulated(make_units, 60, seed=1000 + repeat, apart=1.2)
-        draws = auroc_draws(units, resample_patients(units, resamples=1000, seed=repeat, scope="x"))
-        interval = percentile_interval(auroc(units), draws, n=60)
-        assert interval.low is not None
-        assert interval.high is not None
-        covered += interval.low <= true_area <= interval.high
-    assert 0.88 <= covered / 200 <= 0.99
