@@ -9,7 +9,7 @@ The truth: fresh patients of the same kind, each scored by the model of one fold
 threshold. So an interval is asked to hold what these fitted models do in other patients. It is not asked to hold what
 models trained again on other patients would do: `of_algorithm` counts that too, and it is lower (docs/coverage.md).
 
-    python tests/coverage_simulation.py --cohorts 500
+    python tests/coverage_simulation.py --cohorts 250
 """
 
 from __future__ import annotations
@@ -46,6 +46,9 @@ WITHIN = 0.3
 FRESH = 40
 """Fresh patients for the truth per patient of the cohort (6,000 at least): its variance is 2.5 % of an estimate's."""
 
+FEWEST_TOLD = 30
+"""Intervals printed in a cell from which its share is told."""
+
 RESAMPLES = 300
 PREVALENCE = 0.1
 BENEFIT_AT = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
@@ -63,15 +66,17 @@ class Cell:
     fitted: bool = True
     classes: int = 2
 
-    def __str__(self) -> str:
-        kind = "fitted" if self.fitted else "fixed"
-        strong = ", strong" if self.apart > 2 else ""
-        many = f", {self.classes} classes" if self.classes > 2 else ""
-        return f"{self.patients} patients, {self.share:.0%}, {self.images} image(s), {kind}{strong}{many}"
+    @property
+    def short(self) -> str:
+        """The head of its column: patients, share of the condition, images of a patient."""
+        words = [f"{self.patients}, {self.share:.0%}", *([f"{self.images} im."] if self.images > 1 else [])]
+        words += ["strong"] * (self.apart > 2) + ["fixed"] * (not self.fitted)
+        return ", ".join([*words, *([f"{self.classes} classes"] if self.classes > 2 else [])])
 
 
+PLAIN = tuple(Cell(n, share, images) for n in (40, 100, 300) for share in (0.5, 0.15) for images in (1, 3))
 CELLS = (
-    *(Cell(n, share, images) for n in (40, 100, 300) for share in (0.5, 0.15) for images in (1, 3)),
+    *PLAIN,
     *(Cell(n, share, apart=2.8) for n, share in ((40, 0.5), (100, 0.15), (300, 0.15))),
     *(Cell(n, share, images, fitted=False) for n, share, images in ((40, 0.5, 1), (100, 0.15, 3), (300, 0.5, 1))),
     Cell(150, 1 / 3, 2, classes=3),
@@ -297,12 +302,13 @@ def _table(units: Units) -> PredictionTable:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of `tried` intervals, the share printed; of those, the shares that held the truth, lay above it and below it.
+    """Of `tried` intervals the number and share printed; of those the shares that hold, lie above and below the truth.
 
     `of_algorithm` is the share that held the mean truth over all cohorts of the cell.
     """
 
     tried: int
+    number: int
     printed: float
     covered: float
     too_high: float
@@ -323,11 +329,12 @@ def summary(trials: list[Trial]) -> Coverage:
     """The shares over trials of one interval."""
     ends = [(one.low, one.high, one.truth) for one in trials if one.low is not None and not np.isnan(one.truth)]
     if not ends:
-        return Coverage(len(trials), 0.0, np.nan, np.nan, np.nan, np.nan)
+        return Coverage(len(trials), 0, 0.0, np.nan, np.nan, np.nan, np.nan)
     low, high, truth = np.array(ends, dtype="float64").T
     middle = truth.mean()
     return Coverage(
         tried=len(trials),
+        number=len(ends),
         printed=len(ends) / len(trials),
         covered=float(((low <= truth) & (truth <= high)).mean()),
         too_high=float((low > truth).mean()),
@@ -336,16 +343,32 @@ def summary(trials: list[Trial]) -> Coverage:
     )
 
 
+def as_table(found: dict[Cell, dict[str, Coverage]]) -> str:
+    """Markdown: a row per interval, a column per cell with the share in per cent that held the truth; then all cells
+    together, and the share that held the mean truth of all cohorts of a cell ("recipe")."""
+    lines = ["| interval |" + "".join(f" {cell.short} |" for cell in found) + " all | recipe |"]
+    lines.append("|---" * (len(found) + 3) + "|")
+    for name in dict.fromkeys(name for told in found.values() for name in told):
+        told = [own.get(name) for own in found.values()]
+        cells = [f"{100 * one.covered:.0f}" if one and one.number >= FEWEST_TOLD else "–" for one in told]
+        kept = [one for one in told if one and one.number]
+        total = sum(one.number for one in kept)
+        if total < FEWEST_TOLD:
+            continue
+        for share in ("covered", "of_algorithm"):
+            cells.append(f"{100 * sum(one.number * getattr(one, share) for one in kept) / total:.1f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the table of docs/coverage.md: per interval and cell, the share that held the truth."""
+    """Print the tables of docs/coverage.md."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cohorts", type=int, default=500)
-    parser.add_argument("--cells", type=int, nargs="*", default=range(len(CELLS)))
+    parser.add_argument("--cohorts", type=int, default=250)
     asked = parser.parse_args()
-    for index in asked.cells:
-        for name, one in coverage(CELLS[index], cohorts=asked.cohorts).items():
-            print(f"{CELLS[index]}|{name}|{one.tried}|{one.printed:.3f}|{one.covered:.3f}|{one.too_high:.3f}|"
-                  f"{one.too_low:.3f}|{one.of_algorithm:.3f}", flush=True)  # fmt: skip
+    found = {cell: coverage(cell, cohorts=asked.cohorts) for cell in CELLS}
+    for several in (True, False):
+        print(as_table({cell: told for cell, told in found.items() if (cell in PLAIN) == several}), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -205,6 +205,18 @@ def test_the_briers_parts_add_up_to_it(pairs: list[tuple[bool, float]]) -> None:
     assert brier_parts(truth, mended).miscalibration == pytest.approx(0.0, abs=1e-9)
 
 
+def test_the_limit_of_the_smooth_error_and_its_p_value_are_one_test() -> None:
+    """Beyond the limit exactly when at most 5 of 100 perfect models reach the error, in cohorts on both sides of it."""
+    chance, sides = np.random.default_rng(2), set()
+    for seed in range(14):
+        score = chance.uniform(0.05, 0.95, size=60)
+        truth = chance.random(60) < score - 0.012 * seed * np.sign(score - 0.5)
+        found = smooth_error(truth, score, seed=seed, scope="x")
+        assert (found.value > found.null_high) == (found.exceeded <= 0.05)
+        sides.add(found.exceeded <= 0.05)
+    assert sides == {True, False}
+
+
 def test_the_smooth_error_equals_its_bandwidth_by_plain_numerical_integration() -> None:
     units = _units(90, stretch=2.0)
     positive, score = units.against_the_rest(1)

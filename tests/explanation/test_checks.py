@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, ttest_1samp
 from skimage.metrics import structural_similarity as oracle_similarity
 from sklearn.metrics import average_precision_score, jaccard_score
 
@@ -18,6 +18,7 @@ from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.cohort import Case, Cohort
 from medtl.encoders import build_untrained, find_encoder
 from medtl.explanation.check_cases import cases_to_check, other_fold
+from medtl.explanation.check_verdicts import mean_of_patients
 from medtl.explanation.energy import body_of, border_share, on_prepared_grid, outside_share
 from medtl.explanation.faithfulness import SHARES, areas, centre_gaussian, without_detail
 from medtl.explanation.lesion import THRESHOLDS, found_in, read_mask
@@ -280,3 +281,13 @@ def test_the_other_fold_is_one_that_tested_the_case_too_where_folds_are_repeated
     assert again.fold in (2, 3)
     single = table_of(row for row in roles(1) if row[1] == 0)
     assert other_fold(single, case_id="c0-0", fold=0) is None
+
+
+def test_the_interval_of_a_mean_over_patients_is_students_and_takes_each_patient_once() -> None:
+    chance = np.random.default_rng(0)
+    values = [(f"p{place // 2}", float(value)) for place, value in enumerate(chance.normal(size=16))]
+    means = np.array([value for _, value in values]).reshape(8, 2).mean(axis=1)
+    theirs = ttest_1samp(means, 0.0).confidence_interval()
+    found = mean_of_patients(values)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert mean_of_patients(values[:8]).reason == "no interval: 4 patients, at least 5 needed"

@@ -102,6 +102,9 @@ def test_every_number_of_the_models_table_is_the_evaluated_one(study: Page, smal
         pooled = metrics.of(model).patient.pooled.metrics
         row = []
         for _, found in pooled:
+            if found.low is None:
+                row.append(f"{found.value:.2f}")
+                continue
             link = " to " if min(found.low, found.high) < 0 else "-"
             row.append(f"{found.value:.2f} ({found.low:.2f}{link}{found.high:.2f})".replace("-0.00 ", "0.00 "))
         assert f"{name} {' '.join(row)}" in study.text, name
