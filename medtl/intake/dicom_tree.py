@@ -31,7 +31,7 @@ from medtl.imaging.arrivals import (
     without_a_series,
 )
 from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of
-from medtl.intake.finding import content_of, files_below, refused_file
+from medtl.intake.finding import content_of, files_below, no_dicom, refused_file
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.picture_notes import picture_notes
 from medtl.intake.settings import IntakeSettings
@@ -98,7 +98,7 @@ def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | Unrea
         if content == "empty":
             return UnreadableScan("The file is empty (0 bytes).", reason="empty_file")
         if content != "dicom":
-            return UnreadableScan("The content is no DICOM file (no mark after its preamble).", reason="not_dicom")
+            return UnreadableScan(no_dicom(path), reason="not_dicom")
         try:
             with one_scan():
                 return dicom_header(path)

@@ -184,3 +184,11 @@ def _left_aside(path: Path, root: Path) -> Refusal:
     foreign = foreign_or_unknown(_start_of(path) or b"")
     reason = "not_an_image" if foreign.reason == "unsupported_format" else foreign.reason
     return refused_file(path, root, reason=reason, sentence=foreign.sentence)
+
+
+def no_dicom(path: Path) -> str:
+    """What a file is that lies among DICOM files and is none."""
+    kind = KIND_OF_CONTENT.get(content_of(path))
+    if kind is None:
+        return foreign_or_unknown(_start_of(path) or b"").sentence
+    return f"The file is no DICOM file; it is among {COUNTED[kind]}. --source {kind} takes it in."

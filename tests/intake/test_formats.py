@@ -103,6 +103,13 @@ def test_a_folder_of_several_kinds_says_which_how_many_and_how_to_choose(tmp_pat
         "Taken in as DICOM files; the others are listed as refused. Take them in by themselves with --source nifti "
         "or --source pictures, into a manifest of their own." in taken.notes
     )
+    told = sorted(row["detail"] for row in taken.refusals if row["reason"] == "not_dicom")
+    assert told == [
+        "The file is a text file. It holds no image.",
+        "The file is no DICOM file; it is among pictures. --source pictures takes it in.",
+        *["The file is no DICOM file; it is among volume files (NIfTI, NRRD, MetaImage). --source nifti takes it in."]
+        * 2,
+    ]
 
 
 FOREIGN = {
