@@ -24,7 +24,7 @@ Never within one volume (`STEADY`):
 | ReceiveCoilName                                         | images of single coils |
 | ImagedNucleus                                           | proton beside sodium |
 | ProtocolName                                            | two protocols under one series |
-| MakersImageKind                                         | GE's magnitude, phase, field map (`private_elements`) |
+| MakersImageKind                                         | GE's field maps, Philips' weightings (`private_elements`) |
 | PatientPosition, ImageLaterality                        | prone beside supine, left beside right |
 
 What makes slices of one kind is compared before that, and is not repeated here: study, series, patient, frame of

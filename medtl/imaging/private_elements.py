@@ -27,11 +27,25 @@ PRIVATE_B_VALUES = {
 TEXT_GROUPS = (0x0019, 0x0043)
 """Siemens and GE write integer strings, the others binary numbers of 4 or 8 bytes."""
 
-PRIVATE_IMAGE_KINDS = {(0x0043, 0x102F): "GEMS_PARM_01", (0x0043, 0x1030): "GEMS_PARM_01"}
+PRIVATE_IMAGE_KINDS = {
+    (0x0043, 0x102F): "GEMS_PARM_01",
+    (0x0043, 0x1030): "GEMS_PARM_01",
+    (0x2005, 0x1413): "Philips MR Imaging DD 005",
+}
 """Elements in which a maker says of what kind an image is, where ImageType does not: of GE's field maps the two images
-of each slice (0 and 2 in the second) differ in nothing else."""
+of each slice (0 and 2 in the second) differ in nothing else; Philips numbers the directions of a diffusion series, of
+which two may be equal."""
 
-PRIVATE_ELEMENTS = {**PRIVATE_B_VALUES, **PRIVATE_IMAGE_KINDS}
+PRIVATE_DIRECTIONS = {
+    (0x0019, 0x100E): "SIEMENS MR HEADER",
+    (0x0065, 0x1037): "Image Private Header",
+    (0x2005, 0x10B0): "Philips MR Imaging DD 001",
+    (0x2005, 0x10B1): "Philips MR Imaging DD 001",
+    (0x2005, 0x10B2): "Philips MR Imaging DD 001",
+}
+"""The direction of the diffusion weighting: three numbers in one element, or one in each of Philips' three."""
+
+PRIVATE_ELEMENTS = {**PRIVATE_DIRECTIONS, **PRIVATE_B_VALUES, **PRIVATE_IMAGE_KINDS}
 
 GE_B_VALUE_OFFSET = 10**9
 """GE adds multiples of it as a flag."""
@@ -48,11 +62,13 @@ WANTED = [
 
 
 def private_settings(place: Dataset) -> dict[str, str]:
-    """The settings that makers' own elements of a dataset hold: DiffusionBValue, MakersImageKind."""
+    """The settings that makers' own elements of a dataset hold: DiffusionBValue, DiffusionGradientOrientation and
+    MakersImageKind."""
     elements = {tag: place[Tag(*tag)].value for tag in PRIVATE_ELEMENTS if Tag(*tag) in place}
     creators = {tag: creator_of(place, tag) for tag in elements}
     found = {
         "DiffusionBValue": private_b_value(elements, creators),
+        "DiffusionGradientOrientation": private_direction(elements, creators),
         "MakersImageKind": private_image_kind(elements, creators),
     }
     return {name: text for name, text in found.items() if text}
@@ -84,6 +100,29 @@ def private_b_value(elements: Mapping[tuple[int, int], object], creators: Mappin
             if number is not None and math.isfinite(number) and number >= 0:
                 return setting_text("DiffusionBValue", number % GE_B_VALUE_OFFSET if tag[0] == 0x0043 else number)
     return ""
+
+
+def private_direction(elements: Mapping[tuple[int, int], object], creators: Mapping[tuple[int, int], str]) -> str:
+    """The direction of the weighting in a maker's own elements, as `setting_text` writes it; empty without one."""
+    own = [tag for tag, creator in PRIVATE_DIRECTIONS.items() if tag in elements and creators.get(tag, "") == creator]
+    numbers = [number for tag in own for number in _numbers(elements[tag])]
+    return setting_text("DiffusionGradientOrientation", numbers) if len(numbers) == 3 else ""
+
+
+def _numbers(value: object) -> list[float]:
+    """Numbers of an element, also of bytes whose type the file does not say (one float, or doubles)."""
+    if isinstance(value, bytes):
+        size = 4 if len(value) == 4 else 8
+        return [
+            float(one) for (one,) in struct.iter_unpack("<f" if size == 4 else "<d", value[: len(value) // size * size])
+        ]
+    try:
+        return [float(one) for one in value]  # type: ignore[attr-defined]
+    except TypeError:
+        number = _first_number(value, is_text=True)
+        return [] if number is None else [number]
+    except ValueError:
+        return []
 
 
 def private_image_kind(elements: Mapping[tuple[int, int], object], creators: Mapping[tuple[int, int], str]) -> str:

@@ -236,8 +236,8 @@ def _damage_notes(homeless: int) -> tuple[str, ...]:
         return ()
     what = f"{homeless} damaged files lie" if homeless > 1 else "1 damaged file lies"
     return (
-        f"{what} beside several series, and nothing says to which of them it belongs: one of them may lack its first "
-        "or last slice. Get such files again.",
+        f"{what} beside several series, and nothing says of which of them it is a slice: one of them may lack its "
+        "first or last slice. Get such files again.",
     )
 
 

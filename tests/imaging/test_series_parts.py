@@ -15,7 +15,7 @@ from medtl.imaging.acquisition_tags import STEADY, VARYING, setting_text
 from medtl.imaging.candidate import Candidate
 from medtl.imaging.decoding import dicom_header
 from medtl.imaging.dicom_series import grouped
-from medtl.imaging.private_elements import PRIVATE_B_VALUES, private_b_value, private_image_kind
+from medtl.imaging.private_elements import PRIVATE_B_VALUES, private_b_value, private_direction, private_image_kind
 from medtl.imaging.series_judgement import judged
 from medtl.imaging.series_rules import SeriesRules
 from medtl.imaging.series_volume import volume_of
@@ -214,6 +214,53 @@ def test_a_b_value_in_a_makers_own_element_counts(element: tuple[int, int]) -> N
         return change
 
     assert_two(*two_in_one_series(weighted(low), weighted(high), are_interleaved=True), words="DiffusionBValue")
+
+
+DIRECTIONS = {
+    "Siemens": ("SIEMENS MR HEADER", [((0x0019, 0x100E), "FD")]),
+    "United Imaging": ("Image Private Header", [((0x0065, 0x1037), "FD")]),
+    "Philips": ("Philips MR Imaging DD 001", [((0x2005, element), "FL") for element in (0x10B0, 0x10B1, 0x10B2)]),
+}
+
+
+@pytest.mark.parametrize("maker", DIRECTIONS)
+def test_weightings_at_the_same_places_are_told_apart_by_a_makers_own_direction(maker: str) -> None:
+    creator, elements = DIRECTIONS[maker]
+
+    def weighted(direction: tuple[float, float, float]) -> Change:
+        def change(dataset: pydicom.Dataset, _k: int) -> None:
+            dataset.SeriesInstanceUID = "1.2.826.0.1.1"
+            dataset.add_new((elements[0][0][0], 0x0010), "LO", creator)
+            for place, (element, vr) in enumerate(elements):
+                dataset.add_new(element, vr, direction[place] if len(elements) == 3 else list(direction))
+
+        return change
+
+    axes = [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)]
+    stacks = [series(slices=6, seed=n, uid=f"1.{n}", change=weighted(axis)) for n, axis in enumerate(axes)]
+    assert [(one.reason, len(one.slices)) for one in candidates(files_of(*stacks))] == [(None, 6)] * 3
+
+
+def test_weightings_that_philips_numbers_are_told_apart_although_their_direction_is_the_same() -> None:
+    def numbered(number: int) -> Change:
+        def change(dataset: pydicom.Dataset, _k: int) -> None:
+            dataset.SeriesInstanceUID = "1.2.826.0.1.1"
+            dataset.add_new((0x2005, 0x0014), "LO", "Philips MR Imaging DD 005")
+            dataset.add_new((0x2005, 0x1413), "IS", number)
+
+        return change
+
+    stacks = [series(slices=6, seed=n, uid=f"1.{n}", change=numbered(n + 1)) for n in range(2)]
+    assert [(one.reason, len(one.slices)) for one in candidates(files_of(*stacks))] == [(None, 6)] * 2
+
+
+def test_directions_are_read_also_where_the_file_does_not_say_their_type() -> None:
+    siemens, philips = (0x0019, 0x100E), [(0x2005, element) for element in (0x10B0, 0x10B1, 0x10B2)]
+    named = {siemens: "SIEMENS MR HEADER", **dict.fromkeys(philips, "Philips MR Imaging DD 001")}
+    assert private_direction({siemens: struct.pack("<3d", 0.6, 0.8, 0.0)}, named) == "0.60\\0.80\\0.00"
+    assert private_direction({tag: struct.pack("<f", 0.5) for tag in philips}, named) == "0.50\\0.50\\0.50"
+    assert private_direction(dict.fromkeys(philips, 0.5), named) == "0.50\\0.50\\0.50"
+    assert private_direction({siemens: [1.0, 0.0]}, named) == private_direction({siemens: ["x"] * 3}, named) == ""
 
 
 def test_private_b_values_are_read_also_where_the_file_does_not_say_their_type() -> None:
