@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -235,11 +234,3 @@ def test_wilsons_interval_is_scipys() -> None:
     for index, (count, total) in enumerate(zip(successes, trials, strict=True)):
         theirs = scipy.stats.binomtest(int(count), int(total)).proportion_ci(method="wilson")
         assert (low[index], high[index]) == pytest.approx((theirs.low, theirs.high), abs=1e-10)
-
-
-@pytest.mark.slow
-def test_two_thousand_resamples_of_six_thousand_images_take_seconds(make_units: MakeUnits) -> None:
-    units = simulated(make_units, 3000, seed=1, images=2)
-    started = time.perf_counter()
-    average_precision_draws(units, resample_patients(units, resamples=2000, seed=1, scope="x"))
-    assert time.perf_counter() - started < 15.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -211,10 +210,8 @@ def test_dollars_and_braces_in_a_text_stay_a_text(tmp_path: Path) -> None:
 def test_a_file_of_ten_megabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = written(tmp_path, LEAST)
     os.truncate(path, 10_000_000)
-    started = time.monotonic()
     with pytest.raises(ConfigurationError, match=f"larger than {LARGEST_STUDY_FILE:,} bytes; a study file is a page"):
         read_study(path)
-    assert time.monotonic() - started < 0.5
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "hello", "3"])

@@ -12,7 +12,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -269,9 +268,7 @@ def test_a_picture_of_13000_by_13000_is_refused_without_decoding_it(
         return load(image)
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", note)
-    started = time.monotonic()
     answer = medtl("check", tiny.write())
-    assert time.monotonic() - started < 3
     assert answer.code == 0
     assert "too_large: 1" in answer.out
     assert decoded == {(32, 32)}
