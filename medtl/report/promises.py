@@ -112,8 +112,14 @@ def _shares(counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(count / max(sum(counts), 1) for count in counts)
 
 
-def _error(one: Estimate) -> float | None:
-    return None if one.low is None or one.high is None else (one.high - one.low) / WIDTH_IN_ERRORS
+def _errors(promised: Estimate, found: Estimate) -> tuple[float, float] | None:
+    """Both standard errors; where only one has an interval (too few events), that one's, by the square root of n."""
+    known = [None if one.low is None or one.high is None else (one.high - one.low) / WIDTH_IN_ERRORS
+             for one in (promised, found)]  # fmt: skip
+    ratio = sqrt(max(found.n, 1) / max(promised.n, 1))
+    here = known[0] if known[0] is not None else None if known[1] is None else known[1] * ratio
+    there = known[1] if known[1] is not None else None if known[0] is None else known[0] / ratio
+    return None if here is None or there is None else (here, there)
 
 
 def _compared(
@@ -121,8 +127,8 @@ def _compared(
     *, ideal: float, least: float,
 ) -> Compared | None:  # fmt: skip
     """`scale` turns each number into what is compared: (value - offset) / width."""
-    errors = _error(promised), _error(found)
-    if promised.value is None or found.value is None or errors[0] is None or errors[1] is None:
+    errors = _errors(promised, found)
+    if promised.value is None or found.value is None or errors is None:
         return None
     (a, b), (c, d) = scale
     if min(abs(b), abs(d)) == 0.0:

@@ -101,7 +101,7 @@ def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(
     assert metrics.auroc.value > 0.9
     assert concern.title.startswith("The sealed test does not bear out what the folds promised: ")
     assert f"specificity {metrics.specificity.value:.3f}" in concern.evidence
-    assert f"Brier score {metrics.brier.value:.3f}" in concern.evidence
+    assert "calibration intercept" in concern.evidence
     assert "The ranking hides it" in concern.evidence
     verdict = verdict_of(run, judged, concerns_of(run, judged))
     assert f"but specificity {metrics.specificity.value:.2f} instead of" in verdict.sentences[-1]
@@ -128,6 +128,18 @@ def test_the_worst_comes_first() -> None:
     small = Compared("AUROC", estimate(0.9, 0.1), estimate(0.7, 0.1), (0.9, 0.7), 1.0, (0.05, 0.05), 0.05)
     large = replace(small, name="specificity", values=(0.9, 0.3))
     assert [one.name for one in broken_promises([small, large])] == ["specificity", "AUROC"]
+
+
+def test_probabilities_that_moved_are_told_by_brier_score_and_intercept() -> None:
+    out_of_fold = study(1, number=400, share=0.5)
+    moved = patients(("a", "b"), number=300, share=0.5, shift=3.0, seed=8)
+    names = [
+        one.name
+        for one in broken_promises(compared_numbers(opened(out_of_fold, moved), _judged(out_of_fold), model="probe"))
+    ]
+    assert names[0] == "specificity"
+    assert {"Brier score", "calibration intercept"} <= set(names)
+    assert "AUROC" not in names
 
 
 def test_a_rarer_condition_alone_breaks_no_promise_of_precision_or_brier_score() -> None:
