@@ -99,8 +99,10 @@ def with_classes(
         patients[name].add(offer.patient)
     if not chosen.is_asked_for and min(map(len, patients.values())) < FEWEST_PATIENTS:
         return tuple(offers), _not_taken(levels)
-    count = len(patients.keys() - {""})
-    notes = [f"The classes are the names of {count} folders."]
+    classes = sorted(patients.keys() - {""}, key=str.casefold)
+    notes = [
+        f"The classes are the names of {len(classes)} folders: {', '.join(classes)}. Decide otherwise with --labels."
+    ]
     if chosen.is_asked_for and (odd := sum(map(may_name_somebody, patients.keys() - {""}))):
         notes.append(
             f"{odd} of them may be names of persons, dates or ids; they now stand in the manifest and on its page, as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -22,6 +23,8 @@ KIND_WORDS = {
     "datalist": "a Decathlon or MONAI datalist", "nnunet": "an nnU-Net folder", "medmnist": "a MedMNIST file",
 }  # fmt: skip
 MOST_PICTURES = 600
+MOST_KINDS = 8
+NUMBERS = re.compile(r"\d[\d.,]*")
 HINTS = {
     "gantry_tilt": "Series of a tilted gantry can be resampled onto a straight grid: --correct-tilt.",
     "too_few_slices": "Series with fewer slices are accepted with --fewest-slices; with 1, a series of a single slice "
@@ -93,14 +96,38 @@ def summary_of(survey: Survey, outcomes: Sequence[Outcome], rows: Sequence[Mappi
     used = fates.pop(USED, 0)
     total = used + sum(fates.values())
     lines = [
-        f"{total} files found ({KIND_WORDS[survey.kind]}): {used} used, {total - used} refused.",
+        f"{_count(total, 'file')} found ({KIND_WORDS[survey.kind]}): {used} used, {total - used} refused.",
         *(f"  {reason}: {number}" for reason, number in sorted(fates.items())),
-        f"{len(rows)} cases of {len({row['patient_id'] for row in rows})} patients in {manifest.name}.",
-        *(f"Note: {note}" for note in notes_of(survey, outcomes)),
+        f"{_count(len(rows), 'case')} of {_count(len({row['patient_id'] for row in rows}), 'patient')} in "
+        f"{manifest.name}.",
+        *(f"Note: {note}" for note in (*notes_of(survey, outcomes), *scan_notes(outcomes))),
         f"Look at {manifest.stem}.intake.html; refusals stand in {manifest.stem}.exclusions.csv, who is who in the "
         f"private folder ({pseudonyms.HOME_VARIABLE}).",
     ]
     return "\n".join(lines)
+
+
+def scan_notes(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """What was decided about single scans: each kind of note once, with the number of cases that have it."""
+    kinds: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for note in () if outcome.reason else outcome.notes:
+            kinds.setdefault(NUMBERS.sub("#", note), []).append(note)
+    often = sorted(kinds.values(), key=len, reverse=True)
+    shown = [f"{notes[0][:1].upper()}{notes[0][1:].rstrip('.')} ({_alike(notes)})." for notes in often[:MOST_KINDS]]
+    left = len(often) - MOST_KINDS
+    return (*shown, *([f"{_count(left, 'further kind')} of notes stand in the page."] if left > 0 else []))
+
+
+def _alike(notes: Sequence[str]) -> str:
+    """`3 cases`, or `1 case, and with other numbers in 2`."""
+    same = notes.count(notes[0])
+    others = f", and with other numbers in {len(notes) - same:,}" if same < len(notes) else ""
+    return f"{_count(same, 'case')}{others}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def notes_of(survey: Survey, outcomes: Sequence[Outcome]) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ def test_raw_images_captures_and_shapes(tmp_path: Path, intake: Intake) -> None:
     }
     raw = next(row["detail"] for row in taken.refusals if row["reason"] == "for_processing")
     assert "raw values of the detector, whose scale and polarity are the maker's" in raw
-    assert any("2 radiographs are secondary captures: grey levels of a copy, not calibrated" in n for n in taken.notes)
+    assert any(
+        "Secondary capture: values are grey levels of a copy, not calibrated (2 cases)." in n for n in taken.notes
+    )
     assert taken.page.count("values are grey levels of a copy, not calibrated") == 2
     assert taken.page.count("2 times as high as wide") == 1
     (high,) = [row for row in taken.cases if taken.source_names(row) == ["high pixels"]]
