@@ -131,18 +131,21 @@ run()
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_each_signal_that_asks_to_stop_ends_with_4(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
-    before = signal.getsignal(number)
+    outside = signal.signal(number, signal.default_int_handler)  # nohup would have the tests ignore SIGHUP
+    try:
 
-    @speaking
-    def run() -> None:
-        os.kill(os.getpid(), number)
-        signal.pause()
+        @speaking
+        def run() -> None:
+            os.kill(os.getpid(), number)
+            signal.pause()
 
-    with pytest.raises(typer.Exit) as caught:
-        run()
-    assert caught.value.exit_code == 4
-    assert "medtl: Stopped. Finished folds and epochs are kept" in capfd.readouterr().err
-    assert signal.getsignal(number) == before
+        with pytest.raises(typer.Exit) as caught:
+            run()
+        assert caught.value.exit_code == 4
+        assert "medtl: Stopped. Finished folds and epochs are kept" in capfd.readouterr().err
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, outside)
 
 
 def test_a_second_signal_ends_a_command_whose_cleaning_up_does_not_end() -> None:
