@@ -182,7 +182,8 @@ def _left_aside(path: Path, root: Path) -> Refusal:
         told = f"The file is among {COUNTED[kind]}, no part of this kind of collection. --source {kind} takes it in."
         return refused_file(path, root, reason="other_kind", sentence=told)
     foreign = foreign_or_unknown(_start_of(path) or b"")
-    reason = "not_an_image" if foreign.reason == "unsupported_format" else foreign.reason
+    is_other = foreign.reason == "unsupported_format" and not foreign.is_image
+    reason = "not_an_image" if is_other else foreign.reason
     return refused_file(path, root, reason=reason, sentence=foreign.sentence)
 
 

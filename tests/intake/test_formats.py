@@ -16,7 +16,7 @@ from dicom_phantom import as_bytes, image, series
 from PIL import Image
 
 from medtl.errors import ConfigurationError
-from medtl.intake.finding import content_of, kind_of
+from medtl.intake.finding import content_of, kind_of, left_aside
 
 Intake = Callable[..., Any]
 AFFINE = np.array([[-1.0, 0, 0, 30], [0, 1.2, 0, -40], [0, 0, 2.5, 7], [0, 0, 0, 1]])
@@ -141,3 +141,22 @@ def test_one_image_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png")
     with pytest.raises(ConfigurationError, match=r"the file is one image\. Name the folder that its scans lie in"):
         kind_of(tmp_path / "a.png", ())
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [
+        (b"GIF89a", "unsupported_format"),
+        (b"\x00\x00\x00\x0cjP  \r\n", "unsupported_format"),
+        (b"MATLAB 5.0 MAT-file", "unsupported_format"),
+        (b"\x93NUMPY", "unsupported_format"),
+        (b"participant_id\tage\n", "not_an_image"),
+        (b"%PDF-1.7", "not_an_image"),
+        (bytes(range(200, 250)), "not_an_image"),
+        (b"7z\xbc\xaf\x27\x1c", "archive"),
+    ],
+)
+def test_an_image_of_another_format_is_not_called_no_image(start: bytes, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(start)
+    (refusal,) = left_aside([tmp_path / "file"], tmp_path, taken=set())
+    assert refusal.reason == reason

@@ -34,6 +34,15 @@ class Foreign:
         """Both, for people."""
         return f"The file is {self.what}. {self.advice}"
 
+    @property
+    def is_image(self) -> bool:
+        """Whether it can be saved in a format that is read, as a GIF can, unlike a text or a document."""
+        return self.advice.startswith(SAVED_OTHERWISE)
+
+
+SAVED_OTHERWISE = ("Save it as", "Convert it to", "It says no geometry; save it as")
+"""How the advice begins for what holds an image in another format."""
+
 
 AS_PNG = "Save it as PNG, TIFF or DICOM."
 AS_NIFTI = "Convert it to NIfTI (.nii.gz)."
