@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -159,8 +160,16 @@ def _check_maps(
         finished=finished,
         stage=study.explanation.stage,
         seed=study.seed,
+        threshold=partial(_threshold_of, run),
     )
     explanation.check_saliency(known, study.saliency, path=run / names.SALIENCY_CHECKS)
+
+
+def _threshold_of(run: RunFolder, fold: int, model: str) -> float | None:
+    """The threshold at which a finished fold's model calls a patient."""
+    metrics = evaluation.FoldMetrics.from_json(json.loads((run.fold(fold) / names.METRICS).read_bytes()))
+    found = metrics.of(model).patient.threshold
+    return None if found is None else found.value
 
 
 def _kept_folds(recruited: Recruited, path: Path, *, is_foreign: bool) -> FoldTable:

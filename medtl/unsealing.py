@@ -147,7 +147,7 @@ def _refuse_other_cases(sealed: Cohort, prepared: imaging.PreparedCohort, seal: 
 
 
 def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) -> _Held:
-    chosen = name or re.sub(r"[^a-z0-9]+", "-", manifest.stem.lower()).strip("-")
+    chosen = name or _free_name(run)
     if not NAME.fullmatch(chosen) or chosen == SEALED_NAME:
         raise ConfigurationError(
             f"A cohort is named by small letters and digits, and not {SEALED_NAME!r}; got {chosen!r}. Give another "

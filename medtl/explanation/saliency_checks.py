@@ -33,6 +33,7 @@ from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
 from medtl.folds import FoldTable
 from medtl.imaging import PreparationSettings, PreparedCohort
+from medtl.predictions import PredictionTable
 from medtl.progress import track
 
 
@@ -41,7 +42,8 @@ class CheckTask:
     """What the checks need of a study.
 
     `fitted` gives a fold's model by name and network; `finished` names what each finished fold wrote. `stage` is the
-    one that maps are made at, None for the one that `stage_to_look_at` chooses.
+    one that maps are made at, None for the one that `stage_to_look_at` chooses. `threshold` gives the declared one of
+    a fold's model by fold and name, None where it has none.
     """
 
     cohort: Cohort
@@ -52,11 +54,12 @@ class CheckTask:
     finished: Mapping[int, str]
     stage: str | None
     seed: int
+    threshold: Callable[[int, str], float | None] = lambda _fold, _model: None
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A case with its prepared scan, the class that its map explains, and the map."""
+    """A case with its prepared scan, the class that its map explains (what it is called), and the map."""
 
     case: Case
     scan: torch.Tensor
@@ -99,7 +102,7 @@ def check_fold(
     scans = [torch.from_numpy(task.prepared.pixels(name))[None] for name in names]
     stage = task.stage or stage_to_look_at(classifier.encoder, scans[0])
     made = make or partial(_made, stage=stage, method=settings.method)
-    targets = _predicted(classifier, scans)
+    targets = _called(classifier, scans, threshold=task.threshold(fold, model))
     raws = each_mapped(classifier, scans, targets, make=made)
     mapped = [Mapped(by_id[name], scan, raw) for name, scan, raw in zip(names, scans, raws, strict=True)]
     seed = int(sha256_of(f"{task.seed}|saliency checks|{fold}".encode())[:8], 16)
@@ -132,12 +135,13 @@ def _made(
     return saliency_maps(classifier, scans, targets, stage=own, method=method)
 
 
-def _predicted(classifier: Classifier, scans: Sequence[torch.Tensor]) -> list[int]:
-    """The most probable class of each scan; pictures go through together."""
+def _called(classifier: Classifier, scans: Sequence[torch.Tensor], *, threshold: float | None) -> list[int]:
+    """The class that each scan is called, as in the gallery of maps; pictures go through together."""
     device = next(classifier.parameters()).device
     together = [torch.cat(list(scans))] if scans[0].ndim == PICTURES else scans
     with freezing.eval_mode(classifier), torch.inference_mode():
-        return [int(place) for batch in together for place in classifier(batch.to(device)).argmax(dim=1)]
+        logits = torch.cat([classifier(batch.to(device)).double().cpu() for batch in together])
+    return [int(place) for place in PredictionTable.called(logits.softmax(dim=1).numpy(), threshold=threshold)]
 
 
 def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:

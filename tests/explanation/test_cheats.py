@@ -191,6 +191,22 @@ def test_a_map_of_zeros_is_counted_and_asked_nothing(honest: tuple[Classifier, C
     assert all(verdict.why for verdict in found.verdicts)
 
 
+@pytest.mark.parametrize(("threshold", "called"), [(0.0, {"striped"}), (1.1, {"plain"}), (None, {"plain", "striped"})])
+def test_the_map_that_is_checked_is_that_of_the_class_called_at_the_folds_threshold(
+    honest: tuple[Classifier, Classifier], threshold: float | None, called: set[str]
+) -> None:
+    def zeros(_classifier: Classifier, scans: torch.Tensor, targets: Sequence[int]) -> tuple[RawSaliency, ...]:
+        return tuple(RawSaliency(target, np.zeros((8, 8), np.float32)) for target in targets)
+
+    asked = []
+    task = replace(
+        task_of(honest), threshold=lambda fold, model: asked.append((fold, model)) or threshold  # type: ignore[func-returns-value]
+    )  # fmt: skip
+    found = room.check_fold(task, SETTINGS, fold=1, fitted=task.fitted, make=zeros)
+    assert {case.target_class for case in found.cases} == called
+    assert asked == [(1, "scratch")]
+
+
 def test_a_stopped_run_goes_on_at_the_next_fold_and_a_fold_made_anew_is_checked_anew(
     honest: tuple[Classifier, Classifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
