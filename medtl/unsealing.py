@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
-SEALED_NAME = "sealed"
+SEALED_NAME, EXTERNAL = "sealed", "external"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class _Held:
     source: str
     cohort: Cohort
     prepared: imaging.PreparedCohort
+
+    @property
+    def images(self) -> str:
+        """A name for the set of images, the same whatever their manifest is called."""
+        return images_of(self.prepared.facts[case.case_id].pixel_sha256 for case in self.cohort.cases)
 
 
 def unseal(
@@ -66,15 +71,13 @@ def unseal(
             `ids_as_written`), or no case can be read.
         IntegrityFailure: the sealed cases, the settings or the weights are not those that the run began with.
     """
-    run = RunFolder(folder)
-    study = _finished_study(run)
+    study = _finished_study(run := RunFolder(folder))
     study = study.model_copy(update={"ids_as_written": study.ids_as_written or ids_as_written}) if external else study
     place = training.choose_device(device)
     with run.held():
         study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
         held = _external(run, study, external, name) if external is not None else _sealed(run, study, borrowed)
-        pixels = [held.prepared.facts[case.case_id].pixel_sha256 for case in held.cohort.cases]
-        log = OpeningLog(run / names.HELD_OUT / held.name, images_of(pixels))
+        log = OpeningLog(run / names.HELD_OUT / held.name, held.images)
         _refuse_opened(log, again=again)
         mark = str(run.fingerprint())
         opening = log.write(run=run.path.name, fingerprint=mark)
@@ -82,9 +85,8 @@ def unseal(
         say(f"{held.name} is opened ({opening.at}): {len(held.cohort.cases)} cases.")
 
         members = _asked(run, study, borrowed, held, place=place)
-        ensemble = averaged(members)
         out_of_fold = PredictionTable.read(run / names.PREDICTIONS)
-        told = joined_with_development(ensemble, out_of_fold=out_of_fold)
+        told = joined_with_development(averaged(members), out_of_fold=out_of_fold)
         settings = _settings_for(study.evaluation, told)
         judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
         members.write(log.folder / names.MEMBERS)
@@ -147,10 +149,9 @@ def _refuse_other_cases(sealed: Cohort, prepared: imaging.PreparedCohort, seal: 
 
 
 def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) -> _Held:
-    chosen = name or _free_name(run)
-    if not NAME.fullmatch(chosen) or chosen == SEALED_NAME:
+    if name is not None and (not NAME.fullmatch(name) or name == SEALED_NAME):
         raise ConfigurationError(
-            f"A cohort is named by small letters and digits, and not {SEALED_NAME!r}; got {chosen!r}. Give another "
+            f"A cohort is named by small letters and digits, and not {SEALED_NAME!r}; got {name!r}. Give another "
             "with --name, such as hospital-b."
         )
     facts = yaml_values.parsed_yaml((run / names.COHORT).read_text(encoding="utf-8"), what=names.COHORT)
@@ -158,7 +159,7 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
         update={
             "manifest": manifest.absolute(),
             "data_root": None,
-            "name": f"{study.name}-{chosen}",
+            "name": f"{study.name}-{name or EXTERNAL}",
             "folds": FoldSettings(seed=study.seed),
             "split_column": None,
             "limit_patients": None,
@@ -175,7 +176,11 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
     _refuse_known(cohort, prepared, run, manifest=manifest.name)
     if not study.ids_as_written:
         _refuse_twins(cohort, study, elsewhere, run)
-    return _Held(chosen, "external", "the manifest of another cohort", cohort, prepared)
+    held = _Held(name or EXTERNAL, "external", "the manifest of another cohort", cohort, prepared)
+    if name is None:
+        held = replace(held, name=f"{EXTERNAL}-{held.images[:8]}")
+        say(f"The cohort is called {held.name} after its images, as a file's name may name people; or give --name.")
+    return held
 
 
 def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFolder, *, manifest: str) -> None:
@@ -186,10 +191,10 @@ def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFold
     same_image = [case for case in cohort.cases if prepared.facts[case.case_id].pixel_sha256 in pixels]
     if not same_patient and not same_image:
         return
-    first = (same_patient or same_image)[0]
+    first = (same_patient or same_image)[0].line
     raise DataRefused(
         f"{manifest} is not apart from the study: {len(same_patient)} of its {len(cohort.cases)} cases are of patients "
-        f"of the study, {len(same_image)} are images of the study (first in line {first.line}). Nothing was opened. "
+        f"of the study, {len(same_image)} are images of the study (first in line {first}). Nothing was opened. "
         "Take those lines out; if the patient numbers only happen to be the same, make them different.",
         lines=tuple(sorted({case.line for case in same_patient + same_image})),
     )
@@ -262,7 +267,6 @@ def _asked(
 
 def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, development: PredictionTable) -> HeldOut:
     rows = development.of(role="test").rows.drop_duplicates("case_id")
-    reasons = Counter(exclusion.reason for exclusion in held.cohort.exclusions)
     return HeldOut(
         name=held.name,
         kind=held.kind,
@@ -281,7 +285,7 @@ def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, dev
             for label in development.classes
             for own in [rows[rows["truth"] == label]]
         ),
-        left_out=tuple(sorted(reasons.items())),
+        left_out=tuple(sorted(Counter(exclusion.reason for exclusion in held.cohort.exclusions).items())),
         members=members,
         notes=held.cohort.notes,
         openings=log.by_this_run,

@@ -54,7 +54,7 @@ def unseal(
         Path | None, typer.Option(metavar="MANIFEST", help="Another cohort instead of the sealed test.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What the other cohort is called. Default: its manifest's name.")
+        str | None, typer.Option(help="What the other cohort is called, on pages too. Default: external-HASH.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Open it once more; every opening is counted.")] = False,
     device: Device = "auto",

@@ -219,6 +219,30 @@ def test_another_cohort_is_judged_with_thresholds_from_the_study(
     assert "The cohort hospital-b" in (a_copy / "report.html").read_text()
 
 
+def test_a_cohort_without_a_name_is_called_after_its_images_and_never_after_its_file(
+    a_copy: Path, medtl: Medtl, new_cohort: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    cohort = elsewhere(new_cohort, tmp_path / "data")
+    cohort.write()
+    named, renamed = cohort.folder / "Schulze Kinder.csv", cohort.folder / "second.csv"
+    named.write_bytes((cohort.folder / "manifest.csv").read_bytes())
+    answer = medtl("unseal", a_copy, "--external", named)
+    assert answer.code == 0, answer.err
+    (folder,) = (a_copy / "held_out").iterdir()
+    record = json.loads((folder / "record.json").read_text())
+    assert folder.name == record["name"] == f"external-{record['images'][:8]}"
+    assert f"The cohort is called {folder.name}" in (answer.out + answer.err).replace("\n", " ")
+    assert f"The cohort {folder.name}" in (a_copy / "report.html").read_text()
+    for path in a_copy.rglob("*"):
+        assert "schulze" not in path.name.lower()
+        if path.suffix in (".csv", ".json", ".jsonl", ".html", ".md", ".yaml"):
+            assert "schulze" not in path.read_text(encoding="utf-8").lower(), path.name
+    renamed.write_bytes(named.read_bytes())
+    again = medtl("unseal", a_copy, "--external", renamed)
+    assert again.code == 2, "the same images under another file's name are opened by asking for it"
+    assert f"This run opened {folder.name} on " in again.err.replace("\n", " ")
+
+
 @pytest.mark.parametrize("what", ["patient", "twin", "image", "name", "nothing"])
 def test_another_cohort_that_is_not_apart_or_has_no_name_is_refused_and_nothing_is_opened(
     a_copy: Path,
