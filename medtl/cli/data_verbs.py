@@ -19,6 +19,10 @@ def intake(
         Path | None, typer.Option(help="A CSV with labels of patients, series, folders or files.")
     ] = None,
     label_column: Annotated[str, typer.Option(help="The column that holds the label.")] = "label",
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help='All classes as they are written, also one that is called NA: "NA,B".'),
+    ] = None,
     modality: Annotated[str | None, typer.Option(help="Keep only this modality (CT), or BIDS suffix (T1w).")] = None,
     source: Annotated[
         str, typer.Option(help="dicom, nifti, pictures, bids, datalist, nnunet or medmnist; auto looks for itself.")

@@ -123,6 +123,13 @@ def class_name(label: str) -> str:
     return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", label)
 
 
+def declared_class(cell: str, declared: Sequence[str]) -> str | None:
+    """The declared class that a cell names, in its declared spelling, also where it is a missing marker; else None."""
+    if cell in declared:
+        return cell
+    return next((name for name in declared if class_name(name) == class_name(cell)), None)
+
+
 def told_markers(cells: Iterable[str]) -> str:
     """The missing markers among cells with their counts, such as `'NA' (10), '?' (2)`; empty cells are not counted."""
     counts = Counter(plain(cell) for cell in cells if plain(cell) and is_missing(cell))

@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable
 
-from medtl.cohort.cells import class_name, is_missing, plain, told_markers
+from medtl.cohort.cells import class_name, declared_class, is_missing, plain, told_markers
 from medtl.cohort.patient_ids import id_form
 from medtl.cohort.positive_class import alphabetical, positive_notes
 from medtl.cohort.settings import ManifestSettings
@@ -20,11 +20,9 @@ def label_of(cell: str, *, settings: ManifestSettings) -> str:
     Whole numbers are one class however they are written (`1`, `1.0`), in the settings' spelling where they name it.
     """
     declared = (*(settings.classes or ()), *settings.leave_out_labels, *filter(None, [settings.positive_class]))
-    if cell in declared:
-        return cell
-    spelt = {class_name(name): name for name in reversed(declared)}
-    if class_name(cell) in spelt:
-        return spelt[class_name(cell)]
+    found = declared_class(cell, declared)
+    if found is not None:
+        return found
     return "" if is_missing(cell) else class_name(cell)
 
 

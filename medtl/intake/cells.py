@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from medtl.cohort.cells import age_of, class_name, is_missing, plain, sex_of, stated, told_markers
+from medtl.cohort.cells import age_of, class_name, declared_class, is_missing, plain, sex_of, stated, told_markers
 from medtl.cohort.patient_ids import id_form, no_id, twin_faults, twins_among
 from medtl.errors import DataRefused
+from medtl.intake.declared_classes import declared_notes
 from medtl.intake.name_shapes import shape_of
 from medtl.intake.offer import Cell, Offer
 
@@ -37,6 +38,7 @@ class _Told:
 
     markers: dict[str, list[str]] = field(default_factory=dict)
     emptied: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
     capped: int = 0
 
     def missing(self, column: str, cell: str) -> str:
@@ -47,28 +49,47 @@ class _Told:
         self.emptied[column] += 1
 
 
-def in_manifest_form(offers: Sequence[Offer]) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
-    """The offers with their cells as a manifest has them, and what to tell."""
+def in_manifest_form(
+    offers: Sequence[Offer], *, classes: Sequence[str] = (), labels_are_folders: bool = False
+) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
+    """The offers with their cells as a manifest has them, and what to tell.
+
+    `classes` are declared: taken as written, also NA, and no other label is one (`declared_classes`).
+
+    Raises:
+        DataRefused: a declared class has no case.
+    """
     told = _Told()
     formed = tuple(
         replace(
             offer,
-            label=_label(offer.label, told),
+            label=_label(offer.label, told, classes=classes),
             split=stated(offer.split),
             fold=stated(offer.fold),
             covariates={name: _covariate(name, cell, told) for name, cell in offer.covariates.items()},
         )
         for offer in offers
     )
-    return formed, (*_notes(told), *_twin_labels(offer.label for offer in formed))
+    taken = Counter(offer.label for offer in formed if offer.label)
+    if not classes:
+        return formed, (*_notes(told), *_twin_labels(taken))
+    return formed, (
+        *declared_notes(taken, told.unknown, classes=classes, are_folders=labels_are_folders),
+        *_notes(told),
+    )
 
 
-def _label(cell: str, told: _Told) -> str:
+def _label(cell: str, told: _Told, *, classes: Sequence[str]) -> str:
     text = plain(cell)
+    if (declared := declared_class(text, classes)) is not None:
+        return declared
     if is_missing(text):
         return told.missing("label", text)
     if not _usable(text):
         told.left_empty("label")
+        return ""
+    if classes:
+        told.unknown[class_name(text)] += 1
         return ""
     return class_name(text)
 
@@ -106,7 +127,7 @@ def _notes(told: _Told) -> list[str]:
     if labels := markers.pop("label", ""):
         notes.append(
             f"Missing markers among the labels were left empty: {labels}; such cases have no label. A class that is "
-            "really called so needs another name in the labels."
+            'really called so is declared together with all others: --classes "NA,B".'
         )
     if markers:
         named = "; ".join(f"{column} {shown}" for column, shown in markers.items())

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from medtl.cohort.cells import declared_class, plain
 from medtl.errors import ConfigurationError
 from medtl.intake.folder_levels import Level
 from medtl.intake.folder_names import has_class_word, may_name_somebody
@@ -88,9 +89,17 @@ def _range(sizes: Sequence[int]) -> str:
 
 
 def with_classes(
-    offers: Sequence[Offer], folders: Sequence[tuple[str, ...]], levels: Sequence[Level], chosen: ClassLevel
+    offers: Sequence[Offer],
+    folders: Sequence[tuple[str, ...]],
+    levels: Sequence[Level],
+    chosen: ClassLevel,
+    *,
+    declared: Sequence[str] = (),
 ) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
-    """The offers with the name of their folder as label, and what to tell; patients have to be known."""
+    """The offers with the name of their folder as label, and what to tell; patients have to be known.
+
+    Where classes are `declared`, other names are not told: those labels are left empty later (`declared_classes`).
+    """
     if chosen.number is None:
         return tuple(offers), _not_taken(levels)
     own = [place[chosen.number - 1] if len(place) >= chosen.number else "" for place in folders]
@@ -100,10 +109,12 @@ def with_classes(
     if not chosen.is_asked_for and min(map(len, patients.values())) < FEWEST_PATIENTS:
         return tuple(offers), _not_taken(levels)
     classes = sorted(patients.keys() - {""}, key=str.casefold)
+    if declared:
+        classes = [name for name in classes if declared_class(plain(name), declared) is not None]
     notes = [
         f"The classes are the names of {len(classes)} folders: {', '.join(classes)}. Decide otherwise with --labels."
     ]
-    if chosen.is_asked_for and (odd := sum(map(may_name_somebody, patients.keys() - {""}))):
+    if chosen.is_asked_for and (odd := sum(map(may_name_somebody, classes))):
         notes.append(
             f"{odd} of them may be names of persons, dates or ids; they now stand in the manifest and on its page, as "
             "--labels-from asks for."

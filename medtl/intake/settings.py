@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from medtl.errors import ConfigurationError
 from medtl.imaging.arrivals import FrameChoice
+from medtl.intake.declared_classes import class_names
 
 SourceKind = Literal["auto", "dicom", "nifti", "pictures", "bids", "datalist", "nnunet", "medmnist"]
 
@@ -25,7 +26,8 @@ def _three_sizes(value: object) -> object:
 class IntakeSettings(BaseModel):
     """The options of `medtl intake`.
 
-    `labels` is a CSV with a label for patients, cases or folders. `modality` keeps one DICOM modality, or one BIDS
+    `labels` is a CSV with a label for patients, cases or folders; `classes` declares all classes as they are written,
+    also one that is called NA, and any other label is left empty. `modality` keeps one DICOM modality, or one BIDS
     suffix such as T1w. `series` keeps DICOM series whose description fits a pattern such as T1*; with `fewest_slices`
     of 1 a single slice is a picture. `mask` chooses among several masks of an image by a pattern of their path.
     `volume` is taken of files of several, `pages_mm` (between rows, columns, pages) makes a volume of the pages of a
@@ -41,6 +43,7 @@ class IntakeSettings(BaseModel):
     source: SourceKind = "auto"
     labels: Path | None = None
     label_column: str = Field("label", min_length=1)
+    classes: Annotated[tuple[str, ...], BeforeValidator(class_names)] = ()
     modality: str | None = None
     fewest_slices: int = Field(5, ge=1)
     series: str | None = Field(None, min_length=1)

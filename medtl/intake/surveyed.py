@@ -64,7 +64,8 @@ def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
         )
         survey = _counted_as_read(survey, settings.labels)
     survey = _with_patients_and_labels(survey, settings, labels, root=root, by_folders=kind in BY_FOLDERS)
-    offers, told = in_manifest_form(survey.offers)
+    are_folders = labels is None and kind in BY_FOLDERS
+    offers, told = in_manifest_form(survey.offers, classes=settings.classes, labels_are_folders=are_folders)
     survey = _told(replace(survey, offers=offers), *told)
     if not settings.ids_as_written:
         refuse_twin_patients(survey.offers)
@@ -148,7 +149,7 @@ def _with_patients_and_labels(
     if not by_folders:
         return survey
     folders = tuple(tuple(offer.path.split("/")[:-1]) for offer in survey.offers)
-    offers, notes = with_classes(survey.offers, folders, levels, classes)
+    offers, notes = with_classes(survey.offers, folders, levels, classes, declared=settings.classes)
     return _told(replace(survey, offers=offers), *notes)
 
 

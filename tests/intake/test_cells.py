@@ -31,7 +31,7 @@ def test_missing_markers_are_left_empty_and_told_once_for_all_columns() -> None:
     assert [one.covariates["site"] for one in formed] == ["ill", None, None, "1.0", "1", None, None, None]
     told, others = notes
     assert told.startswith("Missing markers among the labels were left empty: 'NA' (1), 'n/a' (1), '?' (1)")
-    assert "needs another name" in told
+    assert 'is declared together with all others: --classes "NA,B".' in told
     assert others.startswith("Missing markers were left empty: site 'NA' (1)")
 
 
