@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from medtl.intake.age_units import SIDECAR, AgeUnit, age_unit, in_years
 from medtl.intake.file_offer import file_offer, stem_of
 from medtl.intake.finding import PARTICIPANTS, files_below, files_of, left_aside, refused_file
 from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE, fits
@@ -28,6 +29,7 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
     files = files_below(folder)
     table_path = folder / PARTICIPANTS
     people = read_table(table_path) if table_path.is_file() else Table((), ())
+    unit = age_unit(folder / SIDECAR)
     volumes = [path for path in files_of("nifti", files) if SUBJECT.match(path.name)]
     masks = [path for path in volumes if is_mask_part(_suffix(path))]
     derived = {path for path in volumes if path.relative_to(folder).parts[0] == "derivatives"}
@@ -39,18 +41,23 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
             told = f"It is a {_suffix(path)} image, not {settings.modality}."
             refusals.append(refused_file(path, folder, reason="other_modality", sentence=told))
             continue
-        offers.append(_offer(path, folder, people, mask=mask_of.get(path), settings=settings))
+        offers.append(_offer(path, folder, people, unit, mask=mask_of.get(path), settings=settings))
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
-    tables = (table_path,) if table_path.is_file() else ()
+    tables = tuple(file for file in (table_path, folder / SIDECAR) if file.is_file())
     aside = left_aside(files, folder, taken=taken | set(tables))
-    return Survey("bids", files, tuple(offers), (*refusals, *aside), tables=tables, notes=_notes(people, settings))
+    notes = _notes(people, settings, unit)
+    return Survey("bids", files, tuple(offers), (*refusals, *aside), tables=tables, notes=notes)
 
 
-def _offer(path: Path, root: Path, people: Table, *, mask: Path | None, settings: IntakeSettings) -> Offer:
+def _offer(
+    path: Path, root: Path, people: Table, unit: AgeUnit, *, mask: Path | None, settings: IntakeSettings
+) -> Offer:
     subject = _subject(path)
     row = people.row_of("participant_id", subject)
     covariates: dict[str, Cell] = {"modality": _suffix(path)}
     covariates |= {ours: row.get(theirs) or None for theirs, ours in KNOWN_COLUMNS.items() if theirs in row}
+    if "age" in row:
+        covariates["age_years"] = in_years(row["age"], unit) or None
     label = row.get(settings.label_column, "") if settings.labels is None else ""
     return file_offer(path, root, patient=subject, mask=mask, label=label, covariates=covariates)
 
@@ -94,10 +101,10 @@ def _masks_of(
     return {image: found[0] for image, found in own.items() if found[0] not in reasons}, refused
 
 
-def _notes(people: Table, settings: IntakeSettings) -> tuple[str, ...]:
+def _notes(people: Table, settings: IntakeSettings, unit: AgeUnit) -> tuple[str, ...]:
     asked = () if settings.labels is not None else (settings.label_column,)
     several = people.disagreeing("participant_id", (*KNOWN_COLUMNS, *asked))
-    notes = []
+    notes = [unit.note] if unit.note and "age" in people.header else []
     if several:
         who = f"{several} participants have" if several > 1 else "1 participant has"
         notes.append(
