@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medtl.errors import DataRefused
 from medtl.imaging.arrivals import ENDINGS
 from medtl.intake.file_offer import file_offer
-from medtl.intake.finding import LIST_FILE, files_below, left_aside
+from medtl.intake.finding import LIST_FILE, files_below, left_aside, refused_file
+from medtl.intake.listed_masks import SENTENCES, masks_among
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
 
@@ -21,39 +23,64 @@ LARGEST_LIST_BYTES = 64 * 2**20
 FAULTS_SHOWN = 20
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of the list: its files, None for a mask that is not given, and what is said of the case."""
+
+    image: Path
+    mask: Path | None
+    label: str
+    part: str
+    fold: str
+
+
 def survey_datalist(folder: Path, settings: IntakeSettings) -> Survey:
     """Every image that the list names. A `label` that is a path is a mask; a number or a word is the class.
+
+    An image that is a mask is refused (`listed_masks`).
 
     Raises:
         DataRefused: the list is no such list, or names files outside the folder or twice: all faults in one letter.
     """
     listing = folder if folder.is_file() else folder / LIST_FILE
     root = listing.parent
-    entries = list(_entries(_read(listing), name=listing.name))
-    faults, lost = list[str](), 0
-    offers, refusals, seen = list[Offer](), list[Refusal](), set[Path]()
-    for where, part, entry in entries:
-        image = _path(entry.get("image"), root, where, faults)
-        mask, label = _label(entry.get("label"), root, where, faults)
-        if mask is not None and not mask.is_file():
-            mask, lost = None, lost + 1
-        if image is None or image in seen:
-            if image is not None:
-                faults.append(f"{where}: the image is named twice")
-            continue
-        seen.add(image)
-        if not image.is_file():
-            refusals.append(_missing(image, root))
-            continue
-        fold = str(entry["fold"]) if isinstance(entry.get("fold"), int) else ""
-        offers.append(file_offer(image, root, mask=mask, label=label, split=part, fold=fold))
-    _refuse(faults, listing.name)
+    entries = _checked(_read(listing), root, name=listing.name)
+    there = [entry.image for entry in entries if entry.image.is_file()]
+    mask_of = {entry.image: entry.mask for entry in entries if entry.mask is not None}
+    masks, told = masks_among(there, mask_of, root, workers=settings.workers)
+    offers, refusals, lost = list[Offer](), list[Refusal](), 0
+    for one in entries:
+        if not one.image.is_file():
+            refusals.append(_missing(one.image, root))
+        elif one.image in masks:
+            reason = masks[one.image]
+            refusals.append(refused_file(one.image, root, reason=reason, sentence=SENTENCES[reason]))
+        else:
+            mask = one.mask if one.mask is not None and one.mask.is_file() else None
+            lost += one.mask is not None and mask is None
+            offers.append(file_offer(one.image, root, mask=mask, label=one.label, split=one.part, fold=one.fold))
     if len({offer.split for offer in offers}) < 2:
         offers = [offer.without_split() for offer in offers]
     files = files_below(root)
-    taken = {path for offer in offers for path in offer.files} | {listing}
-    aside = left_aside(files, root, taken=taken)
-    return Survey("datalist", files, tuple(offers), (*refusals, *aside), tables=(listing,), notes=_notes(lost))
+    taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
+    aside = left_aside(files, root, taken={*taken, listing})
+    notes = (*_notes(lost), *told)
+    return Survey("datalist", files, tuple(offers), (*refusals, *aside), tables=(listing,), notes=notes)
+
+
+def _checked(content: Mapping[str, Any], root: Path, *, name: str) -> list[_Entry]:
+    """The entries of the list; refuses all faults of them together."""
+    faults, found = list[str](), dict[Path, _Entry]()
+    for where, part, entry in _entries(content):
+        image = _path(entry.get("image"), root, where, faults)
+        mask, label = _label(entry.get("label"), root, where, faults)
+        if image in found:
+            faults.append(f"{where}: the image is named twice")
+        elif image is not None:
+            fold = str(entry["fold"]) if isinstance(entry.get("fold"), int) else ""
+            found[image] = _Entry(image, mask, label, part, fold)
+    _refuse(faults, name)
+    return list(found.values())
 
 
 def _notes(lost: int) -> tuple[str, ...]:
@@ -74,7 +101,7 @@ def _read(listing: Path) -> Mapping[str, Any]:
     return content
 
 
-def _entries(content: Mapping[str, Any], *, name: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def _entries(content: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Where each entry stands, its part of the split, and the entry; a bare path is an image alone."""
     for part, ours in PARTS.items():
         for number, entry in enumerate(content.get(part) or [], start=1):

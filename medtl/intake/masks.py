@@ -50,7 +50,7 @@ class Parted:
 def parted(paths: Sequence[Path], root: Path, *, workers: int, pattern: str | None, volumes: bool) -> Parted:
     """Tell images and masks apart. `pattern` chooses among several masks of an image, by their path below the root."""
     files = named_files(paths, root)
-    looks = dict(zip(paths, _looks(paths, workers=workers), strict=True))
+    looks = dict(zip(paths, looks_of(paths, workers=workers), strict=True))
     owners, refused = _owners(files, looks, volumes=volumes)
     masks = {mask for mask in owners if mask not in refused}
     images = tuple(path for path in paths if path not in owners and path not in refused)
@@ -64,7 +64,8 @@ def parted(paths: Sequence[Path], root: Path, *, workers: int, pattern: str | No
     return Parted(images, mask_of, refusals, _notes(files, images, looks, mask_of, refused))
 
 
-def _looks(paths: Sequence[Path], *, workers: int) -> list[Look]:
+def looks_of(paths: Sequence[Path], *, workers: int) -> list[Look]:
+    """A look at each file."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(track(pool.map(look_at, paths), what="Looking for masks", total=len(paths)))
 
@@ -87,7 +88,7 @@ def _owners(
             refused[file.path] = reason
         else:
             owners[file.path] = _of_one_size(found, file.path, looks)
-    owners |= _unnamed_masks(unnamed, looks, volumes=volumes)
+    owners |= unnamed_masks(unnamed, looks, volumes=volumes)
     return owners, refused
 
 
@@ -107,9 +108,7 @@ def _of_one_size(found: Partners, mask: Path, looks: Mapping[Path, Look]) -> tup
     return same or found.images[:1]
 
 
-def _unnamed_masks(
-    files: Sequence[Named], looks: Mapping[Path, Look], *, volumes: bool
-) -> dict[Path, tuple[Path, ...]]:
+def unnamed_masks(files: Sequence[Named], looks: Mapping[Path, Look], *, volumes: bool) -> dict[Path, tuple[Path, ...]]:
     """Files of few values that nothing calls masks, each on an image of many values and of the same size."""
     few = [file for file in files if looks[file.path].is_few]
     pool = Pool(file for file in files if not looks[file.path].is_few)
