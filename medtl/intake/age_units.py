@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,22 @@ class AgeUnit:
     note: str = ""
 
 
-def age_unit(file: Path) -> AgeUnit:
-    """The unit that the file states for the column age; years where there is no file or it says nothing."""
+def age_unit(file: Path, ages: Iterable[str] = ()) -> AgeUnit:
+    """The unit that the file states for the column age; years where there is no file or it says nothing.
+
+    A cap such as 89+ among `ages` is one of years, for privacy: beside another unit it makes the unit not known.
+    """
+    unit = _stated(file)
+    if unit.years in UNIT_NAMES and any(CAPPED_AGE.fullmatch(plain(age).casefold()) for age in ages):
+        return AgeUnit(
+            None,
+            f"{SIDECAR} states ages in {UNIT_NAMES[unit.years]}, but some are written as only years are (89+), "
+            f"{NOT_KNOWN}",
+        )
+    return unit
+
+
+def _stated(file: Path) -> AgeUnit:
     if not file.is_file():
         return AgeUnit()
     try:
@@ -61,10 +76,9 @@ def in_years(cell: str, unit: AgeUnit) -> str:
     text = plain(cell).casefold()
     if (own := AGE_WITH_UNIT.fullmatch(text)) and own[2] in YEARS_IN:
         return cell
-    capped = CAPPED_AGE.fullmatch(text)
-    number = as_number((capped[1] or capped[2]) if capped else text.replace(",", ".", 1))
     if unit.years is None:
         return ""
+    number = as_number(text.replace(",", ".", 1))
     return cell if number is None else f"{round(number * unit.years, 2):g}"
 
 

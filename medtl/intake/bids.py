@@ -29,7 +29,7 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
     files = files_below(folder)
     table_path = folder / PARTICIPANTS
     people = read_table(table_path) if table_path.is_file() else Table((), ())
-    unit = age_unit(folder / SIDECAR)
+    unit = age_unit(folder / SIDECAR, (cells.get("age", "") for _, cells in people.rows))
     volumes = [path for path in files_of("nifti", files) if SUBJECT.match(path.name)]
     masks = [path for path in volumes if is_mask_part(_suffix(path))]
     derived = {path for path in volumes if path.relative_to(folder).parts[0] == "derivatives"}

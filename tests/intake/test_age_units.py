@@ -41,6 +41,7 @@ def stated(folder: Path, content: object) -> AgeUnit:
         ({"Units": "days"}, 1 / 365.25),
         ({"Units": "dpf"}, None),
         ({"Units": "years or months"}, None),
+        ({"Units": "years and months"}, None),
         ({"Units": ["months"]}, None),
         ({"Description": "in years, of infants in months"}, None),
     ],
@@ -51,6 +52,17 @@ def test_the_unit_is_the_stated_one_and_what_is_not_understood_is_never_years(
     unit = stated(tmp_path, {"participant_id": {}, "age": entry})
     assert unit.years == years
     assert bool(unit.note) == (years != 1)
+
+
+@pytest.mark.parametrize(("units", "years"), [("month", None), ("days", None), ("years", 1)])
+def test_a_cap_is_one_of_years_so_another_unit_beside_it_is_not_believed(
+    tmp_path: Path, units: str, years: float | None
+) -> None:
+    """As in a public example whose adults, up to 89+, were stated in months."""
+    stated(tmp_path, {"age": {"Units": units}})
+    unit = age_unit(tmp_path / "participants.json", ["48", "60", "89+"])
+    assert unit.years == years
+    assert ("but some are written as only years are (89+)" in unit.note) == (years is None)
 
 
 @pytest.mark.parametrize("content", ["{", "[" * 50_000, "\x00"])
@@ -71,7 +83,6 @@ def test_a_file_that_says_nothing_of_age_leaves_years(tmp_path: Path, content: o
         ("420", 1 / 365.25, "1.15"),
         ("29220", 1 / 365.25, "80"),
         ("40", 7 / 365.25, "0.77"),
-        ("120+", 1 / 12, "10"),
         ("017Y", 1 / 12, "017Y"),
         ("18 months", 1 / 365.25, "18 months"),
         ("n/a", 1 / 12, "n/a"),
