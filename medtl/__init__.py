@@ -22,7 +22,8 @@ Two wings over one ground floor, joined by one table:
           encoders/              │
           imaging/               │          folds/
                              cohort/           ground floor: who is in the study
-                             files.py          whole or absent: atomic files, safe tables, hashes
+                             run_seal.py       a finished run, sealed as a whole
+                             files.py locks.py whole or absent: atomic files, safe tables, hashes; one writer
                              progress.py       how long work shows itself
                              errors.py         the letters of refusal
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medtl.audit_record import cases_shown, write_audit
 from medtl.cohort import Cohort, flow
+from medtl.errors import ConfigurationError
 from medtl.files import fingerprint, write_csv
 from medtl.folds import FoldTable
 from medtl.imaging import PreparedCache, inspect_cohort, prepare_cohort
@@ -35,6 +36,8 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     Raises:
         MedtlError: whatever would stop a study before training, as that study would say it.
     """
+    if out is not None and out.exists() and not out.is_dir():
+        raise ConfigurationError(f"{out.name} is a file. Give --out a folder for the page and its tables.")
     study = _study_of(path, changes=changes)
     cohort = read_cohort(study)
     facts, exclusions = inspect_cohort(cohort.cases, study.preparation)

@@ -14,13 +14,14 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
 from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
+from medtl.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 PLAIN_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """A negative number and nothing else: a spreadsheet reads it as the number that it is."""
+
+UNFINISHED = ".part"
+"""How the name of a file ends that is still being written; it begins with a dot and the name it will have."""
+
+TEMPORARY = re.compile(r"\..+\.(csv|json|html|svg|png|pdf|md|bib|yaml|safetensors|gz|dcm)\.[a-z0-9_]{8}(\.part)?")
+"""What a killed process may leave of a file; the second ending is absent in what earlier versions left."""
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -51,28 +58,42 @@ def fingerprint(value: object) -> str:
     return sha256_of(canonical.encode())[:12]
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
+def write_atomically(path: Path, data: bytes | str, *, shared: Path | None = None) -> None:
     """Write a file so that a reader sees the old or the new content, never a part.
 
-    Written beside the target, flushed to disk, then renamed. Permissions follow the user's umask.
+    Written beside the target, flushed to disk, then renamed. Permissions follow the user's umask, or below the folder
+    `shared` that folder's own, whatever the umask.
     A full disk raises `ResourceExhausted` with the bytes that were needed and leaves the old file as it was.
     """
     payload = data.encode("utf-8") if isinstance(data, str) else data
-    with replacing(path, bytes_needed=len(payload)) as temporary:
+    with replacing(path, bytes_needed=len(payload), shared=shared) as temporary:
         temporary.write_bytes(payload)
 
 
+def inherit_rights(folder: Path, *, shared: Path) -> None:
+    """Make a folder in or below `shared`, each new one with the rights of `shared`, so that a group can share it."""
+    shared.mkdir(parents=True, exist_ok=True)
+    mode = shared.stat().st_mode & 0o7777
+    for part in reversed([one for one in (folder, *folder.parents) if one.is_relative_to(shared) and one != shared]):
+        with suppress(FileExistsError):
+            part.mkdir()
+            part.chmod(mode)
+
+
 @contextmanager
-def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
+def replacing(path: Path, *, bytes_needed: int | None = None, shared: Path | None = None) -> Iterator[Path]:
     """A temporary path beside `path` for a library to write to; takes its place when the block ends well."""
+    if shared is not None:
+        inherit_rights(path.parent, shared=shared)
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o666 & (~_umask() if shared is None else shared.stat().st_mode)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         temporary = Path(name)
         os.close(handle)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # after the writing: a library may have put a file of its own there
+        temporary.chmod(mode)  # after the writing: a library may have put a file of its own there
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)
@@ -89,6 +110,41 @@ def replacing(path: Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that `replacing` began and that never took its place."""
+    return TEMPORARY.fullmatch(name) is not None
+
+
+def sweep(folder: Path) -> None:
+    """Remove below `folder` what killed processes left half-written; only for the holder of the folder's lock."""
+    for path in folder.rglob(".*"):
+        if is_temporary(path.name) and path.is_file():
+            with suppress(OSError):
+                path.unlink()
+
+
+def add_line(path: Path, line: str) -> None:
+    """Add a line to a log, flushed to disk; a last line that was torn by a kill is cut off first, and that is said."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        stream.seek(0)
+        whole = stream.read().rfind(b"\n") + 1
+        torn = stream.tell() - whole
+        if torn:
+            stream.truncate(whole)
+            say(f"{path.name} ended in a line that was not finished ({torn} bytes): it was cut off there and goes on.")
+        stream.write(line.encode("utf-8") + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The finished lines of a log that `add_line` wrote, none where it is missing; a torn last line is left aside."""
+    if not path.is_file():
+        return []
+    return path.read_bytes().decode("utf-8", errors="replace").split("\n")[:-1]
 
 
 def _is_full(error: OSError | SafetensorError) -> bool:

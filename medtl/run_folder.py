@@ -10,16 +10,15 @@ import errno
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from medtl.errors import ConfigurationError, IntegrityFailure, Locked
-from medtl.files import sha256_of_file, write_json
+from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.files import add_line, is_temporary, sha256_of_file, sweep, write_json
+from medtl.locks import exclusive
 
 STUDY = "study.yaml"
 COHORT = "cohort.json"
@@ -47,6 +46,7 @@ HELD_OUT = "held_out"
 RECORD = "record.json"
 MEMBERS = "members.csv"
 UNCERTAINTY = "uncertainty.csv"
+OPENINGS = "openings.jsonl"
 DONE = "DONE.json"
 SALIENCY = "saliency"
 SALIENCY_TABLE = "saliency.csv"
@@ -76,16 +76,16 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder for this process; another holder is `Locked`."""
-        lock = FileLock(self.path / LOCK, timeout=0)
+        """Hold the folder for this process; another holder is `Locked`. What a kill left half-written is removed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise Locked(
-                f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out.",
-                folder=self.path.name,
-            ) from error
+            refusal = (
+                f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out."
+            )
+            with ExitStack() as holding:
+                holding.enter_context(exclusive(self.path / LOCK, refusal=refusal, folder=self.path.name))
+                sweep(self.path)
+                holding_on = holding.pop_all()
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise
@@ -93,32 +93,40 @@ class RunFolder:
                 f"{self.path.name} cannot be used as a run folder ({error.strerror}). Choose another with --out.",
                 folder=self.path.name,
             ) from error
-        try:
+        with holding_on:
             yield
-        finally:
-            lock.release()
 
-    def claim(self, *, fingerprint: str, resume: bool, brought: Sequence[str] = ()) -> None:
-        """Check that this study may write here: an empty folder, or its own with `--resume`.
+    def refuse_occupied(self, *, resume: bool, brought: Sequence[str] = ()) -> None:
+        """Nothing, if a run may be made or resumed here as far as names tell; asked before any work is done.
 
-        `brought` are files that may lie there before: folds that were made elsewhere.
+        Raises:
+            ConfigurationError: the folder holds files of somebody else, or a run that is not to be resumed.
         """
         if not (self / STUDY).is_file():
-            others = [entry.name for entry in self.path.iterdir() if entry.name not in (LOCK, *brought)]
+            there = list(self.path.iterdir()) if self.path.is_dir() else []
+            others = [one.name for one in there if one.name not in (LOCK, *brought) and not is_temporary(one.name)]
             if others:
                 raise ConfigurationError(
                     f"{self.path.name} holds files that no study wrote ({', '.join(sorted(others)[:3])}). "
                     "Choose an empty or new folder with --out.",
                     folder=self.path.name,
                 )
-            return
-        there = self.fingerprint()
-        if not resume:
+        elif not resume:
             raise ConfigurationError(
                 f"{self.path.name} already holds a run. Add --resume to continue it, or choose another folder with "
                 "--out; nothing was overwritten.",
                 folder=self.path.name,
             )
+
+    def claim(self, *, fingerprint: str, resume: bool, brought: Sequence[str] = ()) -> None:
+        """Check that this study may write here: an empty folder, or its own with `--resume`.
+
+        `brought` are files that may lie there before: folds that were made elsewhere.
+        """
+        self.refuse_occupied(resume=resume, brought=brought)
+        if not (self / STUDY).is_file():
+            return
+        there = self.fingerprint()
         if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK, *brought}:
             return  # stopped before anything was computed
         if there != fingerprint:
@@ -137,9 +145,7 @@ class RunFolder:
 
     def tell(self, event: str, **facts: object) -> None:
         """Add a line to events.jsonl."""
-        line = json.dumps({"at": utc_now(), "event": event, **facts}, ensure_ascii=False)
-        with (self / EVENTS).open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        add_line(self / EVENTS, json.dumps({"at": utc_now(), "event": event, **facts}, ensure_ascii=False))
 
     def finish_fold(self, fold: int) -> None:
         """Mark a fold as finished: the hashes of everything it wrote, written last.
@@ -150,7 +156,9 @@ class RunFolder:
         folder = self.fold(fold)
         shutil.rmtree(folder / TRAINING, ignore_errors=True)
         files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        written = {name: path for name, path in files.items() if name.parts[0] not in MADE_ANEW}
+        written = {
+            name: path for name, path in files.items() if name.parts[0] not in MADE_ANEW and not is_temporary(path.name)
+        }
         hashes = {name.as_posix(): sha256_of_file(path) for name, path in written.items()}
         write_json(folder / DONE, {"fold": fold, "sha256": hashes})
 

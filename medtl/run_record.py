@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from medtl import environment
+from medtl import environment, run_seal
 from medtl import run_folder as names
 from medtl.cohort import Cohort, flow
 from medtl.controls import BlindAuroc
@@ -38,7 +39,10 @@ class RunRecord:
     def begin(
         cls, run: RunFolder, *, fingerprint: str, seed: int, device: torch.device, cards: Sequence[EncoderCard]
     ) -> RunRecord:
-        """Write down what the run is made with, before anything is computed."""
+        """Write down what the run is made with, before anything is computed; a run that goes on keeps its start and
+        the time it took so far, and is not finished any more."""
+        began, seconds = _earlier(run)
+        (run / names.DONE).unlink(missing_ok=True)
         facts: dict[str, object] = {
             "fingerprint": fingerprint,
             "seed": seed,
@@ -47,10 +51,10 @@ class RunRecord:
             **environment.machine(),
             "encoder": cards[0].model_dump(mode="json"),
             "further_encoders": [card.model_dump(mode="json") for card in cards[1:]],
-            "started_utc": utc_now(),
+            "started_utc": began or utc_now(),
             "finished_utc": None,
         }
-        record = cls(run, facts)
+        record = cls(run, facts, seconds)
         record._write()
         run.tell("started", fingerprint=fingerprint, device=device.type)
         return record
@@ -65,17 +69,30 @@ class RunRecord:
             with suppress(OSError):  # a full disk must not hide what stopped the part
                 self.run.tell("stopped", part=part, error=type(error).__name__)
             raise
-        self.seconds[part] = round(time.monotonic() - began, 3)
+        self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - began, 3)
+        self._write()
         self.run.tell("did", part=part, seconds=self.seconds[part])
 
     def finish(self) -> None:
-        """Write down that the run is finished."""
+        """Write down that the run is finished, and seal it as a whole."""
         self.facts["finished_utc"] = utc_now()
         self._write()
         self.run.tell("finished")
+        run_seal.seal_run(self.run)
 
     def _write(self) -> None:
         write_json(self.run / names.ENVIRONMENT, {**self.facts, "seconds": self.seconds})
+
+
+def _earlier(run: RunFolder) -> tuple[str | None, dict[str, float]]:
+    """When a run that goes on was started, and how long its parts took so far."""
+    if not (run / names.ENVIRONMENT).is_file():
+        return None, {}
+    try:
+        known = json.loads((run / names.ENVIRONMENT).read_text(encoding="utf-8"))
+        return str(known["started_utc"]), {str(part): float(spent) for part, spent in known["seconds"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, {}
 
 
 def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: RunFolder, *, blind: BlindAuroc) -> None:

@@ -27,6 +27,9 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     With `resume`, a run that was stopped goes on at its last finished epoch.
     """
     place = training.choose_device(device)
+    brought = (names.FOLDS,) if study.folds.foreign else ()
+    if out is not None:
+        RunFolder(out).refuse_occupied(resume=resume, brought=brought)
     study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
     if "scratch" in study.adaptation.trained:
         study.recipe.refuse_lone_cases(learning="a network from scratch")
@@ -34,7 +37,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
     cohort = announced(read_cohort(study))
     with run.held():
-        run.claim(fingerprint=mark, resume=resume, brought=(names.FOLDS,) if study.folds.foreign else ())
+        run.claim(fingerprint=mark, resume=resume, brought=brought)
         write_study_of_run(study, run / names.STUDY, mark=mark)
         cards = [encoder.card for encoder in borrowed.values()]
         record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place, cards=cards)

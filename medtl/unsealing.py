@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from medtl import encoders, evaluation, files, imaging, report, training, yaml_values
+from medtl import encoders, evaluation, files, imaging, report, run_seal, training, yaml_values
 from medtl import run_folder as names
 from medtl.borrowing import borrow_each, fingerprint_of
 from medtl.cohort import Cohort, flow, pseudonyms
@@ -48,9 +48,9 @@ class _Held:
     prepared: imaging.PreparedCohort
 
     @property
-    def images(self) -> str:
-        """A name for the set of images, the same whatever their manifest is called."""
-        return images_of(self.prepared.facts[case.case_id].pixel_sha256 for case in self.cohort.cases)
+    def pixels(self) -> tuple[str, ...]:
+        """The sha256 of every image; with `images_of` a name for the set, whatever its manifest is called."""
+        return tuple(self.prepared.facts[case.case_id].pixel_sha256 for case in self.cohort.cases)
 
 
 def unseal(
@@ -71,17 +71,20 @@ def unseal(
             `ids_as_written`), or no case can be read.
         IntegrityFailure: the sealed cases, the settings or the weights are not those that the run began with.
     """
-    study = _finished_study(run := RunFolder(folder))
+    study, seal = _finished_study(run := RunFolder(folder))
     study = study.model_copy(update={"ids_as_written": study.ids_as_written or ids_as_written}) if external else study
     place = training.choose_device(device)
     with run.held():
         study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
         held = _external(run, study, external, name) if external is not None else _sealed(run, study, borrowed)
-        log = OpeningLog(run / names.HELD_OUT / held.name, held.images)
-        _refuse_opened(log, again=again)
+        log = OpeningLog(run / names.HELD_OUT / held.name, images_of(held.pixels), held.pixels)
+        log.refuse_other_images()
+        log.refuse_reopening(again=again, published=None if seal is None else frozenset(seal.sha256))
         mark = str(run.fingerprint())
         opening = log.write(run=run.path.name, fingerprint=mark)
         run.tell("opened", what=held.name, cases=len(held.cohort.cases), opening=len(log.by_this_run))
+        if seal is not None:
+            run_seal.seal_run(run, without=f"{names.HELD_OUT}/{held.name}")
         say(f"{held.name} is opened ({opening.at}): {len(held.cohort.cases)} cases.")
 
         members = _asked(run, study, borrowed, held, place=place)
@@ -89,12 +92,16 @@ def unseal(
         told = joined_with_development(averaged(members), out_of_fold=out_of_fold)
         settings = _settings_for(study.evaluation, told)
         judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
+        log.answer(opening)  # from here on somebody could have seen what the models say
+        (log.folder / names.RECORD).unlink(missing_ok=True)
         members.write(log.folder / names.MEMBERS)
         files.write_csv(log.folder / names.UNCERTAINTY, doubt.doubts(members, thresholds=_thresholds(judged)))
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
         files.write_json(log.folder / names.RECORD, record.model_dump(mode="json"))
+        if seal is not None:
+            run_seal.seal_run(run)
         report.write_reports(run.path)
     say(f"The report is {run.path / names.REPORT}")
     return run / names.REPORT
@@ -106,7 +113,7 @@ def _thresholds(judged: evaluation.StudyMetrics) -> dict[str, float | None]:
     return {model: None if threshold is None else threshold.value for model, threshold in found.items()}
 
 
-def _finished_study(run: RunFolder) -> Study:
+def _finished_study(run: RunFolder) -> tuple[Study, run_seal.RunSeal | None]:
     if not (run / names.STUDY).is_file():
         raise ConfigurationError(f"{run.path.name} is no run folder: give the folder that medtl run made.")
     if not (run / names.PREDICTIONS).is_file():
@@ -114,7 +121,8 @@ def _finished_study(run: RunFolder) -> Study:
             f"The run in {run.path.name} is not finished: held-out cases are for a study that changes no more. Run it "
             "again with --resume first."
         )
-    return read_study(run / names.STUDY)
+    seal = run_seal.refuse_changed(run.path)
+    return read_study(run / names.STUDY), seal
 
 
 def _sealed(run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encoder]) -> _Held:
@@ -178,7 +186,7 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
         _refuse_twins(cohort, study, elsewhere, run)
     held = _Held(name or EXTERNAL, "external", "the manifest of another cohort", cohort, prepared)
     if name is None:
-        held = replace(held, name=f"{EXTERNAL}-{held.images[:8]}")
+        held = replace(held, name=f"{EXTERNAL}-{images_of(held.pixels)[:8]}")
         say(f"The cohort is called {held.name} after its images, as a file's name may name people; or give --name.")
     return held
 
@@ -220,17 +228,6 @@ def _patients_of(study: Study, run: RunFolder, *, cohort: Cohort | None = None) 
         return pseudonyms.manifest_patients(study.name, manifest=study.manifest)
     lock = files.read_csv(run / names.LOCK_TABLE, text_columns=("patient_id",))["patient_id"]
     return {patient: patient for patient in (lock if cohort is None else cohort.patients)}
-
-
-def _refuse_opened(log: OpeningLog, *, again: bool) -> None:
-    opened = log.by_this_run
-    if opened and not again:
-        raise ConfigurationError(
-            f"This run opened {log.folder.name} on {opened[0].at}; its predictions lie in {names.HELD_OUT}/"
-            f"{log.folder.name}, and medtl report makes the pages anew without opening it. To open it once more, which "
-            "is counted on the page, add --again.",
-            openings=len(opened),
-        )
 
 
 def _asked(
@@ -288,8 +285,8 @@ def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, dev
         left_out=tuple(sorted(Counter(exclusion.reason for exclusion in held.cohort.exclusions).items())),
         members=members,
         notes=held.cohort.notes,
-        openings=log.by_this_run,
-        elsewhere=log.elsewhere,
+        openings=tuple(one.model_copy(update={"opened": ()}) for one in log.by_this_run),
+        elsewhere=tuple(one.model_copy(update={"opened": ()}) for one in log.elsewhere),
     )
 
 

@@ -31,6 +31,7 @@ for verb in (
     result_verbs.evaluate,
     result_verbs.compare,
     result_verbs.maps,
+    result_verbs.verify,
     study_verbs.pretrain,
     data_verbs.doctor,
 ):

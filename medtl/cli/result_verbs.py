@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +28,23 @@ def report(
     folder: fill it in and build the pages again.
     """
     from medtl.report import write_reports
+    from medtl.run_folder import RunFolder
 
-    for page in write_reports(run, statements=statements, also="pdf" if pdf else None):
-        print(page)
+    with RunFolder(run).held() if run.is_dir() else nullcontext():
+        for page in write_reports(run, statements=statements, also="pdf" if pdf else None):
+            print(page)
+
+
+@speaking
+def verify(run: Annotated[Path, typer.Argument(help="The folder of a finished run.")]) -> None:
+    """Say whether a finished run is what it published: each file that was changed, lost or added since is named.
+
+    Pages, figures and tables, which medtl report makes anew, and statements.yaml, which you fill in, are not compared.
+    Exit code 0 when the run is whole, 7 when it is not, 2 when it is not finished.
+    """
+    from medtl.run_seal import verified
+
+    print(verified(run))
 
 
 @speaking
@@ -74,7 +89,9 @@ def evaluate(
     from medtl.predictions import read_foreign
     from medtl.progress import say
     from medtl.report.predictions_page import write_predictions_page
+    from medtl.run_seal import refuse_changed_table
 
+    refuse_changed_table(predictions)
     found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
     for told in found.taken:
         say(told)
@@ -117,7 +134,10 @@ def compare(
     """
     from medtl.report.compared_models import models_to_compare, shared_settings
     from medtl.report.comparison_page import write_comparison_page
+    from medtl.run_seal import refuse_changed_table
 
+    for table in (path for path in runs if path.is_file()):
+        refuse_changed_table(table)
     found = models_to_compare(runs, models=model or (), ids_as_written=ids_as_written)
     settings = shared_settings(found) if threshold is None else None
     if settings is None:

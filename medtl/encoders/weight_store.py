@@ -23,7 +23,9 @@ from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
 from medtl.encoders.weight_import import Statements, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.files import sha256_of, sha256_of_file, write_atomically, write_json
+from medtl.files import inherit_rights, sha256_of, sha256_of_file, write_atomically
+from medtl.locks import exclusive
+from medtl.progress import say
 
 if TYPE_CHECKING:
     import torch
@@ -53,8 +55,14 @@ class WeightStore:
         return tuple(sorted(name for name in found if _is_name(name)))
 
     def list(self) -> tuple[EncoderCard, ...]:
-        """The cards of everything stored, by name; a damaged card is refused by name."""
-        return tuple(self.card(name) for name in self.names())
+        """The cards of everything stored, by name; one that cannot be read is said and left aside."""
+        found = []
+        for name in self.names():
+            try:
+                found.append(self.card(name))
+            except IntegrityFailure as error:
+                say(f"{error} Other encoders are not affected.")
+        return tuple(found)
 
     def card(self, name: str) -> EncoderCard:
         """The stored card, or the catalogue's for an architecture that needs no weights.
@@ -187,8 +195,14 @@ class WeightStore:
             card.model_dump() | {"sha256": sha256_of(data), "account": account.summary, "needs_weights": True}
         )
         place = self.folders[0] / card.name
-        write_atomically(place / WEIGHTS_FILE, data)
-        write_json(place / CARD_FILE, stored.model_dump(mode="json"))
+        inherit_rights(place, shared=self.folders[0])
+        refusal = f"Another process is storing the encoder {card.name}. Wait for it and give the command again."
+        with exclusive(
+            self.folders[0] / f".{card.name}.lock", refusal=refusal, mode=self.folders[0].stat().st_mode & 0o666
+        ):
+            write_atomically(place / WEIGHTS_FILE, data, shared=self.folders[0])
+            content = json.dumps(stored.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
+            write_atomically(place / CARD_FILE, content + "\n", shared=self.folders[0])
         return stored
 
     def _place(self, name: str) -> Path | None:
@@ -241,8 +255,9 @@ def _read_card(place: Path) -> EncoderCard:
     path = place / CARD_FILE
     try:
         card = EncoderCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, OSError, RecursionError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is not JSON"
+        reason = str(error.strerror) if isinstance(error, OSError) else reason
         raise IntegrityFailure(
             f"The card {path} cannot be read: {reason}. Import the weights again with --replace.", file=str(path)
         ) from error

@@ -53,12 +53,36 @@ WHITE = 65535
 LONGEST_HEADER = 2**20
 TENSOR, SEALS = "prepared", "medtl"
 """Names inside an entry. One metadata name only: safetensors writes several in an order that changes."""
+LEVELS = 2
+"""Folders between the cache's own and an entry: `prepared` and two digits of the key."""
+
+PARTS = ("prepared", "features", "pretraining")
 _one_writer = threading.Lock()
 
 
 def default_cache_folder() -> Path:
     """The folder for prepared scans: MEDTL_CACHE, else `.cache/medtl` in the home folder."""
     return environment.folder_named("MEDTL_CACHE") or Path.home() / ".cache" / "medtl"
+
+
+def private_cache_folder() -> Path:
+    """A cache of this user's own, beside the private home (MEDTL_HOME) or in the home folder."""
+    return (environment.folder_named("MEDTL_HOME") or Path.home() / ".cache" / "medtl-own") / "cache"
+
+
+def _is_usable(folder: Path) -> bool:
+    """Whether this user may read and write a cache and every folder that it has; one that is not there can be made."""
+    there = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))  # False where unreachable
+    if there != folder:
+        return os.access(there, os.W_OK | os.X_OK)
+    below = [one for part in PARTS for one in (folder / part, *_folders_in(folder / part))]
+    return all(os.access(one, os.R_OK | os.W_OK | os.X_OK) for one in (folder, *below) if os.path.exists(one))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    return [Path(one.path) for one in os.scandir(folder) if one.is_dir()]
 
 
 @dataclass(frozen=True)
@@ -88,7 +112,8 @@ class CachedScan:
                     f"(sha256 {self.facts.sha256[:12]} expected). Run again from the start.",
                     key=self.key,
                 )
-            _write(self.entry, content, key=self.key, sha256=self.facts.sha256, settings=self.settings)
+            shared = self.entry.parents[LEVELS]
+            _write(self.entry, content, key=self.key, sha256=self.facts.sha256, settings=self.settings, shared=shared)
             stored = _read_pixels(self.entry, key=self.key)
             if stored is None:
                 raise IntegrityFailure(
@@ -107,8 +132,13 @@ class PreparedCache:
 
     @classmethod
     def shared(cls) -> PreparedCache:
-        """The cache of this user or group: `default_cache_folder`."""
-        return cls(default_cache_folder())
+        """The cache of this user or group, `default_cache_folder`; a private one where that cannot be written to."""
+        folder = default_cache_folder()
+        if _is_usable(folder):
+            return cls(folder)
+        private = private_cache_folder()
+        say("The shared cache (MEDTL_CACHE) cannot be read and written by this user; a private cache is used instead.")
+        return cls(private)
 
     def get_or_prepare(self, path: Path, settings: PreparationSettings) -> CachedScan:
         """The prepared scan of a file or a series' folder: when it is known, it is only hashed, not decoded.
@@ -124,7 +154,7 @@ class PreparedCache:
         entry = self.folder / "prepared" / key[:2] / f"{key}.safetensors"
         facts = _read_facts(entry, key=key)
         if facts is None:
-            facts = _write(entry, content, key=key, sha256=sha256, settings=settings)
+            facts = _write(entry, content, key=key, sha256=sha256, settings=settings, shared=self.folder)
         return CachedScan(key=key, facts=facts, settings=settings, entry=entry, source=path)
 
 
@@ -145,7 +175,9 @@ def deciding_versions() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _write(entry: Path, content: ScanContent, *, key: str, sha256: str, settings: PreparationSettings) -> ScanFacts:
+def _write(
+    entry: Path, content: ScanContent, *, key: str, sha256: str, settings: PreparationSettings, shared: Path
+) -> ScanFacts:
     """Decode, prepare and store one scan; its facts. A file name would be personal data and is not stored."""
     from safetensors.numpy import save
 
@@ -159,7 +191,10 @@ def _write(entry: Path, content: ScanContent, *, key: str, sha256: str, settings
     told = facts.model_dump_json()
     seals = {"key": key, "facts": told, "facts_sha256": _seal(key, told), "sha256": _seal(key, stored.tobytes())}
     packed = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
-    with _one_writer, replacing(entry, bytes_needed=len(packed)) as temporary:  # the umask is read process-wide
+    with (
+        _one_writer,
+        replacing(entry, bytes_needed=len(packed), shared=shared) as temporary,
+    ):  # the umask is read process-wide
         temporary.write_bytes(packed)
     return facts
 

@@ -197,17 +197,17 @@ def _notes(labels: LabelsFile, key: Key, *, cases: int, without: int, matched: f
     unmatched = [line for line, _ in labels.table.rows if line not in matched]
     if key != labels.keys[0]:
         notes.append(
-            f"The rows of {labels.file.name} were matched by {key.column}, as its column {labels.keys[0].column} "
+            f"The rows of the table of labels were matched by {key.column}, as its column {labels.keys[0].column} "
             "names nothing in the collection."
         )
     if unmatched:
         lines = ", ".join(map(str, unmatched[:LINES_SHOWN])) + (", …" if len(unmatched) > LINES_SHOWN else "")
         what = "row matches" if len(unmatched) == 1 else "rows match"
-        notes.append(f"{len(unmatched)} {what} no accepted case: {labels.file.name}, line {lines}.")
+        notes.append(f"{len(unmatched)} {what} no accepted case: the table of labels, line {lines}.")
     if without:
-        notes.append(f"{without} of {cases} cases have no row in {labels.file.name} and so no label.")
+        notes.append(f"{without} of {cases} cases have no row in the table of labels and so no label.")
     used = {key.column, labels.label_column, labels.patient_column, *USED_BESIDE}
     left = sum(name not in used for name in labels.table.header)
     if left:
-        notes.append(f"{left} further columns of {labels.file.name} were left behind, as they may name a person.")
+        notes.append(f"{left} further columns of the table of labels were left behind, as they may name a person.")
     return tuple(notes)

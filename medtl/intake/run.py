@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from medtl.cohort import pseudonyms
@@ -17,6 +18,7 @@ from medtl.intake.settings import IntakeSettings
 from medtl.intake.surveyed import surveyed
 from medtl.intake.taking_in import taken_in
 from medtl.intake.telling import summary_of, told_of
+from medtl.locks import exclusive
 from medtl.report import write_intake_page
 
 
@@ -27,13 +29,38 @@ def run_intake(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
         ConfigurationError: there is nothing to take in, or something would be overwritten.
         DataRefused: a list, a labels file or an archive is faulty.
         Interrupted: somebody stopped it; the same command goes on.
+        Locked: another intake is writing this manifest.
     """
     try:
-        return _run(folder.absolute(), manifest.absolute(), settings)
+        with _alone(manifest.absolute(), folder=folder.absolute()):
+            return _run(folder.absolute(), manifest.absolute(), settings)
     except KeyboardInterrupt:
         raise Interrupted(
             "Stopped. What was converted is kept: the same command goes on where it was stopped."
         ) from None
+
+
+@contextmanager
+def _alone(manifest: Path, *, folder: Path) -> Iterator[None]:
+    """Hold the manifest for this process; nothing is made inside of the folder that is taken in, nor by a refusal."""
+    if manifest.is_relative_to(folder):
+        yield
+        return
+    made = [one for one in (manifest.parent, *manifest.parent.parents) if not one.exists()]
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    lock = manifest.with_name(f".{manifest.stem}.intake.lock")
+    refusal = (
+        f"Another intake is writing {manifest.name}. Wait for it and give the command again, or choose another with "
+        "--out."
+    )
+    with exclusive(lock, refusal=refusal):
+        try:
+            yield
+        finally:
+            if made and [one.name for one in manifest.parent.iterdir()] == [lock.name]:  # refused: nothing was written
+                lock.unlink()
+                for folder in made:
+                    folder.rmdir()
 
 
 def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:

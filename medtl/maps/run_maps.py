@@ -18,6 +18,7 @@ from medtl import run_folder as names
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import read_csv
 from medtl.run_folder import RunFolder
+from medtl.run_seal import refuse_changed
 
 MAPS_TABLE = "maps.csv"
 TEXT_COLUMNS = (
@@ -67,6 +68,7 @@ def read_maps(folder: Path, *, cases: Sequence[str] = ()) -> tuple[CaseMap, ...]
         raise ConfigurationError(
             f"{folder.name} is no run folder (it has no {names.STUDY}). Give the folder that medtl run made."
         )
+    refuse_changed(folder)
     finished = [fold for fold in run.finished_folds() if run.is_finished(fold)]
     found = [one for fold in finished for one in _maps_of(run.fold(fold) / names.SALIENCY, fold=fold)]
     if not found:

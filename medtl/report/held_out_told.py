@@ -11,7 +11,7 @@ from medtl import evaluation
 from medtl.held_out import doubt
 from medtl.report.figure_calibration import reliability_figure
 from medtl.report.figure_discrimination import CurveSet, curve_figure
-from medtl.report.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of
+from medtl.report.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of, unanswered
 from medtl.report.judged import Judged, judge
 from medtl.report.numbers import count, in_table, joined, percent, plain
 from medtl.report.page import Drawn, Link, Row, Table, estimated
@@ -54,14 +54,16 @@ def _as_run(run: RunFolder, one: HeldOutRun) -> RunFolder:
 
 def _opened(one: HeldOutRun) -> tuple[str, ...]:
     record = one.record
-    first = record.openings[0].at[:10]
+    own = [opening for opening in record.openings if opening.is_answered]
+    first = (own or record.openings)[0].at[:10]
+    stopped = unanswered(record)
     if openings_of(record) == 1:
-        return (f"Opened once, on {first}, by this run ({record.fingerprint}), after it was finished.",)
+        return (f"Opened once, on {first}, by this run ({record.fingerprint}), after it was finished.{stopped}",)
     others = sorted({opening.run for opening in record.elsewhere})
     also = f" Other runs that opened the same images: {joined(others)}." if others else ""
     return (
-        f"Opened {openings_of(record)} times: {count(len(record.openings), 'time')} by this run (first on {first}) and "
-        f"{count(len(record.elsewhere), 'time')} by others of this user on this machine.{also}",
+        f"Opened {openings_of(record)} times: {count(len(own), 'time')} by this run (first on {first}) and "
+        f"{count(openings_of(record) - len(own), 'time')} by others of this user on this machine.{also}{stopped}",
     )
 
 

@@ -57,8 +57,17 @@ def broken_of(run: RunFolder, judged: Judged, one: HeldOutRun) -> tuple[Compared
 
 
 def openings_of(record: HeldOut) -> int:
-    """How often the same images were opened, by this run and others."""
-    return len(record.openings) + len(record.elsewhere)
+    """How often the same images were opened and answered for, by this run and others."""
+    return sum(one.is_answered for one in (*record.openings, *record.elsewhere))
+
+
+def unanswered(record: HeldOut) -> str:
+    """A sentence on openings that were stopped before there was an answer; empty where there was none."""
+    stopped = sum(not one.is_answered for one in (*record.openings, *record.elsewhere))
+    if not stopped:
+        return ""
+    were = "1 further opening was" if stopped == 1 else f"{stopped} further openings were"
+    return f" {were} not answered: stopped before anything was written down."
 
 
 def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
@@ -90,8 +99,8 @@ def _reopened(one: HeldOutRun) -> Concern | None:
     name = title_of(one.record)
     return Concern(
         f"{name} was opened {times} times: what was learnt from one opening may have shaped the next.",
-        f"By this run {count(len(one.record.openings), 'time')}, by others of this user on this machine "
-        f"{count(len(one.record.elsewhere), 'time')}.",
+        f"By this run {count(sum(by.is_answered for by in one.record.openings), 'time')}, by others of this user on "
+        f"this machine {count(sum(by.is_answered for by in one.record.elsewhere), 'time')}.{unanswered(one.record)}",
         "Report the first opening, say how many there were, and test on patients whom nobody has looked at.",
         "Was the test set used more than once?",
     )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from medtl.evaluation import StudyMetrics
 from medtl.report.fold_page import write_fold_page
-from medtl.report.pdf import write_pdf
+from medtl.report.pdf import refuse_without_weasyprint, write_pdf
 from medtl.report.run_folder import read_run
 from medtl.report.statements import take_statements
 from medtl.report.study_page import write_study_page
@@ -29,6 +29,8 @@ def write_reports(
     lies beside the study: it fills what the run folder's own leaves empty. With `also`, the study page is written as
     PDF too, its path last; this needs WeasyPrint.
     """
+    if also == "pdf":
+        refuse_without_weasyprint()
     run = read_run(folder)
     if statements is not None:
         take_statements(statements, run=folder)

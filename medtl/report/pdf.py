@@ -30,6 +30,11 @@ def write_pdf(folder: Path) -> Path:
     return folder / names.PDF
 
 
+def refuse_without_weasyprint() -> None:
+    """Nothing, if a PDF can be made here; asked before pages are written."""
+    _weasyprint()
+
+
 def as_pdf(html: str) -> bytes:
     """A page as PDF. Needs WeasyPrint."""
     weasyprint = _weasyprint()

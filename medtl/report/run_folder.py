@@ -23,6 +23,7 @@ from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.report.fold_record import FoldRecord, read_fold
 from medtl.report.plain_data import read_mapping
 from medtl.report.run_facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
+from medtl.run_seal import refuse_changed
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -136,6 +137,7 @@ def read_run(folder: Path) -> RunFolder:
         raise ConfigurationError(
             f"There is no run folder {folder.name}: give the folder that medtl run made, such as runs/NAME-FINGERPRINT."
         )
+    sealed = refuse_changed(folder)
     settings = read_mapping(folder / "study.yaml")
     ids = ("case_id", "patient_id", "label")
     fold_table = read_csv(folder / "folds.csv", text_columns=ids)
@@ -169,7 +171,11 @@ def read_run(folder: Path) -> RunFolder:
             folder / names.SALIENCY_CHECKS, SaliencyChecks, what="what the checks of the maps found"
         ),
         seal=read_seal(folder),
-        held_out=tuple(_held_out(record, folder / "held_out" / record.name) for record in read_held_out(folder)),
+        held_out=tuple(
+            _held_out(record, folder / "held_out" / record.name)
+            for record in read_held_out(folder)
+            if sealed is None or f"held_out/{record.name}/{names.RECORD}" in sealed.sha256
+        ),
     )
 
 

@@ -67,7 +67,7 @@ def feature_table(
         values = _stored(path, count=len(piece))
         if values is None:
             values = _computed(encoder, scans, [a_case[key] for key in piece], device=device, workers=workers)
-            _store(path, values)
+            _store(path, values, shared=folder)
         rows.update(zip(piece, values, strict=True))
     return FeatureTable(tuple(content), np.stack([rows[key] for key in content.values()]))
 
@@ -101,15 +101,15 @@ def _computed(
     return values
 
 
-def _store(path: Path, values: Float32[np.ndarray, "case feature"]) -> None:
-    with replacing(path, bytes_needed=values.nbytes) as temporary:
+def _store(path: Path, values: Float32[np.ndarray, "case feature"], *, shared: Path) -> None:
+    with replacing(path, bytes_needed=values.nbytes, shared=shared) as temporary:
         save_file({"features": values, "sha256": _digest(values)}, temporary)
 
 
 def _stored(path: Path, *, count: int) -> Float32[np.ndarray, "case feature"] | None:
     try:
         tensors = load_file(path)
-    except (FileNotFoundError, SafetensorError):
+    except (OSError, SafetensorError):  # not there, damaged, or of a user who does not share it
         return None
     values = tensors["features"]
     return values if len(values) == count and np.array_equal(_digest(values), tensors["sha256"]) else None

@@ -10,8 +10,11 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.held_out import OpeningLog, read_held_out, read_seal
 
 
-def log_of(tmp_path: Path, run: str, *, images: str = "abc") -> OpeningLog:
-    return OpeningLog(tmp_path / run / "held_out" / "sealed", images, home=tmp_path / "home")
+def log_of(
+    tmp_path: Path, run: str, *, images: str = "abc", name: str = "sealed", pixels: tuple[str, ...] = ()
+) -> OpeningLog:
+    folder = tmp_path / run / "held_out" / name
+    return OpeningLog(folder, images, pixels or (images * 20,), home=tmp_path / "home")
 
 
 def test_an_opening_is_counted_by_its_run_and_told_to_others_that_open_the_same_images(tmp_path: Path) -> None:
@@ -49,3 +52,45 @@ def test_a_seal_that_was_changed_is_refused_and_none_is_none(tmp_path: Path) -> 
     (tmp_path / "sealed.json").write_text('{"cases": -1}')
     with pytest.raises(IntegrityFailure, match=r"sealed\.json .* cannot be made anew"):
         read_seal(tmp_path)
+
+
+def test_the_same_images_under_another_name_or_in_another_selection_are_opened_already(tmp_path: Path) -> None:
+    everyone, some, others = ("a" * 64, "b" * 64, "c" * 64), ("b" * 64,), ("d" * 64,)
+    first = log_of(tmp_path, "one", images="all", name="hospital-b", pixels=everyone)
+    first.write(run="one", fingerprint="f1")
+    renamed = log_of(tmp_path, "one", images="all", name="hospital-c", pixels=everyone)
+    part = log_of(tmp_path, "one", images="part", name="hospital-d", pixels=some)
+    apart = log_of(tmp_path, "one", images="none", name="hospital-e", pixels=others)
+    assert [len(log.by_this_run) for log in (renamed, part, apart)] == [1, 1, 0]
+    assert [len(log.elsewhere) for log in (renamed, part, apart)] == [0, 0, 0]
+    abroad = log_of(tmp_path, "two", images="part", pixels=some)
+    assert [one.run for one in abroad.elsewhere] == ["one"]
+    assert renamed.folders == (renamed.folder, first.folder)
+
+
+def test_an_opening_is_answered_when_the_log_says_so(tmp_path: Path) -> None:
+    log = log_of(tmp_path, "one", pixels=("a" * 64,))
+    opening = log.write(run="one", fingerprint="f1")
+    assert [one.is_answered for one in log.by_this_run] == [False]
+    log.answer(opening)
+    assert [one.is_answered for one in log.by_this_run] == [True]
+    assert len((log.folder / "openings.jsonl").read_text().splitlines()) == 2
+
+
+def test_openings_of_an_earlier_medtl_count_as_answered(tmp_path: Path) -> None:
+    log = log_of(tmp_path, "one")
+    log.folder.mkdir(parents=True)
+    (log.folder / "openings.jsonl").write_text(
+        '{"at": "2025-01-01T00:00:00+00:00", "run": "one", "fingerprint": "f"}\n'
+    )
+    assert [one.is_answered for one in log.by_this_run] == [True]
+
+
+def test_a_line_torn_by_a_kill_is_no_opening_and_the_log_goes_on(tmp_path: Path) -> None:
+    log = log_of(tmp_path, "one", pixels=("a" * 64,))
+    log.write(run="one", fingerprint="f1")
+    for path in (log.folder / "openings.jsonl", tmp_path / "home" / "openings" / "abc.jsonl"):
+        path.write_text(path.read_text() + '{"at": "20')
+    assert len(log.by_this_run) == 1
+    log.write(run="one", fingerprint="f1")
+    assert (len(log.by_this_run), len(log.elsewhere)) == (2, 0)

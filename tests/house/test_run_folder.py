@@ -14,7 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import torch
 
+from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
 from medtl.files import write_json
 from medtl.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder
@@ -231,7 +233,8 @@ def test_what_happened_is_one_json_object_a_line_in_utc_and_only_ever_added_to(r
 
 
 def test_each_part_of_a_run_is_told_when_it_is_done_or_by_what_stopped_it(run: RunFolder) -> None:
-    record = RunRecord(run, {})
+    (run / STUDY).write_text("name: one\n")
+    record = RunRecord(run, {"fingerprint": "abc"})
     with record.timed("features"):
         pass
     with pytest.raises(KeyboardInterrupt), record.timed("fold 0"):
@@ -241,6 +244,28 @@ def test_each_part_of_a_run_is_told_when_it_is_done_or_by_what_stopped_it(run: R
     assert (stopped["event"], stopped["part"], stopped["error"]) == ("stopped", "fold 0", "KeyboardInterrupt")
     record.finish()
     assert list(json.loads((run / ENVIRONMENT).read_text())["seconds"]) == ["features"]
+    assert json.loads((run / DONE).read_text())["fingerprint"] == "abc"
+
+
+def test_a_run_that_goes_on_keeps_its_start_adds_up_its_time_and_is_not_finished_any_more(run: RunFolder) -> None:
+    started = {"fingerprint": "abc", "seed": 1, "device": torch.device("cpu"), "cards": [find_encoder("resnet10")]}
+    (run / STUDY).write_text("name: one\n")
+    first = RunRecord.begin(run, **started)
+    first.seconds["fold 0"] = 40.0
+    with first.timed("preparation"):
+        pass
+    first.finish()
+    at = json.loads((run / ENVIRONMENT).read_text())["started_utc"]
+    write_json(run / ENVIRONMENT, {**json.loads((run / ENVIRONMENT).read_text()), "started_utc": "2020-01-01"})
+    again = RunRecord.begin(run, **started)
+    assert not (run / DONE).exists()
+    with again.timed("fold 0"):
+        pass
+    known = json.loads((run / ENVIRONMENT).read_text())
+    assert at != known["started_utc"] == "2020-01-01"
+    assert known["finished_utc"] is None
+    assert 40.0 <= known["seconds"]["fold 0"] < 60.0
+    assert set(known["seconds"]) == {"preparation", "fold 0"}
 
 
 def test_a_disk_too_full_to_tell_what_stopped_a_part_does_not_hide_it(

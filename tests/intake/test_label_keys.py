@@ -129,9 +129,8 @@ def test_the_first_column_that_names_anything_is_used_and_told(tmp_path: Path) -
     assert key is not None
     found = joined_labels(offers, labels, key, root=ROOT)
     assert [offer.label for offer in found.offers] == ["ill", "well"]
-    assert "The rows of labels.csv were matched by image, as its column case names nothing in the collection." in (
-        found.notes
-    )
+    told = "The rows of the table of labels were matched by image, as its column case names nothing in the collection."
+    assert told in found.notes
 
 
 def test_a_file_of_which_no_row_matches_is_refused_with_the_forms_of_both_sides(tmp_path: Path) -> None:

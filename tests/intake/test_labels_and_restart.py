@@ -55,9 +55,9 @@ def test_labels_of_patients_go_to_every_series_and_what_matches_nothing_is_told(
         ("MRN-2", "", ""),
         ("MRN-3", "", ""),
     ]
-    assert "1 row matches no accepted case: labels.csv, line 4." in taken.notes
-    assert "2 of 5 cases have no row in labels.csv and so no label." in taken.notes
-    assert "1 further columns of labels.csv were left behind, as they may name a person." in taken.notes
+    assert "1 row matches no accepted case: the table of labels, line 4." in taken.notes
+    assert "2 of 5 cases have no row in the table of labels and so no label." in taken.notes
+    assert "1 further columns of the table of labels were left behind, as they may name a person." in taken.notes
     assert "555" not in taken.manifest.read_text()
 
 

@@ -76,7 +76,7 @@ def test_no_name_id_date_or_uid_is_in_anything_that_is_written_or_said(tmp_path:
     taken = intake(archive(tmp_path / "pacs"), "--interval")
     assert (len(taken.cases), len(taken.refusals)) == (1, 4)
     written = everything_beside(taken.manifest)
-    assert {Path(name).suffix for name in written} == {".csv", ".gz", ".html", ".jsonl", ".sha256"}
+    assert {Path(name).suffix for name in written} == {".csv", ".gz", ".html", ".jsonl", ".sha256", ".lock"}
     wanted = [*CANARIES.values(), SOP_START, "CANARY", "canary", "1.2.826", str(tmp_path), "PRIVATE"]
     heard = {**written, "stdout": taken.said.encode(), "stderr": taken.letter.encode()}
     leaks = [(name, word) for name, content in heard.items() for word in wanted if word.encode() in content]

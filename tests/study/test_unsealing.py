@@ -117,7 +117,7 @@ def test_a_first_opening_judges_the_mean_of_the_folds_and_a_second_is_asked_for_
 
     refused = medtl("unseal", a_copy)
     assert refused.code == 2
-    assert "To open it once more, which is counted on the page, add --again." in refused.err.replace("\n", " ")
+    assert "To open them once more, which is counted on the page, add --again." in refused.err.replace("\n", " ")
     before = (folder / "predictions.csv").read_bytes()
     assert medtl("unseal", a_copy, "--again").code == 0
     assert (folder / "predictions.csv").read_bytes() == before, "the same models say the same"
@@ -130,6 +130,7 @@ def test_a_first_opening_judges_the_mean_of_the_folds_and_a_second_is_asked_for_
 def test_the_opening_is_written_down_even_when_what_follows_fails(
     a_copy: Path, medtl: Medtl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (a_copy / "DONE.json").unlink()  # a run of an earlier medtl, which was not sealed as a whole
     for path in a_copy.glob("fold_*/baselines.safetensors"):
         path.unlink()
     for path in a_copy.glob("fold_*/DONE.json"):
@@ -139,7 +140,12 @@ def test_the_opening_is_written_down_even_when_what_follows_fails(
     answer = medtl("unseal", a_copy)
     assert answer.code == 7
     assert "baselines.safetensors in fold_0 does not hold both models on frozen features" in answer.err
-    assert len((a_copy / "held_out" / "sealed" / "openings.jsonl").read_text().splitlines()) == 1
+    assert "run is not sealed as a whole: it was made by an earlier medtl" in answer.err
+    log = a_copy / "held_out" / "sealed" / "openings.jsonl"
+    assert len(log.read_text().splitlines()) == 1
+    again = medtl("unseal", a_copy)
+    assert "and was stopped before its answer was complete. They are asked about again; every opening" in again.err
+    assert (again.code, len(log.read_text().splitlines())) == (7, 2)
 
 
 def change_a_sealed_label(cohort: Any, manifest: Path) -> None:
@@ -177,7 +183,8 @@ def test_a_changed_label_or_scan_of_the_sealed_test_is_refused_before_anything_i
 
 def test_a_run_without_a_seal_or_an_end_and_a_folder_that_is_none_are_refused(a_copy: Path, medtl: Medtl) -> None:
     assert "no run folder" in medtl("unseal", a_copy.parent).err
-    (a_copy / "sealed.json").unlink()
+    for name in ("sealed.json", "DONE.json"):
+        (a_copy / name).unlink()
     assert "seals no test. Name the column of the official split" in medtl("unseal", a_copy).err.replace("\n", " ")
     (a_copy / "predictions.csv").unlink()
     answer = medtl("unseal", a_copy)
@@ -217,6 +224,56 @@ def test_another_cohort_is_judged_with_thresholds_from_the_study(
     text = "".join(path.read_text() for path in folder.iterdir()) + (a_copy / "report.html").read_text()
     assert "Schulze" not in text, "a name of the other hospital"
     assert "The cohort hospital-b" in (a_copy / "report.html").read_text()
+    assert refused_under(a_copy, "hospital-c", cohort, medtl).startswith("medtl: This run opened these images on 20")
+    for number, row in enumerate(cohort.rows):
+        cohort.draw(row["image"], number=number + 2000)
+    assert "holds the answers on other images" in refused_under(a_copy, "hospital-b", cohort, medtl)
+
+
+def refused_under(run: Path, name: str, cohort: Any, medtl: Medtl) -> str:
+    """What is said of the cohort under this name, which is not opened."""
+    before = len((run / "events.jsonl").read_text().splitlines())
+    answer = medtl("unseal", run, "--external", cohort.folder / "manifest.csv", "--name", name)
+    assert (answer.code, len((run / "events.jsonl").read_text().splitlines())) == (2, before)
+    return str(answer.err)
+
+
+def test_one_flipped_bit_in_each_kind_of_file_stops_every_reader_and_is_named(
+    sealed_run: tuple[Any, Path], medtl: Medtl, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(sealed_run[1], run)
+    whole = medtl("verify", run)
+    assert (whole.code, "run is whole: " in whole.out) == (0, True), whole.err
+    names = ("predictions.csv", "folds.csv", "study.yaml", "metrics.json", "environment.json", "sealed.json")
+    kinds = {Path(name).suffix: name for name in sorted(sealed_names(run))}
+    for name in sorted({*kinds.values(), *names, "fold_1/DONE.json", "events.jsonl", "fold_0/checkpoint.safetensors"}):
+        path, data = run / name, (run / name).read_bytes()
+        path.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+        told = medtl("verify", run)
+        assert (told.code, f"changed: {name}\n" in told.err) == (7, True), name
+        if name in kinds.values():
+            for words in (("report", run), ("unseal", run), ("maps", run, "--out", tmp_path / "maps")):
+                assert (medtl(*words).code, words[0]) == (7, words[0])
+        path.write_bytes(data)
+    for verb in ("evaluate", "compare"):
+        table = run / "predictions.csv"
+        table.write_text(table.read_text().replace("0.", "0.9", 1))
+        answer = medtl(verb, table, *([run] if verb == "compare" else []), "--out", tmp_path / verb)
+        assert (answer.code, "changed: predictions.csv" in answer.err) == (7, True)
+        shutil.copy2(sealed_run[1] / "predictions.csv", table)
+    assert medtl("verify", run).code == 0
+
+
+def sealed_names(run: Path) -> set[str]:
+    seal = json.loads((run / "DONE.json").read_text())
+    return {*seal["sha256"], *seal["logs"]}
+
+
+def test_a_report_is_refused_while_another_process_works_in_the_run(a_copy: Path, medtl: Medtl) -> None:
+    with run_folder.RunFolder(a_copy).held():
+        answer = medtl("report", a_copy)
+    assert (answer.code, "Another process is working in run" in answer.err) == (6, True)
 
 
 def test_a_cohort_without_a_name_is_called_after_its_images_and_never_after_its_file(
@@ -240,7 +297,7 @@ def test_a_cohort_without_a_name_is_called_after_its_images_and_never_after_its_
     renamed.write_bytes(named.read_bytes())
     again = medtl("unseal", a_copy, "--external", renamed)
     assert again.code == 2, "the same images under another file's name are opened by asking for it"
-    assert f"This run opened {folder.name} on " in again.err.replace("\n", " ")
+    assert "This run opened these images on " in again.err.replace("\n", " ")
 
 
 @pytest.mark.parametrize("what", ["patient", "twin", "image", "name", "nothing"])
