@@ -76,7 +76,6 @@ class StudyPage:
     """Everything on the study page, in its order."""
 
     head: Heading
-    positive: tuple[str, ...]
     metric: str
     verdict: Verdict
     flow: FlowWords
@@ -133,7 +132,6 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
     shown = gallery(run, folds=[record.fold for record in run.folds], judged=judged, up="fold_{}/")
     return StudyPage(
         head=heading_of(run, fold=None),
-        positive=tuple(note for note in run.cohort.notes if note.startswith("The positive class ")),
         metric=metric_name(run.classes),
         verdict=verdict_of(run, judged, concerns),
         flow=_flow_words(run),
