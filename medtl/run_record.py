@@ -121,7 +121,11 @@ def write_cohort_tables(cohort: Cohort, facts: Mapping[str, ScanFacts], run: Run
             "notes": cohort.notes,
             "is_phantom": cohort.is_phantom,
             "limited": cohort.limited,
-            "without_scans": {"properties": blind.names, "auroc": blind.auroc.model_dump(mode="json")},
+            "without_scans": {
+                "properties": blind.names,
+                "auroc": blind.auroc.model_dump(mode="json"),
+                "p_value": blind.p_value,
+            },
         },
     )
 

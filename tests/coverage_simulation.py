@@ -135,7 +135,8 @@ def trials_of(cell: Cell, *, seed: int) -> Iterator[Trial]:
         gap = [auroc(one) for one in (own, other, true, true_other)]
         if not any(isinstance(one, Undefined) for one in gap):
             first, second, first_true, second_true = (float(one) for one in gap)  # type: ignore[arg-type]
-            found = difference_estimate(own, other, value=first - second, reason=too_few(own))
+            shared = 1.0 / (FOLDS - 2)  # tested to trained patients of a fold
+            found = difference_estimate(own, other, value=first - second, reason=too_few(own), test_to_training=shared)
             yield _trial("AUROC, difference of two models", found, first_true - second_true)
     if cell.images > 1:
         images, fresh_images = (

@@ -31,7 +31,9 @@ PENALTY = 400.0
 
 
 @dataclass(frozen=True)
-class _Side:
+class Side:
+    """One fold: the places of the cases that are learnt from, and of those that are tested."""
+
     training: Int[np.ndarray, "training"]
     test: Int[np.ndarray, "test"]
 
@@ -46,20 +48,34 @@ def permuted_labels(
     seed: int,
 ) -> PermutedLabels | str:
     """The control, or the reason why it cannot be drawn; `features` are in cohort order."""
-    truth = np.array([cohort.classes.index(case.label) for case in cohort.cases])
-    patients = [case.patient_id for case in cohort.cases]
     places = {case.case_id: place for place, case in enumerate(cohort.cases)}
     sides = []
-    tested_in = np.full(len(truth), -1)
     for fold in first_repeat(folds):
         split = folds.split(fold)
-        training, test = (np.array([places[case] for case in side]) for side in (split.training, split.test))
-        tested_in[test] = fold
-        sides.append(_Side(training, test))
+        sides.append(Side(*(np.array([places[case] for case in side]) for side in (split.training, split.test))))
+    of_groups = [groups[case.case_id] for case in cohort.cases]
+    return permuted_in(sides, features, cohort, groups=of_groups, draws=draws, seed=seed)
+
+
+def permuted_in(
+    sides: Sequence[Side],
+    features: Float[np.ndarray, "case feature"],
+    cohort: Cohort,
+    *,
+    groups: Sequence[str],
+    draws: int,
+    seed: int,
+) -> PermutedLabels | str:
+    """The same in folds given as places of cases, with the fold group of each case in cohort order."""
+    truth = np.array([cohort.classes.index(case.label) for case in cohort.cases])
+    patients = [case.patient_id for case in cohort.cases]
+    tested_in = np.full(len(truth), -1)
+    for fold, side in enumerate(sides):
+        tested_in[side.test] = fold
     exchanged = exchange_labels(
         truth,
         patients=patients,
-        groups=[groups[case.case_id] for case in cohort.cases],
+        groups=groups,
         folds=tested_in,
         draws=draws,
         seed=seed,
@@ -99,7 +115,7 @@ def permuted_labels(
 
 
 def _scores(
-    features: Float[np.ndarray, "case feature"], wanted: Bool[np.ndarray, "draw case"], sides: Sequence[_Side]
+    features: Float[np.ndarray, "case feature"], wanted: Bool[np.ndarray, "draw case"], sides: Sequence[Side]
 ) -> Float[np.ndarray, "draw tested"]:
     """Ridge scores of the test cases for every draw, folds one after the other."""
     parts = []

@@ -23,8 +23,8 @@ from medtl.predictions import PredictionTable
 def compare_models(patients: PredictionTable, *, model: str, reference: str, resamples: int, seed: int) -> Comparison:
     """AUROC of the model minus the reference's, on the patients that both were tested on.
 
-    Pooled out of fold with DeLong's paired interval by patient; and over the folds, with the wins and the
-    Nadeau-Bengio correction.
+    Pooled out of fold with DeLong's paired interval by patient, widened for the training patients that folds share; and
+    over the folds, with the wins and the Nadeau-Bengio correction.
     """
     test = patients.of(role="test")
     first, second = in_common(units_of(test.of(model=model)), units_of(test.of(model=reference)))
@@ -37,13 +37,15 @@ def compare_models(patients: PredictionTable, *, model: str, reference: str, res
         )
         for fold in test.folds
     ]
+    ratio = ratio_of_tested_to_trained(patients)
+    shared = (1.0 if ratio is None else ratio) if len(test.folds) > 1 else 0.0
     return Comparison(
         model=model,
         reference=reference,
-        difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        difference=paired_difference(first, second, resamples=resamples, seed=seed, test_to_training=shared),
         over_folds=compare_over_folds(
             [None if isinstance(difference, Undefined) else difference for difference in differences],
-            test_to_training=ratio_of_tested_to_trained(patients),
+            test_to_training=ratio,
         ),
     )
 
@@ -62,12 +64,16 @@ def compare_pairs(
     )
 
 
-def paired_difference(first: Units, second: Units, *, resamples: int, seed: int) -> Estimate:
-    """AUROC of the first minus the second, both on the same units, with DeLong's paired interval by patient."""
+def paired_difference(
+    first: Units, second: Units, *, resamples: int, seed: int, test_to_training: float = 0.0
+) -> Estimate:
+    """AUROC of the first minus the second, both on the same units, with DeLong's paired interval by patient, widened
+    where folds share their training patients (`difference_estimate`)."""
     value = auroc_difference(first, second)
     if isinstance(value, Undefined):
         return Estimate(value=None, reason=value.reason, n=first.patient_count)
-    return difference_estimate(first, second, value=value, reason=why_no_interval(first, resamples=resamples))
+    reason = why_no_interval(first, resamples=resamples)
+    return difference_estimate(first, second, value=value, reason=reason, test_to_training=test_to_training)
 
 
 def auroc_difference(first: Units, second: Units) -> float | Undefined:

@@ -132,8 +132,8 @@ def _why_no_curve(positive: Bool[np.ndarray, " unit"], name: str) -> str | None:
 
 
 def _band(units: Units, index: int, *, resamples: int, seed: int) -> Band:
-    """Wilson's interval of the sensitivity at each 1 - specificity, with as many trials as its spread over the
-    resamples is worth; none (NaN) where fewer than 2 of the others lie beyond."""
+    """Wilson's interval, mended near 0 and 1, of the sensitivity at each 1 - specificity, with as many trials as its
+    spread over the resamples is worth; none (NaN) where fewer than 2 of the others lie beyond."""
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="curve")
     if resampling.reason is not None:
         return Band(NOTHING, NOTHING, NOTHING, resampling.reason)

@@ -53,7 +53,8 @@ def delong_of(units: Units) -> Areas | Undefined:
 def auroc_estimate(units: Units, *, reason: str | None) -> Estimate:
     """The AUROC (the mean over classes with more than two) with its interval, or without one for the reason given.
 
-    Where every pair is in order the variance is 0, and the interval is Wilson's with the patients of the rarest class.
+    Where every pair is in order the variance is 0, and the interval is Wilson's with the patients of the rarest
+    class.
     """
     value, patients = auroc(units), units.patient_count
     if isinstance(value, Undefined):
@@ -69,10 +70,18 @@ def auroc_estimate(units: Units, *, reason: str | None) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=patients)
 
 
-def difference_estimate(first: Units, second: Units, *, value: float, reason: str | None) -> Estimate:
-    """The difference of two AUROCs on the same units, in the same order, with a paired t interval by patient."""
+def difference_estimate(
+    first: Units, second: Units, *, value: float, reason: str | None, test_to_training: float = 0.0
+) -> Estimate:
+    """The difference of two AUROCs on the same units, in the same order, with a paired t interval by patient.
+
+    `test_to_training` is the number of test patients of a fold divided by that of its training patients, 0 where no
+    fold's model learnt from patients of another's test. The variance counts one and that share times: patients who are
+    tested in one fold are learnt from in the others, so that their numbers vary together (docs/coverage.md).
+    """
     patients = first.patient_count
     variance = 0.0 if reason is not None else _variance(_influence(first) - _influence(second), first)
+    variance *= 1.0 + test_to_training
     if reason is None and variance <= 0.0:
         reason = "no interval: both rank all patients alike"
     if reason is not None:

@@ -94,7 +94,8 @@ class ModelMetrics(BaseModel):
 class Comparison(BaseModel):
     """A model against a reference on the same patients: AUROC difference (model minus reference).
 
-    `difference` is pooled out of fold with a paired bootstrap interval by patient; `over_folds` has the wins.
+    `difference` is pooled out of fold with DeLong's paired interval by patient, about these fitted models;
+    `over_folds` has the wins.
     `adjusted` is the p value over folds after Holm's correction for all comparisons made.
     """
 

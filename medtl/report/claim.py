@@ -95,8 +95,14 @@ def sentence_of(
     wins = f"{subject} ranked cases better than {reference} in {found.wins} of {count(found.folds, 'fold')}"
     if not found.folds:
         wins = f"No fold allows a comparison with {reference}"
-    number = "" if value is None else f", {numbers_of(found)},"
-    return " ".join((f"{wins}; the difference{number} {claim.conclusion}.", *(() if shortly else claim.remarks)))
+    about = "" if "as they were trained" in claim.conclusion else " of these fitted models"
+    number = "" if value is None else f"{about}, {numbers_of(found)},"
+    return " ".join(
+        (
+            f"{wins}; the difference{number} {claim.conclusion}.",
+            *(() if shortly else claim.remarks),
+        )
+    )
 
 
 def numbers_of(found: Difference) -> str:

@@ -163,8 +163,8 @@ def _pairs_drawn(run: RunFolder, pairs: Sequence[Pair], *, metric: str, finding:
     ]  # fmt: skip
     drawing = differences_figure(points, metric=metric, name="differences", finding=finding)
     caption = (
-        "Differences with DeLong's paired 95 % intervals by patient. Filled: the interval leaves out zero and the test "
-        "over folds agrees; open: no model of the pair may be called better."
+        "Differences with DeLong's paired 95 % intervals by patient, about these fitted models. Filled: the interval "
+        "leaves out zero and the test over folds agrees; open: no model of the pair may be called better."
     )
     return Drawn(drawing, caption, predictions_behind(run, fold=None))
 
@@ -229,8 +229,8 @@ def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_spli
         f"{count(len(run.models), 'model')} were compared on {count(run.cohort.cases, 'case')} of "
         f"{count(run.cohort.patients, 'patient')} that each had been tested on. Probabilities of a patient's images "
         f"were averaged; the patient is the unit. Differences in {metric_name(run.classes)} have DeLong's "
-        f"95 % intervals{cite('delong1988')} for models on the same patients.{over}{decided} Software: medtl "
-        f"{dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
+        f"95 % intervals{cite('delong1988')} for these fitted models on the same patients.{over}{decided} Software: "
+        f"medtl {dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
     )
 
 

@@ -14,7 +14,7 @@ from medtl.report.control_words import WITHOUT_SCANS, relation
 from medtl.report.controls_told import control_concerns
 from medtl.report.held_out_words import held_out_concerns
 from medtl.report.judged import Judged, Judgement
-from medtl.report.numbers import count, interval, joined, plain
+from medtl.report.numbers import count, interval, joined, p_value, plain, with_interval
 from medtl.report.run_folder import RunFolder
 from medtl.report.threshold_concern import threshold_concern
 from medtl.report.use_concerns import use_concerns
@@ -117,11 +117,13 @@ def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
     blind, auroc = run.cohort.blind, chosen.auroc
     if blind is None or not blind.is_suspicious or blind.auroc.value is None:
         return None
-    bounds = interval(blind.auroc.low, blind.auroc.high)
+    without = with_interval(blind.auroc.value, blind.auroc.low, blind.auroc.high)
+    if blind.auroc.low is None and blind.p_value is not None:
+        without += f" ({p_value(blind.p_value)} by permuted labels; too few patients for an interval)"
     return Concern(
         WITHOUT_SCANS[relation(blind.auroc.value, auroc)],
-        f"AUROC {plain(blind.auroc.value)} (95 % CI {bounds}) out of fold from {joined(blind.names)} alone; with the "
-        f"scans {plain(auroc.value)} (95 % CI {interval(auroc.low, auroc.high)}).",
+        f"AUROC {without} out of fold from {joined(blind.names)} alone; with the scans "
+        f"{with_interval(auroc.value, auroc.low, auroc.high)}.",
         "Read in the notes which properties go with the label and what the preparation leaves of them; make them alike "
         "in all classes, or compare within equal ones.",
         "Does the model see the condition, or how and where the scan was made?",

@@ -37,11 +37,15 @@ class _Found:
 
     name: str
     auroc: Estimate
+    p_value: float | None = None
+    is_suspicious: bool = False
 
     @property
     def fails(self) -> bool:
         """Whether it fails, as it must; also where it could not be judged."""
         value, low = self.auroc.value, self.auroc.low
+        if low is None and self.p_value is not None:
+            return not self.is_suspicious
         return value is None or low is None or low <= 0.5 or value < SUSPICIOUS
 
 
@@ -68,7 +72,10 @@ def control_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
 
 
 def _found(run: RunFolder) -> list[_Found]:
-    found = [_Found("metadata_only", run.cohort.blind.auroc)] if run.cohort.blind is not None else []
+    blind = run.cohort.blind
+    found = []
+    if blind is not None:
+        found = [_Found("metadata_only", blind.auroc, p_value=blind.p_value, is_suspicious=blind.is_suspicious)]
     told = run.controls.controls if run.controls is not None else ()
     return [*found, *(_Found(one.name, one.auroc) for one in told if one.name in WHAT)]
 
@@ -82,6 +89,11 @@ def _verdict(found: _Found, run: RunFolder, judged: Judged) -> str:
     value = found.auroc.value
     if value is None:
         return f"Not known: {found.auroc.reason}."
+    if found.auroc.low is None and found.p_value is not None:
+        tested = f"{p_value(found.p_value)} by permuted labels"
+        if not found.is_suspicious:
+            return f"Too few patients to say ({tested}; {found.auroc.reason})."
+        return f"Does not fail ({tested}; {found.auroc.reason}). {_reach(found, run, judged)}"
     if found.auroc.low is None:
         return f"Its interval is not known: {found.auroc.reason}."
     if found.auroc.low <= 0.5:

@@ -153,7 +153,8 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
     intervals = (
         ", with 95 % intervals by patient, the models taken as they are: from DeLong's variance on the logit scale for "
         f"the AUROC{cite('delong1988')}, Wilson's for proportions{cite('wilson1927')}, and from {judged.resamples:,} "
-        f"bootstrap resamples of patients{cite('efron1979')} for average precision and MCC"
+        f"bootstrap resamples of patients{cite('efron1979')} for average precision, MCC and rates read "
+        "from the ROC curve"
         if judged.resamples
         else ", without intervals"
     )

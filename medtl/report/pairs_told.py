@@ -118,7 +118,11 @@ def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
         )
         if own.difference.low is None:
             notes.append(f"{pair.model.name} - {pair.reference.name}: {own.difference.reason}.")
-    note = "DeLong's paired intervals by patient: both models of a pair are judged on the same patients."
+    note = (
+        "DeLong's paired intervals by patient: both models of a pair are judged on the same patients. They are about "
+        "these fitted models in other patients, not about training again"
+        + (", and are widened for the training patients that folds share." if shared else ".")
+    )
     if shared:
         note += (
             " Over folds: t test whose variance is corrected for the training patients that folds share (Nadeau and "

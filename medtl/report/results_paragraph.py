@@ -68,7 +68,7 @@ def _difference(run: RunFolder, found: Difference, *, cited: str) -> str:
     if found.difference.value is None:
         return f"The difference between {phrase} and the frozen probe was not defined ({found.difference.reason})."
     conclusion = f"the difference {claim.conclusion}{cited if found.p_value is not None else ''}"
-    told = f"Against the frozen probe, {phrase} differed by {numbers_of(found)} in AUROC"
+    told = f"Against the frozen probe, {phrase} as fitted differed by {numbers_of(found)} in AUROC"
     higher = f" and was higher in {found.wins} of {count(found.folds, 'fold')}" if found.folds else ""
     return " ".join((f"{told}{higher}; {conclusion}.", *claim.remarks))
 

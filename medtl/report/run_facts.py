@@ -156,7 +156,9 @@ def _blind(told: Mapping[str, object]) -> BlindAuroc | None:
         return None
     try:
         return BlindAuroc(
-            tuple(map(text_of, _texts(told.get("properties")))), Estimate.model_validate(told.get("auroc"))
+            tuple(map(text_of, _texts(told.get("properties")))),
+            Estimate.model_validate(told.get("auroc")),
+            float(p) if isinstance(p := told.get("p_value"), int | float) else None,
         )
     except ValidationError as error:
         raise IntegrityFailure(

@@ -11,7 +11,7 @@ from scipy import stats
 from medtl.cohort import Case, Cohort
 from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes
 from medtl.cohort.doubtful_numbers import doubtful_number_notes, number_in_splits_notes, prevalence_notes
-from medtl.controls import blind_auroc
+from medtl.controls import blind_auroc, blind_notes
 
 
 def cohort_of(labels: list[str], *, patients: list[str] | None = None, splits: list[str] | None = None) -> Cohort:
@@ -70,6 +70,49 @@ def test_metadata_that_is_chance_gives_no_auroc_and_the_label_itself_gives_one()
     assert 0.8 < (certain.auroc.low or 0) < 1.0  # thirty patients ranked rightly do not prove that all are
     few = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=["one"] * 120, seed=1)
     assert few.auroc.reason == "the smallest class has 1 patients, fewer than 5 folds"
+
+
+@pytest.mark.parametrize(("ill", "well"), [(5, 60), (7, 20), (8, 8), (9, 40)])
+def test_with_few_patients_in_a_class_metadata_that_give_the_label_are_found_without_an_interval(
+    ill: int, well: int
+) -> None:
+    labels = ["ill"] * ill + ["well"] * well
+    cohort = cohort_of(labels)
+    groups = [case.patient_id for case in cohort.cases]
+    found = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=groups, seed=1)
+    assert (found.auroc.value, found.auroc.low) == (1.0, None)
+    assert found.p_value is not None
+    assert found.p_value <= 0.025
+    assert found.is_suspicious
+    (note,) = blind_notes(found)
+    assert note.startswith("The label can be told without looking at the scans: AUROC 1.000 (no interval: ")
+    assert (
+        f"with fewer than 10 patients in a class none is reliable; p = {found.p_value:.3f} by permuted labels" in note
+    )
+
+
+def test_with_few_patients_metadata_that_are_chance_are_called_suspicious_in_at_most_5_of_100_cohorts() -> None:
+    labels = ["ill"] * 6 + ["well"] * 30
+    cohort = cohort_of(labels)
+    groups = [case.patient_id for case in cohort.cases]
+    fired = []
+    for seed in range(20):
+        columns = np.random.default_rng(seed).normal(size=(36, 3))
+        found = blind_auroc(columns, cohort, names=("size",), groups=groups, seed=seed)
+        fired.append(found.is_suspicious)
+        if not found.is_suspicious:
+            assert "too few patients to say more" in blind_notes(found)[0]
+    assert sum(fired) <= 2
+
+
+def test_five_patients_a_class_are_too_few_to_say_even_where_metadata_give_the_label() -> None:
+    labels = ["ill"] * 5 + ["well"] * 5
+    cohort = cohort_of(labels)
+    groups = [case.patient_id for case in cohort.cases]
+    found = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=groups, seed=1)
+    assert found.auroc.value == 1.0
+    assert not found.is_suspicious  # one of 32 exchanges within the folds does as well
+    assert "without looking at the scans is not known" in blind_notes(found)[0]
 
 
 def test_numbers_in_several_splits_are_found_also_behind_the_splits_name() -> None:

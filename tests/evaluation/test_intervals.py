@@ -13,7 +13,7 @@ from medtl.errors import ConfigurationError
 from medtl.evaluation.clusters import effective_trials, patients_of_a_class, too_few
 from medtl.evaluation.comparison import paired_difference
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import combined, wilson
+from medtl.evaluation.intervals import combined, least_share, share_interval, wilson
 from medtl.evaluation.measure import measure
 from medtl.evaluation.operating_points import predictive_values, proportions
 from medtl.evaluation.resampling import DrawnError, Resampling, error_of, resample_patients
@@ -234,3 +234,36 @@ def test_wilsons_interval_is_scipys() -> None:
     for index, (count, total) in enumerate(zip(successes, trials, strict=True)):
         theirs = scipy.stats.binomtest(int(count), int(total)).proportion_ci(method="wilson")
         assert (low[index], high[index]) == pytest.approx((theirs.low, theirs.high), abs=1e-10)
+
+
+def test_the_exact_one_sided_limit_is_scipys() -> None:
+    successes, trials = np.array([0.0, 3.0, 10.0, 97.0]), np.array([7.0, 10.0, 10.0, 100.0])
+    for count, total, own in zip(successes, trials, least_share(successes, trials), strict=True):
+        theirs = scipy.stats.binomtest(int(count), int(total), alternative="greater").proportion_ci(method="exact")
+        assert own == pytest.approx(theirs.low, abs=1e-10)
+
+
+@pytest.mark.parametrize(("patients", "truth"), [(15, 0.99), (45, 0.997), (45, 0.99), (20, 0.98), (150, 0.998)])
+def test_a_share_near_one_lies_in_its_interval_in_more_than_93_of_100_samples_where_wilsons_fails(
+    patients: int, truth: float
+) -> None:
+    counts = np.arange(patients + 1)
+    chance = scipy.stats.binom.pmf(counts, patients, truth)
+    value = counts / patients
+    low, high = share_interval(value, value * (1.0 - value) / patients, at_most=float(patients))
+    assert chance[(low <= truth) & (truth <= high)].sum() >= 0.93
+    worst = min(
+        scipy.stats.binom.pmf(counts, patients, near)[(own[0] <= near) & (near <= own[1])].sum()
+        for own in [wilson(counts, np.full(patients + 1, patients))]
+        for near in np.linspace(0.98, 0.999, 50)
+    )
+    assert worst < 0.91
+
+
+def test_a_difference_is_widened_where_folds_share_their_training_patients(make_units: MakeUnits) -> None:
+    first, second = simulated(make_units, 60, seed=2), simulated(make_units, 60, seed=3)
+    plain = paired_difference(first, second, resamples=9, seed=1)
+    shared = paired_difference(first, second, resamples=9, seed=1, test_to_training=1 / 3)
+    widths = [(one.high or 0.0) - (one.low or 0.0) for one in (plain, shared)]
+    assert widths[1] / widths[0] == pytest.approx((4 / 3) ** 0.5)
+    assert plain.value == shared.value

@@ -73,7 +73,8 @@ def test_folds_that_point_the_other_way_and_a_significant_mcnemar_are_always_exp
 def test_better_in_four_of_five_folds_and_a_negative_difference_is_explained() -> None:
     told = sentence_of(difference(-0.004, -0.04, 0.03, 0.6, mean_over_folds=0.012))
     assert told == (
-        "It ranked cases better than the frozen probe in 4 of 5 folds; the difference, -0.004 (95 % CI -0.040 to "
+        "It ranked cases better than the frozen probe in 4 of 5 folds; the difference of these fitted models, -0.004 "
+        "(95 % CI -0.040 to "
         "0.030), is compatible with none. Most folds point the other way (mean over folds 0.012): pooled, patients of "
         "different folds are ranked together too, and their models need not share one scale."
     )

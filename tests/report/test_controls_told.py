@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medtl.controls import BlindAuroc
 from medtl.errors import IntegrityFailure
+from medtl.evaluation import Estimate
+from medtl.report.concerns import concerns_of
 from medtl.report.controls_told import control_concerns, controls_table
 from medtl.report.judged import judge
 from medtl.report.run_folder import read_run
@@ -96,6 +100,29 @@ def test_a_control_is_judged_by_its_interval(
     verdicts, concerns = told(controls=[{"name": "thumbnail", "auroc": found}])
     assert words in verdicts["Thumbnail"][1]
     assert len(concerns) == titles
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words", "evidence"),
+    [
+        (0.004, "Does not fail (p = 0.004 by permuted labels; no interval: 7 patients of ill).", True),
+        (0.08, "Too few patients to say (p = 0.08 by permuted labels; no interval: 7 patients of ill).", False),
+    ],
+)
+def test_metadata_without_an_interval_are_judged_by_permuted_labels(
+    small_run: Path, p_value: float, words: str, evidence: bool
+) -> None:
+    run = read_run(small_run)
+    auroc = Estimate(value=0.82, reason="no interval: 7 patients of ill", n=40)
+    run = replace(run, cohort=replace(run.cohort, blind=BlindAuroc(("site",), auroc, p_value)))
+    judged = judge(run)
+    table = controls_table(run, judged)
+    assert table is not None
+    (row,) = (row for row in table.rows if row.name.startswith("Metadata only"))
+    assert row.cells[1].text.startswith(words)
+    told = [one.evidence for one in concerns_of(run, judged) if "from site alone" in one.evidence]
+    assert bool(told) == evidence
+    assert all("AUROC 0.820 (p = 0.004 by permuted labels; too few patients for an interval)" in one for one in told)
 
 
 def test_an_image_level_split_is_told_as_a_demonstration_beside_the_probe(told: Callable[..., Any]) -> None:

@@ -112,7 +112,7 @@ def test_a_network_that_the_probe_explains_is_asked_about(
     found = concerns_of(run, replace(judge(run), differences=(difference,)))
     told = [one for one in found if one.title.startswith("The network is not distinguishable from the frozen probe")]
     assert bool(told) is is_asked
-    assert all("in 2 of 3 folds; the difference, 0.030 (95 % CI" in one.evidence for one in told)
+    assert all("in 2 of 3 folds; the difference of these fitted models, 0.030 (95 % CI" in one.evidence for one in told)
 
 
 def test_the_page_holds_every_question_with_its_evidence(
