@@ -3,7 +3,8 @@
 In: a difference in AUROC on the same patients. Out: a claim. A model is called better only where the pooled interval
 leaves out zero, and the t test over folds, corrected for shared training patients and after Holm for the number of
 comparisons, agrees. The interval takes the trained models as they are: of two equal algorithms that were really trained
-it alone calls one better in 7 to 21 % of studies, both together in at most 5 % (simulated in the tests).
+it alone, before it was widened for shared training patients, called one better in 7 to 21 % of studies; both together
+do in at most 5 % (simulated in the tests).
 """
 
 from __future__ import annotations
