@@ -88,9 +88,11 @@ def evaluate(
     """
     from medtl.predictions import read_foreign
     from medtl.progress import say
-    from medtl.report.predictions_page import write_predictions_page
+    from medtl.report.predictions_page import SIGN, write_predictions_page
+    from medtl.report.result_folder import refuse_occupied
     from medtl.run_seal import refuse_changed_table
 
+    refuse_occupied(out, sign=SIGN, verb="evaluate")
     refuse_changed_table(predictions)
     found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
     for told in found.taken:
@@ -129,13 +131,16 @@ def compare(
       medtl compare runs/imagenet-1a2b theirs.csv --out compared
 
     Cases are matched by case_id; those that not every model was tested on are left out and counted. The patient is the
-    unit. Differences have paired bootstrap intervals; where the folds are shared, a corrected test over folds. Two
-    models that cannot be told apart are called so, and the simpler one is named.
+    unit. Differences have paired intervals by patient; where the folds are shared, a corrected test over folds, and a
+    model is called better only where both agree. Two models that cannot be told apart are called so, and the simpler
+    one is named.
     """
     from medtl.report.compared_models import models_to_compare, shared_settings
-    from medtl.report.comparison_page import write_comparison_page
+    from medtl.report.comparison_page import SIGN, write_comparison_page
+    from medtl.report.result_folder import refuse_occupied
     from medtl.run_seal import refuse_changed_table
 
+    refuse_occupied(out, sign=SIGN, verb="compare")
     for table in (path for path in runs if path.is_file()):
         refuse_changed_table(table)
     found = models_to_compare(runs, models=model or (), ids_as_written=ids_as_written)

@@ -17,14 +17,11 @@ SHOWN = 3
 """Files named in a letter."""
 
 
-def claimed(folder: Path, *, sign: str, verb: str) -> Path:
-    """The folder, new, empty or signed by an earlier call of the same verb."""
+def refuse_occupied(folder: Path, *, sign: str, verb: str) -> None:
+    """Refuse a folder that holds other files than an earlier call of the same verb wrote, before any work is done."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        there = sorted(entry.name for entry in folder.iterdir())
+        there = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise
         raise ConfigurationError(
             f"{folder.name} cannot be used as a folder for results ({error.strerror}). Choose another with --out."
         ) from error
@@ -34,6 +31,19 @@ def claimed(folder: Path, *, sign: str, verb: str) -> Path:
             "empty or new folder with --out; nothing was overwritten.",
             folder=folder.name,
         )
+
+
+def claimed(folder: Path, *, sign: str, verb: str) -> Path:
+    """The folder, new, empty or signed by an earlier call of the same verb."""
+    refuse_occupied(folder, sign=sign, verb=verb)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise ConfigurationError(
+            f"{folder.name} cannot be used as a folder for results ({error.strerror}). Choose another with --out."
+        ) from error
     return folder
 
 
