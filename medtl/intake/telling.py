@@ -96,8 +96,8 @@ def summary_of(survey: Survey, outcomes: Sequence[Outcome], rows: Sequence[Mappi
     used = fates.pop(USED, 0)
     total = used + sum(fates.values())
     lines = [
-        f"{_count(total, 'file')} found ({KIND_WORDS[survey.kind]}): {used} used, {total - used} refused.",
-        *(f"  {reason}: {number}" for reason, number in sorted(fates.items())),
+        f"{_count(total, 'file')} found ({KIND_WORDS[survey.kind]}): {used:,} used, {total - used:,} refused.",
+        *(f"  {reason}: {number:,}" for reason, number in sorted(fates.items())),
         f"{_count(len(rows), 'case')} of {_count(len({row['patient_id'] for row in rows}), 'patient')} in "
         f"{manifest.name}.",
         *(f"Note: {note}" for note in (*notes_of(survey, outcomes), *scan_notes(outcomes))),

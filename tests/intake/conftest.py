@@ -51,9 +51,10 @@ class Taken:
     @property
     def counts(self) -> tuple[int, int, int]:
         """(found, used, refused) as the first line says."""
-        found = re.match(r"(\d+) files? found \(.*\): (\d+) used, (\d+) refused", self.said)
+        found = re.match(r"([\d,]+) files? found \(.*\): ([\d,]+) used, ([\d,]+) refused", self.said)
         assert found, self.said
-        return int(found[1]), int(found[2]), int(found[3])
+        total, used, refused = (int(number.replace(",", "")) for number in found.groups())
+        return total, used, refused
 
     def reasons_by_name(self) -> dict[str, str]:
         """The outcome of every source file by its name: a reason, or used."""

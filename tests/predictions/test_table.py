@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -161,9 +162,11 @@ def test_awkward_names_survive_the_csv_and_no_cell_is_a_formula(tmp_path: Path) 
     pd.testing.assert_frame_equal(back.rows, table.rows, check_exact=True)
     with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as stream:
         cells = [cell for line in csv.reader(stream) for cell in line]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    formulas = [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert [cell for cell in formulas if not NEGATIVE.fullmatch(cell)] == [], "a negative number is no formula"
 
 
+NEGATIVE = re.compile(r"-\d+(\.\d+)?(e[+-]?\d+)?")
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 printable = names.filter(lambda name: name.isprintable() and bool(name.strip()))
 covariates = st.one_of(st.none(), names, st.floats(allow_nan=False, allow_infinity=False))

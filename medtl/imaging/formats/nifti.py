@@ -35,6 +35,9 @@ from medtl.imaging.scan import Scan, UnreadableScan, undecodable
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
 """nibabel prints its repairs of a header on the terminal, in every place that opens one; what matters is said here."""
 
+ONE_FILE, PAIR, ONE_FILE_2, PAIR_2 = b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"
+"""The magic of NIfTI-1 and NIfTI-2, with the NUL that ends it."""
+
 NIBABEL_FAULTS = (
     ImageFileError,
     HeaderDataError,
@@ -117,13 +120,13 @@ def decode_nifti(content: Content, choice: Choice) -> Scan:
 
 def begins_nifti(start: bytes) -> bool:
     """Whether these are the first bytes of a NIfTI header, of one file or of a pair."""
-    return start[:4] in NIFTI_SIZES and (start[344:347] in (b"n+1", b"ni1") or start[4:7] in (b"n+2", b"ni2"))
+    return start[:4] in NIFTI_SIZES and (start[344:348] in (ONE_FILE, PAIR) or start[4:8] in (ONE_FILE_2, PAIR_2))
 
 
 def nifti_data_files(content: bytes, name: str) -> tuple[str, ...]:
     """The names that the voxels of a pair may have beside their header; none for a file that holds its own."""
     start = unpacked_start(content[:START_BYTES]) if content.startswith(GZIP) else content
-    if start[344:347] != b"ni1" and start[4:7] != b"ni2":
+    if start[344:348] != PAIR and start[4:8] != PAIR_2:
         return ()
     stem = re.sub(r"\.hdr(\.gz)?$", "", name, flags=re.IGNORECASE)
     return tuple(f"{stem}{ending}" for ending in (".img", ".img.gz", ".IMG"))
@@ -138,10 +141,10 @@ def _header(content: bytes) -> tuple[nibabel.Nifti1Header, bool]:
     length = NIFTI2_LENGTH if long else NIFTI1_LENGTH
     if start[:4] in NIFTI_SIZES and len(start) < length:
         raise cut_short(NIFTI, length, f"{len(start)}")
-    mark = start[4:7] if long else start[344:347]
-    if mark[:2] == b"n+" or mark == (b"ni2" if long else b"ni1"):
+    mark = start[4:8] if long else start[344:348]
+    if mark in ((ONE_FILE_2, PAIR_2) if long else (ONE_FILE, PAIR)):
         reader = nibabel.Nifti2Header if long else nibabel.Nifti1Header
-        return reader(start[:length], check=False), mark[:2] == b"ni"
+        return reader(start[:length], check=False), mark in (PAIR, PAIR_2)
     if start[:4] in NIFTI_SIZES[:2]:
         raise UnreadableScan(ANALYZE.sentence, reason="unsupported_format")
     raise UnreadableScan(
