@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -192,7 +193,11 @@ def test_probabilities_that_separate_the_classes_have_no_slope() -> None:
     assert "separate the classes completely" in str(line.slope.reason)
 
 
-@given(some.lists(some.tuples(some.booleans(), some.floats(0, 1)), min_size=2, max_size=40))
+SIX_DIGITS = partial(round, ndigits=6)
+"""Between scores that differ in the last bit the witness interpolates to NaN (scikit-learn's IsotonicRegression)."""
+
+
+@given(some.lists(some.tuples(some.booleans(), some.floats(0, 1).map(SIX_DIGITS)), min_size=2, max_size=40))
 @settings(max_examples=60, deadline=None)
 def test_the_briers_parts_add_up_to_it(pairs: list[tuple[bool, float]]) -> None:
     truth, score = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
