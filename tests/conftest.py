@@ -1,10 +1,20 @@
-"""What all tests share: figures are drawn for the pages, but not once more as pictures for print."""
+"""What all tests share: figures are drawn for the pages, but not once more as pictures for print.
+
+Where CI is set, hypothesis tries the same examples each time, so that a landing never hangs on chance; elsewhere it
+goes on searching.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same-examples", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("same-examples")
 
 
 @pytest.fixture(scope="module", autouse=True)
