@@ -88,11 +88,10 @@ def evaluate(
     """
     from medtl.predictions import read_foreign
     from medtl.progress import say
-    from medtl.report.predictions_page import SIGN, write_predictions_page
-    from medtl.report.result_folder import refuse_occupied
+    from medtl.report.predictions_page import refuse_other_results, write_predictions_page
     from medtl.run_seal import refuse_changed_table
 
-    refuse_occupied(out, sign=SIGN, verb="evaluate")
+    refuse_other_results(out)
     refuse_changed_table(predictions)
     found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
     for told in found.taken:
@@ -136,11 +135,10 @@ def compare(
     one is named.
     """
     from medtl.report.compared_models import models_to_compare, shared_settings
-    from medtl.report.comparison_page import SIGN, write_comparison_page
-    from medtl.report.result_folder import refuse_occupied
+    from medtl.report.comparison_page import refuse_other_results, write_comparison_page
     from medtl.run_seal import refuse_changed_table
 
-    refuse_occupied(out, sign=SIGN, verb="compare")
+    refuse_other_results(out)
     for table in (path for path in runs if path.is_file()):
         refuse_changed_table(table)
     found = models_to_compare(runs, models=model or (), ids_as_written=ids_as_written)

@@ -30,7 +30,7 @@ from medtl.report.page import Drawn, Heading, Link, Row, Table, render, text_cel
 from medtl.report.pairs_told import Pair, decisions_table, in_words, pairs_of, pairs_table, verdict_sentences
 from medtl.report.precision_words import precision_sentence
 from medtl.report.references import Reference, bibtex, cite, works_of
-from medtl.report.result_folder import claimed, clear
+from medtl.report.result_folder import claimed, clear, refuse_occupied
 from medtl.report.reviewer import Asked, asked_of
 from medtl.report.run_folder import RunFolder
 from medtl.report.table_as_run import as_run
@@ -75,6 +75,11 @@ class ComparisonPage:
     references: tuple[Reference, ...]
     limits: tuple[str, ...]
     contents: tuple[tuple[str, str], ...] = CONTENTS
+
+
+def refuse_other_results(out: Path) -> None:
+    """Refuse a folder with files that `medtl compare` did not write, before any table is read."""
+    refuse_occupied(out, sign=SIGN, verb="compare")
 
 
 def write_comparison_page(

@@ -28,7 +28,7 @@ from medtl.report.model_tables import folds_table, models_table, threshold_sente
 from medtl.report.numbers import count, in_words, joined, with_interval
 from medtl.report.page import Drawn, Heading, Link, Row, Table, render, text_cells
 from medtl.report.references import Reference, bibtex, works_of
-from medtl.report.result_folder import claimed, clear
+from medtl.report.result_folder import claimed, clear, refuse_occupied
 from medtl.report.reviewer import Asked, asked_of
 from medtl.report.run_folder import RunFolder
 from medtl.report.scores import scores_of
@@ -78,6 +78,11 @@ class PredictionsPage:
     references: tuple[Reference, ...]
     limits: tuple[str, ...]
     contents: tuple[tuple[str, str], ...] = CONTENTS
+
+
+def refuse_other_results(out: Path) -> None:
+    """Refuse a folder with files that `medtl evaluate` did not write, before any table is read."""
+    refuse_occupied(out, sign=SIGN, verb="evaluate")
 
 
 def write_predictions_page(
