@@ -192,7 +192,7 @@ def test_a_folder_of_somebody_else_is_never_written_into(tmp_path: Path, verb: V
     assert f"{tmp_path.name} holds files that `medtl evaluate` did not write (theirs.csv)" in done.stderr
     done = verb("evaluate", path, "--out", path)
     assert done.exit_code == 2
-    assert "theirs.csv cannot be used as a folder for results (File exists)" in done.stderr
+    assert "theirs.csv cannot be used as a folder for results (Not a directory)" in done.stderr
     done = verb("evaluate", tmp_path, "--out", tmp_path / "judged")
     assert done.exit_code == 2
     assert "is a folder; a table of predictions is a file, of a run" in done.stderr
