@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -40,6 +41,11 @@ def run(line: str, *, folder: Path, **also: str) -> subprocess.CompletedProcess[
     )
 
 
+def imagenet_classifier(features: int) -> dict[str, torch.Tensor]:
+    """The last layer that shows a file of ImageNet's 1,000 classes."""
+    return {"fc.weight": torch.ones(1000, features), "fc.bias": torch.zeros(1000)}
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the README supposes it: its manifest continued to 24 patients, its study, a file of weights."""
@@ -59,7 +65,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(picture).save(folder / cells[2])
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     (folder / "study.yaml").write_text(study)
-    save_file(build_untrained(find_encoder("resnet18"), seed=1).tensors(), folder / "resnet18.safetensors")
+    save_file(
+        build_untrained(find_encoder("resnet18"), seed=1).tensors() | imagenet_classifier(512),
+        folder / "resnet18.safetensors",
+    )
     return folder
 
 
@@ -96,7 +105,10 @@ def test_choosing_sealing_judging_and_comparing_run_as_the_readme_says(desk: Pat
     (desk / "split.csv").write_text("\n".join([f"{header},split", *map(",".join, zip(lines, splits, strict=True))]))
     (desk / "second.yaml").write_text(blocks("yaml")[1].replace("manifest.csv", "split.csv"))
     shutil.copy(desk / "runs" / "first" / "predictions.csv", desk)
-    save_file(build_untrained(find_encoder("resnet50"), seed=1).tensors(), desk / "resnet50.safetensors")
+    save_file(
+        build_untrained(find_encoder("resnet50"), seed=1).tensors() | imagenet_classifier(2048),
+        desk / "resnet50.safetensors",
+    )
     for line in (
         "medtl weights import resnet50.safetensors --as resnet50-imagenet",
         f"medtl run second.yaml --out runs/second --set folds.count=2 {SMALL}",
