@@ -165,6 +165,10 @@ def test_the_script_of_the_readme_prints_its_study(desk: Path) -> None:
     assert done.stdout.startswith("name: pneumonia-radiographs\n")
 
 
+HANGS_SECONDS = 2900
+"""Alone the demo takes two minutes; on a machine that others use it may take as long as it likes."""
+
+
 @pytest.mark.slow
 def test_make_demo_writes_a_report_in_which_the_borrowed_encoder_wins_and_every_page_says_phantom(
     tmp_path: Path,
@@ -177,7 +181,7 @@ def test_make_demo_writes_a_report_in_which_the_borrowed_encoder_wins_and_every_
         capture_output=True,
         text=True,
         check=False,
-        timeout=580,
+        timeout=HANGS_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     report = Path(done.stdout.strip().split("\n")[-1])

@@ -66,7 +66,7 @@ def apart(tmp_path: Path, intake: Intake) -> Callable[..., Ended]:
         )
         before = os.times()
         done = subprocess.run(
-            [sys.executable, "-c", watched, *command[1:]], capture_output=True, text=True, timeout=580, check=False
+            [sys.executable, "-c", watched, *command[1:]], capture_output=True, text=True, timeout=2900, check=False
         )
         after = os.times()
         seconds = sum(after[2:4]) - sum(before[2:4])
