@@ -95,7 +95,7 @@ def patched_worker(fault: str) -> dict[str, object]:
         "worker.main()\n"
     )
     request = json.dumps({"verb": "pixels", "bytes": 3}).encode() + b"\nabc"
-    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], input=request, capture_output=True, timeout=600, check=True)
     lines = done.stdout.splitlines()
     assert not done.stderr
     return json.loads(lines[1])

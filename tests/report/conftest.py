@@ -358,7 +358,7 @@ def chromium() -> Iterator[Callable[..., str]]:
         def browse(*more: str) -> str:
             done = subprocess.run(
                 [binary, *switches, f"--user-data-dir={profile}", *more],
-                capture_output=True, text=True, timeout=120, check=True,
+                capture_output=True, text=True, timeout=1200, check=True,
             )  # fmt: skip
             return done.stdout + done.stderr
 

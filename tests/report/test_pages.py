@@ -261,5 +261,5 @@ def test_rebuilding_pages_imports_neither_torch_nor_monai(small_run: Path, tmp_p
         f"write_fold_page(read_run(Path({str(copy)!r})), fold=0)\n"
         "print([name for name in ('torch', 'monai') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=1200)
     assert done.stdout.strip() == "[]"

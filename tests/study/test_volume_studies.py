@@ -161,7 +161,7 @@ def test_a_fine_tuned_study_of_volumes_that_was_stopped_goes_on_to_the_same_byte
     for line in process.stderr:
         if "lp_ft: epoch 1 of 2" in line:
             process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=120) == 4
+    assert process.wait(timeout=1200) == 4
     assert medtl("run", study, "--out", run, "--resume").code == 0
     assert (run / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
 

@@ -143,7 +143,7 @@ class Tab:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=600)
         os.close(self._out)
         os.close(self._in)
 
