@@ -28,6 +28,7 @@ from medtl.imaging.formats.known import foreign_or_unknown as foreign_or_unknown
 from medtl.imaging.formats.known import format_of as format_of
 from medtl.imaging.image_header import ImageHeader as ImageHeader
 from medtl.imaging.image_header import plain_name as plain_name
+from medtl.imaging.one_scan import UNFORESEEN as UNFORESEEN
 from medtl.imaging.one_scan import one_scan as one_scan
 from medtl.imaging.prepared_cache import deciding_versions as deciding_versions
 from medtl.imaging.preview import preview_of as preview_of

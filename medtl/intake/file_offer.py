@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from medtl.imaging.arrivals import ENDINGS, Choice, Scan, UnreadableScan, companions_of, read_scan
+from medtl.imaging.arrivals import ENDINGS, Choice, Scan, UnreadableScan, companions_of, one_scan, read_scan
 from medtl.intake.mask_file import read_mask
 from medtl.intake.offer import Cell, Offer
 from medtl.intake.settings import IntakeSettings
@@ -86,6 +86,7 @@ def file_offer(
 def _companions(path: Path) -> tuple[Path, ...]:
     """The data file of a header; none when the header is at fault, which reading it says."""
     try:
-        return companions_of(path)
-    except (OSError, UnreadableScan, EOFError, ValueError):
+        with one_scan():
+            return companions_of(path)
+    except UnreadableScan:
         return ()

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
-from medtl.imaging.arrivals import Scan, UnreadableScan, read_scan
-from medtl.intake.pixel_look import FAULTS, FEW, MOST_PIXELS, is_gif, is_soft
+from medtl.imaging.arrivals import UNFORESEEN, Scan, UnreadableScan, one_scan, read_scan
+from medtl.intake.pixel_look import FEW, MOST_PIXELS, is_gif, is_soft
 
 FULL_SCALE = 255.0
 
@@ -33,16 +33,17 @@ def read_mask(path: Path) -> Scan:
 def _gif(path: Path) -> Scan:
     """A GIF of one frame in grey."""
     try:
-        with PillowImage.open(path, formats=("GIF",)) as image:
+        with one_scan(), PillowImage.open(path, formats=("GIF",)) as image:
             if getattr(image, "n_frames", 1) > 1 or image.width * image.height > MOST_PIXELS:
                 raise UnreadableScan(
                     "The mask is a GIF of several frames, or larger than any picture. Save it as PNG.",
                     reason="several_frames",
                 )
             pixels = np.asarray(image.convert("L"), dtype=np.float32)
-    except FAULTS as error:
+    except UnreadableScan as error:
+        if error.reason != UNFORESEEN:
+            raise
         raise UnreadableScan(
-            f"The mask is a GIF that cannot be decoded ({type(error).__name__}). Get it again from its source.",
-            reason="undecodable",
+            "The mask is a GIF that cannot be decoded. Get it again from its source.", reason="undecodable"
         ) from error
     return Scan(pixels[None], None, "Pillow GIF", full_scale=FULL_SCALE)

@@ -10,20 +10,17 @@ from __future__ import annotations
 import gzip
 import io
 import math
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError, HeaderTypeError
 from PIL import Image as PillowImage
 from PIL import ImageFile
 
-from medtl.imaging.arrivals import UnreadableScan, read_scan
+from medtl.errors import ResourceExhausted
+from medtl.imaging.arrivals import UnreadableScan, one_scan, read_scan
 from medtl.intake.finding import content_of
 
 FEW = 16
@@ -47,10 +44,6 @@ MOST_VOXELS, FARTHEST_OFFSET, DENSEST_GZIP = 2**29, 2**20, 1032
 """What a header may promise for its voxels to be looked at; deflate packs no more than 1032 bytes into one."""
 
 MOST_CHUNKS = 512
-FAULTS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, OverflowError, MemoryError,
-          SyntaxError, RuntimeError, ZeroDivisionError, struct.error, zlib.error,
-          PillowImage.DecompressionBombError, HeaderDataError, HeaderTypeError, ImageFileError)  # fmt: skip
-"""What Pillow and nibabel raise on damaged files: such a file has no look, and its reader says later what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +62,15 @@ def look_at(path: Path) -> Look:
     """The look at one file; an empty one where it cannot be read."""
     content = content_of(path)
     try:
-        if content == "picture" or is_gif(path):
-            return _picture(path)
-        if content == "nifti" and (look := _nifti(path)) is not None:
-            return look
-        pixels = read_scan(path).pixels
-        return _judged(pixels.shape[1:], pixels.reshape(-1, pixels.shape[-1]))
-    except (UnreadableScan, *FAULTS):
-        return Look()
+        with one_scan():
+            if content == "picture" or is_gif(path):
+                return _picture(path)
+            if content == "nifti" and (look := _nifti(path)) is not None:
+                return look
+            pixels = read_scan(path).pixels
+            return _judged(pixels.shape[1:], pixels.reshape(-1, pixels.shape[-1]))
+    except (UnreadableScan, ResourceExhausted):
+        return Look()  # its reader says later what is wrong
 
 
 def is_gif(path: Path) -> bool:

@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from medtl.cli.command import app
+from medtl.cohort.pseudonyms import KEY_BYTES, KEY_FILE, private_folder
 from medtl.report import write_reports
 from medtl.report.intake_page import Contact, IntakeTold, write_intake_page
 
@@ -87,6 +88,9 @@ def pages(
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CACHE", "HOME", "WEIGHTS"):
             patch.setenv(f"MEDTL_{name}", str(folder / name.lower()))
+        private_folder(folder / "home")
+        (folder / "home" / KEY_FILE).write_text("5e" * KEY_BYTES)
+        (folder / "home" / KEY_FILE).chmod(0o600)  # the same pseudonyms each time, so that no line breaks otherwise
         run = run_writer(folder / "study", run_recipe(patients=40, fold_count=3))
         study, fold, *_ = write_reports(run)
         first, second = (table(folder / f"{name}.csv", skill=skill, seed=seed)

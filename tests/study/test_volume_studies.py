@@ -132,8 +132,8 @@ def test_a_file_of_four_dimensions_is_refused_by_name_and_the_rest_is_studied(
     assert done.code == 0
     told = " ".join(done.out.split())
     assert "v00" in told
-    assert "The file holds 3 time points or channels; a case is one picture or one volume." in told
-    assert "Save the one that is meant as its own file." in told
+    assert "The file holds 3 volumes (time points, directions or channels); a case is one." in told
+    assert "Choose with medtl intake --volume first, --volume mean, or --volume N with N from 1, or save" in told
 
 
 def test_volumes_of_unequal_sizes_and_spacings_are_told_and_studied(cohort: VolumeCohort, medtl: Medtl) -> None:
