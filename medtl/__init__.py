@@ -1,34 +1,39 @@
 """medtl: honest transfer learning for medical scans.
 
-The floor plan. A manifest of scans goes in at the bottom, a report comes out at the top:
-
     a folder -> intake -> manifest.csv
     manifest.csv -> cohort -> folds -> scans -> encoder -> adapted classifier -> fitted weights
                  -> predictions.csv -> metrics + saliency -> fold reports -> study report
 
-Two wings over one ground floor, joined by one table:
+The floors, from the top. Each imports only from floors below it (the order is a contract in pyproject.toml):
 
-                             cli/              speak
-                             maps/             back to the archive: saliency maps as DICOM objects
-                             demo.py doctor.py two guided tours: the phantom study, the state of this machine
-                             intake/           how scans come in: a folder becomes a manifest
-                             study.py          the staircase: one study, told in order
-                             report/           tell
-          learning wing  ────────┬────────  counting wing
-          (torch, MONAI)         │          (numpy, pandas, scikit-learn; never imports torch or monai)
-          explanation/           │          evaluation/
-          training/   ── predictions.csv ─▶ predictions/
-          adaptation/            │
-          encoders/              │
-          imaging/               │          folds/
-                             cohort/           ground floor: who is in the study
-                             run_seal.py       a finished run, sealed as a whole
-                             files.py locks.py whole or absent: atomic files, safe tables, hashes; one writer
-                             progress.py       how long work shows itself
-                             errors.py         the letters of refusal
+    cli/          the commands; each imports what it needs when it is called
+    maps/         saliency maps back to the archive, as DICOM objects that refer to the source series
+    study/        one study, told in order: settings, cohort, encoders, run, unseal, pretrain, check, demo, doctor
+    intake/       from a folder to a manifest, each series accepted or refused by name
+    report/       the pages: pages > manuscript > findings > sections > figures > results > html
+    controls/     what must fail: permuted labels, metadata only, thumbnails, borders, masked centres
+    held_out/     what was kept apart: openings, and the mean over the folds' models
+    explanation/  where the network looked: saliency maps on the scan's own grid, and checks of them
+    training/     how it learns: the loop, checkpoints, the feature table
+    adaptation/   what is changed: probe, heads, freezing, learning rates
+    record/       what a run writes and the report reads: one typed value per file of the run folder
+    encoders/     pretrained encoders: cards, weight store, key maps, from 2D to 3D
+    evaluation/   how well: metrics, intervals, thresholds, calibration, comparison
+    audit/        what speaks against a cohort before training: duplicates, border, confounding, suspicious ids
+    imaging/      what a scan is: formats, DICOM, preparation, augmentation, cache
+    folds/        who is kept apart: patient-level folds, leakage
+    predictions/  the one table between the learning and the counting wing
+    cohort/       who is in the study: manifest, labels, covariates, pseudonyms, flow
 
-A floor's `__init__.py` is its door: a docstring, and beside it `__init__.pyi` with at most eight names. Doors open
-lazily (lazy_loader), so reading a study's settings or rebuilding a report never waits for torch or MONAI.
+    findings.py   what speaks against a result, as a value
+    locks.py      one process at a time
+    files.py  yaml_values.py  environment.py  progress.py  errors.py
+
+The learning wing (imaging, encoders, adaptation, training, explanation) uses torch and MONAI. The counting wing
+(cohort, folds, predictions, evaluation, record, held_out, report) never imports them. They meet in predictions.csv.
+
+A floor's `__init__.py` is its door: a docstring, and where others use few of its names, an `__init__.pyi` that lists
+them. Doors open lazily (lazy_loader), so that reading settings or rebuilding a report never waits for torch or MONAI.
 """
 
 __version__ = "0.1.0"

@@ -13,7 +13,7 @@ and `--set 'volumes.stem_stride=[1, 1, 1]'`, are the other ways to volumes.
 from pathlib import Path
 
 from medtl.cli import pipeline
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 pipeline(
     Study(

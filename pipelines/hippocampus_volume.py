@@ -9,7 +9,7 @@ from the middle of every crop, which all of them cover: no black margin is left 
 from pathlib import Path
 
 from medtl.cli import pipeline
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 pipeline(
     Study(

@@ -9,7 +9,7 @@ the patient's axes, so that the plane shows only in the sharpness along each of 
 from pathlib import Path
 
 from medtl.cli import pipeline
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 pipeline(
     Study(

@@ -7,7 +7,7 @@ about the set: 809 person numbers carry images of both kinds, so one number need
 from pathlib import Path
 
 from medtl.cli import pipeline
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 pipeline(
     Study(

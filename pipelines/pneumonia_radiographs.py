@@ -11,7 +11,7 @@ On a computer without a GPU leave fine-tuning out: `--set adaptation.policy=prob
 from pathlib import Path
 
 from medtl.cli import pipeline
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 pipeline(
     Study(

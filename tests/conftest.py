@@ -23,7 +23,7 @@ def print_pictures() -> Iterator[None]:
 
     The tests of figure files override this fixture.
     """
-    from medtl.report.drawing import Drawing
+    from medtl.report.html.drawing import Drawing
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Drawing, "as_png", lambda _figure: b"")

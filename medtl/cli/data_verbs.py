@@ -99,7 +99,7 @@ def check(
 
     Exit code 0 when a study could start, 3 when the data are refused.
     """
-    from medtl.check import check_data
+    from medtl.study.check import check_data
 
     chosen = changes_of(changes, tie_duplicates=tie_duplicates, ids_as_written=ids_as_written)
     print(check_data(manifest, changes=chosen, out=out))
@@ -108,6 +108,6 @@ def check(
 @speaking
 def doctor() -> None:
     """Say what this machine has and what is missing: versions, device, memory, disk, weights, cache."""
-    from medtl.doctor import examine
+    from medtl.study.doctor import examine
 
     print(examine())

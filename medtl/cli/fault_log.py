@@ -14,7 +14,7 @@ from pathlib import Path
 import medtl
 from medtl import environment
 from medtl.errors import MedtlError
-from medtl.run_folder import utc_now
+from medtl.record.run_folder import utc_now
 
 LOGS = "logs"
 MOST_CAUSES = 10

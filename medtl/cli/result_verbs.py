@@ -27,8 +27,8 @@ def report(
     What only you can say (intended use, the items of CLAIM and TRIPOD+AI) is asked for by statements.yaml in the run
     folder: fill it in and build the pages again.
     """
+    from medtl.record.run_folder import RunFolder
     from medtl.report import write_reports
-    from medtl.run_folder import RunFolder
 
     with RunFolder(run).held() if run.is_dir() else nullcontext():
         for page in write_reports(run, statements=statements, also="pdf" if pdf else None):
@@ -42,7 +42,7 @@ def verify(run: Annotated[Path, typer.Argument(help="The folder of a finished ru
     Pages, figures and tables, which medtl report makes anew, and statements.yaml, which you fill in, are not compared.
     Exit code 0 when the run is whole, 7 when it is not, 2 when it is not finished.
     """
-    from medtl.run_seal import verified
+    from medtl.record.run_seal import verified
 
     print(verified(run))
 
@@ -88,8 +88,8 @@ def evaluate(
     """
     from medtl.predictions import read_foreign
     from medtl.progress import say
-    from medtl.report.predictions_page import refuse_other_results, write_predictions_page
-    from medtl.run_seal import refuse_changed_table
+    from medtl.record.run_seal import refuse_changed_table
+    from medtl.report.pages.predictions_page import refuse_other_results, write_predictions_page
 
     refuse_other_results(out)
     refuse_changed_table(predictions)
@@ -134,9 +134,9 @@ def compare(
     model is called better only where both agree. Two models that cannot be told apart are called so, and the simpler
     one is named.
     """
-    from medtl.report.compared_models import models_to_compare, shared_settings
-    from medtl.report.comparison_page import refuse_other_results, write_comparison_page
-    from medtl.run_seal import refuse_changed_table
+    from medtl.record.run_seal import refuse_changed_table
+    from medtl.report.pages.comparison_page import refuse_other_results, write_comparison_page
+    from medtl.report.results.compared_models import models_to_compare, shared_settings
 
     refuse_other_results(out)
     for table in (path for path in runs if path.is_file()):

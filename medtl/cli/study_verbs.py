@@ -12,7 +12,7 @@ from medtl.cli.speaking import share_the_processor, speaking, write_any_name
 from medtl.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from medtl.study_settings import Study
+    from medtl.study.settings import Study
 
 
 @speaking
@@ -22,7 +22,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the phantoms and the
     Draws a source task and a small target task, pretrains an encoder on the first, and studies the second with the
     transferred encoder and from scratch on the same folds.
     """
-    from medtl.demo import run_demo
+    from medtl.study.demo import run_demo
 
     print(run_demo(out))
 
@@ -39,7 +39,7 @@ def run(
     ids_as_written: AsWritten = False,
 ) -> None:
     """Run a study: patient-level folds, frozen probe, adapted encoders, metrics with intervals, Grad-CAM, reports."""
-    from medtl.study_settings import read_study
+    from medtl.study.settings import read_study
 
     chosen = changes_of(
         changes, limit_patients=limit_patients, tie_duplicates=tie_duplicates, ids_as_written=ids_as_written
@@ -67,7 +67,7 @@ def unseal(
     that was looked at twice has helped to choose. The mean over the folds' networks is judged, with thresholds from the
     study's own out-of-fold predictions.
     """
-    from medtl.unsealing import unseal as open_up
+    from medtl.study.unseal import unseal as open_up
 
     print(open_up(run, external=external, name=name, again=again, device=device, ids_as_written=ids_as_written))
 
@@ -81,8 +81,8 @@ def pretrain(
     replace: Annotated[bool, typer.Option("--replace", help="Replace an encoder of that name.")] = False,
 ) -> None:
     """Pretrain an encoder on a manifest of your own and store it, ready to be borrowed by name."""
-    from medtl.study import pretrain_encoder
-    from medtl.study_settings import read_study
+    from medtl.study.pretrain import pretrain_encoder
+    from medtl.study.settings import read_study
 
     card = pretrain_encoder(read_study(study, changes=changes or []), name=name, device=device, replace=replace)
     print(f"{card.name}: {card.trained_on}")
@@ -101,7 +101,7 @@ def pipeline(study: Study) -> None:
         resume: Resume = False,
         print_study: Annotated[bool, typer.Option("--print-study", help="Print the study as YAML and stop.")] = False,
     ) -> None:
-        from medtl.study_settings import as_yaml, with_changes
+        from medtl.study.settings import as_yaml, with_changes
 
         also = [f"manifest={manifest}"] if manifest else []
         chosen = with_changes(study, [*also, *changes_of(changes, limit_patients=limit_patients)])
@@ -124,6 +124,6 @@ def pipeline(study: Study) -> None:
 
 
 def _run(study: Study, *, out: Path | None, device: str, resume: bool) -> None:
-    from medtl.study import run_study
+    from medtl.study.run import run_study
 
     print(run_study(study, out=out, device=device, resume=resume) / "report.html")

@@ -13,7 +13,7 @@ from medtl.cli.speaking import speaking
 @speaking
 def list_weights() -> None:
     """List the encoders that are known, and which of them are here."""
-    from medtl.doctor import weight_table
+    from medtl.study.doctor import weight_table
 
     print(weight_table())
 
@@ -62,7 +62,7 @@ def import_weights(
 @speaking
 def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all when left out.")] = None) -> None:
     """Compare every stored encoder with the sha256 on its card."""
-    from medtl.doctor import verified_weights
+    from medtl.study.doctor import verified_weights
 
     for each in verified_weights(name):
         print(f"{each}: as on its card")

@@ -1,4 +1,3 @@
-from . import audit as audit
 from . import flow as flow
 from . import pseudonyms as pseudonyms
 from .case import Case as Case
@@ -7,4 +6,4 @@ from .case import Exclusion as Exclusion
 from .manifest import read_manifest as read_manifest
 from .settings import ManifestSettings as ManifestSettings
 
-__all__ = ["Case", "Cohort", "Exclusion", "ManifestSettings", "audit", "flow", "pseudonyms", "read_manifest"]
+__all__ = ["Case", "Cohort", "Exclusion", "ManifestSettings", "flow", "pseudonyms", "read_manifest"]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from medtl.cohort.audit import several_labels_note
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
 from medtl.cohort.cells import stated, told_markers
 from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_notes, covariate_values
@@ -22,6 +21,7 @@ from medtl.cohort.labels import label_notes, label_of, ordered_classes
 from medtl.cohort.manifest_row import ManifestRow, row_faults
 from medtl.cohort.patient_ids import remedy, twin_faults
 from medtl.cohort.settings import ManifestSettings
+from medtl.cohort.several_labels import several_labels_note
 from medtl.errors import DataRefused
 from medtl.files import sha256_of
 

@@ -1,17 +1,13 @@
 from .battery import ControlTask as ControlTask
 from .battery import run_controls as run_controls
 from .black_margins import margin_notes as margin_notes
-from .metadata_only import BlindAuroc as BlindAuroc
 from .metadata_only import blind_auroc as blind_auroc
 from .metadata_only import blind_notes as blind_notes
-from .record import Controls as Controls
 from .settings import ControlSettings as ControlSettings
 
 __all__ = [
-    "BlindAuroc",
     "ControlSettings",
     "ControlTask",
-    "Controls",
     "blind_auroc",
     "blind_notes",
     "margin_notes",

@@ -8,7 +8,6 @@ too few patients for an interval, labels permuted between patients of a fold say
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -17,42 +16,16 @@ from medtl.cohort import Cohort
 from medtl.controls.permuted_labels import Side, permuted_in
 from medtl.evaluation import Estimate, evaluate_fold
 from medtl.predictions import PredictionTable
+from medtl.record.controls import BlindAuroc
 
 FOLDS = 5
 RESAMPLES = 500
 """Each tail of 2.5 % then rests on 12 draws: enough to tell 0.5 from not 0.5."""
 
-SUSPICIOUS = 0.6
-"""Point estimate from which a lower bound above 0.5 is worth a warning; below it no conclusion changes."""
-
 DRAWS = 500
 """Permutations of the labels where there is no interval; 12 of them may reach the observed AUROC at the level below."""
 
-LEVEL = 0.025
-"""Of the one-sided test: that of the lower end of a 95 % interval."""
-
 MODEL = "metadata_only"
-
-
-@dataclass(frozen=True)
-class BlindAuroc:
-    """An out-of-fold AUROC by patient (the mean over classes with more than two), and the properties behind it.
-
-    `p_value` is one-sided, from labels permuted between patients with the model fitted again; it stands in for the
-    interval where a class has too few patients for one, and is None elsewhere.
-    """
-
-    names: tuple[str, ...]
-    auroc: Estimate
-    p_value: float | None = None
-
-    @property
-    def is_suspicious(self) -> bool:
-        """Whether the label can be told without the disease."""
-        value, low = self.auroc.value, self.auroc.low
-        if value is None or value < SUSPICIOUS:
-            return False
-        return low > 0.5 if low is not None else self.p_value is not None and self.p_value <= LEVEL
 
 
 def blind_auroc(

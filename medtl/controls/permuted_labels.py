@@ -22,9 +22,9 @@ from scipy.stats import rankdata
 
 from medtl.cohort import Cohort
 from medtl.controls.label_exchange import Labels, exchange_labels
-from medtl.controls.record import PermutedLabels
 from medtl.controls.same_folds import first_repeat
 from medtl.folds import FoldTable
+from medtl.record.controls import PermutedLabels
 
 PENALTY = 400.0
 """Four times the inverse of the probe's C of 0.01: at even odds the log loss bends a quarter as much as the square."""

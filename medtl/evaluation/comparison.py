@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medtl.cohort.multiplicity import holm
+from medtl.audit.multiplicity import holm
 from medtl.evaluation.across_folds import compare_over_folds
 from medtl.evaluation.delong import difference_estimate
 from medtl.evaluation.discrimination import auroc

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import rankdata
 
-from medtl.cohort.multiplicity import holm
+from medtl.audit.multiplicity import holm
 from medtl.evaluation.delong import auroc_estimate
 from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.resampling import why_no_interval

@@ -1,4 +1,3 @@
-from .checks_record import SaliencyChecks as SaliencyChecks
 from .fold_maps import explain_fold as explain_fold
 from .patient_space import on_scan_grid as on_scan_grid
 from .saliency import hirescam as hirescam
@@ -10,7 +9,6 @@ from .settings import SaliencySettings as SaliencySettings
 __all__ = [
     "CheckTask",
     "ExplanationSettings",
-    "SaliencyChecks",
     "SaliencySettings",
     "check_saliency",
     "explain_fold",

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from medtl.explanation.checks_record import (
+from medtl.record.saliency_checks import (
     CheckedCase,
     CheckName,
     FoldChecks,

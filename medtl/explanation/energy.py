@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.ndimage import binary_fill_holes, label
 
-from medtl.explanation.checks_record import Share
 from medtl.explanation.saliency import RawSaliency
+from medtl.record.saliency_checks import Share
 
 BORDER = 1 / 8
 """Of every side, as in the control `border_only`."""

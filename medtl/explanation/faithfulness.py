@@ -15,9 +15,9 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from medtl.adaptation import Classifier, freezing
-from medtl.explanation.checks_record import Curves
 from medtl.explanation.energy import on_prepared_grid
 from medtl.explanation.saliency import RawSaliency
+from medtl.record.saliency_checks import Curves
 
 SHARES = (0.1, 0.3)
 """Of the places, taken away or brought in; none and all are known besides. More shares cost more than more cases, and

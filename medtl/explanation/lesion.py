@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from medtl.errors import DataRefused
-from medtl.explanation.checks_record import Found
 from medtl.imaging import ScanFacts
-from medtl.imaging.arrivals import read_scan
+from medtl.imaging.for_intake import read_scan
+from medtl.record.saliency_checks import Found
 
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 """Of a map scaled to its own maximum; the one used in a fold is chosen on the other folds."""

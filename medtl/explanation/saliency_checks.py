@@ -21,7 +21,6 @@ from medtl.cohort import Case, Cohort
 from medtl.encoders import build_untrained
 from medtl.explanation.check_cases import cases_to_check, other_fold
 from medtl.explanation.check_verdicts import judged
-from medtl.explanation.checks_record import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
 from medtl.explanation.energy import border_share, on_prepared_grid, outside_share
 from medtl.explanation.faithfulness import centre_gaussian, curves
 from medtl.explanation.lesion import found_in, read_mask
@@ -35,6 +34,7 @@ from medtl.folds import FoldTable
 from medtl.imaging import PreparationSettings, PreparedCohort
 from medtl.predictions import PredictionTable
 from medtl.progress import track
+from medtl.record.saliency_checks import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from medtl.imaging import PreparationSettings
-
-Method = Literal["hirescam", "layercam", "gradcam_plus_plus", "eigencam"]
+from medtl.record.saliency_checks import Method as Method
 
 PICTURES_CHECKED = 6
 VOLUMES_CHECKED = 2

@@ -15,36 +15,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medtl import run_folder as names
 from medtl.cohort import pseudonyms
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import add_line, whole_lines
 from medtl.progress import say
+from medtl.record import run_folder as names
+from medtl.record.held_out import Opening
 
 LOG = names.OPENINGS
 REGISTRY = "openings"
 DIGITS = 12
 """Of an image's sha256 that are kept to know it again: 48 bits."""
-
-
-class Opening(BaseModel):
-    """When which run (its folder's name and its fingerprint) opened the cohort.
-
-    `opened` are its images, by the first digits of their sha256; none in the logs of an earlier medtl. `is_answered` is
-    false when the process was stopped before anything of what the models say was on the disk.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at: str
-    run: str
-    fingerprint: str
-    opened: tuple[str, ...] = ()
-    is_answered: bool = True
-
-    def is_same(self, other: Opening) -> bool:
-        """Whether both are one line of two logs."""
-        return (self.at, self.run, self.fingerprint) == (other.at, other.run, other.fingerprint)
 
 
 class _Answer(BaseModel):

@@ -183,11 +183,11 @@ def decode_scan(data: ScanContent, choice: Choice = USUAL) -> Scan:
     DICOM is looked for first, because its preamble may imitate a TIFF (PS3.10, dual-personality files).
     """
     if isinstance(data, FolderContent):
-        from medtl.imaging.series_folder import volume_in
+        from medtl.imaging.dicom.series_folder import volume_in
 
         return volume_in(data.files)
     if isinstance(data, bytes) and data[DICOM_MARK] == b"DICM":
-        from medtl.imaging.dicom_file import decode_dicom
+        from medtl.imaging.dicom.file import decode_dicom
 
         return decode_dicom(data)
     return decode_file(data, choice)

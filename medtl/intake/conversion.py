@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from medtl.errors import ConfigurationError
 from medtl.files import sha256_of, sha256_of_file
-from medtl.imaging.arrivals import EncodedScan, Scan, UnreadableScan, encoded, one_scan, refuse_unusable, thumbnail
+from medtl.imaging.for_intake import EncodedScan, Scan, UnreadableScan, encoded, one_scan, refuse_unusable, thumbnail
 from medtl.intake.offer import Offer
 
 VOLUMES, PICTURES, MASKS = "volumes", "images", "masks"

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from medtl.cohort import pseudonyms
-from medtl.imaging.arrivals import ANOTHER_VALUE, Candidate, ImageHeader, manufacturer_of, model_of
+from medtl.imaging.for_intake import ANOTHER_VALUE, Candidate, ImageHeader, manufacturer_of, model_of
 from medtl.intake.offer import Cell
 from medtl.intake.person import is_placeholder
 

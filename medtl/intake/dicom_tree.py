@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medtl.cohort import pseudonyms
 from medtl.files import sha256_of_file
-from medtl.imaging.arrivals import (
+from medtl.imaging.for_intake import (
     Candidate,
     DamagedFile,
     ImageHeader,

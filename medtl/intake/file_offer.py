@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from medtl.imaging.arrivals import ENDINGS, Choice, Scan, UnreadableScan, companions_of, one_scan, read_scan
+from medtl.imaging.for_intake import ENDINGS, Choice, Scan, UnreadableScan, companions_of, one_scan, read_scan
 from medtl.intake.mask_file import read_mask
 from medtl.intake.offer import Cell, Offer
 from medtl.intake.settings import IntakeSettings

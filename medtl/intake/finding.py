@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from medtl.errors import ConfigurationError, DataRefused
-from medtl.imaging.arrivals import DICOM_MARK, START_BYTES, foreign_or_unknown, format_of, header_beside
+from medtl.imaging.for_intake import DICOM_MARK, START_BYTES, foreign_or_unknown, format_of, header_beside
 from medtl.intake.offer import Refusal
 from medtl.intake.settings import SourceKind
 

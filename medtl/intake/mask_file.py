@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
-from medtl.imaging.arrivals import UNFORESEEN, Scan, UnreadableScan, one_scan, read_scan
+from medtl.imaging.for_intake import UNFORESEEN, Scan, UnreadableScan, one_scan, read_scan
 from medtl.intake.pixel_look import FEW, MOST_PIXELS, is_gif, is_soft
 
 FULL_SCALE = 255.0

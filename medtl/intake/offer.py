@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from medtl.imaging.arrivals import Scan
+from medtl.imaging.for_intake import Scan
 
 Cell = str | float | None
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from medtl.cohort.cells import is_missing
-from medtl.imaging.arrivals import ImageHeader, known_date, plain_name
+from medtl.imaging.for_intake import ImageHeader, known_date, plain_name
 
 NOBODY = (
     "anonymous anonymus anonym anonyme anonimo anonymised anonymized anonymisiert anonymise anonimizado anon "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medtl.imaging.arrivals import Candidate, FrameChoice
+from medtl.imaging.for_intake import Candidate, FrameChoice
 
 
 def picture_notes(candidates: Sequence[Candidate], frame: FrameChoice | None) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 from PIL import ImageFile
 
 from medtl.errors import ResourceExhausted
-from medtl.imaging.arrivals import UnreadableScan, one_scan, read_scan
+from medtl.imaging.for_intake import UnreadableScan, one_scan, read_scan
 from medtl.intake.finding import content_of
 
 FEW = 16

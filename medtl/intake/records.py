@@ -16,7 +16,7 @@ from threading import Lock
 from pydantic import ValidationError
 
 from medtl.files import sha256_of_file
-from medtl.imaging.arrivals import deciding_versions
+from medtl.imaging.for_intake import deciding_versions
 from medtl.intake.conversion import Outcome
 from medtl.intake.settings import IntakeSettings
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from medtl.errors import ConfigurationError
-from medtl.imaging.arrivals import FrameChoice
+from medtl.imaging.for_intake import FrameChoice
 from medtl.intake.declared_classes import class_names
 
 SourceKind = Literal["auto", "dicom", "nifti", "pictures", "bids", "datalist", "nnunet", "medmnist"]

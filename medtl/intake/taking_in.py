@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from medtl.imaging.arrivals import UnreadableScan, one_scan
+from medtl.imaging.for_intake import UnreadableScan, one_scan
 from medtl.intake.conversion import Outcome, convert, picture_of
 from medtl.intake.offer import Offer, Refusal
 from medtl.intake.records import Records

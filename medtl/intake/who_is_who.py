@@ -35,7 +35,7 @@ from dataclasses import dataclass, field
 
 from medtl.cohort import pseudonyms
 from medtl.cohort.patient_ids import id_form
-from medtl.imaging.arrivals import ImageHeader
+from medtl.imaging.for_intake import ImageHeader
 from medtl.intake.identity_notes import Decided
 from medtl.intake.person import Person, contradict, names_agree, person_of
 

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
-from medtl.imaging.arrivals import ImageHeader
+from medtl.imaging.for_intake import ImageHeader
 from medtl.maps.identity import MANUFACTURER, Words, file_under, nameless, refer_to, software_version
 from medtl.maps.left_out import LeftOut
 

@@ -14,7 +14,7 @@ import pydicom
 from jaxtyping import Float
 from PIL import Image
 
-from medtl.imaging.arrivals import ImageHeader
+from medtl.imaging.for_intake import ImageHeader
 from medtl.maps.capture import capture, picture_of
 from medtl.maps.identity import Words, read_identity
 from medtl.maps.left_out import LeftOut

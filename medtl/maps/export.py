@@ -15,17 +15,17 @@ from pathlib import Path
 import pandas as pd
 import pydicom
 
-from medtl import run_folder as names
 from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
 from medtl.files import read_csv, replacing, write_csv
-from medtl.imaging.arrivals import UnreadableScan, one_scan
+from medtl.imaging.for_intake import UnreadableScan, one_scan
 from medtl.maps.case_objects import picture_objects, volume_objects
 from medtl.maps.left_out import LeftOut
 from medtl.maps.run_maps import CaseMap, read_maps
 from medtl.maps.sources import SourceTables
 from medtl.progress import track
-from medtl.run_folder import RunFolder
-from medtl.study_settings import read_study
+from medtl.record import run_folder as names
+from medtl.record.run_folder import RunFolder
+from medtl.study.settings import read_study
 
 TABLE = "maps.csv"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600

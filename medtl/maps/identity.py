@@ -15,7 +15,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import empty_value_for_VR
 
 from medtl import __version__
-from medtl.imaging.arrivals import PYDICOM_FAULTS, ImageHeader
+from medtl.imaging.for_intake import PYDICOM_FAULTS, ImageHeader
 from medtl.maps.left_out import LeftOut
 
 ALWAYS = (

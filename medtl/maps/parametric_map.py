@@ -9,7 +9,7 @@ from highdicom.pm import ParametricMap, RealWorldValueMapping
 from jaxtyping import Float32
 from pydicom.sr.codedict import codes
 
-from medtl.imaging.arrivals import ImageHeader
+from medtl.imaging.for_intake import ImageHeader
 from medtl.maps.identity import MANUFACTURER, Words, file_under, nameless, software_version
 from medtl.maps.left_out import LeftOut
 from medtl.maps.source_series import SourceSeries

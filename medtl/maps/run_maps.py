@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from medtl import run_folder as names
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import read_csv
-from medtl.run_folder import RunFolder
-from medtl.run_seal import refuse_changed
+from medtl.record import run_folder as names
+from medtl.record.run_folder import RunFolder
+from medtl.record.run_seal import refuse_changed
 
 MAPS_TABLE = "maps.csv"
 TEXT_COLUMNS = (

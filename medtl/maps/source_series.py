@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32
 
-from medtl.imaging.arrivals import (
+from medtl.imaging.for_intake import (
     Candidate,
     ImageHeader,
     SeriesRules,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.cohort import Case, pseudonyms, read_manifest
-from medtl.imaging.arrivals import DICOM_MARK, UnreadableScan, read_content, sha256_of_content
+from medtl.imaging.for_intake import DICOM_MARK, UnreadableScan, read_content, sha256_of_content
 from medtl.intake import CaseSource, sources_of
 from medtl.maps.left_out import LeftOut
-from medtl.study_settings import Study
+from medtl.study.settings import Study
 
 NOT_DICOM = "The source is not DICOM, so there is no series that a DICOM object could refer to."
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from medtl import run_folder as names
 from medtl.adaptation import AdaptationSettings, Classifier
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
 from medtl.files import write_csv, write_json
 from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate, selection
+from medtl.record import run_folder as names
 from medtl.training.batches import Scans
 from medtl.training.feature_table import FeatureTable
 from medtl.training.fold import FittedFold, FoldTask, classifier_of, train_fold, write_parts

@@ -13,7 +13,6 @@ import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-from medtl import run_folder as names
 from medtl.adaptation import (
     AdaptationSettings,
     Classifier,
@@ -27,6 +26,7 @@ from medtl.encoders import Encoder
 from medtl.files import fingerprint, replacing, write_json
 from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate
+from medtl.record import run_folder as names
 from medtl.training.batches import Scans
 from medtl.training.chance import seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord

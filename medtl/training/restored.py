@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
-from medtl import run_folder as names
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
 from medtl.errors import IntegrityFailure
 from medtl.predictions import PredictionTable, concatenate, selection
+from medtl.record import run_folder as names
 from medtl.training.candidates import StudyTask, Variant, told
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
 from medtl.training.predict import predict_logits, probabilities

@@ -20,7 +20,7 @@ FOLDS, EPOCHS = 5, 10
 TURNS = {FEW_IMAGES: 3, MANY_IMAGES: 2}
 EPOCHS_A_TURN = {FEW_IMAGES: 2, MANY_IMAGES: 1}
 OPEN_ALL_DOORS = """
-import medtl.cli, medtl.study as study
+import medtl.cli, medtl.study.run as study
 for floor in (study.encoders, study.evaluation, study.explanation, study.imaging, study.report, study.training):
     for name in floor.__all__:
         getattr(floor, name)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from medtl import encoders, imaging, training
 from medtl.adaptation import Classifier, classifier_with_new_head, freezing
-from medtl.recruitment import apart, read_cohort
-from medtl.study_settings import read_study
+from medtl.study.cohort import apart, read_cohort
+from medtl.study.settings import read_study
 from medtl.training.batches import CASES_AT_ONCE, Request, Scans
 from medtl.training.chance import batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, Progress

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
-from medtl.cohort import Case, Cohort, audit
+from medtl.audit import findings as audit
+from medtl.cohort import Case, Cohort
+from medtl.cohort.several_labels import several_labels_note
 
 
 def cohort_of(*rows: tuple[str, str, str, str]) -> Cohort:
@@ -70,6 +72,6 @@ def test_a_single_site_needs_no_note() -> None:
 
 def test_many_names_are_cut_and_counted() -> None:
     cohort = cohort_of(*((f"c{n}", f"P{n // 2}", "xy"[n % 2], "n") for n in range(40)))
-    note = audit.several_labels_note(cohort)[0]
+    note = several_labels_note(cohort)[0]
     assert "20 patients have cases of more than one class" in note
     assert "and 12 more" in note

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway
 
+from medtl.audit.border_confounders import BorderAudit, border_audit, border_notes
+from medtl.audit.border_test import explained
+from medtl.audit.places import Box
+from medtl.audit.shifted_copies import shifted_pairs
 from medtl.cohort import Case, Cohort
-from medtl.cohort.border_suspects import BorderAudit, border_audit, border_notes
-from medtl.cohort.border_test import explained
-from medtl.cohort.places import Box
-from medtl.cohort.shifted_copies import shifted_pairs
 
 CORNER: Box = (0.02, 0.02, 0.08, 0.08)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from medtl.audit.confounding import as_matrix, association_notes, associations, missing_notes
+from medtl.audit.suspicious_patient_ids import doubtful_number_notes, number_in_splits_notes, prevalence_notes
 from medtl.cohort import Case, Cohort
-from medtl.cohort.confounding import as_matrix, association_notes, associations, missing_notes
-from medtl.cohort.doubtful_numbers import doubtful_number_notes, number_in_splits_notes, prevalence_notes
 from medtl.controls import blind_auroc, blind_notes
 
 
@@ -150,7 +150,7 @@ def test_missing_covariates_are_told_by_class() -> None:
 @pytest.mark.slow
 def test_a_size_that_has_nothing_to_do_with_the_label_is_found_in_5_percent_of_small_cohorts() -> None:
     """Many ties and few ill patients, which the normal approximation does not know."""
-    from medtl.cohort.confounding import _permuted_ranks
+    from medtl.audit.confounding import _permuted_ranks
 
     found = []
     for seed in range(200):
@@ -161,6 +161,6 @@ def test_a_size_that_has_nothing_to_do_with_the_label_is_found_in_5_percent_of_s
 
 
 def test_a_size_that_gives_the_label_is_found_by_permutation() -> None:
-    from medtl.cohort.confounding import _permuted_ranks
+    from medtl.audit.confounding import _permuted_ranks
 
     assert _permuted_ranks([np.arange(12.0), np.arange(20.0, 40.0)], seed=0) == pytest.approx(1 / 2001)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from medtl.cohort.feature_neighbours import SHARE_OF_NEIGHBOUR, neighbour_pairs
+from medtl.audit.feature_neighbours import SHARE_OF_NEIGHBOUR, neighbour_pairs
 
 
 def planted(seed: int = 1) -> tuple[np.ndarray, list[str]]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+from medtl.audit.near_duplicates import NEAR_BITS, near_notes, near_pairs
 from medtl.cohort import Case, Cohort
-from medtl.cohort.near_duplicates import NEAR_BITS, near_notes, near_pairs
 
 
 def cohort_of(*rows: tuple[str, str, str, str | None]) -> Cohort:

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from medtl.cohort import audit, flow, phantoms, read_manifest
+from medtl.audit import findings as audit
+from medtl.cohort import flow, phantoms, read_manifest
 from medtl.cohort.phantom_anatomy import IMAGE_SIZE_PX
 from medtl.folds import FoldSettings, assign
 

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from medtl.cohort import Case, Cohort
 from medtl.controls.label_exchange import exchange_labels
 from medtl.controls.permuted_labels import PENALTY, permuted_labels
-from medtl.controls.record import PermutedLabels
 from medtl.folds import FoldSettings, FoldTable, assign
+from medtl.record.controls import PermutedLabels
 
 
 def cohort_of(patients: int, *, images: int = 1, classes: tuple[str, ...] = ("ill", "well")) -> Cohort:

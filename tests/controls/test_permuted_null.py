@@ -9,8 +9,8 @@ import pytest
 
 from medtl.cohort import Case, Cohort
 from medtl.controls.permuted_labels import permuted_labels
-from medtl.controls.record import PermutedLabels
 from medtl.folds import FoldSettings, FoldTable, assign
+from medtl.record.controls import PermutedLabels
 
 PATIENTS, WIDTH, DRAWS = 40, 8, 40
 DESIGNS, COHORTS_OF_EACH = 15, 20

@@ -17,7 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, confusion_matrix, roc_auc_score, roc_curve
 
-from medtl.cohort.multiplicity import holm
+from medtl.audit.multiplicity import holm
 from medtl.evaluation import EvaluationSettings, StudyMetrics, evaluate
 from medtl.evaluation.brier_parts import brier_parts
 from medtl.evaluation.calibration_line import calibration_line, fit_line, fit_offset, logits

@@ -15,13 +15,13 @@ from PIL import Image
 from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.cohort import Case, Cohort
 from medtl.encoders import build_untrained, find_encoder
-from medtl.explanation import CheckTask, SaliencyChecks, SaliencySettings, check_saliency
+from medtl.explanation import CheckTask, SaliencySettings, check_saliency
 from medtl.explanation import saliency_checks as room
 from medtl.explanation.check_verdicts import judged
-from medtl.explanation.checks_record import Verdict
 from medtl.explanation.saliency import RawSaliency
 from medtl.folds.table import FoldTable, table_of
 from medtl.imaging import PreparationSettings, ScanFacts
+from medtl.record.saliency_checks import SaliencyChecks, Verdict
 
 SIDE, CASES, CHECKED = 64, 32, 10
 STEPS = 30

@@ -12,7 +12,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from medtl.cohort import Case, Cohort, audit, pseudonyms
+from medtl.audit import findings as audit
+from medtl.cohort import Case, Cohort, pseudonyms
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import sha256_of
 from medtl.folds import FoldSettings, FoldTable, assign

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from shared_data import SHARED
 
-from medtl.cohort import ManifestSettings, audit, read_manifest
+from medtl.audit import findings as audit
+from medtl.cohort import ManifestSettings, read_manifest
 from medtl.cohort.sampling import limit_patients
 from medtl.folds import FoldSettings, assign, read_folds, write_folds
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.held_out import OpeningLog, read_held_out, read_seal
+from medtl.held_out import OpeningLog
+from medtl.record.held_out import read_held_out, read_seal
 
 
 def log_of(

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 from shared_data import SHARED
 
-from medtl.check import check_data
 from medtl.cohort.phantoms import write_phantom_cohort
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
-from medtl.report.audit_told import audit_told
+from medtl.report.sections.audit import audit_told
+from medtl.study.check import check_data
 
 ROOT = Path(__file__).resolve().parents[2]
 Rows = list[dict[str, str]]

@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from typer.testing import CliRunner
 
 from medtl.cli import app
-from medtl.imaging import prepared_cache
+from medtl.imaging.prepared import cache as prepared_cache
 
 IN_DICOM = (
     "PatientID", "PatientName", "OtherPatientIDs", "OtherPatientNames", "PatientAddress", "PatientTelephoneNumbers",
@@ -276,7 +276,7 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
         patch.setenv("MEDTL_CACHE", str(world.folder / "another-cache"))
         world.ask("run", study, "--out", out / "all-refused", code=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("medtl.study.borrow_each", unforeseen)
+        patch.setattr("medtl.study.run.borrow_each", unforeseen)
         world.ask("run", study, "--out", out / "ended", code=1)
 
     words = tuple(word.encode() for word in (TOKEN, *DATES.values(), *UIDS.values(), str(world.folder).lower()))

@@ -16,12 +16,12 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from medtl import environment
-from medtl.check import MOST_NAMED, check_data
 from medtl.cli import app
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import write_json
 from medtl.folds import FoldSettings
+from medtl.study.check import MOST_NAMED, check_data
 
 Rows = list[dict[str, str]]
 

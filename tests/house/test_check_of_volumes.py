@@ -9,8 +9,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from medtl.check import check_data
 from medtl.errors import DataRefused
+from medtl.study.check import check_data
 
 TURNED = np.array([[0, 0, 3.0, 0], [-2.0, 0, 0, 0], [0, 2.5, 0, 0], [0, 0, 0, 1]])
 """Voxels of 2 mm along anterior, 2.5 along superior, 3 along right."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medtl.study_settings import read_study
+from medtl.study.settings import read_study
 
 ROOT = Path(__file__).resolve().parents[2]
 PIPELINES = sorted((ROOT / "pipelines").glob("*.py"))

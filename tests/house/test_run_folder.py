@@ -19,13 +19,13 @@ import torch
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
 from medtl.files import write_json
-from medtl.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder
-from medtl.run_record import RunRecord
+from medtl.record.begin_and_finish import RunRecord
+from medtl.record.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder
 
 HOLDER = """
 import sys
 from pathlib import Path
-from medtl.run_folder import RunFolder
+from medtl.record.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1])).held():
     print("held", flush=True)
     sys.stdin.read()

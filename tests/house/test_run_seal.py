@@ -8,8 +8,8 @@ import pytest
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import add_line, is_temporary, replacing, whole_lines, write_atomically, write_json
-from medtl.run_folder import RunFolder
-from medtl.run_seal import differences, refuse_changed, refuse_changed_table, seal_of_run, seal_run, verified
+from medtl.record.run_folder import RunFolder
+from medtl.record.run_seal import differences, refuse_changed, refuse_changed_table, seal_of_run, seal_run, verified
 
 FILES = {
     "study.yaml": b"name: one\nmanifest: ../data/manifest.csv\nseed: 1\n",

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from medtl.cohort.manifest_links import kept_manifest
 from medtl.errors import ConfigurationError
 from medtl.files import fingerprint
-from medtl.recruitment import read_cohort
-from medtl.study_settings import (
+from medtl.study.cohort import read_cohort
+from medtl.study.settings import (
     LARGEST_STUDY_FILE,
     Study,
     as_yaml,

@@ -14,13 +14,13 @@ from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import Candidate, grouped
-from medtl.imaging.preview import preview_of
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.preview import preview_of
+from medtl.imaging.dicom.series import Candidate, grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
 from medtl.imaging.reading import decode_scan
 from medtl.imaging.scan import Scan, UnreadableScan
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
 
 FRAMES, ROWS, COLUMNS = 4, 32, 40
 CHANCE = np.random.default_rng(11)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from dicom_phantom import as_bytes, series
 
-from medtl.imaging.candidate import Candidate
-from medtl.imaging.damaged_files import DamagedFile, tainted, without_a_series
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import grouped
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
+from medtl.imaging.dicom.candidate import Candidate
+from medtl.imaging.dicom.damaged_files import DamagedFile, tainted, without_a_series
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.series import grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
 
 NOTHING_TOLD = bytes(128) + b"DICM" + bytes(40)
 FIRST, SECOND = "1.2.826.0.1.1", "1.2.826.0.1.2"

@@ -22,9 +22,9 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from medtl.imaging import decode_process, decoding
-from medtl.imaging.decode_process import DecodeProcess, own_process
-from medtl.imaging.decoding import decoder_missing, dicom_header, dicom_pixels
+from medtl.imaging.dicom import decode_process, decoding
+from medtl.imaging.dicom.decode_process import DecodeProcess, own_process
+from medtl.imaging.dicom.decoding import decoder_missing, dicom_header, dicom_pixels
 from medtl.imaging.scan import UnreadableScan
 
 STORED = np.random.default_rng(5).integers(0, 4096, (30, 40)).astype(np.uint16)
@@ -87,7 +87,7 @@ def test_a_decoder_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) 
 def patched_worker(fault: str) -> dict[str, object]:
     """What the worker answers when its decoder does this."""
     code = (
-        "import sys, os, medtl.imaging.decode_worker as worker\n"
+        "import sys, os, medtl.imaging.dicom.decode_worker as worker\n"
         "class PanicException(BaseException): pass\n"
         f"def verb(request, content): {fault}\n"
         "worker.VERBS['pixels'] = verb\n"
@@ -180,7 +180,7 @@ def test_a_folder_named_dl_in_the_working_folder_does_not_stop_the_decoder(tmp_p
     (tmp_path / "dl").mkdir()
     (tmp_path / "dl" / "__init__.py").write_text("raise SystemExit('imported')")
     code = (
-        "from medtl.imaging.decode_process import own_process\n"
+        "from medtl.imaging.dicom.decode_process import own_process\n"
         'print(own_process().exchange(b\'{"verb": "headers", "bytes": 0, "path": "none"}\\n\', b\'\', seconds=30)[0])'
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ExplicitVRLittleEndian
 from shared_data import SHARED
 
-from medtl.imaging.preparation import prepare
+from medtl.imaging.prepared.preparation import prepare
 from medtl.imaging.reading import decode_scan, read_scan
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings

@@ -27,15 +27,15 @@ from series_faults import (
     whole,
 )
 
-from medtl.imaging import series_judgement
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import Candidate, grouped
-from medtl.imaging.preview import preview_of
+from medtl.imaging.dicom import series_judgement
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.preview import preview_of
+from medtl.imaging.dicom.series import Candidate, grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
+from medtl.imaging.dicom.series_volume import volume_of
 from medtl.imaging.reading import decode_scan, read_scan
 from medtl.imaging.scan import Scan, UnreadableScan
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
-from medtl.imaging.series_volume import volume_of
 
 SIZES = (1, 5, 40)
 Change = Callable[[pydicom.FileDataset, int], None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from medtl.imaging import dicom_words as words
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.image_header import ImageHeader
+from medtl.imaging.dicom import header_text as words
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.image_header import ImageHeader
 from medtl.imaging.scan import undecodable
 
 NAME = "CANARY^JANE"

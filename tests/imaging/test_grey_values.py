@@ -9,11 +9,11 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ExplicitVRLittleEndian
 
-from medtl.imaging.frame_header import header_of_frame
-from medtl.imaging.grey_values import scan_of
-from medtl.imaging.image_header import ImageHeader
-from medtl.imaging.padding import padding_limits, with_black_padding
-from medtl.imaging.preparation import prepare
+from medtl.imaging.dicom.frame_header import header_of_frame
+from medtl.imaging.dicom.grey_values import scan_of
+from medtl.imaging.dicom.image_header import ImageHeader
+from medtl.imaging.dicom.padding import padding_limits, with_black_padding
+from medtl.imaging.prepared.preparation import prepare
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.settings import PreparationSettings
 
@@ -197,7 +197,7 @@ def test_a_window_of_width_1_is_a_step_at_half_below_its_centre(photometric: str
 
 
 def test_the_table_of_the_docstring_names_every_tag_that_is_read() -> None:
-    import medtl.imaging.grey_values as room
+    import medtl.imaging.dicom.grey_values as room
 
     for name in ("PixelPaddingValue", "HighBit", "ModalityLUTSequence", "VOILUTSequence", "PixelAspectRatio",
                  "PresentationLUTShape", "PresentationIntentType", "RealWorldValueMappingSequence"):  # fmt: skip

@@ -11,8 +11,8 @@ from PIL import Image
 from medtl.cohort import Case
 from medtl.imaging.display import displayed
 from medtl.imaging.inspection import inspect_cohort
-from medtl.imaging.prepared_cache import PreparedCache
-from medtl.imaging.prepared_cohort import prepare_cohort
+from medtl.imaging.prepared.cache import PreparedCache
+from medtl.imaging.prepared.cohort import prepare_cohort
 from medtl.imaging.scan import Scan
 from medtl.imaging.settings import PreparationSettings
 

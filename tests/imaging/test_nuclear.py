@@ -14,11 +14,11 @@ import pytest
 from pydicom import Dataset
 from pydicom.dataset import FileDataset
 
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import Candidate, grouped
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.series import Candidate, grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
 from medtl.imaging.reading import decode_scan
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
 
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")
 NUCLEAR = "1.2.840.10008.5.1.4.1.1.20"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medtl.errors import ConfigurationError
 from medtl.imaging.facts import inspect_scan, placement_of
 from medtl.imaging.placement import Placement
-from medtl.imaging.preparation import prepare
+from medtl.imaging.prepared.preparation import prepare
 from medtl.imaging.scan import Scan
 from medtl.imaging.settings import PreparationSettings
 

@@ -14,7 +14,7 @@ from monai.transforms import LoadImage, Resize
 from PIL import Image
 from pydantic import ValidationError
 
-from medtl.imaging.preparation import prepare
+from medtl.imaging.prepared.preparation import prepare
 from medtl.imaging.reading import read_scan
 from medtl.imaging.scan import Scan, UnreadableScan
 from medtl.imaging.settings import HOUNSFIELD_WINDOWS, AugmentationSettings, PreparationSettings

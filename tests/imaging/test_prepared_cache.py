@@ -15,11 +15,11 @@ from shared_data import SHARED
 
 from medtl.cohort import Case
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.imaging import prepared_cache
 from medtl.imaging.facts import inspect_scan
-from medtl.imaging.preparation import prepare
-from medtl.imaging.prepared_cache import PreparedCache, default_cache_folder
-from medtl.imaging.prepared_cohort import prepare_cohort
+from medtl.imaging.prepared import cache as prepared_cache
+from medtl.imaging.prepared.cache import PreparedCache, default_cache_folder
+from medtl.imaging.prepared.cohort import prepare_cohort
+from medtl.imaging.prepared.preparation import prepare
 from medtl.imaging.reading import read_scan
 from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
@@ -224,6 +224,6 @@ def test_the_second_preparation_of_real_radiographs_decodes_and_prepares_none(
     cache, settings = PreparedCache(tmp_path), PreparationSettings()
     first = [cache.get_or_prepare(path, settings) for path in images]
     for name in ("decode_scan", "inspect_scan"):
-        monkeypatch.setattr(f"medtl.imaging.prepared_cache.{name}", None)
+        monkeypatch.setattr(f"medtl.imaging.prepared.cache.{name}", None)
     assert [cache.get_or_prepare(path, settings) for path in images] == first
     np.testing.assert_allclose(first[7].pixels(), prepare(read_scan(images[7]), settings), atol=1e-5)

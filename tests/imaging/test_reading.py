@@ -379,7 +379,7 @@ def test_damaged_files_give_a_scan_or_a_letter_and_nothing_else(data: st.DataObj
 def test_reading_settings_and_a_filled_cache_import_neither_torch_nor_monai() -> None:
     code = (
         "import sys; from medtl.imaging import PreparationSettings, PreparedCache, prepare_cohort, inspect_cohort;"
-        "import medtl.imaging.dicom_file, medtl.imaging.formats.known, medtl.imaging.facts;"
+        "import medtl.imaging.dicom.file, medtl.imaging.formats.known, medtl.imaging.facts;"
         "import medtl.imaging.intensity, medtl.imaging.display; print({'torch', 'monai'} & set(sys.modules))"
     )
     root = Path(__file__).resolve().parents[2]

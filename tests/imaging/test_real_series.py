@@ -14,14 +14,14 @@ import pydicom
 import pytest
 from shared_data import SHARED
 
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import Candidate, grouped
-from medtl.imaging.image_header import ImageHeader
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.image_header import ImageHeader
+from medtl.imaging.dicom.series import Candidate, grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
+from medtl.imaging.dicom.series_volume import volume_of
 from medtl.imaging.reading import read_scan
 from medtl.imaging.scan import UnreadableScan
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
-from medtl.imaging.series_volume import volume_of
 
 CASES = SHARED / "data" / "dicom"
 DCM2NIIX = Path(sys.executable).with_name("dcm2niix")

@@ -11,14 +11,19 @@ import pytest
 from dicom_phantom import Change, Phantom, series, two_in_one_series
 from series_faults import files_of
 
-from medtl.imaging.acquisition_tags import STEADY, VARYING, setting_text
-from medtl.imaging.candidate import Candidate
-from medtl.imaging.decoding import dicom_header
-from medtl.imaging.dicom_series import grouped
-from medtl.imaging.private_elements import PRIVATE_B_VALUES, private_b_value, private_direction, private_image_kind
-from medtl.imaging.series_judgement import judged
-from medtl.imaging.series_rules import SeriesRules
-from medtl.imaging.series_volume import volume_of
+from medtl.imaging.dicom.acquisition_tags import STEADY, VARYING, setting_text
+from medtl.imaging.dicom.candidate import Candidate
+from medtl.imaging.dicom.decoding import dicom_header
+from medtl.imaging.dicom.private_elements import (
+    PRIVATE_B_VALUES,
+    private_b_value,
+    private_direction,
+    private_image_kind,
+)
+from medtl.imaging.dicom.series import grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
+from medtl.imaging.dicom.series_volume import volume_of
 
 VALUES: dict[str, tuple[object, object]] = {
     "ConvolutionKernel": ("B30f", "B70f"), "FilterType": ("HEAD", "BODY"), "ReconstructionAlgorithm": ("FBP", "ITER"),

@@ -12,7 +12,7 @@ import pytest
 from dicom_phantom import series
 
 from medtl.errors import DataRefused
-from medtl.imaging.arrivals import Scan
+from medtl.imaging.for_intake import Scan
 from medtl.intake.file_offer import file_offer
 from medtl.intake.label_keys import names_in
 from medtl.intake.labels_file import chosen_key, joined_labels, read_labels

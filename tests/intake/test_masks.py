@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medtl.imaging.arrivals import UnreadableScan
+from medtl.imaging.for_intake import UnreadableScan
 from medtl.intake.mask_file import read_mask
 from medtl.intake.masks import Parted, parted
 from medtl.intake.name_parts import is_mask_part, parts_of, role_of_folder, without_words

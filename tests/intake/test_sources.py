@@ -16,10 +16,10 @@ from dicom_phantom import series
 from PIL import Image
 from shared_data import SHARED
 
-from medtl.check import check_data
 from medtl.cohort import read_manifest
 from medtl.imaging.reading import read_scan
 from medtl.intake import source_of
+from medtl.study.check import check_data
 
 Intake = Callable[..., Any]
 ADRENAL = SHARED / "data" / "adrenalmnist3d"

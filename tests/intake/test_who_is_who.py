@@ -10,7 +10,7 @@ import dicom_phantom as phantoms
 import numpy as np
 import pytest
 
-from medtl.imaging.arrivals import ImageHeader, known_date
+from medtl.imaging.for_intake import ImageHeader, known_date
 from medtl.intake.person import is_placeholder, names_agree, person_of
 from medtl.intake.who_is_who import who_is_who
 

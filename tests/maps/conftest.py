@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from medtl.cli import app
 from medtl.files import write_csv, write_json
-from medtl.run_folder import RunFolder
-from medtl.study_settings import Study, write_study
+from medtl.record.run_folder import RunFolder
+from medtl.study.settings import Study, write_study
 
 COLUMNS = ("case_id", "patient_id", "model", "target_class", "truth", "probability", "map_file", "seen_file")
 

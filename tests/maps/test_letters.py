@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from medtl.cli import app
 from medtl.cohort import pseudonyms, read_manifest
 from medtl.files import read_csv, write_csv
-from medtl.run_folder import RunFolder
+from medtl.record.run_folder import RunFolder
 
 Export = Callable[..., Any]
 

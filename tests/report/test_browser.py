@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from medtl.cli.command import app
 from medtl.report import write_reports
-from medtl.report.statements import GROUPS, Statements, form
+from medtl.report.manuscript.statements import GROUPS, Statements, form
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

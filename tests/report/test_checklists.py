@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtl.errors import ConfigurationError
-from medtl.report import read_run, write_reports, write_study_page
-from medtl.report.checklist_answers import answers_of
-from medtl.report.checklist_items import CLAIM, ITEMS, TRIPOD_AI
-from medtl.report.checklists import checklists_of
-from medtl.report.judged import judge
-from medtl.report.statements import (
+from medtl.record import read_run
+from medtl.report import write_reports, write_study_page
+from medtl.report.manuscript.checklist_answers import answers_of
+from medtl.report.manuscript.checklist_items import CLAIM, ITEMS, TRIPOD_AI
+from medtl.report.manuscript.checklists import checklists_of
+from medtl.report.manuscript.statements import (
     GROUPS,
     LARGEST_FORM,
     LONGEST_STATEMENT,
@@ -29,7 +29,8 @@ from medtl.report.statements import (
     take_statements,
     write_form,
 )
-from medtl.report.study_page import CONTENTS
+from medtl.report.pages.study_page import CONTENTS
+from medtl.report.results.judged import judge
 
 CLAIM_AUTO = "9 19 20 22 23 24 25 26 27 28 29 30 31 32 37 38 39"
 """The items that EVIDENCE (section 6.6) found a tool can fill alone."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from medtl.errors import IntegrityFailure
+from medtl.record.run import read_run
 from medtl.report import write_reports
-from medtl.report.checks_told import WHAT, checks_concerns, checks_told, fold_checks_told
-from medtl.report.run_folder import read_run
+from medtl.report.sections.saliency_checks import WHAT, checks_concerns, checks_told, fold_checks_told
 
 
 def copied(run: Path, folder: Path, passes: Mapping[str, bool | None] | None) -> Path:

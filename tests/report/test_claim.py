@@ -15,14 +15,14 @@ from medtl.evaluation import Estimate
 from medtl.evaluation.comparison import compare_models
 from medtl.evaluation.study_metrics import Comparison
 from medtl.predictions import PredictionTable
-from medtl.report.claim import Difference, Discordant, claim_of, sentence_of
-from medtl.report.compared_models import ComparedModel
-from medtl.report.concerns import concerns_of
-from medtl.report.judged import judge
-from medtl.report.pairs_told import Pair, in_words
-from medtl.report.results_paragraph import results_paragraph
-from medtl.report.run_folder import read_run
-from medtl.report.verdict import MOST_WORDS, verdict_of
+from medtl.record.run import read_run
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.verdict import MOST_WORDS, verdict_of
+from medtl.report.manuscript.results_paragraph import results_paragraph
+from medtl.report.results.claim import Difference, Discordant, claim_of, sentence_of
+from medtl.report.results.compared_models import ComparedModel
+from medtl.report.results.judged import judge
+from medtl.report.sections.model_pairs import Pair, in_words
 
 BETTER_WORDS = ("the folds agree", "ranked them better", "ranked these patients better")
 

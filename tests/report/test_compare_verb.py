@@ -18,9 +18,9 @@ from medtl.cli.command import app
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.evaluation import Estimate
 from medtl.predictions import PredictionTable, on_common_cases
-from medtl.report.claim import Difference
-from medtl.report.compared_models import models_to_compare
-from medtl.report.pairs_told import Pair, in_words
+from medtl.report.results.claim import Difference
+from medtl.report.results.compared_models import models_to_compare
+from medtl.report.sections.model_pairs import Pair, in_words
 
 Verb = Callable[..., Result]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from medtl.controls import BlindAuroc
 from medtl.errors import IntegrityFailure
 from medtl.evaluation import Estimate
-from medtl.report.concerns import concerns_of
-from medtl.report.controls_told import control_concerns, controls_table
-from medtl.report.judged import judge
-from medtl.report.run_folder import read_run
+from medtl.record.controls import BlindAuroc
+from medtl.record.run import read_run
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.results.judged import judge
+from medtl.report.sections.controls import control_concerns, controls_table
 
 NULL = {
     "draws": 200,

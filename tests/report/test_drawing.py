@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from medtl.report.drawing import draw
-from medtl.report.figure_confusion import confusion_figure
-from medtl.report.figure_models import ModelPoint, models_figure
-from medtl.report.figure_training import history_figure
-from medtl.report.theme import MODEL_LOOKS, look_of, short_label
+from medtl.report.figures.confusion import confusion_figure
+from medtl.report.figures.models import ModelPoint, models_figure
+from medtl.report.figures.training import history_figure
+from medtl.report.html.drawing import draw
+from medtl.report.html.theme import MODEL_LOOKS, look_of, short_label
 
 
 def _paint(figure: Figure) -> None:

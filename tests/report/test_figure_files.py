@@ -17,11 +17,11 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from medtl.evaluation import Estimate
 from medtl.files import read_csv, write_csv
+from medtl.record.run import read_run
 from medtl.report import write_fold_page, write_study_page
-from medtl.report.drawing import PNG_DOTS_PER_INCH, draw
-from medtl.report.figure_files import as_frame
-from medtl.report.page import Cell, Row, Table, estimated
-from medtl.report.run_folder import read_run
+from medtl.report.html.drawing import PNG_DOTS_PER_INCH, draw
+from medtl.report.html.page import Cell, Row, Table, estimated
+from medtl.report.pages.figure_files import as_frame
 
 
 @pytest.fixture(scope="module", autouse=True)

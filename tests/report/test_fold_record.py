@@ -11,12 +11,12 @@ import pytest
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv, write_json
-from medtl.report.fold_record import read_fold
-from medtl.report.gallery import gallery, picture
-from medtl.report.judged import judge
-from medtl.report.run_folder import read_run
-from medtl.report.scores import scores_of
-from medtl.report.worst_errors import worst_errors
+from medtl.record.fold import read_fold
+from medtl.record.run import read_run
+from medtl.report.figures.gallery import gallery, picture
+from medtl.report.results.judged import judge
+from medtl.report.results.scores import scores_of
+from medtl.report.results.worst_errors import worst_errors
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from medtl.cli.command import app
 from medtl.cohort.pseudonyms import KEY_BYTES, KEY_FILE, private_folder
 from medtl.report import write_reports
-from medtl.report.intake_page import Contact, IntakeTold, write_intake_page
+from medtl.report.pages.intake_page import Contact, IntakeTold, write_intake_page
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medtl.report import numbers
+from medtl.report.html import numbers
 
 
 def test_numbers_have_the_digits_of_the_house() -> None:

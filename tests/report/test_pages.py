@@ -16,7 +16,8 @@ import yaml
 
 from medtl.cohort.positive_class import positive_notes
 from medtl.evaluation import evaluate
-from medtl.report import read_run, write_fold_page, write_reports, write_study_page
+from medtl.record import read_run
+from medtl.report import write_fold_page, write_reports, write_study_page
 
 ACTIVE_TAGS = {"script", "iframe", "object", "embed", "link", "form", "base"}
 

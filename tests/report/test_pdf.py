@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from medtl.errors import ConfigurationError
-from medtl.report import read_run, write_study_page
-from medtl.report.pdf import as_pdf, write_pdf
+from medtl.record import read_run
+from medtl.report import write_study_page
+from medtl.report.html.pdf import as_pdf, write_pdf
 
 
 def test_without_weasyprint_the_letter_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

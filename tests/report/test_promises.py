@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from medtl.cohort.flow import ClassCount
 from medtl.evaluation import Estimate, EvaluationSettings, StudyMetrics, evaluate
-from medtl.held_out import HeldOut, joined_with_development
+from medtl.held_out import joined_with_development
 from medtl.held_out.openings import Opening
 from medtl.predictions import PredictionTable
-from medtl.report.concerns import concerns_of
-from medtl.report.held_out_words import held_out_concerns
-from medtl.report.judged import Judged, judge, judged_of
-from medtl.report.promises import Compared, broken_promises, compared_numbers
-from medtl.report.run_folder import HeldOutRun, RunFolder, read_run
-from medtl.report.verdict import MOST_WORDS, verdict_of
+from medtl.record.held_out import HeldOut
+from medtl.record.run import HeldOutRun, RunFolder, read_run
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.verdict import MOST_WORDS, verdict_of
+from medtl.report.results.judged import Judged, judge, judged_of
+from medtl.report.results.promises import Compared, broken_promises, compared_numbers
+from medtl.report.sections.held_out_words import held_out_concerns
 
 
 def patients(

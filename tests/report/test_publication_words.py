@@ -14,14 +14,14 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from medtl.encoders.provenance import UNKNOWN_SOURCE as UNKNOWN
 from medtl.evaluation import Estimate
 from medtl.files import read_csv
-from medtl.report import read_run
-from medtl.report.concerns import concerns_of
-from medtl.report.judged import judge
-from medtl.report.model_card import checkpoint_hashes, model_card, plain_text
-from medtl.report.page import heading_of
-from medtl.report.references import ALWAYS, USES, WORKS, bibtex, references_of
-from medtl.report.results_paragraph import results_paragraph
-from medtl.report.statements import Statements
+from medtl.record import read_run
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.html.page import heading_of
+from medtl.report.manuscript.model_card import checkpoint_hashes, model_card, plain_text
+from medtl.report.manuscript.references import ALWAYS, USES, WORKS, bibtex, references_of
+from medtl.report.manuscript.results_paragraph import results_paragraph
+from medtl.report.manuscript.statements import Statements
+from medtl.report.results.judged import judge
 
 
 def test_the_results_paragraph_tells_the_numbers_that_scikit_learn_finds(small_run: Path) -> None:

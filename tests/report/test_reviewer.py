@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medtl.cohort.audit import audit_notes, several_labels_note
+from medtl.audit.confounding import association_notes, associations, missing_notes
+from medtl.audit.findings import audit_notes
+from medtl.audit.near_duplicates import NearPair, near_notes
+from medtl.audit.suspicious_patient_ids import both_sides_notes, doubtful_number_notes, prevalence_notes
 from medtl.cohort.case import Case, Cohort
-from medtl.cohort.confounding import association_notes, associations, missing_notes
-from medtl.cohort.doubtful_numbers import both_sides_notes, doubtful_number_notes, prevalence_notes
-from medtl.cohort.near_duplicates import NearPair, near_notes
-from medtl.controls import BlindAuroc, blind_notes, margin_notes
+from medtl.cohort.several_labels import several_labels_note
+from medtl.controls import blind_notes, margin_notes
 from medtl.evaluation import Estimate
-from medtl.report import concerns as concerns_room
-from medtl.report.concerns import concerns_of
-from medtl.report.judged import Difference, judge
-from medtl.report.reviewer import OTHERWISE, asked_of, question_on
-from medtl.report.run_folder import read_run
+from medtl.record.controls import BlindAuroc
+from medtl.record.run import read_run
+from medtl.report.findings import concerns as concerns_room
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.questions import OTHERWISE, asked_of, question_on
+from medtl.report.results.judged import Difference, judge
 
 
 def _cohort(rows: list[tuple[str, str, str, str | None, str | None]]) -> Cohort:

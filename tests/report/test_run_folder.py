@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.report.plain_data import flattened, read_mapping, text_of, without_places
-from medtl.report.run_folder import read_run
+from medtl.record.plain_data import flattened, read_mapping, text_of, without_places
+from medtl.record.run import read_run
 
 NEEDED = (
     "study.yaml", "cohort.json", "manifest.lock.csv", "folds.csv", "exclusions.csv", "environment.json",

@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medtl.evaluation import Estimate, EvaluationSettings, evaluate
-from medtl.held_out import HeldOut
-from medtl.report.answers_on_results import external
-from medtl.report.cohort_words import left_out_sentence
-from medtl.report.concerns import concerns_of
-from medtl.report.control_words import CONTROL, WITHOUT_SCANS, relation
-from medtl.report.judged import judge
-from medtl.report.methods_paragraph import methods_paragraph
-from medtl.report.numbers import plain
-from medtl.report.page import heading_of
-from medtl.report.predictions_page import _threshold_taken
-from medtl.report.run_folder import HeldOutRun, read_run
-from medtl.report.threshold_concern import Chosen, threshold_concern
-from medtl.report.use_concerns import beyond_null
+from medtl.record.held_out import HeldOut
+from medtl.record.run import HeldOutRun, read_run
+from medtl.report.findings.clinical_use import beyond_null
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.thresholds import threshold_concern
+from medtl.report.html.numbers import plain
+from medtl.report.html.page import heading_of
+from medtl.report.manuscript.answers_on_results import external
+from medtl.report.manuscript.methods_paragraph import methods_paragraph
+from medtl.report.pages.predictions_page import _threshold_taken
+from medtl.report.results.cohort_words import left_out_sentence
+from medtl.report.results.control_words import CONTROL, WITHOUT_SCANS, relation
+from medtl.report.results.judged import Chosen, judge
 
 share = st.floats(0.0, 1.0)
 

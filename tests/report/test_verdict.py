@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from medtl.controls import BlindAuroc
 from medtl.evaluation import Estimate
-from medtl.report.concerns import concerns_of
-from medtl.report.judged import Judged, judge
-from medtl.report.run_folder import RunFolder, read_run
-from medtl.report.verdict import MOST_WORDS, verdict_of
+from medtl.record.controls import BlindAuroc
+from medtl.record.run import RunFolder, read_run
+from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.verdict import MOST_WORDS, verdict_of
+from medtl.report.results.judged import Judged, judge
 
 TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "superior", "accuracy of", "robust")
 

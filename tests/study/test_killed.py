@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from medtl import files, run_folder, run_record
+from medtl import files
 from medtl.errors import ConfigurationError
+from medtl.record import begin_and_finish as run_record
+from medtl.record import run_folder
+from medtl.record.run_seal import verified
 from medtl.report import write_reports
-from medtl.run_seal import verified
-from medtl.study import run_study
-from medtl.study_settings import Study, read_study
-from medtl.unsealing import unseal
+from medtl.study.run import run_study
+from medtl.study.settings import Study, read_study
+from medtl.study.unseal import unseal
 
 pytestmark = pytest.mark.usefixtures("own_places")
 

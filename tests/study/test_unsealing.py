@@ -14,12 +14,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from medtl import encoders, imaging, run_folder, training, unsealing
-from medtl.borrowing import borrow_each
+from medtl import encoders, imaging, training
 from medtl.files import read_csv
 from medtl.predictions import PredictionTable
-from medtl.recruitment import apart, read_cohort
-from medtl.study_settings import read_study
+from medtl.record import run_folder
+from medtl.study import unseal as unsealing
+from medtl.study.cohort import apart, read_cohort
+from medtl.study.encoders import borrow_each
+from medtl.study.settings import read_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
 

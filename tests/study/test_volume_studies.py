@@ -16,9 +16,9 @@ from volume_cohort import RADIUS_MM, VolumeCohort, draw_volumes
 
 from medtl.adaptation import classifier_with_new_head
 from medtl.adaptation.parameter_groups import parameter_groups
-from medtl.borrowing import borrow
 from medtl.encoders import WeightStore, build_untrained, find_encoder
-from medtl.study_settings import read_study
+from medtl.study.encoders import borrow
+from medtl.study.settings import read_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
 

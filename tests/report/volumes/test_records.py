@@ -13,10 +13,10 @@ from PIL import Image
 
 from medtl.errors import IntegrityFailure
 from medtl.explanation.volume_pictures import write_volume_pictures
+from medtl.record.run import read_run
 from medtl.report import write_reports
-from medtl.report.judged import judge
-from medtl.report.methods_paragraph import methods_paragraph
-from medtl.report.run_folder import read_run
+from medtl.report.manuscript.methods_paragraph import methods_paragraph
+from medtl.report.results.judged import judge
 
 
 @pytest.fixture

@@ -1,0 +1,154 @@
+"""The maps that a fold left behind, a row each: two pictures side by side, or for a volume a sheet and a small copy.
+
+In: a fold's `saliency/` folder. Out: frozen rows; pictures stay files until a page shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from medtl.errors import IntegrityFailure
+from medtl.files import read_csv
+from medtl.record.plain_data import without_places
+
+SALIENCY_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength")
+PAIR_COLUMNS, SHEET_COLUMN = ("scan_png", "overlay_png"), "montage_png"
+TEXT_COLUMNS = (
+    "case_id", "model", "target_class", "truth", "window", "stage", "positions", "scan_png", "overlay_png",
+    "montage_png", "view_json", "map_file",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """Of a picture: the scan, and the map over it."""
+
+    scan_png: Path
+    overlay_png: Path
+
+
+@dataclass(frozen=True)
+class VolumeFiles:
+    """Of a volume: a sheet of slices, the facts of its small copy, and the map on the scan's own grid.
+
+    `view_scan` and `view_map` are the copy's mosaics, named by the stem of `view_json`.
+    """
+
+    montage_png: Path
+    view_json: Path | None
+    map_file: Path | None
+
+    @property
+    def view_scan(self) -> Path | None:
+        """The mosaic of the scan."""
+        return self.view_json and self.view_json.with_name(f"{self.view_json.stem}-scan.png")
+
+    @property
+    def view_map(self) -> Path | None:
+        """The mosaic of the map."""
+        return self.view_json and self.view_json.with_name(f"{self.view_json.stem}-map.png")
+
+
+@dataclass(frozen=True)
+class SaliencyCase:
+    """One map on one out-of-fold case. `strength` is the raw maximum before scaling to [0, 1].
+
+    `resolution` says how coarse the map is in itself, as "layer4, 7 x 7 positions", and is empty when not recorded.
+    """
+
+    case_id: str
+    fold: int
+    model: str
+    target_class: str
+    truth: str
+    probability: float
+    strength: float
+    resolution: str
+    files: PairFiles | VolumeFiles
+    window: str
+
+
+def read_saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
+    """The rows of `saliency.csv`; none when a fold has no maps."""
+    if not (folder / "saliency.csv").is_file():
+        return ()
+    table = read_csv(folder / "saliency.csv", text_columns=TEXT_COLUMNS)
+    pictures = (SHEET_COLUMN,) if SHEET_COLUMN in table.columns else PAIR_COLUMNS
+    require_columns(table, (*SALIENCY_COLUMNS, *pictures), where=f"fold_{fold}/saliency/saliency.csv")
+    return tuple(
+        SaliencyCase(
+            case_id=str(row["case_id"]),
+            fold=fold,
+            model=str(row["model"]),
+            target_class=str(row["target_class"]),
+            truth=str(row["truth"]),
+            probability=float(row["probability"]),
+            strength=float(row["strength"]),
+            resolution=_resolution(row),
+            files=_files(folder, row, fold=fold),
+            window=_window(row.get("window")),
+        )
+        for row in table.to_dict("records")
+    )
+
+
+def require_columns(table: pd.DataFrame, columns: tuple[str, ...], *, where: str) -> None:
+    """Refuse a table that lacks one of its columns."""
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise IntegrityFailure(
+            f"{where} lacks {', '.join(missing)}: expected the columns {', '.join(columns)}. "
+            "Restore it, or run again with --resume.",
+            missing=tuple(missing),
+        )
+
+
+def _files(folder: Path, row: Mapping, *, fold: int) -> PairFiles | VolumeFiles:
+    montage = _within(folder, row.get(SHEET_COLUMN), fold=fold)
+    if montage is not None:
+        files = VolumeFiles(
+            montage_png=montage,
+            view_json=_within(folder, row.get("view_json"), fold=fold),
+            map_file=_within(folder, row.get("map_file"), fold=fold),
+        )
+        for mosaic in (files.view_scan, files.view_map):
+            _within(folder, mosaic and mosaic.name, fold=fold)
+        return files
+    scan, overlay = (_within(folder, row.get(name), fold=fold) for name in PAIR_COLUMNS)
+    if scan is None or overlay is None:
+        raise IntegrityFailure(
+            f"fold_{fold}/saliency/saliency.csv names no picture of case {row['case_id']}: expected scan_png and "
+            "overlay_png, or montage_png for a volume. Restore it, or run again with --resume.",
+            case_id=str(row["case_id"]),
+        )
+    return PairFiles(scan, overlay)
+
+
+def _within(folder: Path, name: object, *, fold: int) -> Path | None:
+    """A file's path; a name that leaves the fold's saliency folder is refused, so a page never shows others."""
+    if not _is_text(name):
+        return None
+    path = folder / str(name)
+    if Path(str(name)).name != name or path.is_symlink():
+        raise IntegrityFailure(
+            f"fold_{fold}/saliency/saliency.csv names a picture outside its own folder. "
+            "Pictures lie beside the table, by plain names; restore the table, or run again with --resume.",
+            fold=fold,
+        )
+    return path
+
+
+def _is_text(cell: object) -> bool:
+    return isinstance(cell, str) and bool(cell)
+
+
+def _window(value: object) -> str:
+    return "" if value is None or pd.isna(value) else without_places(str(value))  # type: ignore[call-overload]
+
+
+def _resolution(row: Mapping) -> str:
+    return f"{row['stage']}, {row['positions']} positions" if {"stage", "positions"} <= row.keys() else ""

@@ -1,0 +1,1 @@
+"""The figures: from predictions, metrics and maps to a `Drawing`."""

@@ -1,0 +1,116 @@
+"""The verdict: at most three numbers and 120 words, made by rules, never triumphant.
+
+In: a run, its numbers and its concerns. Out: sentences. What may be claimed of a difference is
+decided in `claim`, for every page alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medtl.findings import Concern
+from medtl.record.run import RunFolder
+from medtl.report.html.numbers import count, in_words, interval, plain
+from medtl.report.html.theme import look_of
+from medtl.report.results.claim import sentence_of
+from medtl.report.results.judged import Judged, metric_name
+from medtl.report.sections.held_out_words import finding
+
+MOST_WORDS = 120
+BASELINES = ("probe", "scratch", "centroid", "full", "lp_ft")
+"""Which models stand beside the chosen one among the three numbers, in this order."""
+
+NUMBERS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the three numbers."""
+
+    name: str
+    colour: str
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`sentences` say what was found, `against` what speaks against it."""
+
+    headlines: tuple[Headline, ...]
+    sentences: tuple[str, ...]
+    against: str
+
+    @property
+    def words(self) -> int:
+        """The number of words in the box, headlines not counted."""
+        return len(" ".join((*self.sentences, self.against)).split())
+
+
+def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> Verdict:
+    """The verdict on the chosen model against the frozen probe and the network from scratch."""
+    chosen = run.chosen_model
+    sentences = [_found(run, judged)]
+    trained = [found for found in judged.differences if found.model != "centroid"]
+    told = [found for found in trained if chosen in ("probe", found.model)][:1]
+    sentences += [
+        sentence_of(
+            found, subject=_subject(found.model, run) if chosen == "probe" else "It", shortly=bool(run.held_out)
+        )
+        for found in told
+    ]
+    if not trained:
+        sentences.append("No network was trained: all models stand on frozen features.")
+    sentences += finding(run, judged, metric=metric_name(run.classes))
+    return Verdict(
+        headlines=headlines_of(run, judged, fold=None),
+        sentences=tuple(sentences),
+        against=concerns[0].title,
+    )
+
+
+def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
+    """The chosen model's number, then those of the baselines."""
+    order = [run.chosen_model, *(name for name in BASELINES if name != run.chosen_model and name in run.models)]
+    return tuple(headline_of(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
+
+
+def _found(run: RunFolder, judged: Judged) -> str:
+    phrase = look_of(run.chosen_model, run.models).phrase
+    subject = _subject(run.chosen_model, run)
+    auroc = judged.of(run.chosen_model, fold=None).auroc
+    number_of_patients = judged.of(run.chosen_model, fold=None).patients
+    patients = count(number_of_patients, "patient")
+    if auroc.value is None:
+        return f"For {phrase} the {metric_name(run.classes)} is not defined in {patients}."
+    number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
+    unseen = "each judged by a model that had not seen them" if number_of_patients > 1 else "unseen in training"
+    if len(run.classes) == 2:
+        told = f"ranked {run.classes[1]} above {run.classes[0]}"
+    else:
+        told = f"told {len(run.classes)} classes apart"
+    return f"{subject} {told} with {_article(run)} {metric_name(run.classes)} of {number} in {patients}, {unseen}."
+
+
+def _subject(model: str, run: RunFolder) -> str:
+    phrase = look_of(model, run.models).phrase
+    return phrase[0].upper() + phrase[1:]
+
+
+def _article(run: RunFolder) -> str:
+    return "an" if len(run.classes) == 2 else "a"
+
+
+def headline_of(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:
+    auroc = judged.of(model, fold=fold).auroc
+    look = look_of(model, models)
+    bounds = interval(auroc.low, auroc.high)
+    return Headline(
+        name=look.name,
+        colour=look.colour,
+        value=plain(auroc.value),
+        interval=f"95 % CI {bounds}"
+        if bounds
+        else f"no interval: {(auroc.reason or '').removeprefix('no interval: ')}",
+    )

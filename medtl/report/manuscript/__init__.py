@@ -1,0 +1,1 @@
+"""What goes into a paper: methods, results, references, checklists, model card, and answers to reviewers."""

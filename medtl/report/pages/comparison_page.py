@@ -1,0 +1,262 @@
+"""The page that compares models on the same patients: what `medtl compare` does.
+
+In: models of several runs or tables. Out: a folder with report.html, metrics.json, the predictions that were compared,
+references and CSVs, the same bytes each time; without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+from medtl import environment
+from medtl.cohort.positive_class import positive_notes
+from medtl.evaluation import EvaluationSettings, evaluate
+from medtl.files import fingerprint, write_atomically, write_json
+from medtl.predictions import on_common_cases
+from medtl.record import run_folder as names
+from medtl.record.run import RunFolder
+from medtl.report.figures.differences import PairPoint, differences_figure
+from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind, reliability_drawn
+from medtl.report.findings.comparison import comparison_concerns
+from medtl.report.findings.questions import Asked, asked_of
+from medtl.report.findings.verdict import Headline, Verdict, headline_of
+from medtl.report.html.numbers import count, joined
+from medtl.report.html.page import Drawn, Heading, Link, Row, Table, render, text_cells
+from medtl.report.html.result_folder import claimed, clear, refuse_occupied
+from medtl.report.html.theme import look_of
+from medtl.report.manuscript.references import Reference, bibtex, cite, works_of
+from medtl.report.pages.figure_files import write_page_files
+from medtl.report.results.compared_models import ComparedModel
+from medtl.report.results.judged import Judged, judge, metric_name
+from medtl.report.results.precision_words import precision_sentence
+from medtl.report.results.table_as_run import as_run
+from medtl.report.sections.clinical_use import UseTold, use_told
+from medtl.report.sections.cohort import cohort_rows
+from medtl.report.sections.model_pairs import Pair, decisions_table, in_words, pairs_of, pairs_table, verdict_sentences
+from medtl.report.sections.model_tables import models_table
+
+SIGN = "comparison.json"
+"""What was compared and how; a folder with this file may be made anew."""
+
+NUMBERS_SHOWN = 4
+
+CONTENTS = (
+    ("who", "What was compared"), ("pairs", "Which is better"), ("well", "How well"),
+    ("probabilities", "Can the probabilities be used"), ("asked", "What a reviewer will ask"),
+    ("methods", "Methods and provenance"), ("limits", "Limits"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ComparisonPage:
+    """Everything on the page, in its order."""
+
+    head: Heading
+    metric: str
+    verdict: Verdict
+    sources: Table
+    cohort_table: Table
+    pair_sentences: tuple[str, ...]
+    pairs_figure: Drawn
+    pairs_table: Table
+    decisions: Table | None
+    precision: str
+    curves: tuple[Drawn, ...]
+    models_table: Table
+    models_figure: Drawn
+    reliability: tuple[Drawn, ...]
+    use: UseTold
+    asked: tuple[Asked, ...]
+    methods: str
+    origin: tuple[tuple[str, str], ...]
+    references: tuple[Reference, ...]
+    limits: tuple[str, ...]
+    contents: tuple[tuple[str, str], ...] = CONTENTS
+
+
+def refuse_other_results(out: Path) -> None:
+    """Refuse a folder with files that `medtl compare` did not write, before any table is read."""
+    refuse_occupied(out, sign=SIGN, verb="compare")
+
+
+def write_comparison_page(
+    models: Sequence[ComparedModel], *, out: Path, settings: EvaluationSettings, resamples: int, seed: int
+) -> Path:
+    """Compare the models on the cases that all were tested on and write the folder `out`; gives the page's path.
+
+    Raises:
+        ConfigurationError: `out` holds files of somebody else.
+        DataRefused: the models are not about the same cases, classes and reference standard.
+    """
+    folder = claimed(out, sign=SIGN, verb="compare")
+    common = on_common_cases([(one.name, one.rows) for one in models])
+    order = [one.name for one in models]
+    pairs = [(later, earlier) for earlier, later in combinations(order, 2)]
+    metrics = evaluate(common.table, resamples=resamples, seed=seed, settings=settings, pairs=pairs)
+    asked = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
+    told = [
+        {"name": one.name, "source": one.source, "model": one.model, "fingerprint": one.fingerprint, "left_out": lost}
+        for one, lost in zip(models, common.left_out, strict=True)
+    ]
+    mark = fingerprint([told, asked])
+    clear(folder)
+    facts = {"fingerprint": mark, "models": told, "cases": common.cases, "same_split": common.is_same_split}
+    write_json(folder / SIGN, {**facts, **asked, "versions": environment.versions()})
+    common.table.write(folder / names.PREDICTIONS)
+    write_json(folder / names.METRICS, metrics.to_json())
+    run = as_run(
+        common.table, folder=folder, name=joined(order), settings=settings, resamples=resamples, seed=seed,
+        fingerprint=mark,
+    )  # fmt: skip
+    run = run if common.is_same_split else replace(run, folds=())
+    pairs_found = pairs_of(models, metrics)
+    page = _page(run, judge(run, metrics=metrics), models, pairs_found, common.left_out, common.is_same_split)
+    write_page_files(page, folder)
+    write_atomically(folder / names.REFERENCES, bibtex(page.references))
+    write_atomically(folder / names.REPORT, render("comparison.html.j2", page))
+    return folder / names.REPORT
+
+
+def _page(
+    run: RunFolder,
+    judged: Judged,
+    models: Sequence[ComparedModel],
+    pairs: tuple[Pair, ...],
+    left_out: tuple[int, ...],
+    is_same_split: bool,
+) -> ComparisonPage:
+    metric, patients = metric_name(run.classes), count(run.cohort.patients, "patient")
+    concerns = comparison_concerns(models, left_out, is_same_split)
+    sentences = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
+    headlines: tuple[Headline, ...] = tuple(
+        headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN]
+    )
+    return ComparisonPage(
+        head=_heading(run, models),
+        metric=metric,
+        verdict=Verdict(headlines, sentences, concerns[0].title),
+        sources=_sources(run, models, left_out),
+        cohort_table=_cohort_table(run),
+        pair_sentences=tuple(in_words(pair, metric=metric) for pair in pairs) if len(pairs) > 1 else (),
+        pairs_figure=_pairs_drawn(run, pairs, metric=metric, finding=sentences[-1] if len(pairs) > 1 else sentences[0]),
+        pairs_table=pairs_table(pairs, metric=metric),
+        decisions=decisions_table(pairs),
+        precision="" if judged.appraisal is None else precision_sentence(judged.appraisal),
+        curves=curves_drawn(run, judged, fold=None),
+        models_table=models_table(run, judged, fold=None),
+        models_figure=models_drawn(run, judged),
+        reliability=reliability_drawn(run, judged),
+        use=use_told(run, judged),
+        asked=asked_of(concerns, ()),
+        methods=_methods(run, judged, pairs, is_same_split),
+        origin=_origin(run, models),
+        references=works_of(run, judged),
+        limits=_limits(run, models),
+    )
+
+
+def _pairs_drawn(run: RunFolder, pairs: Sequence[Pair], *, metric: str, finding: str) -> Drawn:
+    points = [
+        PairPoint(
+            one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
+            one.found.difference.high, one.is_apart,
+        )
+        for one in pairs
+    ]  # fmt: skip
+    drawing = differences_figure(points, metric=metric, name="differences", finding=finding)
+    caption = (
+        "Differences with DeLong's paired 95 % intervals by patient, about these fitted models. Filled: the interval "
+        "leaves out zero and the test over folds agrees; open: no model of the pair may be called better."
+    )
+    return Drawn(drawing, caption, predictions_behind(run, fold=None))
+
+
+def _sources(run: RunFolder, models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Table:
+    rows = []
+    for one, lost in zip(models, left_out, strict=True):
+        cells = (one.source, one.model, one.encoder or "not known", one.fingerprint[:12], f"{lost:,}")
+        rows.append(Row(one.name, text_cells(cells), colour=look_of(one.name, run.models).colour))
+    heads = ("Name here", "Run or table", "Model", "Encoder", "Fingerprint", "Cases left out")
+    note = (
+        f"Compared on {count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')} that every model "
+        "was tested on. Of a run, the model that its page speaks of is taken unless --model names another."
+    )
+    return Table("Models", heads, tuple(rows), (note,), name="sources")
+
+
+def _cohort_table(run: RunFolder) -> Table:
+    rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
+    return Table("Patients by class", ("", *run.classes, "All"), rows, ("Of test rows in common.",), name="cohort")
+
+
+def _heading(run: RunFolder, models: Sequence[ComparedModel]) -> Heading:
+    links = (names.PREDICTIONS, names.METRICS, SIGN, names.REFERENCES)
+    return Heading(
+        title="Comparison of models · medtl",
+        kind="Comparison of models",
+        heading=_names(models),
+        question=f"Which of {len(models)} models ranks the same patients better, and is it more than noise?",
+        date="",
+        facts=(
+            ("Patients", f"{run.cohort.patients:,}"),
+            ("Cases", f"{run.cohort.cases:,}"),
+            ("Models", f"{len(models)}"),
+            ("Fingerprint", run.provenance.fingerprint),
+        ),
+        badges=(),
+        links=tuple(Link(name, name) for name in links),
+        version=dict(run.provenance.versions).get("medtl", "(version not recorded)"),
+        fingerprint=run.provenance.fingerprint,
+        positive=positive_notes(run.classes, reason="columns"),
+    )
+
+
+def _names(models: Sequence[ComparedModel]) -> str:
+    if len(models) <= NUMBERS_SHOWN - 1:
+        return joined([one.name for one in models])
+    return f"{len(models)} models of {joined(list(dict.fromkeys(one.source for one in models)))}"
+
+
+def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_split: bool) -> str:
+    over = (
+        f" Over folds, differences were tested by a t test corrected for shared training patients"
+        f"{cite('nadeau2003')}, with Holm's correction for {count(len(pairs), 'pair')}."
+        if is_same_split and any(pair.found.p_value is not None for pair in pairs)
+        else ""
+    )
+    decided = (
+        " Decisions were compared by McNemar's exact test." if any(one.mcnemar is not None for one in pairs) else ""
+    )
+    return (
+        f"{count(len(run.models), 'model')} were compared on {count(run.cohort.cases, 'case')} of "
+        f"{count(run.cohort.patients, 'patient')} that each had been tested on. Probabilities of a patient's images "
+        f"were averaged; the patient is the unit. Differences in {metric_name(run.classes)} have DeLong's "
+        f"95 % intervals{cite('delong1988')} for these fitted models on the same patients.{over}{decided} Software: "
+        f"medtl {dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
+    )
+
+
+def _origin(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[tuple[str, str], ...]:
+    settings, versions = run.study.evaluation, dict(run.provenance.versions)
+    return (
+        *((one.name, f"{one.model} of {one.source}, fingerprint {one.fingerprint}") for one in models),
+        ("Positive class", run.classes[-1] if len(run.classes) == 2 else "each class against the rest"),
+        ("Threshold", settings.threshold.in_words if len(run.classes) == 2 else "the most probable class"),
+        ("Bootstrap resamples", f"{run.study.resamples:,}"),
+        ("Seed", str(run.provenance.seed)),
+        *((name, versions[name]) for name in ("medtl", "numpy", "scipy", "scikit-learn", "pandas") if name in versions),
+    )
+
+
+def _limits(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[str, ...]:
+    return (
+        "Not distinguishable does not mean equal: it means that these patients cannot tell. Read the widths.",
+        "A difference between runs is the difference of everything that differs between them: encoder, policy, "
+        "preparation, recipe, seed. The settings of each run stand on its own page.",
+        f"The comparison holds for these {count(run.cohort.patients, 'patient')}; it says nothing on other hospitals.",
+        f"{len(models)} models make {count(len(models) * (len(models) - 1) // 2, 'pair')}; intervals of single pairs "
+        "are not widened for their number, p values over folds are.",
+    )

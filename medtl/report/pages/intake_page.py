@@ -1,0 +1,152 @@
+"""The page of an intake: a picture and a reason for every candidate, and counts of files that add up.
+
+In: frozen values without a name in them. Out: one self-contained page beside the manifest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from medtl.files import write_atomically
+from medtl.report.html.numbers import count, percent
+from medtl.report.html.page import Cell, Heading, Link, Row, Table, render
+
+MOST_SHOWN = 600
+"""Pictures of one kind: 2 MB of the page; the tables hold every case."""
+
+LONGEST_TEXT = 300
+USED = "used"
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One candidate: its id, the reason's code when refused, short lines, and a JPEG in base64 or why there is none."""
+
+    case_id: str
+    lines: tuple[str, ...]
+    jpeg: str = ""
+    without: str = "no picture"
+    reason: str = ""
+
+    @property
+    def picture(self) -> Markup | None:
+        """The data URI."""
+        return Markup(f"data:image/jpeg;base64,{self.jpeg}") if self.jpeg else None
+
+
+@dataclass(frozen=True)
+class IntakeTold:
+    """All that the page says. `file_outcomes` has one entry for each file found: `used`, or a reason."""
+
+    name: str
+    kind: str
+    date: str
+    version: str
+    fingerprint: str
+    file_outcomes: Sequence[str]
+    labels: Sequence[str]
+    patients: int
+    accepted: Sequence[Contact]
+    refused: Sequence[Contact]
+    refused_reasons: Sequence[str]
+    notes: Sequence[str]
+    links: Sequence[str]
+
+
+@dataclass(frozen=True)
+class IntakePage:
+    """What the template fills in."""
+
+    head: Heading
+    notes: tuple[str, ...]
+    files_table: Table
+    cases_table: Table
+    accepted: tuple[Contact, ...]
+    refused: tuple[Contact, ...]
+    more_accepted: str
+    more_refused: str
+    has_refused_files: bool
+
+
+def write_intake_page(path: Path, told: IntakeTold) -> None:
+    """Write the page of an intake."""
+    write_atomically(path, render("intake.html.j2", _page(told)))
+
+
+def _page(told: IntakeTold) -> IntakePage:
+    used = sum(outcome == USED for outcome in told.file_outcomes)
+    head = Heading(
+        title=f"Intake of {told.name} · medtl",
+        kind="Intake",
+        heading=told.name,
+        question=f"What was found, what became a case, and why the rest did not: {told.kind}.",
+        date=told.date,
+        facts=(
+            ("Files found", f"{len(told.file_outcomes):,}"),
+            ("Used", f"{used:,}"),
+            ("Refused", f"{len(told.file_outcomes) - used:,}"),
+            ("Cases", f"{len(told.labels):,}"),
+            ("Patients", f"{told.patients:,}"),
+        ),
+        badges=(),
+        links=tuple(Link(name, quote(name)) for name in told.links),
+        version=told.version,
+        fingerprint=told.fingerprint,
+    )
+    return IntakePage(
+        head=head,
+        notes=tuple(told.notes),
+        files_table=_files_table(told.file_outcomes),
+        cases_table=_cases_table(told.labels, told.refused_reasons),
+        accepted=tuple(told.accepted[:MOST_SHOWN]),
+        refused=tuple(told.refused[:MOST_SHOWN]),
+        more_accepted=_more(len(told.accepted)),
+        more_refused=_more(len(told.refused)),
+        has_refused_files=used < len(told.file_outcomes),
+    )
+
+
+def _files_table(outcomes: Sequence[str]) -> Table:
+    """Found = used + refused, reason by reason."""
+    total, counts = len(outcomes), Counter(outcomes)
+    used = counts.pop(USED, 0)
+    refused = [Row(reason, _numbers(number, total), "level-1") for reason, number in sorted(counts.items())]
+    rows = (
+        Row("Used", _numbers(used, total)),
+        Row("Refused", _numbers(total - used, total)),
+        *refused,
+        Row("Found", _numbers(total, total), "chosen"),
+    )
+    return Table("Files", ("", "Files", "Share"), rows)
+
+
+def _cases_table(labels: Sequence[str], reasons: Sequence[str]) -> Table:
+    """Candidates, accepted by label and refused by reason."""
+    total = len(labels) + len(reasons)
+    by_label = sorted(Counter(label or "(no label)" for label in labels).items())
+    by_reason = sorted(Counter(reasons).items())
+    rows = (
+        Row("Accepted", _numbers(len(labels), total)),
+        *(Row(label, _numbers(number, total), "level-1") for label, number in by_label),
+        Row("Refused", _numbers(len(reasons), total)),
+        *(Row(reason, _numbers(number, total), "level-1") for reason, number in by_reason),
+        Row("Candidates", _numbers(total, total), "chosen"),
+    )
+    return Table("Series, volumes and pictures", ("", "Candidates", "Share"), rows)
+
+
+def _numbers(part: int, whole: int) -> tuple[Cell, ...]:
+    return Cell(f"{part:,}"), Cell(percent(part, whole))
+
+
+def _more(total: int) -> str:
+    if total <= MOST_SHOWN:
+        return ""
+    rest = count(total - MOST_SHOWN, "more stands", plural="more stand")
+    return f"The first {MOST_SHOWN} are shown; {rest} in the tables."

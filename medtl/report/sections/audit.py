@@ -1,0 +1,156 @@
+"""The audit before training as a page shows it: pairs side by side, and examples of what goes with label or site.
+
+In: audit.json and its pictures, written by the check or the run. Out: frozen parts; empty where there is no audit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medtl.errors import IntegrityFailure
+from medtl.record import run_folder as names
+from medtl.record.plain_data import read_mapping
+from medtl.report.html.embedded_picture import Picture, picture_at
+from medtl.report.html.numbers import count
+
+HEADINGS = {
+    "marks": "Bright marks near the border go with the {}",
+    "frame": "The width of a frame goes with the {}",
+    "brightness": "The brightness near the border goes with the {}",
+}
+
+
+NAMES = " Marks may name a person: look at them before this page is handed on."
+
+
+class _Case(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_id: str
+    patient_id: str
+    label: str
+    split: str | None
+    picture: str
+
+
+class _Pair(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    found: str
+    contradicts: bool
+    between_patients: bool
+    cases: tuple[_Case, _Case]
+
+
+class _Example(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    case_id: str
+    picture: str
+
+
+class _Suspect(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    against: str
+    place: str
+    told: str
+    examples: tuple[_Example, ...]
+
+
+class _Audit(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pairs: tuple[_Pair, ...]
+    all_pairs: int
+    suspects: tuple[_Suspect, ...]
+
+
+@dataclass(frozen=True)
+class PairShown:
+    """Two cases side by side, and what is said of them."""
+
+    first: Picture
+    second: Picture
+    names: tuple[str, str]
+    sides: tuple[str, str]
+    words: str
+
+
+@dataclass(frozen=True)
+class SuspectShown:
+    """A place that goes with the label or the site, with examples: (group, case id, picture)."""
+
+    title: str
+    words: str
+    examples: tuple[tuple[str, str, Picture], ...]
+
+
+@dataclass(frozen=True)
+class AuditTold:
+    """`more` says how many pairs are not shown."""
+
+    pairs: tuple[PairShown, ...] = ()
+    more: str = ""
+    suspects: tuple[SuspectShown, ...] = ()
+
+
+def audit_told(folder: Path) -> AuditTold:
+    """What the folder's audit found, with its pictures.
+
+    Raises:
+        IntegrityFailure: audit.json or one of its pictures was changed.
+    """
+    path = folder / names.AUDIT
+    if not path.is_file():
+        return AuditTold()
+    try:
+        found = _Audit.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise IntegrityFailure(
+            f"{names.AUDIT} does not say what the audit found ({error.errors()[0]['msg']}): it was changed after it "
+            "was written. Restore it, or run again with --resume."
+        ) from error
+    hidden = found.all_pairs - len(found.pairs)
+    return AuditTold(
+        pairs=tuple(_pair(pair, folder) for pair in found.pairs),
+        more=f"{count(hidden, 'further pair')} not shown." if hidden > 0 else "",
+        suspects=tuple(
+            SuspectShown(
+                title=HEADINGS.get(one.what, "{}").format(one.against),
+                words=f"{one.place[0].upper()}{one.place[1:]}: {one.told}.{NAMES if one.what == 'marks' else ''}",
+                examples=tuple((each.group, each.case_id, _picture(each.picture, folder)) for each in one.examples),
+            )
+            for one in found.suspects
+        ),
+    )
+
+
+def _pair(pair: _Pair, folder: Path) -> PairShown:
+    kind = "Labels contradict each other. " if pair.contradicts else ""
+    kind += "Different patient numbers" if pair.between_patients else "The same patient"
+    first, second = pair.cases
+    return PairShown(
+        first=_picture(first.picture, folder),
+        second=_picture(second.picture, folder),
+        names=(first.case_id, second.case_id),
+        sides=(_side(first), _side(second)),
+        words=f"{kind}; {pair.found}.",
+    )
+
+
+def _side(case: _Case) -> str:
+    return ", ".join(part for part in (case.label, f"patient {case.patient_id}", case.split or "") if part)
+
+
+def _picture(name: str, folder: Path) -> Picture:
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise IntegrityFailure(
+            f"{names.AUDIT} names a picture outside its own folder. It was changed after it was written; restore it."
+        )
+    return picture_at(folder / names.AUDIT_PICTURES / name, name=f"{names.AUDIT_PICTURES}/{name}", named_by=names.AUDIT)

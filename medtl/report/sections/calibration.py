@@ -1,0 +1,34 @@
+"""How to read the reliability curve, and what the Brier score is worth against knowing nothing but the shares.
+
+In: judged numbers. Out: sentences.
+"""
+
+from __future__ import annotations
+
+from medtl.record.run import RunFolder
+from medtl.report.html.numbers import count, in_table, plain
+from medtl.report.html.theme import look_of
+from medtl.report.results.judged import Judged
+
+
+def calibration_sentences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+    """Three sentences: reading, the Brier score, and how much the number of patients allows to say."""
+    found = judged.of(run.chosen_model, fold=None)
+    name, brier = look_of(run.chosen_model, run.models).name, found.estimates["brier"]
+    total = max(sum(found.by_class), 1)
+    knowing = 1.0 - sum((number / total) ** 2 for number in found.by_class)
+    knowing = knowing / 2 if len(run.classes) == 2 else knowing
+    if brier.value is None:
+        score = f"{name}: the Brier score is not defined, because {brier.reason}."
+    else:
+        score = (
+            f"{name}: Brier score {in_table(brier.value, brier.low, brier.high)}. Always stating the cohort's shares "
+            f"would score {plain(knowing, digits=2)}; 0 is perfect."
+        )
+    return (
+        "A point on the diagonal means that of patients called 30 %, 30 % had the condition. Points above it: the "
+        "model says too little; below it: too much.",
+        score,
+        f"{count(found.patients, 'patient')} are spread over the bins: read the intervals, not the single points. "
+        "These probabilities are the model's own, without recalibration.",
+    )

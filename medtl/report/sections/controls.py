@@ -1,0 +1,216 @@
+"""The controls as a table: what each may not be able to do, what it did, and what that means.
+
+In: a run and its numbers. Out: a table, and the concerns of controls that did not fail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medtl.evaluation import Estimate
+from medtl.findings import Concern
+from medtl.record.controls import Controls
+from medtl.record.run import RunFolder
+from medtl.report.html.numbers import count, in_table, interval, joined, p_value, plain
+from medtl.report.html.page import Bounds, Cell, Row, Table
+from medtl.report.html.theme import look_of
+from medtl.report.results.claim import claim_of, numbers_of
+from medtl.report.results.control_words import CONTROL, relation
+from medtl.report.results.judged import Judged
+
+SUSPICIOUS = 0.6
+"""AUROC from which a lower bound above 0.5 changes a conclusion; the same for every control."""
+
+SIGNIFICANT = 0.05
+
+WHAT = {
+    "metadata_only": ("Metadata only", "covariates, size, spacing and type of the files, without a pixel"),
+    "thumbnail": ("Thumbnail", "every scan shrunk to 8 cells a side"),
+    "border_only": ("Border only", "the outer eighth of every scan, in 16 cells a side"),
+    "centre_masked": ("Centre masked", "frozen features of scans whose middle is black"),
+}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A control with what it must not reach."""
+
+    name: str
+    auroc: Estimate
+    p_value: float | None = None
+    is_suspicious: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails, as it must; also where it could not be judged."""
+        value, low = self.auroc.value, self.auroc.low
+        if low is None and self.p_value is not None:
+            return not self.is_suspicious
+        return value is None or low is None or low <= 0.5 or value < SUSPICIOUS
+
+
+def controls_table(run: RunFolder, judged: Judged) -> Table | None:
+    """A row per control with its verdict; None when the run has none."""
+    rows = [*_permuted_row(run.controls), *(_row(found, run, judged) for found in _found(run))]
+    if not rows:
+        return None
+    rows += [*_scratch_row(run, judged), *_image_level_row(run, judged)]
+    notes = (
+        "Each control is judged by patient on the study’s own folds, as the models are, unless its row says otherwise. "
+        "An AUROC of 0.5 means that the control cannot tell the classes apart. Permuted labels are judged by pairs of "
+        "patients of the same fold; a mean below 0.5 is no leak, since cross-validation itself pulls it down.",
+    )
+    return Table(
+        "Controls that must fail", ("Control", "AUROC", "Verdict"), tuple(rows), notes, kind="verdicts", name="controls"
+    )
+
+
+def control_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+    """A concern for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
+    found = [_null_concern(run.controls), _not_failing(run, judged)]
+    return tuple(concern for concern in found if concern is not None)
+
+
+def _found(run: RunFolder) -> list[_Found]:
+    blind = run.cohort.blind
+    found = []
+    if blind is not None:
+        found = [_Found("metadata_only", blind.auroc, p_value=blind.p_value, is_suspicious=blind.is_suspicious)]
+    told = run.controls.controls if run.controls is not None else ()
+    return [*found, *(_Found(one.name, one.auroc) for one in told if one.name in WHAT)]
+
+
+def _row(found: _Found, run: RunFolder, judged: Judged) -> Row:
+    name, what = WHAT[found.name]
+    return _cells(f"{name}: {what}", found.auroc, _verdict(found, run, judged))
+
+
+def _verdict(found: _Found, run: RunFolder, judged: Judged) -> str:
+    value = found.auroc.value
+    if value is None:
+        return f"Not known: {found.auroc.reason}."
+    if found.auroc.low is None and found.p_value is not None:
+        tested = f"{p_value(found.p_value)} by permuted labels"
+        if not found.is_suspicious:
+            return f"Too few patients to say ({tested}; {found.auroc.reason})."
+        return f"Does not fail ({tested}; {found.auroc.reason}). {_reach(found, run, judged)}"
+    if found.auroc.low is None:
+        return f"Its interval is not known: {found.auroc.reason}."
+    if found.auroc.low <= 0.5:
+        return "Fails, as it must."
+    if value < SUSPICIOUS:
+        return "Tells the classes apart a little; too little to change a conclusion."
+    return f"Does not fail. {_reach(found, run, judged)}"
+
+
+def _reach(found: _Found, run: RunFolder, judged: Judged) -> str:
+    auroc = judged.of(run.chosen_model, fold=None).auroc
+    phrase = look_of(run.chosen_model, run.models).phrase
+    model = phrase[0].upper() + phrase[1:]
+    held = relation(found.auroc.value or 0.0, auroc)
+    if held != "less":
+        exceeds = "does not exceed it" if held == "as well" else "is not shown to exceed it"
+        return f"{model} ({plain(auroc.value)}) {exceeds if held != 'nearly as well' else 'exceeds it by little'}."
+    return f"{model} ({plain(auroc.value)}) exceeds it; only what lies beyond can come from the condition."
+
+
+def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
+    if controls is None or (controls.permuted_labels is None and not controls.why):
+        return ()
+    name = "Permuted labels: the frozen features with labels exchanged between patients"
+    null = controls.permuted_labels
+    if null is None:
+        return (Row(name, (Cell("–"), Cell(f"Not known: {controls.why}.", is_text=True))),)
+    reached = round(null.p_value * (1 + null.draws)) - 1
+    if null.is_lifted:
+        verdict = "Does not fail: with nothing to learn, the test patients are still told apart."
+    elif null.p_value > SIGNIFICANT:
+        verdict = (
+            f"Fails, as it must; but {reached} of {count(null.draws, 'draw')} reach what the true labels give "
+            f"({plain(null.observed)}, {p_value(null.p_value)}): the features are not told from chance."
+        )
+    else:
+        verdict = (
+            f"Fails, as it must. With the true labels the same probe gives {plain(null.observed)}; {reached or 'none'} "
+            f"of {count(null.draws, 'draw')} reach that, {p_value(null.p_value)}."
+        )
+    beside = f"mean of {null.draws}, SD {plain(null.sd)}"
+    return (Row(name, (Cell(plain(null.mean), beside=beside), Cell(verdict, is_text=True))),)
+
+
+def _scratch_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
+    if "scratch" not in run.models or run.chosen_model == "scratch":
+        return ()
+    auroc = judged.of("scratch", fold=None).auroc
+    others = [one for one in judged.differences if one.model == "scratch"]
+    verdict = "The same network without borrowed weights; it need not fail."
+    if others and others[0].difference.value is not None:
+        verdict += f" The difference from the frozen probe, {numbers_of(others[0])}, {claim_of(others[0]).conclusion}."
+    return (_cells("From scratch: no borrowed weights", auroc, verdict),)
+
+
+def _image_level_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
+    told = run.controls.controls if run.controls is not None else ()
+    rows = []
+    for one in told:
+        if one.name == "image_level_split":
+            honest = f" Kept apart by patient it is {plain(judged.of('probe', fold=None).auroc.value)}."
+            verdict = "What the frozen probe would have claimed, had images been split instead of patients."
+            rows.append(
+                _cells("Image-level split: a demonstration, never a result", one.auroc,
+                       verdict + (honest if "probe" in run.models else ""))
+            )  # fmt: skip
+    return tuple(rows)
+
+
+def _cells(name: str, auroc: Estimate, verdict: str) -> Row:
+    beside = interval(auroc.low, auroc.high) if auroc.low is not None else ""
+    return Row(
+        name,
+        (
+            Cell(plain(auroc.value), beside=beside, bounds=Bounds(auroc.value, auroc.low, auroc.high)),
+            Cell(verdict, is_text=True),
+        ),
+    )
+
+
+def _null_concern(controls: Controls | None) -> Concern | None:
+    null = controls.permuted_labels if controls is not None else None
+    if null is None:
+        return None
+    drawn = f"over {count(null.draws, 'draw')} of labels permuted by patient"
+    numbers = f"Mean AUROC {plain(null.mean)}, SD {plain(null.sd)}, {drawn}"
+    if null.is_lifted:
+        return Concern(
+            "With permuted labels the test patients are still told apart: something leaks between the folds.",
+            f"{numbers}; it should be 0.500, and no more.",
+            "Do not report any number of this run. Look for patients under several numbers, and for shared images.",
+            "Does anything leak from training to test?",
+        )
+    if null.p_value > SIGNIFICANT:
+        return Concern(
+            "Frozen features rank the patients no better than they rank permuted labels.",
+            f"{numbers}; with the true labels {plain(null.observed)}, {p_value(null.p_value)}.",
+            "Do not claim that the condition can be told from these features; collect more patients.",
+            "Is there any signal in these scans?",
+        )
+    return None
+
+
+def _not_failing(run: RunFolder, judged: Judged) -> Concern | None:
+    """One concern for all of them; metadata only has a rule of its own."""
+    those = [found for found in _found(run) if not found.fails and found.name != "metadata_only"]
+    if not those:
+        return None
+    auroc = judged.of(run.chosen_model, fold=None).auroc
+    told = [
+        f"{WHAT[found.name][0].lower()} ({WHAT[found.name][1]}) "
+        f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
+        for found in those
+    ]
+    return Concern(
+        CONTROL[relation(max(found.auroc.value or 0.0 for found in those), auroc)],
+        f"AUROC of {joined(told)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
+        "Look at what the classes’ scans have in common besides the condition: window, collimation, markers, position.",
+        "Could the model use something other than the condition?",
+    )

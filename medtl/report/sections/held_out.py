@@ -1,0 +1,163 @@
+"""What was found on cases kept apart: the sealed test and cohorts from elsewhere, beside what the folds had promised.
+
+In: a run with its held-out cohorts. Out: one frozen value for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from medtl import evaluation
+from medtl.held_out import doubt
+from medtl.record.run import HeldOutRun, RunFolder
+from medtl.report.figures.calibration import reliability_figure
+from medtl.report.figures.discrimination import CurveSet, curve_figure
+from medtl.report.html.numbers import count, in_table, joined, percent, plain
+from medtl.report.html.page import Drawn, Link, Row, Table, estimated
+from medtl.report.html.theme import look_of, short_label
+from medtl.report.results.judged import Judged, judge, metric_name
+from medtl.report.results.scores import scores_of
+from medtl.report.sections.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of, unanswered
+
+COLUMNS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "brier": "Brier score"}
+
+
+@dataclass(frozen=True)
+class HeldOutTold:
+    """A held-out cohort as the page shows it."""
+
+    title: str
+    sentences: tuple[str, ...]
+    table: Table
+    figures: tuple[Drawn, ...]
+
+
+def held_out_told(run: RunFolder, judged: Judged) -> tuple[HeldOutTold, ...]:
+    """Every cohort that the finished run was tested on."""
+    return tuple(_told(run, judged, one) for one in run.held_out)
+
+
+def _told(run: RunFolder, judged: Judged, one: HeldOutRun) -> HeldOutTold:
+    there = judge(_as_run(run, one), metrics=one.metrics)
+    return HeldOutTold(
+        title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
+        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_doubt(run, there, one), *there.notes),
+        table=_table(run, judged, there, one),
+        figures=_figures(run, there, one),
+    )
+
+
+def _as_run(run: RunFolder, one: HeldOutRun) -> RunFolder:
+    return replace(run, predictions=one.predictions)
+
+
+def _opened(one: HeldOutRun) -> tuple[str, ...]:
+    record = one.record
+    own = [opening for opening in record.openings if opening.is_answered]
+    first = (own or record.openings)[0].at[:10]
+    stopped = unanswered(record)
+    if openings_of(record) == 1:
+        return (f"Opened once, on {first}, by this run ({record.fingerprint}), after it was finished.{stopped}",)
+    others = sorted({opening.run for opening in record.elsewhere})
+    also = f" Other runs that opened the same images: {joined(others)}." if others else ""
+    return (
+        f"Opened {openings_of(record)} times: {count(len(own), 'time')} by this run (first on {first}) and "
+        f"{count(openings_of(record) - len(own), 'time')} by others of this user on this machine.{also}{stopped}",
+    )
+
+
+def _asked(one: HeldOutRun) -> str:
+    networks = "the one fold" if one.record.members == 1 else f"{one.record.members} folds"
+    left = sum(number for _, number in one.record.left_out)
+    reasons = joined([f"{number} {reason.replace('_', ' ')}" for reason, number in one.record.left_out])
+    gone = f" Left out: {count(left, 'case')} ({reasons})." if left else ""
+    return (
+        f"From {one.record.source}. Judged is the mean of what the models of {networks} say; thresholds were chosen on "
+        f"the study's own out-of-fold predictions, never here.{gone}"
+    )
+
+
+def _shares(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
+    label, here, there = largest_shift(run, one)
+    if abs(here - there) <= SHIFT:
+        return ()
+    return (
+        f"{label} is the reference standard of {percent(here, 1)} of the patients here and of {percent(there, 1)} in "
+        "the study. Accuracy, predictive values and calibration move with that share; sensitivity, specificity and "
+        "AUROC do not by themselves.",
+    )
+
+
+def _doubt(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
+    """Whether the folds' models are less sure where their mean is wrong."""
+    if one.record.members < 2 or run.chosen_model not in one.members.models:
+        return ()
+    found = doubt.doubt_of(
+        one.members,
+        model=run.chosen_model,
+        threshold=there.of(run.chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,
+    )
+    told = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
+    told += f"{count(found.right, 'patient')} who are called rightly"
+    if found.wrong_bits is not None:
+        told += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} who are called wrongly"
+    told += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
+    if found.error_auroc is not None:
+        told += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"
+        told += (
+            ": high doubt is a reason to look again." if found.error_auroc > 0.6 else ": it is no guide to the errors."
+        )
+    return (told,)
+
+
+def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
+    rows = []
+    for model in there.patients.models:
+        look = look_of(model, run.models)
+        found, own = there.of(model, fold=None), auroc_there(one, model)
+        promised = judged.of(model, fold=None).auroc
+        cells = [estimated(own), estimated(promised), *(estimated(found.estimates[key]) for key in COLUMNS)]
+        kind = "chosen" if model == run.chosen_model else ""
+        rows.append(Row(look.name, tuple(cells), kind=kind, colour=look.colour))
+    note = (
+        "95 % intervals by patient. The study's column is its cross-validation: single networks on out-of-fold "
+        "patients."
+    )
+    metric = metric_name(run.classes)
+    metric = metric[0].upper() + metric[1:]
+    heads = ("Model", metric, f"{metric} in the study", *COLUMNS.values())
+    return Table("Beside what the folds promised", heads, tuple(rows), (note,), name=f"held-out-{one.record.name}")
+
+
+def _figures(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
+    tested = there.patients.of(role="test")
+    sources = (Link("predictions.csv", f"held_out/{one.record.name}/predictions.csv"),)
+    look, models = look_of(run.chosen_model, run.models), tested.models
+    found = {model: auroc_there(one, model) for model in models}
+    own = found[run.chosen_model]
+    curves = CurveSet(
+        patients=tested,
+        chosen=run.chosen_model,
+        thin=(),
+        numbers={model: in_table(auroc.value, auroc.low, auroc.high) for model, auroc in found.items()},
+        seed=run.provenance.seed,
+    )
+    title = title_of(one.record)
+    told = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
+    roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=told)
+    figures = [Drawn(roc, f"{title}: {look.name} thick, with its pointwise 95 % band.", sources)]
+    if len(run.classes) == 2:
+        brier, label = there.of(run.chosen_model, fold=None).estimates["brier"], run.classes[-1]
+        scores = scores_of(there.patients, model=run.chosen_model)
+        truth, score = scores.against_rest(1)
+        figure = reliability_figure(
+            evaluation.curves.reliability_curve(tested.of(model=run.chosen_model), of_class=label),
+            score,
+            truth,
+            colour=look.colour,
+            labels=(short_label(look.name), "Brier score", in_table(brier.value, brier.low, brier.high)),
+            name=f"reliability-{one.record.name}",
+            finding=f"{title}, {look.name}: Brier score {in_table(brier.value, brier.low, brier.high)}.",
+        )
+        figures.append(Drawn(figure, f"{title}: probabilities of {label} as they were predicted.", sources))
+    return tuple(figures)

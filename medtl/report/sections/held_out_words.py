@@ -1,0 +1,144 @@
+"""What is said of cases kept apart: what a cohort is called, how often it was opened, and what speaks against it.
+
+In: a run with its held-out cohorts. Out: sentences for the page and the verdict, and concerns.
+"""
+
+from __future__ import annotations
+
+from medtl.evaluation import Estimate
+from medtl.findings import Concern
+from medtl.record.held_out import HeldOut
+from medtl.record.run import HeldOutRun, RunFolder
+from medtl.report.html.numbers import count, in_words, percent, with_interval
+from medtl.report.results.judged import Judged
+from medtl.report.results.promises import Compared, broken_promises, compared_numbers
+
+SHIFT = 0.05
+"""A class whose share of the patients differs by more from the study's is told as a shift."""
+
+
+def seal_sentences(run: RunFolder) -> tuple[str, ...]:
+    """That a test is sealed and still closed; nothing once it was opened."""
+    if run.seal is None or any(one.record.kind == "sealed" for one in run.held_out):
+        return ()
+    return (
+        f"{count(run.seal.cases, 'case')} of {count(run.seal.patients, 'patient')} are sealed: the study's column "
+        f"{run.seal.column} calls them the test. They have not been opened. When nothing about the study changes any "
+        "more, medtl unseal tests it on them once; the opening is written down and counted here.",
+    )
+
+
+def title_of(record: HeldOut) -> str:
+    """What a held-out cohort is called."""
+    return "The sealed test" if record.kind == "sealed" else f"The cohort {record.name}"
+
+
+def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
+    """A sentence for the verdict on each held-out cohort, with the number that held worst."""
+    sentences = []
+    for one in run.held_out:
+        auroc = auroc_there(one, run.chosen_model)
+        times = "opened once" if openings_of(one.record) == 1 else f"opened {openings_of(one.record)} times"
+        number = "not defined"
+        if auroc.value is not None:
+            number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
+        name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
+        worse = [broken for broken in broken_of(run, judged, one) if "AUROC" not in broken.name]
+        fallen = f", but {worse[0].change}" if worse else ""
+        sentences.append(
+            f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}{fallen}."
+        )
+    return tuple(sentences)
+
+
+def broken_of(run: RunFolder, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
+    """What the held-out patients do not bear out, the worst first."""
+    return broken_promises(compared_numbers(one.metrics, judged, model=run.chosen_model))
+
+
+def openings_of(record: HeldOut) -> int:
+    """How often the same images were opened and answered for, by this run and others."""
+    return sum(one.is_answered for one in (*record.openings, *record.elsewhere))
+
+
+def unanswered(record: HeldOut) -> str:
+    """A sentence on openings that were stopped before there was an answer; empty where there was none."""
+    stopped = sum(not one.is_answered for one in (*record.openings, *record.elsewhere))
+    if not stopped:
+        return ""
+    were = "1 further opening was" if stopped == 1 else f"{stopped} further openings were"
+    return f" {were} not answered: stopped before anything was written down."
+
+
+def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+    """Numbers below what the folds promised, openings beyond the first, and shares of classes that differ."""
+    found = [rule for one in run.held_out for rule in (_broken(run, judged, one), _reopened(one), _shifted(run, one))]
+    return tuple(concern for concern in found if concern is not None)
+
+
+def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
+    """The class whose share of patients differs most (of two the positive one), with its share here and there."""
+    here, there = (
+        {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
+        for counts in (one.record.by_class, one.record.development)
+    )
+    order = run.classes[-1:] if len(run.classes) == 2 else run.classes
+    label = max(order, key=lambda name: abs(here.get(name, 0.0) - there.get(name, 0.0)))
+    return label, here.get(label, 0.0), there.get(label, 0.0)
+
+
+def auroc_there(one: HeldOutRun, model: str) -> Estimate:
+    """The primary metric of a model there."""
+    return one.metrics.of(model).patient.pooled.metrics.auroc
+
+
+def _reopened(one: HeldOutRun) -> Concern | None:
+    times = openings_of(one.record)
+    if times < 2:
+        return None
+    name = title_of(one.record)
+    return Concern(
+        f"{name} was opened {times} times: what was learnt from one opening may have shaped the next.",
+        f"By this run {count(sum(by.is_answered for by in one.record.openings), 'time')}, by others of this user on "
+        f"this machine {count(sum(by.is_answered for by in one.record.elsewhere), 'time')}.{unanswered(one.record)}",
+        "Report the first opening, say how many there were, and test on patients whom nobody has looked at.",
+        "Was the test set used more than once?",
+    )
+
+
+def _broken(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
+    broken, here = broken_of(run, judged, one), auroc_there(one, run.chosen_model)
+    promised = judged.of(run.chosen_model, fold=None).auroc
+    is_lower = None not in (here.value, here.high, promised.value) and (here.high or 0.0) < (promised.value or 0.0)
+    if not broken and not is_lower:
+        return None
+    auroc = f"AUROC {with_interval(here.value, here.low, here.high)} there, " + (
+        f"{with_interval(promised.value, promised.low, promised.high)} out of fold"
+    )
+    told = [one.numbers for one in broken if "AUROC" not in one.name]
+    worst = f": {broken[0].change}" if broken else ""
+    return Concern(
+        f"{title_of(one.record)} does not bear out what the folds promised{worst}.",
+        f"{'; '.join([*told, auroc])}."
+        + (
+            ""
+            if is_lower or "AUROC" in broken[0].name
+            else " The ranking hides it: the AUROC is compatible with what was promised."
+        ),
+        "Report the held-out numbers as the result, and look for what differs: scanner, age, severity, labelling, the "
+        "share of the classes. A threshold or a probability that fell has to be set anew there and tested again.",
+        "Does the result hold on patients kept apart?",
+    )
+
+
+def _shifted(run: RunFolder, one: HeldOutRun) -> Concern | None:
+    label, here, there = largest_shift(run, one)
+    if abs(here - there) <= SHIFT:
+        return None
+    name = title_of(one.record)
+    return Concern(
+        f"The classes are mixed differently in {name[0].lower() + name[1:]} than in the study.",
+        f"{label}: {percent(here, 1)} of the patients there, {percent(there, 1)} in the study.",
+        "Compare by AUROC, sensitivity and specificity; do not compare accuracy, predictive values or calibration.",
+        "Are the two groups of patients alike?",
+    )

@@ -1,0 +1,161 @@
+"""The tables of numbers: models by metrics, folds by models, and the words about the threshold.
+
+In: judged models. Out: tables whose every number stands in metrics.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from medtl.evaluation import Estimate
+from medtl.record.run import RunFolder
+from medtl.report.html.numbers import count, in_table, joined, percent, plain
+from medtl.report.html.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
+from medtl.report.html.theme import look_of
+from medtl.report.results.judged import Judged, Judgement
+
+NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "balanced_accuracy": "Balanced accuracy",
+    "mcc": "MCC",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+}
+"""The metrics as tables name them."""
+
+
+def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
+    """All models on the same patients, pooled out of fold or of one fold, with intervals."""
+    found = {model: judged.of(model, fold=fold) for model in run.models}
+    rows = []
+    reasons: dict[str, str | None] = {}
+    without: dict[str, str | None] = {}
+    for model, one in found.items():
+        look = look_of(model, run.models)
+        cells = tuple(estimated(one.estimates[key]) for key in NAMES)
+        kind = "chosen" if model == run.chosen_model else ""
+        rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
+        for key, name in NAMES.items():
+            if one.estimates[key].value is None:
+                reasons.setdefault(name, one.estimates[key].reason)
+            elif one.estimates[key].low is None:
+                without.setdefault(name, one.estimates[key].reason)
+    patients = max(one.patients for one in found.values())
+    title = (
+        f"All models on the same {count(patients, 'patient')}{', out of fold' if len(run.planned_folds) > 1 else ''}"
+    )
+    note = INTERVALS
+    if fold is not None:
+        title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
+        note = f"One fold is few patients: read these numbers as part of the study, not alone. {INTERVALS}"
+    notes = (note, *judged.notes, *reasons_below(reasons), *no_interval_below(without))
+    return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models", name="models")
+
+
+INTERVALS = (
+    "95 % intervals by patient, the models taken as they are. AUROC and average precision judge the ranking; balanced "
+    "accuracy, MCC, sensitivity and specificity the decisions at the threshold; Brier score and log loss the "
+    "probabilities (lower is better)."
+)
+
+
+def folds_table(run: RunFolder, judged: Judged) -> Table:
+    """The AUROC of each model in each fold, with the threshold of the chosen model and the probe's C."""
+    rows = []
+    reasons: dict[str, str | None] = {}
+    for record in run.folds:
+        found = {model: judged.of(model, fold=record.fold) for model in run.models}
+        cells = [Cell(f"{max(one.patients for one in found.values()):,}")]
+        cells += [Cell(plain(one.auroc.value)) for one in found.values()]
+        if len(run.classes) == 2:
+            cells.append(Cell(plain(found[run.chosen_model].threshold)))
+        if _has_probe(run):
+            cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
+        rows.append(Row(name=run.named(record.fold), cells=tuple(cells)))
+        missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
+        reasons.update({f"fold {record.fold}": reason for reason in missing[:1]})
+    heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]
+    if len(run.classes) == 2:
+        heads.append("Threshold")
+    if _has_probe(run):
+        heads.append("Probe's C")
+    chosen = look_of(run.chosen_model, run.models).name
+    threshold = f" The threshold is that of {chosen}." if len(run.classes) == 2 else ""
+    note = f"Folds share training patients, so their spread is no confidence interval.{threshold}"
+    return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
+
+
+def _has_probe(run: RunFolder) -> bool:
+    return any(record.probe is not None for record in run.folds)
+
+
+def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[str, ...]:
+    """Where the threshold came from, and what it does to patients, in counts."""
+    name = look_of(run.chosen_model, run.models).name
+    found = judged.of(run.chosen_model, fold=fold)
+    folds = [record.fold for record in run.folds] if fold is None else [fold]
+    if found.confusion is None:
+        reason = found.estimates["sensitivity"].reason
+        return (f"{name}: no decisions are told, because {reason}.",)
+    if len(run.classes) > 2:
+        return _of_several(run.classes, found, found.confusion, name=name)
+    thresholds = [judged.of(run.chosen_model, fold=number).threshold for number in folds]
+    return _of_two(
+        run.classes,
+        found,
+        found.confusion,
+        [one for one in thresholds if one is not None],
+        name=name,
+        origin=run.study.evaluation.threshold.origin,
+    )
+
+
+def _of_two(
+    classes: tuple[str, ...],
+    found: Judgement,
+    confusion: Int[np.ndarray, "truth called"],
+    thresholds: Sequence[float],
+    *,
+    name: str,
+    origin: str,
+) -> tuple[str, ...]:
+    negative, positive = classes
+    (right_negative, false_positive), (false_negative, right_positive) = confusion.tolist()
+    have, have_not = false_negative + right_positive, right_negative + false_positive
+    return (
+        _where_from(thresholds, name=name, positive=positive, origin=origin),
+        f"Of {count(have, found.counted)} whose reference standard is {positive}, {right_positive:,} were called so: "
+        f"sensitivity {_estimate(found.estimates['sensitivity'])}.",
+        f"Of {count(have_not, found.counted)} whose reference standard is {negative}, {right_negative:,} were called "
+        f"so: specificity {_estimate(found.estimates['specificity'])}.",
+        f"The share of {positive} is {percent(have, have + have_not)}; predictive values hold for this share only.",
+    )
+
+
+def _of_several(
+    classes: tuple[str, ...], found: Judgement, confusion: Int[np.ndarray, "truth called"], *, name: str
+) -> tuple[str, ...]:
+    total, right = int(confusion.sum()), int(np.trace(confusion))
+    shares = [f"{label} {percent(float(row.sum()), total)}" for label, row in zip(classes, confusion, strict=True)]
+    most = percent(float(confusion.sum(axis=1).max()), total)
+    return (
+        f"{name}: the decision is the most probable class; no threshold is chosen.",
+        f"{right} of {count(total, found.counted)} agree with the reference standard ({percent(right, total)}).",
+        f"The shares are {joined(shares)}: always naming the most frequent class would agree in {most}.",
+    )
+
+
+def _where_from(thresholds: Sequence[float], *, name: str, positive: str, origin: str) -> str:
+    low, high = plain(min(thresholds)), plain(max(thresholds))
+    told = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
+    return f"{name}: a patient is called {positive} from a probability of {told}. The threshold {origin}."
+
+
+def _estimate(found: Estimate) -> str:
+    return in_table(found.value, found.low, found.high) if found.value is not None else f"not defined ({found.reason})"

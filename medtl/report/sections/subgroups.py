@@ -1,0 +1,64 @@
+"""For whom: the chosen model in each subgroup, drawn and told.
+
+In: a run and its appraisal. Out: a forest figure, where there are groups, and sentences.
+"""
+
+from __future__ import annotations
+
+from medtl.evaluation import Appraisal
+from medtl.record.run import RunFolder
+from medtl.report.figures.clinical_use import ForestRow, forest_figure
+from medtl.report.figures.from_predictions import predictions_behind
+from medtl.report.html.numbers import count, p_value, plain
+from medtl.report.html.page import Drawn
+from medtl.report.html.theme import look_of
+from medtl.report.results.judged import Judged
+
+
+def forest_drawn(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | None:
+    rows = []
+    for one in found.of(run.chosen_model).subgroups:
+        if not one.groups:
+            continue
+        rows.append(ForestRow(one.covariate))
+        for group in one.groups:
+            auroc = group.auroc
+            rows.append(ForestRow(group.name, group.patients, auroc.value, auroc.low, auroc.high, auroc.reason))
+    if not rows:
+        return None
+    look, whole = look_of(run.chosen_model, run.models), judged.of(run.chosen_model, fold=None).auroc.value
+    values = [row.value for row in rows if row.value is not None]
+    spread = f"from {plain(min(values))} to {plain(max(values))}" if values else "not defined"
+    finding = f"{look.name}: AUROC {spread} over the subgroups."
+    drawing = forest_figure(rows, whole=whole, colour=look.colour, name="subgroups", finding=finding)
+    return Drawn(
+        drawing,
+        f"{finding} Points with 95 % intervals; the dotted line is the whole cohort.",
+        predictions_behind(run, fold=None),
+    )
+
+
+def subgroup_sentences(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+    told = found.of(run.chosen_model).subgroups
+    if not told:
+        return (
+            "No covariate (site, sex, age or scanner) with more than one group is known, so there are no subgroups.",
+        )
+    sentences = []
+    for one in told:
+        missing = f" {count(one.missing, 'patient')} lack it." if one.missing else ""
+        if one.adjusted is None or one.p_value is None:
+            sentences.append(f"{one.covariate}: the groups are not tested, because {one.reason}.{missing}")
+        else:
+            differ = "differ" if one.adjusted < 0.05 else "are compatible with being equal"
+            sentences.append(
+                f"{one.covariate}: the AUROCs {differ} ({p_value(one.adjusted)} after Holm’s correction, "
+                f"{p_value(one.p_value)} alone).{missing}"
+            )
+    tests = sum(one.p_value is not None for one in told)
+    sentences.append(
+        f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q by permutation of "
+        "patients between groups; groups with fewer than five patients of a class are listed without a test). "
+        "No difference found in small groups is no proof of none: read the widths."
+    )
+    return tuple(sentences)

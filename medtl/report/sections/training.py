@@ -1,0 +1,90 @@
+"""How the training went: curves of training and validation with their gap, and the probe's choice, in words.
+
+In: finished folds. Out: drawings and sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from medtl.record.fold import FoldRecord
+from medtl.record.run import RunFolder
+from medtl.report.figures.training import history_figure
+from medtl.report.html.numbers import count, joined, plain
+from medtl.report.html.page import Drawn, Link
+from medtl.report.html.theme import look_of
+
+MEANING = (
+    "The training loss is the running one of each epoch, with augmentation and dropout; the validation loss is that of "
+    "the averaged weights, with neither, so early epochs may show any gap."
+)
+"""Why the two losses are not the same thing measured twice; see the docstring of the training history."""
+
+
+def histories_drawn(run: RunFolder, *, fold: int | None) -> tuple[Drawn, ...]:
+    """Training and validation curves of each model that was trained by epochs, of one fold or of all."""
+    drawn = []
+    for place, model in enumerate(run.models):
+        own = [
+            (record.fold, rows.sort_values("epoch"))
+            for record in run.folds
+            if record.history is not None and fold in (None, record.fold)
+            for rows in [record.history[record.history["model"] == model]]
+            if len(rows)
+        ]
+        if own:
+            drawn.append(_history(run, model, own, name=f"history-{place}", prefix="fold_{}/" if fold is None else ""))
+    return tuple(drawn)
+
+
+def _history(run: RunFolder, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str) -> Drawn:
+    look = look_of(model, run.models)
+    last = pd.DataFrame([rows.iloc[-1] for _, rows in own])
+    training, validation = _mean(last["training_loss"]), _mean(last["validation_loss"])
+    gap = None if training is None or validation is None else validation - training
+    finding = (
+        f"{look.name}: in the last epoch the loss is {plain(training)} on training and {plain(validation)} on "
+        f"validation patients, a gap of {plain(gap)}."
+    )
+    drawing = history_figure([rows for _, rows in own], colour=look.colour, name=name, finding=finding)
+    lines = " Thin lines are folds, thick lines their mean;" if len(own) > 1 else ""
+    caption = f"{finding}{lines} {'the' if lines else 'The'} gap is shaded. {MEANING}"
+    files = [f"{prefix.format(fold)}history.csv" for fold, _ in own]
+    names = [f"fold {fold}" for fold, _ in own] if prefix else ["history.csv"]
+    return Drawn(drawing, caption, tuple(Link(told, file) for told, file in zip(names, files, strict=True)))
+
+
+def _mean(column: pd.Series) -> float | None:
+    values = column.to_numpy(dtype=float)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def training_sentences(folds: Sequence[FoldRecord]) -> tuple[str, ...]:
+    """Sentences on absent curves and on the probe's choice of C."""
+    sentences = []
+    if not any(record.history is not None for record in folds):
+        sentences.append("No network was trained by epochs, so there are no training curves.")
+    probes = [(record.fold, record.probe) for record in folds if record.probe is not None]
+    if probes:
+        first = probes[0][1]
+        tried = ""
+        if first.tried:
+            least, most = min(first.tried), max(first.tried)
+            tried = f" from {count(len(first.tried), 'value')} between {least:g} and {most:g}"
+        inner = f" by log loss in {count(first.inner_folds, 'inner fold')} of training patients"
+        by_value: dict[float, list[str]] = {}
+        for fold, probe in probes:
+            by_value.setdefault(probe.penalty_inverse, []).append(str(fold))
+        chosen = joined([f"{value:g} in {_folds(numbers)}" for value, numbers in sorted(by_value.items())])
+        sentences.append(f"The frozen probe's C was chosen{tried}{inner if first.inner_folds else ''}: {chosen}.")
+        stuck = [str(fold) for fold, probe in probes if not probe.converged]
+        sentences.append(f"It did not converge in {_folds(stuck)}." if stuck else "It converged.")
+    return tuple(sentences)
+
+
+def _folds(numbers: Sequence[str]) -> str:
+    return f"{'fold' if len(numbers) == 1 else 'folds'} {joined(list(numbers))}"

@@ -1,0 +1,182 @@
+"""From a study's settings to who is in it and who is kept apart: the steps that run, check and pretrain share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from medtl.audit import findings as audit
+from medtl.audit.border_confounders import BorderAudit, border_audit, border_notes
+from medtl.audit.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
+from medtl.audit.near_duplicates import NearPair, near_notes, near_pairs
+from medtl.audit.suspicious_patient_ids import (
+    both_sides_notes,
+    doubtful_number_notes,
+    number_in_splits_notes,
+    prevalence_notes,
+)
+from medtl.cohort import Cohort, flow, pseudonyms, read_manifest
+from medtl.cohort.manifest_links import require_manifest
+from medtl.cohort.sampling import limit_patients
+from medtl.controls import blind_auroc, blind_notes, margin_notes
+from medtl.errors import DataRefused
+from medtl.folds import FoldTable, assign, sealing
+from medtl.imaging import PreparationSettings, ScanFacts
+from medtl.progress import say
+from medtl.record.controls import BlindAuroc
+from medtl.study.settings import Study
+
+POSITIVE = "The positive class "
+"""How the notes on the positive class begin."""
+
+
+@dataclass(frozen=True)
+class Recruited:
+    """The cohort after every scan was looked at, its fold groups by case, its folds, and who is sealed off from it."""
+
+    cohort: Cohort
+    groups: Mapping[str, str]
+    duplicates: tuple[tuple[str, ...], ...]
+    near: tuple[NearPair, ...]
+    blind: BlindAuroc
+    folds: FoldTable
+    sealed: Cohort | None = None
+    border: BorderAudit = field(default_factory=BorderAudit)
+
+
+def read_cohort(study: Study) -> Cohort:
+    """The study's cohort by its manifest alone: limited and pseudonymised as the study says."""
+    require_manifest(study.manifest)
+    settings = study.model_copy(update={"split_column": study.folds.split_column or study.split_column})
+    cohort = read_manifest(study.manifest, settings)
+    named = study.identifiers == "as_in_manifest"
+    cohort = cohort.told(*number_in_splits_notes(cohort, named=named))
+    if study.limit_patients is not None:
+        cohort = _limited(cohort, study, per_class=study.limit_patients)
+    if named:
+        return cohort
+    hidden = pseudonyms.pseudonymised(cohort, key=pseudonyms.pseudonym_key())
+    pseudonyms.write_links(cohort, hidden=hidden, name=study.name, manifest=study.manifest)
+    return hidden
+
+
+def positive_class_notes(cohort: Cohort) -> tuple[str, ...]:
+    """The notes on which class is positive, and why: what a console says first."""
+    return tuple(note for note in cohort.notes if note.startswith(POSITIVE))
+
+
+def announced(cohort: Cohort) -> Cohort:
+    """The same cohort, after the console was told which class is positive and why."""
+    for note in positive_class_notes(cohort):
+        say(note)
+    return cohort
+
+
+def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:
+    """Fewer patients to develop on; a sealed test is left whole."""
+    sealed = frozenset[str]()
+    if study.folds.sealed is not None:
+        sealed = frozenset(sealing.sealed_ids(cohort, column=study.folds.sealed))
+    others = replace(cohort, cases=tuple(case for case in cohort.cases if case.case_id not in sealed))
+    limited = limit_patients(others, per_class=per_class, seed=study.seed)
+    stay = sealed | {case.case_id for case in limited.cases}
+    return replace(limited, cases=tuple(case for case in cohort.cases if case.case_id in stay))
+
+
+def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:
+    """Audit a cohort whose unreadable scans are already left out, and assign its folds."""
+    if not cohort.cases:
+        raise DataRefused(_nobody(cohort), exclusions=len(cohort.exclusions))
+    duplicates = audit.duplicate_groups({case.case_id: facts[case.case_id].pixel_sha256 for case in cohort.cases})
+    hashes = {case.case_id: facts[case.case_id].perceptual_hash for case in cohort.cases}
+    borders = {case.case_id: facts[case.case_id].border for case in cohort.cases}
+    greys = {name: border.grey for name, border in borders.items() if border is not None}
+    near = near_pairs(cohort, hashes, greys=greys, exact=duplicates)
+    tied = study.folds.tie_near_duplicates
+    ties = [tuple(case.case_id for case in pair.cases) for pair in near] if tied else []
+    groups = audit.fold_groups(cohort, duplicates=[*duplicates, *ties])
+    cohort, sealed = _sealed_off(study, cohort, groups)
+    studied = {case.case_id for case in cohort.cases}
+    across = [pair for pair in near if len({case.case_id in studied for case in pair.cases}) > 1]
+    near = tuple(pair for pair in near if all(case.case_id in studied for case in pair.cases))
+    cohort = cohort.told(*_sealed_notes(sealed, across=len(across)))
+    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
+    properties = properties_of(cohort, facts)
+    of_groups = [groups[case.case_id] for case in cohort.cases]
+    blind = blind_auroc(as_matrix(properties), cohort, names=tuple(properties), groups=of_groups, seed=study.seed)
+    border = border_audit(cohort, borders, seed=study.seed)
+    told = told.told(*_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind))
+    told = told.told(*border_notes(border), *_margins(study, cohort, facts))
+    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed, border)
+
+
+def _nobody(cohort: Cohort) -> str:
+    """Why no case is left: every reason with its count and its first case, the commonest first."""
+    first = {exclusion.reason: exclusion for exclusion in reversed(cohort.exclusions)}
+    told = "".join(
+        f"\n  {one.reason}: {one.cases}; the first, case {first[one.reason].case_id} in line {first[one.reason].line}: "
+        f"{first[one.reason].detail}"
+        for one in flow.flow_of(cohort).exclusions
+    )
+    return f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{told}"
+
+
+def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:
+    if study.folds.sealed is None:
+        return cohort, None
+    parts = sealing.seal(cohort, column=study.folds.sealed, groups=groups)
+    return parts.development, parts.sealed
+
+
+def _sealed_notes(sealed: Cohort | None, *, across: int) -> tuple[str, ...]:
+    """What is told of the sealed test; nothing that was learnt from its labels."""
+    if sealed is None:
+        return ()
+    told = (
+        f"{len(sealed.cases)} cases of {len(sealed.patients)} patients are sealed as the official test: nothing was "
+        "learnt from them, and medtl unseal asks the finished study about them once."
+    )
+    if not across:
+        return (told,)
+    return (told, f"{across} pairs of images look nearly the same across the seal; --tie-duplicates leaves them out.")
+
+
+def _suspicions(
+    cohort: Cohort, properties: Mapping[str, Sequence[str | float | None]], *, seed: int
+) -> tuple[str, ...]:
+    """What is odd about the manifest, and which properties of the files go with the label, in words."""
+    attributes = {
+        name: {case.case_id: str(value) for case in cohort.cases if (value := case.covariates.get(name))}
+        for name in cohort.covariates
+        if not any(isinstance(case.covariates.get(name), float) for case in cohort.cases)
+    }
+    attributes["side of the split"] = {case.case_id: case.split for case in cohort.cases if case.split}
+    return (
+        *doubtful_number_notes(cohort, attributes=attributes),
+        *both_sides_notes(cohort),
+        *prevalence_notes(cohort),
+        *missing_notes(cohort),
+        *association_notes(associations(cohort, properties, seed=seed)),
+    )
+
+
+def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tuple[str, ...]:
+    """What the margins of prepared volumes say; a picture's bars are its aspect ratio, which the tables show."""
+    settings = study.preparation
+    if settings.extent_mm is None:
+        return ()
+    covered = {case.case_id: facts[case.case_id].placement(settings).covered for case in cohort.cases}
+    margins = margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")
+    return (*_unequal([facts[case.case_id] for case in cohort.cases], settings), *margins)
+
+
+def _unequal(facts: Sequence[ScanFacts], settings: PreparationSettings) -> tuple[str, ...]:
+    """How sizes and spacings of the volumes differ, and what is done about it."""
+    sizes = {fact.shape for fact in facts}
+    spacings = [round(gap, 3) for fact in facts for gap in fact.spacing_mm or ()]
+    if len(sizes) == 1 and len({fact.spacing_mm for fact in facts}) == 1:
+        return ()
+    grid = " x ".join(f"{gap:g}" for gap in settings.spacing_mm or ())
+    least, most = min(spacings), max(spacings)
+    gaps = f"{least:g} mm" if least == most else f"{least:g} to {most:g} mm"
+    return (f"Scans differ in size ({len(sizes)} different grids, voxels of {gaps}); all are resampled to {grid} mm.",)

@@ -1,0 +1,181 @@
+"""The staircase: one study, told in order, from the manifest to the pages."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from medtl import encoders, evaluation, explanation, files, imaging, report, training
+from medtl.cohort import Cohort
+from medtl.controls import ControlTask, run_controls
+from medtl.folds import FoldTable, read_folds, write_folds
+from medtl.predictions import PredictionTable, concatenate
+from medtl.progress import say
+from medtl.record import run_folder as names
+from medtl.record.begin_and_finish import RunRecord, write_cohort_tables, write_seal
+from medtl.record.run_folder import RunFolder
+from medtl.study.audit import alike_by_features, write_audit
+from medtl.study.cohort import Recruited, announced, apart, read_cohort
+from medtl.study.encoders import borrow_each, fingerprint_of
+from medtl.study.settings import Study, write_study_of_run
+
+
+def run_study(study: Study, *, out: Path | None = None, device: str = "auto", resume: bool = False) -> Path:
+    """Run a study and give its folder: `runs/<name>-<fingerprint>`, or `out`.
+
+    With `resume`, a run that was stopped goes on at its last finished epoch.
+    """
+    place = training.choose_device(device)
+    brought = (names.FOLDS,) if study.folds.foreign else ()
+    if out is not None:
+        RunFolder(out).refuse_occupied(resume=resume, brought=brought)
+    study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
+    if "scratch" in study.adaptation.trained:
+        study.recipe.refuse_lone_cases(learning="a network from scratch")
+    mark = fingerprint_of(study, borrowed)
+    run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
+    cohort = announced(read_cohort(study))
+    with run.held():
+        run.claim(fingerprint=mark, resume=resume, brought=brought)
+        write_study_of_run(study, run / names.STUDY, mark=mark)
+        cards = [encoder.card for encoder in borrowed.values()]
+        record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place.type, cards=cards)
+
+        with record.timed("preparation"):
+            cache = imaging.PreparedCache.shared()
+            prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
+        recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+        cohort, table = recruited.cohort, _kept_folds(recruited, run / names.FOLDS, is_foreign=study.folds.foreign)
+        write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
+        write_seal(recruited.sealed, prepared.facts, study.folds.sealed, run)
+        scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
+
+        with record.timed("features"):
+            keys = {case.case_id: prepared.keys[case.case_id] for case in cohort.cases}
+            featured = partial(
+                training.feature_table,
+                folder=cache.folder,
+                device=place,
+                loading_workers=study.recipe.loading_workers,
+            )
+            features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
+        write_audit(
+            recruited, prepared, run.path, alike=alike_by_features(recruited, features[study.encoder].of(list(keys)))
+        )
+        task = training.candidates.StudyTask(
+            cohort=cohort,
+            groups=recruited.groups,
+            scans=scans,
+            features=features,
+            borrowed=borrowed,
+            variants=training.candidates.variants_of(
+                study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+            ),
+            is_selecting=study.selection is not None,
+            seed=study.seed,
+            device=place,
+        )
+        for fold in (fold for fold in table.folds if not run.is_finished(fold)):
+            with record.timed(f"fold {fold}"):
+                fitted = training.candidates.train_candidates(
+                    task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
+                )
+                training.candidates.write_fold(fitted, folder=run.fold(fold))
+                metrics = evaluation.evaluate_fold(
+                    fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
+                )
+                files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
+                chosen = metrics.of(fitted.primary).patient.threshold
+                threshold = None if chosen is None else chosen.value
+                _explain(study, fitted, cohort, prepared, folder=run.fold(fold) / names.SALIENCY, threshold=threshold)
+                run.finish_fold(fold)
+
+        with record.timed("controls"):
+            known = ControlTask(
+                cohort=cohort,
+                groups=recruited.groups,
+                folds=table,
+                scans=scans,
+                keys=keys,
+                features=features[study.encoder].values,
+                featured=lambda others, content: featured(borrowed[study.encoder], others, content).values,
+                seed=study.seed,
+            )
+            controls, told = run_controls(known, study.controls)
+            files.write_json(run / names.CONTROLS, controls.model_dump(mode="json"))
+            if told is not None:
+                told.write(run / names.CONTROLS_PREDICTIONS)
+
+        with record.timed("saliency checks"):
+            _check_maps(study, run, task, folds=table, prepared=prepared)
+
+        said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
+        said.write(run / names.PREDICTIONS)
+        judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
+        files.write_json(run / names.METRICS, judged.to_json())
+        record.finish()
+        report.write_reports(run.path, metrics=judged)
+    say(f"The report is {run.path / names.REPORT}")
+    return run.path
+
+
+def _explain(
+    study: Study,
+    fitted: training.candidates.Fitted,
+    cohort: Cohort,
+    prepared: imaging.PreparedCohort,
+    *,
+    folder: Path,
+    threshold: float | None,
+) -> None:
+    explanation.explain_fold(
+        fitted.classifier,
+        fitted.predictions.of(model=fitted.primary, role="test"),
+        model=fitted.primary,
+        cohort=cohort,
+        prepared=prepared,
+        preparation=study.preparation,
+        settings=study.explanation,
+        saliency=study.saliency,
+        folder=folder,
+        threshold=threshold,
+    )
+
+
+def _check_maps(
+    study: Study,
+    run: RunFolder,
+    task: training.candidates.StudyTask,
+    *,
+    folds: FoldTable,
+    prepared: imaging.PreparedCohort,
+) -> None:
+    if not study.saliency.checks:
+        return
+    finished = {fold: files.sha256_of_file(run.fold(fold) / names.DONE) for fold in folds.folds}
+    known = explanation.CheckTask(
+        cohort=task.cohort,
+        folds=folds,
+        prepared=prepared,
+        preparation=study.preparation,
+        fitted=lambda fold: training.restored.primary_of_fold(task, folder=run.fold(fold)),
+        finished=finished,
+        stage=study.explanation.stage,
+        seed=study.seed,
+        threshold=partial(_threshold_of, run),
+    )
+    explanation.check_saliency(known, study.saliency, path=run / names.SALIENCY_CHECKS)
+
+
+def _threshold_of(run: RunFolder, fold: int, model: str) -> float | None:
+    """The threshold at which a finished fold's model calls a patient."""
+    metrics = evaluation.FoldMetrics.from_json(json.loads((run.fold(fold) / names.METRICS).read_bytes()))
+    found = metrics.of(model).patient.threshold
+    return None if found is None else found.value
+
+
+def _kept_folds(recruited: Recruited, path: Path, *, is_foreign: bool) -> FoldTable:
+    if not path.is_file() and not is_foreign:
+        write_folds(recruited.folds, path)
+    return read_folds(path, cohort=recruited.cohort, drawn=None if is_foreign else recruited.folds)
