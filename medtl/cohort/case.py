@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from medtl.outcomes import Outcome, outcome_of
+
 Covariate = str | float | None
 
 
@@ -70,7 +72,12 @@ class Cohort:
     @property
     def positive_class(self) -> str | None:
         """The class whose probability is the score, or None with more than two classes."""
-        return self.classes[-1] if len(self.classes) == 2 else None
+        return self.outcome.positive_class
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        return outcome_of(self.classes)
 
     @property
     def patients(self) -> tuple[str, ...]:

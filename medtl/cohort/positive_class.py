@@ -13,6 +13,7 @@ from typing import Literal
 
 from medtl.cohort import words
 from medtl.cohort.cells import as_number
+from medtl.outcomes import outcome_of
 
 Reason = Literal["named", "order_of_classes", "alphabet", "numbers", "columns", "asked"]
 
@@ -62,9 +63,10 @@ def looks_healthy(label: str) -> bool:
 
 def positive_notes(classes: Sequence[str], *, reason: Reason) -> tuple[str, ...]:
     """Which class is positive and why, then a warning where it looks like the healthy one; nothing for more classes."""
-    if len(classes) != 2:
+    positive = outcome_of(classes).positive_class if len(set(classes)) > 1 else None
+    if positive is None:
         return ()
-    other, positive = classes
+    other = classes[0]
     note = f"The positive class is {positive}, {BECAUSE[reason]}."
     if not looks_healthy(positive) or looks_healthy(other):
         return (note,)

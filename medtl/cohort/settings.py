@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from medtl.outcomes import PROBABILITY
+
 RESERVED_COLUMNS = frozenset(
     {"case_id", "patient_id", "label", "line", "fold", "repeat", "role", "model", "truth"}
     | {"sha256", "pixel_sha256", "shape", "channels", "spacing_mm"}
@@ -13,7 +15,6 @@ RESERVED_COLUMNS = frozenset(
 )
 """Columns of medtl's own tables; a covariate of the same name would be written twice."""
 
-PROBABILITY_PREFIX = "p_"
 """How the probability columns of predictions.csv begin."""
 
 
@@ -67,7 +68,7 @@ class ManifestSettings(BaseModel):
         if self.positive_class is not None:
             _refuse_odd_positive(self.positive_class, self.classes, self.leave_out_labels)
         for name in self.covariates or ():
-            if name in RESERVED_COLUMNS or name in columns or name.startswith(PROBABILITY_PREFIX):
+            if name in RESERVED_COLUMNS or name in columns or name.startswith(PROBABILITY):
                 raise ValueError(f"the covariate {name!r} has the name of a column that medtl writes itself: rename it")
         if len(set(self.covariates or ())) < len(self.covariates or ()):
             raise ValueError(f"a covariate is named twice: {', '.join(self.covariates or ())}")

@@ -114,5 +114,5 @@ def _image_level_split(task: ControlTask) -> PredictionTable:
 
 
 def _probed(learnt: Features, labels: Labels, asked: Features, *, groups: list[str], task: ControlTask) -> np.ndarray:
-    fitted = probe.fit_probe(learnt, labels, groups=groups, classes=len(task.cohort.classes), seed=task.seed)
+    fitted = probe.fit_probe(learnt, labels, groups=groups, classes=task.cohort.outcome.head_width, seed=task.seed)
     return fitted.probabilities(asked.astype(np.float64))

@@ -37,10 +37,11 @@ def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> 
         f"The prepared grid of {grid} reaches beyond {reaching} of {len(shares)} scans and is black there; on average "
         f"a scan covers of it: {by_class}."
     )
-    if len(cohort.classes) == 2:
-        area = roc_auc_score(labels == cohort.classes[1], shares)
+    positive = cohort.outcome.positive_class
+    if positive is not None:
+        area = roc_auc_score(labels == positive, shares)
         note += (
-            f" The covered share alone tells {cohort.classes[1]} from {cohort.classes[0]} with an AUROC of {area:.2f} "
+            f" The covered share alone tells {positive} from {cohort.classes[0]} with an AUROC of {area:.2f} "
             "(0.5: not at all): a network may use it. A smaller extent_mm that every scan covers takes it away."
         )
     return (note,)

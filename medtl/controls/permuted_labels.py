@@ -85,7 +85,7 @@ def permuted_in(
     if (labels == truth[tested]).all():
         return "no two patients of a fold can change their labels"
     names = np.unique([patients[place] for place in tested], return_inverse=True)[1]
-    positive = range(1, 2) if len(cohort.classes) == 2 else range(len(cohort.classes))
+    positive = cohort.outcome.judged
     areas = np.mean(
         [
             areas_within_blocks(

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_curve
 from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.units import Units
-from medtl.predictions import PredictionTable
+from medtl.outcomes import outcome_of
 
 SAME_INDEX = 1e-12
 """Youden indices closer than this are equal: rates are ratios of counts, rounding stays below it."""
@@ -117,7 +117,7 @@ def decide(units: Units, *, threshold: Threshold) -> Decisions | Undefined:
     """Call each unit a class: by the threshold, or the most probable class (the first one of equals)."""
     if threshold.reason is not None:
         return Undefined(threshold.reason)
-    called = PredictionTable.called(units.probabilities, threshold=threshold.value)
+    called = outcome_of(units.classes).decide(units.probabilities, threshold.value)
     return Decisions(patients=units.patients, truth=units.truth, called=called, classes=units.classes)
 
 

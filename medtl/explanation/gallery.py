@@ -33,8 +33,8 @@ def choose(predictions: PredictionTable, *, of_each_kind: int, threshold: float 
     Deterministic: ties go by case id.
     """
     rows, values = predictions.rows, predictions.probabilities
-    predicted = predictions.called(values, threshold=threshold)
-    confidence = predictions.certainty(values, threshold=threshold)
+    predicted = predictions.outcome.decide(values, threshold)
+    confidence = predictions.outcome.certainty(values, threshold)
     own = values[np.arange(len(rows)), predicted]
     chosen: list[Chosen] = []
     for target, label in reversed(list(enumerate(predictions.classes))):
@@ -57,7 +57,7 @@ def others(
     """All further cases, each with the class it is called, in the order of their ids."""
     values, ids = predictions.probabilities, predictions.rows["case_id"].astype(str)
     named = {pick.case_id for pick in shown}
-    predicted = predictions.called(values, threshold=threshold)
+    predicted = predictions.outcome.decide(values, threshold)
     return tuple(
         Chosen(ids.iloc[row], "", int(predicted[row]), float(values[row, predicted[row]]))
         for row in np.argsort(ids.to_numpy(), kind="stable")

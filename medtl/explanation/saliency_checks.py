@@ -32,7 +32,7 @@ from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
 from medtl.folds import FoldTable
 from medtl.imaging import PreparationSettings, PreparedCohort
-from medtl.predictions import PredictionTable
+from medtl.outcomes import Outcome
 from medtl.progress import track
 from medtl.record.saliency_checks import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
 
@@ -102,7 +102,7 @@ def check_fold(
     scans = [torch.from_numpy(task.prepared.pixels(name))[None] for name in names]
     stage = task.stage or stage_to_look_at(classifier.encoder, scans[0])
     made = make or partial(_made, stage=stage, method=settings.method)
-    targets = _called(classifier, scans, threshold=task.threshold(fold, model))
+    targets = _called(classifier, scans, outcome=task.cohort.outcome, threshold=task.threshold(fold, model))
     raws = each_mapped(classifier, scans, targets, make=made)
     mapped = [Mapped(by_id[name], scan, raw) for name, scan, raw in zip(names, scans, raws, strict=True)]
     seed = int(sha256_of(f"{task.seed}|saliency checks|{fold}".encode())[:8], 16)
@@ -135,13 +135,15 @@ def _made(
     return saliency_maps(classifier, scans, targets, stage=own, method=method)
 
 
-def _called(classifier: Classifier, scans: Sequence[torch.Tensor], *, threshold: float | None) -> list[int]:
+def _called(
+    classifier: Classifier, scans: Sequence[torch.Tensor], *, outcome: Outcome, threshold: float | None
+) -> list[int]:
     """The class that each scan is called, as in the gallery of maps; pictures go through together."""
     device = next(classifier.parameters()).device
     together = [torch.cat(list(scans))] if scans[0].ndim == PICTURES else scans
     with freezing.eval_mode(classifier), torch.inference_mode():
         logits = torch.cat([classifier(batch.to(device)).double().cpu() for batch in together])
-    return [int(place) for place in PredictionTable.called(logits.softmax(dim=1).numpy(), threshold=threshold)]
+    return [int(place) for place in outcome.decide(logits.softmax(dim=1).numpy(), threshold)]
 
 
 def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:

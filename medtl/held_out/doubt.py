@@ -46,7 +46,7 @@ def doubts(members: PredictionTable, *, thresholds: Mapping[str, float | None]) 
     together = _bits(mean[list(test.classes)].to_numpy())
     apart = np.maximum(0.0, together - mean["own"].to_numpy())
     cuts = mean["model"].map(lambda name: thresholds.get(name)).astype("float64").to_numpy()
-    called = np.array(test.classes)[test.called(mean[list(test.classes)].to_numpy(), threshold=cuts)]
+    called = np.array(test.classes)[test.outcome.decide(mean[list(test.classes)].to_numpy(), cuts)]
     told = mean[["model", "case_id", "patient_id", "truth"]]
     return told.assign(called=called, entropy_bits=together, disagreement_bits=apart)
 

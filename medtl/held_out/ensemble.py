@@ -33,7 +33,7 @@ def joined_with_development(ensemble: PredictionTable, *, out_of_fold: Predictio
 
 
 def _averaged(table: PredictionTable, *, role: str) -> PredictionTable:
-    probabilities = [f"p_{name}" for name in table.classes]
+    probabilities = list(table.outcome.columns)
     groups = table.rows.groupby(KEYS, sort=False)
     first = groups.first(skipna=False) if len(table) else groups.first()
     first[probabilities] = groups[probabilities].mean()

@@ -15,15 +15,13 @@ import pandas as pd
 
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
+from medtl.outcomes import PROBABILITY
 
 LEADING = ("case_id", "patient_id", "fold", "role", "model", "truth")
 """The columns before the probabilities, in file order."""
 
 TEXT = ("case_id", "patient_id", "role", "model", "truth")
 """Leading columns that are text even when they look like numbers."""
-
-PROBABILITY = "p_"
-"""What a probability column's name begins with; the class's name follows."""
 
 
 def classes_among(columns: Iterable[str]) -> tuple[str, ...]:

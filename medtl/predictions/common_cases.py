@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from medtl.errors import DataRefused
-from medtl.predictions.columns import PROBABILITY
+from medtl.outcomes import PROBABILITY
 from medtl.predictions.faults import NAMED_AT_MOST
 from medtl.predictions.table import PredictionTable
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from medtl.predictions.columns import PROBABILITY, TEXT, covariates_among
+from medtl.outcomes import PROBABILITY
+from medtl.predictions.columns import TEXT, covariates_among
 
 SUM_TOLERANCE = 1e-4
 """How far a row's probabilities may sum from 1: float32 softmax over 1,000 classes strays less than 1e-4."""

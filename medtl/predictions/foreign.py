@@ -19,7 +19,8 @@ from medtl.cohort.patient_ids import no_id, remedy, twin_faults
 from medtl.cohort.positive_class import positive_notes
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import rearmed
-from medtl.predictions.columns import LEADING, PROBABILITY, classes_among, covariates_among
+from medtl.outcomes import PROBABILITY
+from medtl.predictions.columns import LEADING, classes_among, covariates_among
 from medtl.predictions.faults import NAMED_AT_MOST, faults_of
 from medtl.predictions.table import PredictionTable
 from medtl.predictions.written_numbers import are_per_cent, number_in, without_rounding

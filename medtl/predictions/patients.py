@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from medtl.predictions.columns import PROBABILITY
+from medtl.outcomes import PROBABILITY
 from medtl.predictions.table import PredictionTable
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_csv
-from medtl.predictions.called import called_classes, certainty
-from medtl.predictions.columns import PROBABILITY, classes_among, covariates_among, in_house_types, read_untyped
+from medtl.outcomes import PROBABILITY, Outcome, outcome_of
+from medtl.predictions.columns import classes_among, covariates_among, in_house_types, read_untyped
 from medtl.predictions.faults import faults_of
 
 if TYPE_CHECKING:
@@ -57,20 +57,6 @@ class PredictionTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @staticmethod
-    def called(
-        probabilities: Float[np.ndarray, "row class"], *, threshold: float | Float[np.ndarray, " row"] | None
-    ) -> Int[np.ndarray, " row"]:
-        """The class that each row is called, as its index: the rule of everything that says "called"."""
-        return called_classes(probabilities, threshold)
-
-    @staticmethod
-    def certainty(
-        probabilities: Float[np.ndarray, "row class"], *, threshold: float | Float[np.ndarray, " row"] | None
-    ) -> Float[np.ndarray, " row"]:
-        """How sure each call is, 0 at the threshold."""
-        return certainty(probabilities, threshold)
-
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes in the study's order."""
@@ -79,7 +65,12 @@ class PredictionTable:
     @property
     def positive_class(self) -> str | None:
         """The class whose probability is the score, or None with more than two classes."""
-        return self.classes[-1] if len(self.classes) == 2 else None
+        return self.outcome.positive_class
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        return outcome_of(self.classes)
 
     @property
     def covariates(self) -> tuple[str, ...]:
@@ -99,7 +90,7 @@ class PredictionTable:
     @property
     def probabilities(self) -> Float[np.ndarray, "row class"]:
         """The probabilities, a copy, classes in the study's order."""
-        return self.rows[[PROBABILITY + name for name in self.classes]].to_numpy(dtype="float64", copy=True)
+        return self.rows[list(self.outcome.columns)].to_numpy(dtype="float64", copy=True)
 
     def of(self, *, model: str | None = None, role: Role | None = None, fold: int | None = None) -> PredictionTable:
         """The rows of one model, role or fold; empty when the table knows each but has no row with all of them.

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.evaluation import StudyMetrics
 from medtl.files import read_csv
+from medtl.outcomes import Outcome, outcome_of
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.record.controls import Controls
@@ -81,6 +82,11 @@ class RunFolder:
     def classes(self) -> tuple[str, ...]:
         """The classes in the study's order; with two, the last is the positive class."""
         return self.cohort.classes
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        return outcome_of(self.classes)
 
     @property
     def models(self) -> tuple[str, ...]:

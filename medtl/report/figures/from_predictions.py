@@ -56,7 +56,7 @@ def _curve(run: RunFolder, judged: Judged, *, kind: Literal["roc", "precision_re
     )
     name = "roc" if kind == "roc" else "pr"
     drawing = curve_figure(curves, kind=kind, name=name, finding=f"{look.name}: {told}.")
-    if len(run.classes) > 2:
+    if run.outcome.positive_class is None:
         return Drawn(
             drawing,
             f"{look.name}, one curve per class against the others; points are patients.",
@@ -79,7 +79,7 @@ def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Draw
     rule = "each fold's own threshold" if fold is None else "this fold's threshold"
     declared = run.study.evaluation.threshold
     rule = f"the given threshold of {declared.at:g}" if declared.at is not None else rule
-    rule = rule if len(run.classes) == 2 else "the most probable class"
+    rule = run.outcome.decision_rule(rule)
     finding = (
         f"{look.name}: {right} of {count(total, found.counted)} agree with the reference standard, deciding by {rule}."
     )
@@ -96,7 +96,7 @@ def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
     brier = judged.of(run.chosen_model, fold=None).estimates["brier"]
     labels = (short_label(look.name), "Brier score", in_table(brier.value, brier.low, brier.high))
     drawn = []
-    for label in run.classes[-1:] if len(run.classes) == 2 else run.classes[:MOST_RELIABILITY_CURVES]:
+    for label in [run.classes[index] for index in run.outcome.judged[:MOST_RELIABILITY_CURVES]]:
         place = run.classes.index(label)
         curve = evaluation.curves.reliability_curve(table, of_class=label)
         off = float(np.abs(curve.observed - curve.mean_probability).max(initial=0.0))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from medtl.errors import IntegrityFailure
-from medtl.predictions import PredictionTable
 from medtl.record.run import RunFolder
 from medtl.record.saliency import PairFiles, SaliencyCase
 from medtl.report.figures.volumes import VolumeShown, volume_shown, with_viewer
@@ -91,26 +90,14 @@ def gallery(
     decided = [(case, *_decision(run, judged, case)) for case in cases if case.model == model]
     if not decided:
         return ()
-    if len(run.classes) == 2:
-        negative, positive = run.classes
-        kinds = [
-            (f"Confident and right: {positive}", f"Called {positive}, and the reference standard agrees.",
-             [item for item in decided if item[0].truth == positive == item[1]]),
-            (f"Confident and right: {negative}", f"Called {negative}, and the reference standard agrees.",
-             [item for item in decided if item[0].truth == negative == item[1]]),
-            (f"Confident and wrong: called {positive}", f"The reference standard says {negative}: false positives.",
-             [item for item in decided if item[0].truth == negative and item[1] == positive]),
-            (f"Confident and wrong: called {negative}", f"The reference standard says {positive}: false negatives.",
-             [item for item in decided if item[0].truth == positive and item[1] == negative]),
-        ]  # fmt: skip
-    else:
-        kinds = [
-            ("Confident and right", "The class called is the reference standard's.",
-             [item for item in decided if item[0].truth == item[1]]),
-            ("Confident and wrong", "The class called is another than the reference standard's.",
-             [item for item in decided if item[0].truth != item[1]]),
-        ]  # fmt: skip
-    rows = [GalleryRow(title, explanation, _surest(items, up=up)) for title, explanation, items in kinds]
+    rows = [
+        GalleryRow(
+            kind.title,
+            kind.explanation,
+            _surest([item for item in decided if (item[0].truth, item[1]) in kind.pairs], up=up),
+        )
+        for kind in run.outcome.decision_kinds()
+    ]
     return _with_viewers(rows, at_most=viewers)
 
 
@@ -124,10 +111,10 @@ def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, 
             "The files are from different runs; restore them, or run again with --resume.",
             case_id=case.case_id,
         )
-    said = match[[f"p_{label}" for label in run.classes]].to_numpy(dtype=float)[:1]
+    said = match[list(run.outcome.columns)].to_numpy(dtype=float)[:1]
     threshold = judged.of(case.model, fold=case.fold).threshold
-    called = PredictionTable.called(said, threshold=threshold)
-    return run.classes[int(called[0])], float(PredictionTable.certainty(said, threshold=threshold)[0])
+    called = run.outcome.decide(said, threshold)
+    return run.classes[int(called[0])], float(run.outcome.certainty(said, threshold)[0])
 
 
 def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryRow, ...]:

@@ -34,7 +34,7 @@ def table_questions(run: RunFolder) -> tuple[Asked, ...]:
         ),
     ]
     rule = run.study.evaluation.threshold
-    if rule.rule == "fixed" and len(run.classes) == 2:
+    if rule.rule == "fixed" and run.outcome.has_threshold:
         asked.append(
             Asked(
                 "When was the threshold declared?",

@@ -86,20 +86,14 @@ def _found(run: RunFolder, judged: Judged) -> str:
         return f"For {phrase} the {metric_name(run.classes)} is not defined in {patients}."
     number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
     unseen = "each judged by a model that had not seen them" if number_of_patients > 1 else "unseen in training"
-    if len(run.classes) == 2:
-        told = f"ranked {run.classes[1]} above {run.classes[0]}"
-    else:
-        told = f"told {len(run.classes)} classes apart"
-    return f"{subject} {told} with {_article(run)} {metric_name(run.classes)} of {number} in {patients}, {unseen}."
+    outcome = run.outcome
+    told = f"{outcome.ranked()} with {outcome.article} {outcome.primary_metric}"
+    return f"{subject} {told} of {number} in {patients}, {unseen}."
 
 
 def _subject(model: str, run: RunFolder) -> str:
     phrase = look_of(model, run.models).phrase
     return phrase[0].upper() + phrase[1:]
-
-
-def _article(run: RunFolder) -> str:
-    return "an" if len(run.classes) == 2 else "a"
 
 
 def headline_of(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:

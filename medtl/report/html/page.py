@@ -164,17 +164,16 @@ def heading_of(run: RunFolder, *, fold: int | None) -> Heading:
 def _positive(run: RunFolder) -> tuple[str, ...]:
     """Which class is positive and why, and a warning where it looks like the healthy one; as the run noted it."""
     noted = tuple(note for note in run.cohort.notes if note.startswith("The positive class"))
-    if noted or len(run.classes) != 2:
+    positive = run.outcome.positive_class
+    if noted or positive is None:
         return noted
-    return (f"The positive class is {run.classes[1]}.",)
+    return (f"The positive class is {positive}.",)
 
 
 def _question(run: RunFolder) -> str:
     if run.study.question:
         return run.study.question
-    if len(run.classes) == 2:
-        return f"Can {run.classes[1]} be told from {run.classes[0]} in patients whom the model has not seen?"
-    return f"Can {joined(run.classes)} be told apart in patients whom the model has not seen?"
+    return f"Can {run.outcome.tell_apart(passive=True)} in patients whom the model has not seen?"
 
 
 def _links(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:

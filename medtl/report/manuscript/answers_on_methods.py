@@ -181,7 +181,7 @@ def availability(run: RunFolder, judged: Judged) -> Answer:
 
 def output(run: RunFolder, judged: Judged) -> Answer:
     """What the model gives, and where the threshold is from."""
-    if len(run.classes) > 2:
+    if not run.outcome.has_threshold:
         return Answer("well", "A probability per class; the decision is the most probable class.")
     return Answer("well", f"A probability; the threshold {run.study.evaluation.threshold.origin}.")
 

@@ -100,7 +100,9 @@ def diagnostic(run: RunFolder, judged: Judged) -> Answer | None:
         if (one := found.estimates[name]).value is not None
     ]
     where = (
-        "At the declared threshold" if len(run.classes) == 2 else "Averages of the classes, the most probable called"
+        "At the declared threshold"
+        if run.outcome.has_threshold
+        else "Averages of the classes, the most probable called"
     )
     return Answer("well", f"{where}: {joined(told)}.") if told else None
 
@@ -110,7 +112,9 @@ def failures(run: RunFolder, judged: Judged) -> Answer:
     scores = scores_of(judged.patients, model=run.chosen_model)
     wrong = int((scores.called(judged.thresholds(run.chosen_model)) != scores.truth).sum())
     where = (
-        "At the declared threshold another class was called" if len(run.classes) == 2 else "Another class was called"
+        "At the declared threshold another class was called"
+        if run.outcome.has_threshold
+        else "Another class was called"
     )
     return Answer(
         "wrong",

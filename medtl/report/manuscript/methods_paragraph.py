@@ -73,7 +73,7 @@ def _design(run: RunFolder) -> str:
 
 
 def _what_validation_served(run: RunFolder) -> str:
-    is_chosen = len(run.classes) == 2 and run.study.evaluation.threshold.rule != "fixed"
+    is_chosen = run.outcome.has_threshold and run.study.evaluation.threshold.rule != "fixed"
     chosen = [*(("model",) if _selects(run) else ()), *(("thresholds",) if is_chosen else ())]
     return f"the choice of {joined(chosen)}" if chosen else "no choice of a threshold"
 
@@ -139,7 +139,7 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
     chosen_on = "that was given" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
         f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run)})."
-        if len(run.classes) == 2
+        if run.outcome.has_threshold
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."
     )

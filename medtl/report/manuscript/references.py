@@ -236,7 +236,7 @@ USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
     "varma2006": lambda run, judged: any(one.selection is not None for one in run.folds),
     "phipson2010": lambda run, judged: run.controls is not None and run.controls.permuted_labels is not None,
     "vickers2006": lambda run, judged: _appraised(judged, "decision_curve"),
-    "youden1950": lambda run, judged: len(run.classes) == 2 and run.study.evaluation.threshold.rule == "youden",
+    "youden1950": lambda run, judged: run.outcome.has_threshold and run.study.evaluation.threshold.rule == "youden",
 }
 """When a work's method was used, beyond those that every page uses."""
 

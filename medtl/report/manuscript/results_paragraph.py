@@ -84,7 +84,7 @@ def _folds(run: RunFolder, judged: Judged) -> str:
 
 def _decisions(run: RunFolder, judged: Judged) -> str:
     found = judged.of(run.chosen_model, fold=None)
-    if found.confusion is None or len(run.classes) > 2:
+    if found.confusion is None or not run.outcome.has_threshold:
         return ""
     (right_negative, false_positive), (false_negative, right_positive) = found.confusion.tolist()
     have, have_not = false_negative + right_positive, right_negative + false_positive

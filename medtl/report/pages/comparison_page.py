@@ -243,8 +243,8 @@ def _origin(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[tuple[str,
     settings, versions = run.study.evaluation, dict(run.provenance.versions)
     return (
         *((one.name, f"{one.model} of {one.source}, fingerprint {one.fingerprint}") for one in models),
-        ("Positive class", run.classes[-1] if len(run.classes) == 2 else "each class against the rest"),
-        ("Threshold", settings.threshold.in_words if len(run.classes) == 2 else "the most probable class"),
+        ("Positive class", run.outcome.positive_class or "each class against the rest"),
+        ("Threshold", run.outcome.decision_rule(settings.threshold.in_words)),
         ("Bootstrap resamples", f"{run.study.resamples:,}"),
         ("Seed", str(run.provenance.seed)),
         *((name, versions[name]) for name in ("medtl", "numpy", "scipy", "scikit-learn", "pandas") if name in versions),

@@ -169,7 +169,12 @@ def _page(
 def _threshold_taken(run: RunFolder, *, was_declared: bool) -> tuple[str, ...]:
     """What was done for want of validation rows; nothing where the threshold was declared."""
     rule = run.study.evaluation.threshold
-    if was_declared or rule.rule != "fixed" or len(run.classes) > 2 or len(run.predictions.of(role="validation")):
+    if (
+        was_declared
+        or rule.rule != "fixed"
+        or not run.outcome.has_threshold
+        or len(run.predictions.of(role="validation"))
+    ):
         return ()
     half = " This calls the more probable class." if rule.at == HALF else ""
     return (f"There are no validation rows to choose a threshold on: it is fixed at {rule.at:g}.{half}",)
@@ -199,9 +204,7 @@ def _heading(run: RunFolder) -> Heading:
 
 
 def _question(run: RunFolder) -> str:
-    if len(run.classes) == 2:
-        return f"How well do these predictions tell {run.classes[1]} from {run.classes[0]}?"
-    return f"How well do these predictions tell {joined(run.classes)} apart?"
+    return f"How well do these predictions {run.outcome.tell_apart()}?"
 
 
 def _verdict(run: RunFolder, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict:
@@ -211,14 +214,13 @@ def _verdict(run: RunFolder, judged: Judged, concerns: tuple[Concern, ...]) -> V
     if auroc.value is None:
         sentences = [f"For {phrase} the {metric} is not defined in {patients}: {auroc.reason}."]
     else:
-        told = f"ranked {run.classes[1]} above {run.classes[0]}" if len(run.classes) == 2 else "told the classes apart"
         number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
         folds = f" of {count(len(run.folds), 'fold')}" if len(run.folds) > 1 else ""
         sentences = [
-            f"{subject} {told} with {'an' if metric[0] == 'A' else 'a'} {metric} of {number} in {patients}{folds}."
+            f"{subject} {run.outcome.ranked()} with {run.outcome.article} {metric} of {number} in {patients}{folds}."
         ]
     rates = {key: found.estimates[key] for key in ("sensitivity", "specificity")}
-    if len(run.classes) == 2 and all(one.value is not None for one in rates.values()):
+    if run.outcome.has_threshold and all(one.value is not None for one in rates.values()):
         numbers = [f"{name} {with_interval(one.value, one.low, one.high)}" for name, one in rates.items()]
         sentences.append(f"At its threshold: {joined(numbers)}.")
     return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), concerns[0].title)
@@ -244,8 +246,8 @@ def _origin(run: RunFolder, *, digest: str) -> tuple[tuple[str, str], ...]:
     return (
         ("Predictions", run.study.name),
         ("SHA-256", digest),
-        ("Positive class", run.classes[-1] if len(run.classes) == 2 else "each class against the rest"),
-        ("Threshold", settings.threshold.in_words if len(run.classes) == 2 else "the most probable class"),
+        ("Positive class", run.outcome.positive_class or "each class against the rest"),
+        ("Threshold", run.outcome.decision_rule(settings.threshold.in_words)),
         ("Bootstrap resamples", f"{run.study.resamples:,}"),
         ("Seed", str(run.provenance.seed)),
         *((name, versions[name]) for name in ("medtl", "numpy", "scipy", "scikit-learn", "pandas") if name in versions),

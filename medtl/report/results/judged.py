@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Int
 
 from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
+from medtl.outcomes import outcome_of
 from medtl.predictions import PredictionTable, per_patient
 from medtl.record.run import RunFolder
 from medtl.report.results.claim import Difference, Discordant
@@ -31,7 +32,7 @@ class Chosen:
 
 def metric_name(classes: Sequence[str]) -> str:
     """The primary metric in words."""
-    return "AUROC" if len(classes) == 2 else "macro AUROC"
+    return outcome_of(classes).primary_metric
 
 
 @dataclass(frozen=True, eq=False)

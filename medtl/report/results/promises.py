@@ -17,6 +17,7 @@ from scipy.stats import norm
 
 from medtl.audit.multiplicity import holm
 from medtl.evaluation import Appraisal, Estimate, StudyMetrics
+from medtl.outcomes import outcome_of
 from medtl.report.html.numbers import plain, with_interval
 from medtl.report.results.judged import METRICS, Judged
 
@@ -91,18 +92,18 @@ def compared_numbers(there: StudyMetrics, judged: Judged, *, model: str) -> tupl
     pooled, own = there.of(model).patient.pooled, judged.of(model, fold=None)
     found = {name: getattr(pooled.metrics, name) for name in METRICS}
     promised = own.estimates
-    binary = len(there.classes) == 2
+    outcome = outcome_of(there.classes)
     shares = _shares(own.by_class), _shares(pooled.class_counts)
-    numbers = [_plainly("AUROC" if binary else "macro AUROC", promised["auroc"], found["auroc"])]
-    chance = [share[-1] if binary else 1.0 / len(share) for share in shares]
+    numbers = [_plainly(outcome.primary_metric, promised["auroc"], found["auroc"])]
+    chance = [outcome.average_precision_at_chance(share) for share in shares]
     numbers.append(_above_chance(promised["average_precision"], found["average_precision"], chance))
-    if binary and own.confusion is not None and pooled.confusion is not None:
+    if outcome.has_threshold and own.confusion is not None and pooled.confusion is not None:
         confusions = own.confusion, np.array(pooled.confusion)
         for place, name in ((1, "sensitivity"), (0, "specificity")):
             numbers.append(_rate(name, promised[name], found[name], confusions, place))
     else:
         numbers.append(_plainly("balanced accuracy", promised["balanced_accuracy"], found["balanced_accuracy"]))
-    worst = [(1.0 - sum(one**2 for one in share)) / (2 if binary else 1) for share in shares]
+    worst = [outcome.brier_of_shares(share) for share in shares]
     numbers.append(_skill(promised["brier"], found["brier"], worst))
     numbers += _calibration(judged.appraisal, there.appraisal, model)
     return tuple(one for one in numbers if one is not None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from medtl.outcomes import outcome_of
 from medtl.predictions import PredictionTable
 
 
@@ -32,12 +33,12 @@ class Scores:
         """
         cuts = [[cut for fold in own if (cut := thresholds.get(fold)) is not None] for own in self.folds]
         own = np.array([np.mean(cut) if cut else np.nan for cut in cuts])
-        return PredictionTable.called(self.probabilities, threshold=own)
+        return outcome_of(self.classes).decide(self.probabilities, own)
 
     @property
     def is_binary(self) -> bool:
         """Whether one class is the positive class."""
-        return len(self.classes) == 2
+        return outcome_of(self.classes).positive_class is not None
 
     def against_rest(self, place: int) -> tuple[Bool[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
         """Truth and score of one class against all others."""
@@ -47,7 +48,7 @@ class Scores:
 def scores_of(patients: PredictionTable, *, model: str, fold: int | None = None) -> Scores:
     """The test scores of a model: of one fold, or pooled out of fold."""
     rows = patients.of(model=model, role="test", fold=fold).rows
-    columns = [f"p_{name}" for name in patients.classes]
+    columns = list(patients.outcome.columns)
     groups = rows.groupby(["case_id", "truth"], sort=False)
     pooled = groups[columns].mean().reset_index()
     return Scores(

@@ -16,8 +16,7 @@ def calibration_sentences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     found = judged.of(run.chosen_model, fold=None)
     name, brier = look_of(run.chosen_model, run.models).name, found.estimates["brier"]
     total = max(sum(found.by_class), 1)
-    knowing = 1.0 - sum((number / total) ** 2 for number in found.by_class)
-    knowing = knowing / 2 if len(run.classes) == 2 else knowing
+    knowing = run.outcome.brier_of_shares([number / total for number in found.by_class])
     if brier.value is None:
         score = f"{name}: the Brier score is not defined, because {brier.reason}."
     else:

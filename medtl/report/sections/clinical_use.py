@@ -67,15 +67,15 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
 
 
 def _calibration(run: RunFolder, found: Appraisal) -> Table:
-    rows, method = [], "Platt scaling" if found.settings.recalibration == "platt" else "temperature scaling"
-    method = method if len(run.classes) == 2 else "temperature scaling"
+    is_platt = found.settings.recalibration == "platt" and "platt" in run.outcome.recalibrations
+    rows, method = [], "Platt scaling" if is_platt else "temperature scaling"
     missing = []
     without: dict[str, str | None] = {}
     for model in run.models:
         one, look = found.of(model), look_of(model, run.models)
         for told, calibrations in (("", one.calibration), (f", after {method}", one.mended or ())):
             for each in calibrations:
-                of_class = "" if len(run.classes) == 2 else f", {each.of_class}"
+                of_class = "" if run.outcome.positive_class else f", {each.of_class}"
                 smooth = each.smooth
                 cells = (
                     estimated(each.line.intercept),

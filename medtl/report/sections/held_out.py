@@ -146,7 +146,7 @@ def _figures(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...
     told = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
     roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=told)
     figures = [Drawn(roc, f"{title}: {look.name} thick, with its pointwise 95 % band.", sources)]
-    if len(run.classes) == 2:
+    if run.outcome.positive_class is not None:
         brier, label = there.of(run.chosen_model, fold=None).estimates["brier"], run.classes[-1]
         scores = scores_of(there.patients, model=run.chosen_model)
         truth, score = scores.against_rest(1)

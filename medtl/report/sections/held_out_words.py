@@ -82,7 +82,7 @@ def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
         {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
         for counts in (one.record.by_class, one.record.development)
     )
-    order = run.classes[-1:] if len(run.classes) == 2 else run.classes
+    order = [run.classes[index] for index in run.outcome.judged]
     label = max(order, key=lambda name: abs(here.get(name, 0.0) - there.get(name, 0.0)))
     return label, here.get(label, 0.0), there.get(label, 0.0)
 

@@ -73,7 +73,7 @@ def folds_table(run: RunFolder, judged: Judged) -> Table:
         found = {model: judged.of(model, fold=record.fold) for model in run.models}
         cells = [Cell(f"{max(one.patients for one in found.values()):,}")]
         cells += [Cell(plain(one.auroc.value)) for one in found.values()]
-        if len(run.classes) == 2:
+        if run.outcome.has_threshold:
             cells.append(Cell(plain(found[run.chosen_model].threshold)))
         if _has_probe(run):
             cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
@@ -81,12 +81,12 @@ def folds_table(run: RunFolder, judged: Judged) -> Table:
         missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
         reasons.update({f"fold {record.fold}": reason for reason in missing[:1]})
     heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]
-    if len(run.classes) == 2:
+    if run.outcome.has_threshold:
         heads.append("Threshold")
     if _has_probe(run):
         heads.append("Probe's C")
     chosen = look_of(run.chosen_model, run.models).name
-    threshold = f" The threshold is that of {chosen}." if len(run.classes) == 2 else ""
+    threshold = f" The threshold is that of {chosen}." if run.outcome.has_threshold else ""
     note = f"Folds share training patients, so their spread is no confidence interval.{threshold}"
     return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
 
@@ -103,7 +103,7 @@ def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> 
     if found.confusion is None:
         reason = found.estimates["sensitivity"].reason
         return (f"{name}: no decisions are told, because {reason}.",)
-    if len(run.classes) > 2:
+    if not run.outcome.has_threshold:
         return _of_several(run.classes, found, found.confusion, name=name)
     thresholds = [judged.of(run.chosen_model, fold=number).threshold for number in folds]
     return _of_two(
