@@ -63,7 +63,7 @@ def looks_healthy(label: str) -> bool:
 
 def positive_notes(classes: Sequence[str], *, reason: Reason) -> tuple[str, ...]:
     """Which class is positive and why, then a warning where it looks like the healthy one; nothing for more classes."""
-    positive = outcome_of(classes).positive_class if len(set(classes)) > 1 else None
+    positive = outcome_of(classes).positive_class
     if positive is None:
         return ()
     other = classes[0]

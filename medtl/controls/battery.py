@@ -98,7 +98,7 @@ def _without_middle(pixels: Callable[[str], np.ndarray], case_id: str) -> Float[
 def _image_level_split(task: ControlTask) -> PredictionTable:
     """The probe in folds by image: a patient may stand on both sides, and that is the point."""
     features, classes = task.features, task.cohort.classes
-    labels = np.array([classes.index(case.label) for case in task.cohort.cases])
+    labels = task.cohort.outcome.targets(case.label for case in task.cohort.cases)
     drawn = StratifiedKFold(n_splits=IMAGE_FOLDS, shuffle=True, random_state=task.seed % 2**32)
     said = []
     for fold, (training, test) in enumerate(drawn.split(features, labels)):

@@ -52,9 +52,9 @@ def blind_auroc(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    labels = np.array([cohort.classes.index(case.label) for case in cohort.cases])
+    labels = cohort.outcome.targets(case.label for case in cohort.cases)
     fewest = min(
-        len({g for g, own in zip(groups, labels, strict=True) if own == k}) for k in range(len(cohort.classes))
+        len({g for g, own in zip(groups, labels, strict=True) if own == k}) for k in range(cohort.outcome.head_width)
     )
     reason = None
     if not features.size:

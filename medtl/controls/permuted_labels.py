@@ -67,7 +67,7 @@ def permuted_in(
     seed: int,
 ) -> PermutedLabels | str:
     """The same in folds given as places of cases, with the fold group of each case in cohort order."""
-    truth = np.array([cohort.classes.index(case.label) for case in cohort.cases])
+    truth = cohort.outcome.targets(case.label for case in cohort.cases)
     patients = [case.patient_id for case in cohort.cases]
     tested_in = np.full(len(truth), -1)
     for fold, side in enumerate(sides):

@@ -30,7 +30,7 @@ def first_repeat(folds: FoldTable) -> tuple[int, ...]:
 def said_in_folds(features: Features, cohort: Cohort, folds: FoldTable, *, fit: Fit, model: str) -> PredictionTable:
     """What a control says about every test case of the first repeat; `features` are in cohort order."""
     places = {case.case_id: place for place, case in enumerate(cohort.cases)}
-    labels = np.array([cohort.classes.index(case.label) for case in cohort.cases])
+    labels = cohort.outcome.targets(case.label for case in cohort.cases)
     said = []
     for fold in first_repeat(folds):
         split = folds.split(fold)

@@ -218,7 +218,7 @@ def _on_lesion(one: Mapped, task: CheckTask, classifier: Classifier, make: MapMa
     mask = read_mask(one.case.mask, facts)
     if isinstance(mask, str):
         return {"without_mask": mask}
-    truth = task.cohort.classes.index(one.case.label)
+    truth = int(task.cohort.outcome.targets([one.case.label])[0])
     raw = one.raw if truth == one.raw.target else make(classifier, one.scan, [truth])[0]
     centre = RawSaliency(truth, centre_gaussian(raw.values.shape).astype(np.float32))
     by_map, by_centre = (found_in(on_scan_grid(each, facts, preparation=task.preparation), mask)

@@ -29,6 +29,7 @@ class _Units:
 
     cases: tuple[Case, ...]
     groups: tuple[str, ...]
+    strata: tuple[str, ...]
 
 
 def assign(cohort: Cohort, settings: FoldSettings, *, groups: Mapping[str, str]) -> FoldTable:
@@ -64,7 +65,7 @@ _Entry = tuple[int, int, int, str]
 
 
 def _drawn(units: _Units, settings: FoldSettings, *, repeat: int) -> list[_Entry]:
-    labels = [case.label for case in units.cases]
+    labels = units.strata
     parts = divided(labels, units.groups, count=settings.count, seed=f"{settings.seed}|{repeat}")
     if parts is None:
         raise DataRefused(
@@ -102,7 +103,7 @@ def _with_validation(
     class has fewer groups than that, down to halves.
     """
     places = [place for place, role in enumerate(roles) if role == TRAINING]
-    labels = [units.cases[place].label for place in places]
+    labels = [units.strata[place] for place in places]
     groups = [units.groups[place] for place in places]
     rarest = min(patients_by_class(labels, groups).values(), default=0)
     wanted = max(2, round(1 / settings.validation_fraction))
@@ -122,11 +123,12 @@ def _units_of(cohort: Cohort, groups: Mapping[str, str]) -> _Units:
     for name, case in zip(names, cohort.cases, strict=True):
         key = case.chance_key or sha256_of(f"{case.patient_id}\n{case.case_id}".encode())
         keys[name] = min(keys.get(name, key), key)
-    return _Units(cases=cohort.cases, groups=tuple(keys[name] for name in names))
+    strata = cohort.outcome.strata(case.label for case in cohort.cases)
+    return _Units(cases=cohort.cases, groups=tuple(keys[name] for name in names), strata=strata)
 
 
 def _refuse_few(units: _Units, settings: FoldSettings) -> None:
-    labels = [case.label for case in units.cases]
+    labels = units.strata
     needed = FEWEST_PATIENTS if settings.column is not None else max(settings.count, FEWEST_PATIENTS)
     counts = patients_by_class(labels, units.groups)
     rare = {label: patients for label, patients in counts.items() if patients < needed}
@@ -180,5 +182,5 @@ def _refuse_missing_classes(table: FoldTable, cohort: Cohort, settings: FoldSett
 
 
 def _counted(units: _Units) -> str:
-    counts = patients_by_class([case.label for case in units.cases], units.groups)
+    counts = patients_by_class(units.strata, units.groups)
     return ", ".join(f"{label}: {n} patients" for label, n in counts.items())

@@ -23,7 +23,8 @@ class Multiclass(Outcome):
 
     @classmethod
     def takes(cls, classes: Sequence[str]) -> bool:
-        return len(classes) > 2
+        """Whether there are not two; fewer are refused where labels are read."""
+        return len(classes) != 2
 
     @property
     def positive_class(self) -> None:

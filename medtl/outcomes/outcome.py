@@ -20,12 +20,14 @@ empty, never a guess.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from medtl.errors import IntegrityFailure
 
 PROBABILITY = "p_"
 """What a probability column's name begins with; the class's name follows."""
@@ -121,6 +123,27 @@ class Outcome(ABC):
     @abstractmethod
     def decision_rule(self, threshold: str) -> str:
         """How a decision is made: the threshold's words where there is one."""
+
+    def targets(self, labels: Iterable[str]) -> Int[np.ndarray, " case"]:
+        """The target of each label, as the index of its class.
+
+        Raises:
+            IntegrityFailure: a label is none of the classes.
+        """
+        index_of = {label: index for index, label in enumerate(self.classes)}
+        labels = list(labels)
+        unknown = sorted({label for label in labels if label not in index_of})
+        if unknown:
+            raise IntegrityFailure(
+                f"The label {unknown[0]!r} is none of the classes {', '.join(self.classes)}. Tables of different "
+                "studies were mixed; give those of one.",
+                unknown=unknown,
+            )
+        return np.array([index_of[label] for label in labels], dtype=np.int64)
+
+    def strata(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """What folds are stratified by, one a case: each part of a division holds every stratum."""
+        return tuple(labels)
 
     @property
     def columns(self) -> tuple[str, ...]:

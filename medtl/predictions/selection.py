@@ -77,6 +77,6 @@ def read_selection(path: Path) -> Selection:
 
 
 def _log_loss(table: PredictionTable) -> float:
-    truths = np.array([table.classes.index(str(truth)) for truth in table.rows["truth"]])
+    truths = table.outcome.targets(table.rows["truth"])
     said = table.probabilities[np.arange(len(truths)), truths]
     return -float(np.log(np.clip(said, LEAST_PROBABILITY, 1.0)).mean())

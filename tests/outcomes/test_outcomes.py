@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from medtl.errors import DataRefused
+from medtl.errors import IntegrityFailure
 from medtl.evaluation.thresholds import Threshold, decide
 from medtl.evaluation.units import Units
 from medtl.outcomes import OUTCOMES, Outcome, outcome_of
@@ -68,8 +68,12 @@ def test_the_kinds_of_decision_part_all_pairs_of_reference_and_decision(outcome:
     ]
 
 
-def test_one_class_is_no_outcome_and_every_number_of_classes_is_one_kind() -> None:
-    with pytest.raises(DataRefused, match=r"An outcome needs two classes or more, got \['ill'\]"):
-        outcome_of(["ill"])
+def test_a_target_is_the_index_of_its_class_and_a_label_of_another_study_is_refused() -> None:
+    assert THREE.targets(["c", "a", "b"]).tolist() == [2, 0, 1]
+    with pytest.raises(IntegrityFailure, match=r"The label 'd' is none of the classes a, b, c\. Tables of different"):
+        THREE.targets(["a", "d"])
+
+
+def test_every_number_of_classes_makes_one_kind_of_outcome() -> None:
     for count in range(2, 9):
         assert sum(kind.takes([str(n) for n in range(count)]) for kind in OUTCOMES) == 1

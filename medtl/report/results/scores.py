@@ -55,6 +55,6 @@ def scores_of(patients: PredictionTable, *, model: str, fold: int | None = None)
         classes=patients.classes,
         names=tuple(pooled["case_id"]),
         folds=tuple(tuple(sorted({int(number) for number in numbers})) for numbers in groups["fold"].agg(list)),
-        truth=np.array([patients.classes.index(label) for label in pooled["truth"]], dtype=np.int64),
+        truth=patients.outcome.targets(pooled["truth"]),
         probabilities=pooled[columns].to_numpy(dtype=float),
     )
