@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-import torch
 
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
@@ -248,7 +247,7 @@ def test_each_part_of_a_run_is_told_when_it_is_done_or_by_what_stopped_it(run: R
 
 
 def test_a_run_that_goes_on_keeps_its_start_adds_up_its_time_and_is_not_finished_any_more(run: RunFolder) -> None:
-    started = {"fingerprint": "abc", "seed": 1, "device": torch.device("cpu"), "cards": [find_encoder("resnet10")]}
+    started = {"fingerprint": "abc", "seed": 1, "device": "cpu", "cards": [find_encoder("resnet10")]}
     (run / STUDY).write_text("name: one\n")
     first = RunRecord.begin(run, **started)
     first.seconds["fold 0"] = 40.0
