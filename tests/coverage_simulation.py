@@ -158,7 +158,7 @@ def _metrics(
         "mcc": "MCC", "sensitivity": "Sensitivity", "specificity": "Specificity", "brier": "Brier score",
         "log_loss": "Log loss",
     }  # fmt: skip
-    many = "" if own.is_binary else ", mean of classes"
+    many = "" if own.outcome.positive_class else ", mean of classes"
     for key, name in names.items():
         yield _trial(name + many, getattr(found, key), getattr(truth, key).value)
 

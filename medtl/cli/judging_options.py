@@ -41,7 +41,7 @@ def rule_for(table: PredictionTable, threshold: str | None) -> str:
 
 def rule_for_all(tables: Sequence[PredictionTable], threshold: str | None) -> str:
     """The same for several tables, each of which has to allow it."""
-    is_chosen_on_validation = all(len(one.of(role="validation")) > 0 or len(one.classes) > 2 for one in tables)
+    is_chosen_on_validation = all(len(one.of(role="validation")) > 0 or not one.outcome.has_threshold for one in tables)
     if threshold is None:
         return "youden" if is_chosen_on_validation else HALF
     if not is_chosen_on_validation and _rule(threshold)["rule"] != "fixed":

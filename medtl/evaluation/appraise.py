@@ -68,7 +68,7 @@ def appraise(
                 negatives=counts[0],
             )
             for value in TYPICAL_AUROCS
-            if units.is_binary and min(counts) > 0
+            if units.outcome.positive_class is not None and min(counts) > 0
         ),
     )
 
@@ -107,26 +107,25 @@ def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resample
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="patient|pooled")
     by_fold = decided_by_fold(table, rule=settings.threshold)
     decisions = pool(list(by_fold.values()), list(by_fold))
+    has_positive = units.outcome.positive_class is not None
     mended = recalibrated(table, method=settings.recalibration)
-    told = (
-        proportions(decisions, reason=resampling.not_asked) if units.is_binary else Undefined("more than two classes")
-    )
+    told = proportions(decisions, reason=resampling.not_asked) if has_positive else Undefined("more than two classes")
     sets = conformal_of(table, coverage=settings.coverage)
     reasons = {
         name: found.reason
         for name, found in (("mended", mended), ("proportions", told), ("conformal", sets))
         if isinstance(found, Undefined)
     }
-    if not units.is_binary:
+    if not has_positive:
         reasons["decision_curve"] = "more than two classes"
     return ModelAppraisal(
         model=table.models[0],
         calibration=_calibrations(units, reason=resampling.reason, seed=seed),
         mended=None if isinstance(mended, Undefined) else _calibrations(mended, reason=resampling.reason, seed=seed),
         proportions=_whole(told),
-        predictive_values=_predictive(told, resampling, settings) if units.is_binary else (),
-        readings=readings(units, resampling, at_least=settings.fixed) if units.is_binary else (),
-        decision_curve=decision_curve(units, resampling) if units.is_binary else None,
+        predictive_values=_predictive(told, resampling, settings) if has_positive else (),
+        readings=readings(units, resampling, at_least=settings.fixed) if has_positive else (),
+        decision_curve=decision_curve(units, resampling) if has_positive else None,
         conformal=_whole(sets),
         subgroups=subgroups(test, covariates=settings.subgroups, resamples=resamples, seed=seed),
         reasons=reasons,
@@ -134,9 +133,8 @@ def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resample
 
 
 def _calibrations(units: Units, *, reason: str | None, seed: int) -> tuple[ClassCalibration, ...]:
-    places = (1,) if units.is_binary else range(len(units.classes))
     found = []
-    for index in places:
+    for index in units.outcome.judged:
         positive, score = units.against_the_rest(index)
         whole = bool(positive.any()) and not bool(positive.all())
         found.append(

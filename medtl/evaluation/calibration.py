@@ -26,9 +26,7 @@ def brier_losses(units: Units) -> Float[np.ndarray, " unit"]:
 
     So the binary score lies in [0, 1] (Brier's own, in [0, 2], is twice that) and the multi-class one in [0, 2].
     """
-    if units.is_binary:
-        return np.square(units.probabilities[:, 1] - units.truth)
-    return np.square(units.probabilities - np.eye(len(units.classes))[units.truth]).sum(axis=1)
+    return units.outcome.brier_losses(units.probabilities, units.truth)
 
 
 def log_losses(units: Units) -> Float[np.ndarray, " unit"]:

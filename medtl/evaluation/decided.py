@@ -19,6 +19,7 @@ from medtl.evaluation.intervals import combined, fisher_interval, wilson
 from medtl.evaluation.resampling import Resampling, error_of
 from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.weighted import confusion_draws
+from medtl.outcomes import outcome_of
 
 Kind = Literal["sensitivity", "specificity"]
 
@@ -48,8 +49,7 @@ def rate_estimate(kind: Kind, decisions: Decisions | Undefined, resampling: Resa
     """Sensitivity or specificity of the positive class, or the mean over classes with more than two."""
     if isinstance(decisions, Undefined):
         return Estimate(value=None, reason=decisions.reason, n=len(resampling.patients))
-    classes = (1,) if len(decisions.classes) == 2 else range(len(decisions.classes))
-    return _mean_of_rates([(kind, index) for index in classes], decisions, resampling)
+    return _mean_of_rates([(kind, index) for index in outcome_of(decisions.classes).judged], decisions, resampling)
 
 
 def balanced_accuracy_estimate(decisions: Decisions | Undefined, resampling: Resampling) -> Estimate:

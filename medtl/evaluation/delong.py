@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
 from medtl.evaluation.clusters import patients_of_a_class, summed_by_patient
-from medtl.evaluation.discrimination import auroc, classes_judged
+from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import CONFIDENCE, Estimate, Undefined
 from medtl.evaluation.intervals import logit_interval, share_interval, t_interval
 from medtl.evaluation.units import Units
@@ -112,7 +112,7 @@ def _ranked_rightly(
 def _influence(units: Units) -> Float[np.ndarray, " unit"]:
     """How much each unit moves the AUROC; its squares, summed by patient, add up to DeLong's variance."""
     patients, total = np.array(units.patients, dtype=str), np.zeros(len(units))
-    judged = classes_judged(units)
+    judged = units.outcome.judged
     for index in judged:
         positive, score = units.against_the_rest(index)
         for members, rightly in zip((positive, ~positive), _ranked_rightly(positive, score[None]), strict=True):
@@ -128,7 +128,7 @@ def _variance(influence: Float[np.ndarray, " unit"], units: Units) -> float:
 
 
 def _why_not(units: Units) -> str | None:
-    if not units.is_binary:
+    if units.outcome.positive_class is None:
         return "more than two classes"
     if units.patient_count < len(units):
         return "a patient counts more than once, so the units are not independent"

@@ -14,18 +14,13 @@ from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.units import Units
 
 
-def classes_judged(units: Units) -> tuple[int, ...]:
-    """The classes whose score counts: the positive one, or each with more than two classes."""
-    return (1,) if units.is_binary else tuple(range(len(units.classes)))
-
-
 def auroc(units: Units) -> float | Undefined:
     """Area under the ROC curve: the chance that a positive unit scores above a negative one, ties half.
 
     Undefined when a class has no unit, or with one unit class only.
     """
     return _why_no_ranking(units) or float(
-        np.mean([roc_auc_score(*units.against_the_rest(index)) for index in classes_judged(units)])
+        np.mean([roc_auc_score(*units.against_the_rest(index)) for index in units.outcome.judged])
     )
 
 
@@ -35,7 +30,7 @@ def average_precision(units: Units) -> float | Undefined:
     Undefined as the AUROC is, since without negatives it is 1 whatever the model says.
     """
     return _why_no_ranking(units) or float(
-        np.mean([average_precision_score(*units.against_the_rest(index)) for index in classes_judged(units)])
+        np.mean([average_precision_score(*units.against_the_rest(index)) for index in units.outcome.judged])
     )
 
 

@@ -23,7 +23,7 @@ def _notes(table: PredictionTable) -> Iterator[str]:
             f"{_count(len(several), 'patient')} with images of more than one class: counted once per class, "
             "and always drawn together."
         )
-    if len(table.classes) > 2:
+    if not table.outcome.has_threshold:
         yield (
             "More than two classes: the most probable class is called, without a threshold; AUROC, average precision, "
             "sensitivity and specificity are means over the classes, each against the rest; Brier sums over classes."

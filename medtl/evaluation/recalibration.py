@@ -37,14 +37,14 @@ def recalibrated(table: PredictionTable, *, method: Literal["platt", "temperatur
         if absent:
             return Undefined(f"fold {fold}: no {' and no '.join(absent)} among its validation patients")
         part = test.of(fold=fold)
-        if method == "platt" and validation.is_binary:
+        if method == "platt" and method in validation.outcome.recalibrations:
             said = _platt(validation, part.probabilities)
         else:
             said = _tempered(validation, part.probabilities)
         if said is None:
             return Undefined(f"fold {fold}: its validation patients are separated completely, so no scaling fits best")
         mended = part.rows.copy()
-        mended[[f"p_{name}" for name in table.classes]] = said
+        mended[list(table.outcome.columns)] = said
         rows.append(mended)
     return units_of(PredictionTable(pd.concat(rows, ignore_index=True)))
 

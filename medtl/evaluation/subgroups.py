@@ -149,7 +149,7 @@ def _q_test(parts: Sequence[Units], *, seed: int) -> float | Undefined:
     Cochran's Q with weights that do not depend on the AUROCs: DeLong's variances vanish where a small group is ranked
     rightly throughout, and with 10 groups 31 % of equal ones differed. Patients change groups within their class.
     """
-    if any(not part.is_binary for part in parts):
+    if any(part.outcome.positive_class is None for part in parts):
         return Undefined("more than two classes")
     if sum(part.patient_count for part in parts) > len({name for part in parts for name in part.patients}):
         return Undefined("a patient is in two groups, so they are not independent")

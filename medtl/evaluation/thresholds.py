@@ -17,7 +17,6 @@ from sklearn.metrics import roc_curve
 from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.units import Units
-from medtl.outcomes import outcome_of
 
 SAME_INDEX = 1e-12
 """Youden indices closer than this are equal: rates are ratios of counts, rounding stays below it."""
@@ -76,7 +75,7 @@ def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Thre
     lowest is taken, which has the highest sensitivity. Where the lowest score has to be called positive, all are
     (value 0). With more than two classes no threshold is needed and the rule becomes `argmax`.
     """
-    if not validation.is_binary:
+    if not validation.outcome.has_threshold:
         return Threshold(rule="argmax", value=None, chosen_on=None, n=validation.patient_count)
     patients = validation.patient_count
     if rule.rule == "fixed":
@@ -117,7 +116,7 @@ def decide(units: Units, *, threshold: Threshold) -> Decisions | Undefined:
     """Call each unit a class: by the threshold, or the most probable class (the first one of equals)."""
     if threshold.reason is not None:
         return Undefined(threshold.reason)
-    called = outcome_of(units.classes).decide(units.probabilities, threshold.value)
+    called = units.outcome.decide(units.probabilities, threshold.value)
     return Decisions(patients=units.patients, truth=units.truth, called=called, classes=units.classes)
 
 

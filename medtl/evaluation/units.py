@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.outcomes import Outcome, outcome_of
 from medtl.predictions import PredictionTable
 
 NAMED_AT_MOST = 8
@@ -58,9 +59,9 @@ class Units:
         return len(self.ids)
 
     @property
-    def is_binary(self) -> bool:
-        """Whether there is one score, the probability of the last class."""
-        return len(self.classes) == 2
+    def outcome(self) -> Outcome:
+        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        return outcome_of(self.classes)
 
     @property
     def patient_count(self) -> int:
@@ -101,17 +102,16 @@ def units_of(table: PredictionTable) -> Units:
         )
     rows = table.rows.sort_values(["case_id", "fold"], kind="stable")
     names, first, place = np.unique(rows["case_id"].to_numpy(dtype=str), return_index=True, return_inverse=True)
-    said = rows[[f"p_{name}" for name in table.classes]].to_numpy(dtype="float64")
+    said = rows[list(table.outcome.columns)].to_numpy(dtype="float64")
     if len(names) < len(rows):
         total = np.zeros((len(names), len(table.classes)))
         np.add.at(total, place, said)
         said = total / np.bincount(place)[:, None]
-    index_of = {name: index for index, name in enumerate(table.classes)}
     once = rows.iloc[first]
     return Units(
         ids=tuple(once["case_id"]),
         patients=tuple(once["patient_id"]),
-        truth=np.array([index_of[name] for name in once["truth"]], dtype="int64"),
+        truth=table.outcome.targets(once["truth"]),
         probabilities=said,
         classes=table.classes,
     )

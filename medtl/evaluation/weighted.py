@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from medtl.evaluation.discrimination import classes_judged
 from medtl.evaluation.resampling import Resampling
 from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
@@ -68,7 +67,7 @@ class Steps:
 
 def average_precision_draws(units: Units, resampling: Resampling) -> Float[np.ndarray, " draw"]:
     """Average precision in each resample, the mean over classes with more than two."""
-    rankings = [Ranking.of(*units.against_the_rest(index)) for index in classes_judged(units)]
+    rankings = [Ranking.of(*units.against_the_rest(index)) for index in units.outcome.judged]
     parts = [
         np.mean([ranking.steps(weights).average_precision() for ranking in rankings], axis=0)
         for weights in resampling.weights(units.patients)

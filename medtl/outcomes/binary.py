@@ -72,6 +72,12 @@ class Binary(Outcome):
         room = np.where(called == 1, 1.0 - safe, safe)
         return np.divide(beyond, room, out=np.ones(len(called)), where=room > 0.0)
 
+    def brier_losses(
+        self, probabilities: Float[np.ndarray, "row class"], truth: Int[np.ndarray, " row"]
+    ) -> Float[np.ndarray, " row"]:
+        """The squared error of the positive class's probability, in [0, 1] (Brier's own, in [0, 2], is twice that)."""
+        return np.square(probabilities[:, 1] - truth)
+
     def brier_of_shares(self, shares: Sequence[float]) -> float:
         """Half of the sum over both classes, since the binary score counts the positive class alone (Brier 1950)."""
         return (1.0 - sum(one**2 for one in shares)) / 2

@@ -62,6 +62,12 @@ class Multiclass(Outcome):
         """The probability of the class that is called."""
         return probabilities.max(axis=1)
 
+    def brier_losses(
+        self, probabilities: Float[np.ndarray, "row class"], truth: Int[np.ndarray, " row"]
+    ) -> Float[np.ndarray, " row"]:
+        """The squared errors of all classes, summed, in [0, 2]."""
+        return np.square(probabilities - np.eye(self.head_width)[truth]).sum(axis=1)
+
     def brier_of_shares(self, shares: Sequence[float]) -> float:
         return 1.0 - sum(one**2 for one in shares)
 

@@ -101,6 +101,12 @@ class Outcome(ABC):
         """How sure each call is, 0 to 1."""
 
     @abstractmethod
+    def brier_losses(
+        self, probabilities: Float[np.ndarray, "row class"], truth: Int[np.ndarray, " row"]
+    ) -> Float[np.ndarray, " row"]:
+        """Each row's part of the Brier score."""
+
+    @abstractmethod
     def brier_of_shares(self, shares: Sequence[float]) -> float:
         """The Brier score of always stating the classes' shares."""
 

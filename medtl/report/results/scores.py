@@ -35,11 +35,6 @@ class Scores:
         own = np.array([np.mean(cut) if cut else np.nan for cut in cuts])
         return outcome_of(self.classes).decide(self.probabilities, own)
 
-    @property
-    def is_binary(self) -> bool:
-        """Whether one class is the positive class."""
-        return outcome_of(self.classes).positive_class is not None
-
     def against_rest(self, place: int) -> tuple[Bool[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
         """Truth and score of one class against all others."""
         return self.truth == place, self.probabilities[:, place]
