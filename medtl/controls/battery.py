@@ -78,7 +78,9 @@ def _said(features: Features, task: ControlTask, model: Name) -> PredictionTable
 
 
 def _centre_masked(task: ControlTask) -> PredictionTable:
-    masked = Scans(partial(_without_middle, task.scans.pixels), task.scans.labels, task.scans.augment)
+    masked = Scans(
+        partial(_without_middle, task.scans.pixels), task.scans.labels, task.scans.augment, outcome=task.scans.outcome
+    )
     keys = {case.case_id: f"{task.keys[case.case_id]} without its middle" for case in task.cohort.cases}
     features = task.featured(masked, keys)
     names = [task.groups[case.case_id] for case in task.cohort.cases]

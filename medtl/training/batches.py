@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from medtl.cohort import Cohort
 from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort, augment
+from medtl.outcomes import Outcome
 from medtl.progress import track
 
 CASES_AT_ONCE = 32
@@ -52,7 +53,10 @@ class Scans(Dataset[tuple[str, np.ndarray, int]]):
         pixels: Callable[[str], np.ndarray],
         labels: Mapping[str, int],
         augment: Callable[..., np.ndarray],
+        *,
+        outcome: Outcome,
     ) -> None:
+        self.outcome = outcome
         self.pixels = pixels
         self.labels = labels
         self.augment = augment
@@ -67,8 +71,10 @@ class Scans(Dataset[tuple[str, np.ndarray, int]]):
         preparation: PreparationSettings,
     ) -> Scans:
         """The prepared scans of a cohort, labels as indices into its classes."""
-        labels = {case.case_id: cohort.classes.index(case.label) for case in cohort.cases}
-        return cls(prepared.pixels, labels, partial(augment, settings=augmentation, preparation=preparation))
+        targets = cohort.outcome.targets(case.label for case in cohort.cases).tolist()
+        labels = dict(zip((case.case_id for case in cohort.cases), targets, strict=True))
+        varied = partial(augment, settings=augmentation, preparation=preparation)
+        return cls(prepared.pixels, labels, varied, outcome=cohort.outcome)
 
     def __getitem__(self, request: Request) -> tuple[str, np.ndarray, int]:
         scan = self.pixels(request.case_id)

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from medtl.adaptation import Classifier, freezing, parameter_groups
+from medtl.adaptation.heads import mean_loss
 from medtl.progress import say
 from medtl.training.average import WeightAverage, wearing
 from medtl.training.batches import Request, Scans, load, worker_count
 from medtl.training.chance import FEWEST_NORMALISED, batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
-from medtl.training.predict import mean_log_loss, predict_logits
+from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe, schedule
 from medtl.training.step import TrainingStep
 
@@ -69,7 +70,10 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     )
     dtype = lower_precision(device, wanted=recipe.mixed_precision)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    step = TrainingStep(classifier, optimiser, scaler, recipe=recipe, dtype=dtype, device=device, fewest=task.fewest)
+    step = TrainingStep(
+        classifier, optimiser, scaler, outcome=task.scans.outcome, recipe=recipe, dtype=dtype, device=device,
+        fewest=task.fewest,
+    )  # fmt: skip
     average = WeightAverage(classifier, decay=recipe.average_decay)
     progress, best = Progress(), dict[str, Tensor]()
 
@@ -138,7 +142,7 @@ def _validation_loss(classifier: Classifier, task: FitTask) -> float:
     logits = predict_logits(
         classifier, task.scans, task.validation, recipe=task.recipe, device=task.device, what="validation"
     )
-    return mean_log_loss(logits, [task.scans.labels[case] for case in task.validation])
+    return mean_loss(logits, [task.scans.labels[case] for case in task.validation], outcome=task.scans.outcome)
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from medtl.adaptation import (
     freezing,
     probe,
 )
+from medtl.adaptation.heads import activated
 from medtl.cohort import Case, Cohort
 from medtl.encoders import Encoder
 from medtl.files import fingerprint, replacing, write_json
@@ -33,7 +34,7 @@ from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
 from medtl.training.feature_table import FeatureTable
 from medtl.training.fit import FitTask, fit
-from medtl.training.predict import predict_logits, probabilities
+from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe
 
 PROBE_PARTS = ("mean", "scale", "weight", "bias")
@@ -76,16 +77,16 @@ def train_fold(task: FoldTask) -> FittedFold:
     ids = {"training": task.split.training, "validation": task.split.validation, "test": task.split.test}
     ids = {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in ids.items()}
     classes = list(task.cohort.classes)
-    labels = np.array([classes.index(cases[name].label) for name in ids["training"]])
+    labels = task.cohort.outcome.targets(cases[name].label for name in ids["training"])
     learnt = task.features.of(ids["training"])
     fitted_probe = probe.fit_probe(
         learnt,
         labels,
         groups=[task.groups[name] for name in ids["training"]],
-        classes=len(classes),
+        classes=task.cohort.outcome.head_width,
         seed=seed_for(task.seed, "inner folds", task.number),
     )
-    centroids = probe.fit_centroids(learnt, labels, classes=len(classes))
+    centroids = probe.fit_centroids(learnt, labels, classes=task.cohort.outcome.head_width)
 
     classifiers: dict[str, Classifier] = {}
     records: list[pd.DataFrame] = []
@@ -103,12 +104,11 @@ def train_fold(task: FoldTask) -> FittedFold:
             elif model == "centroid":
                 values = centroids.probabilities(task.features.of(members).astype(np.float64))
             else:
-                values = probabilities(
-                    predict_logits(
-                        classifiers[model], task.scans, members, recipe=task.recipe, device=task.device,
-                        what=f"fold {task.number}, {model}, {role}",
-                    )
+                logits = predict_logits(
+                    classifiers[model], task.scans, members, recipe=task.recipe, device=task.device,
+                    what=f"fold {task.number}, {model}, {role}",
                 )  # fmt: skip
+                values = activated(logits, outcome=task.cohort.outcome)
             said.append(
                 PredictionTable.of_cases(
                     [cases[name] for name in members],
@@ -130,7 +130,7 @@ def _trained(
     seed_names = (task.seed, policy, task.number)
     dropout = task.adaptation.dropout
     head_seed = seed_for(*seed_names, "head")
-    classes = len(task.cohort.classes)
+    classes = task.cohort.outcome.head_width
     if policy == "scratch":
         encoder = task.untrained(seed=seed_for(*seed_names, "encoder"))
         classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.special import log_softmax, softmax
 
 from medtl.adaptation import Classifier, freezing
 from medtl.errors import IntegrityFailure
@@ -31,13 +30,3 @@ def predict_logits(
             cases=bad,
         )
     return logits
-
-
-def probabilities(logits: Float[np.ndarray, "case class"]) -> Float[np.ndarray, "case class"]:
-    """Softmax of logits."""
-    return softmax(logits, axis=1)
-
-
-def mean_log_loss(logits: Float[np.ndarray, "case class"], labels: Sequence[int]) -> float:
-    """Mean cross-entropy in nats."""
-    return -float(log_softmax(logits, axis=1)[np.arange(len(labels)), list(labels)].mean())

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from medtl.adaptation import Classifier, classifier_with_new_head
+from medtl.adaptation.heads import mean_loss
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder
 from medtl.files import fingerprint
@@ -17,7 +18,7 @@ from medtl.training.chance import seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
 from medtl.training.fit import FitTask, fit
-from medtl.training.predict import mean_log_loss, predict_logits
+from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe
 
 
@@ -63,7 +64,7 @@ def pretrain(
     if not encoder.card.needs_weights:
         recipe.refuse_lone_cases(learning="an encoder that starts from chance")
     classifier: Classifier = classifier_with_new_head(
-        encoder, classes=len(cohort.classes), seed=seed_for(seed, "pretrain head"), dropout=dropout
+        encoder, classes=cohort.outcome.head_width, seed=seed_for(seed, "pretrain head"), dropout=dropout
     )
     training = tuple(sorted(split.training, key=lambda name: cases[name].chance_key))
     task = FitTask(
@@ -92,6 +93,6 @@ def pretrain(
         history=history,
         held_out_cases=len(labels),
         held_out_accuracy=float((logits.argmax(axis=1) == labels).mean()),
-        held_out_log_loss=mean_log_loss(logits, labels),
+        held_out_log_loss=mean_loss(logits, labels, outcome=cohort.outcome),
         most_frequent_class=max(counts) / len(labels),
     )

@@ -13,12 +13,13 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
+from medtl.adaptation.heads import activated
 from medtl.errors import IntegrityFailure
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.training.candidates import StudyTask, Variant, told
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
-from medtl.training.predict import predict_logits, probabilities
+from medtl.training.predict import predict_logits
 
 Said = Float[np.ndarray, "case class"]
 
@@ -86,7 +87,7 @@ def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: P
         device=task.device,
         what=f"fold {fold}, {variant.named(model)}, held out",
     )
-    return probabilities(logits)
+    return activated(logits, outcome=task.cohort.outcome)
 
 
 def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> Classifier:
@@ -95,7 +96,7 @@ def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> 
     if model == "probe":
         return classifier_from_probe(copy.deepcopy(borrowed), _probe(folder)).to(task.device)
     encoder = task.untrained(variant, seed=0) if model == "scratch" else copy.deepcopy(borrowed)
-    classifier = classifier_with_new_head(encoder, classes=len(task.cohort.classes), seed=0)
+    classifier = classifier_with_new_head(encoder, classes=task.cohort.outcome.head_width, seed=0)
     _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
     return classifier.to(task.device)
 

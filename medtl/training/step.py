@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from medtl.adaptation import Classifier
+from medtl.adaptation.heads import summed_loss
 from medtl.errors import DataRefused, ResourceExhausted
+from medtl.outcomes import Outcome
 from medtl.progress import say
 from medtl.training.batches import Batch
 from medtl.training.chance import piece_sizes, seeded_torch
@@ -29,12 +30,13 @@ class TrainingStep:
         optimiser: Optimizer,
         scaler: torch.amp.GradScaler,
         *,
+        outcome: Outcome,
         recipe: Recipe,
         dtype: torch.dtype | None,
         device: torch.device,
         fewest: int = 1,
     ) -> None:
-        self.classifier, self.optimiser, self.scaler = classifier, optimiser, scaler
+        self.classifier, self.optimiser, self.scaler, self.outcome = classifier, optimiser, scaler, outcome
         self.recipe, self.dtype, self.device = recipe, dtype, device
         self.micro_batch_size = recipe.micro_batch_size or recipe.batch_size
         self.fewest = fewest
@@ -63,7 +65,8 @@ class TrainingStep:
             for scans, labels in zip(batch.scans.split(sizes), batch.labels.split(sizes), strict=True):
                 with autocast(self.device, self.dtype):
                     logits = self.classifier(scans.to(self.device, non_blocking=True))
-                    loss = cross_entropy(logits.float(), labels.to(self.device), reduction="sum") / len(batch.case_ids)
+                    loss = summed_loss(logits.float(), labels.to(self.device), outcome=self.outcome)
+                    loss = loss / len(batch.case_ids)
                 self.scaler.scale(loss).backward()
                 total += loss.detach()
         mean = float(total)

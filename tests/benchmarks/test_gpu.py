@@ -14,9 +14,12 @@ import torch
 
 from medtl.adaptation import classifier_with_new_head
 from medtl.encoders import build_untrained, find_encoder
+from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans, feature_table
 from medtl.training.checkpoint import CheckpointFolder
 from medtl.training.fit import FitTask, fit
+
+TWO_CLASSES = outcome_of(["well", "ill"])
 
 pytestmark = [
     pytest.mark.benchmark,
@@ -34,7 +37,12 @@ def _jitter(scan: np.ndarray, *, seed: int) -> np.ndarray:
 def _scans() -> Scans:
     chance = np.random.default_rng(0)
     pixels = {f"c{place}": chance.random((1, SIDE, SIDE), dtype=np.float32) for place in range(IMAGES)}
-    return Scans(pixels.__getitem__, {name: place % 2 for place, name in enumerate(pixels)}, _jitter)
+    return Scans(
+        pixels.__getitem__,
+        {name: place % 2 for place, name in enumerate(pixels)},
+        _jitter,
+        outcome=TWO_CLASSES,
+    )
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
@@ -80,7 +88,7 @@ def _epoch(name: str, folder: Path, *, device: torch.device, mixed_precision: bo
         ends.append(time.perf_counter())
         return watched(case)
 
-    task = dataclasses.replace(task, scans=Scans(noting, scans.labels, scans.augment))
+    task = dataclasses.replace(task, scans=Scans(noting, scans.labels, scans.augment, outcome=scans.outcome))
     began = time.perf_counter()
     fit(classifier_with_new_head(build_untrained(find_encoder(name), seed=0), classes=2, seed=0), task,
         CheckpointFolder(folder, "fit"))  # fmt: skip

@@ -35,7 +35,7 @@ class WatchedScans(Scans):
     """Scans that note how long reading them takes, which were asked for, and when validation begins."""
 
     def __init__(self, scans: Scans) -> None:
-        super().__init__(scans.pixels, scans.labels, scans.augment)
+        super().__init__(scans.pixels, scans.labels, scans.augment, outcome=scans.outcome)
         self.forget()
 
     def forget(self) -> None:

@@ -11,7 +11,10 @@ from medtl.cohort import Case, Cohort
 from medtl.controls import ControlSettings, ControlTask, run_controls
 from medtl.controls.battery import _without_middle
 from medtl.folds import FoldSettings, assign
+from medtl.outcomes import outcome_of
 from medtl.training import Scans
+
+TWO_CLASSES = outcome_of(["well", "ill"])
 
 SIDE = 32
 ALL = ControlSettings(permutations=50, centre_masked=True, image_level_split=True)
@@ -33,7 +36,12 @@ def task_of(pixels: Callable[[int], np.ndarray], *, patients: int = 80, images: 
     )
     cohort = Cohort(cases, ("well", "ill"))
     drawn = {case.case_id: pixels(number) for number, case in enumerate(cases)}
-    scans = Scans(drawn.__getitem__, {case.case_id: 0 for case in cases}, lambda scan, **_: scan)
+    scans = Scans(
+        drawn.__getitem__,
+        {case.case_id: 0 for case in cases},
+        lambda scan, **_: scan,
+        outcome=TWO_CLASSES,
+    )
 
     def featured(of: Scans, content: Mapping[str, str]) -> np.ndarray:
         blocks = [of.pixels(name)[0].reshape(8, 4, 8, 4).mean(axis=(1, 3)).ravel() for name in content]

@@ -8,8 +8,11 @@ import torch
 
 from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.encoders import build_untrained, find_encoder
+from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans
 from medtl.training.fit import FitTask
+
+TWO_CLASSES = outcome_of(["well", "ill"])
 
 
 def pictures(count: int = 12, side: int = 32) -> dict[str, np.ndarray]:
@@ -30,7 +33,12 @@ def jitter(scan: np.ndarray, *, seed: int) -> np.ndarray:
 @pytest.fixture(scope="session")
 def scans() -> Scans:
     found = pictures()
-    return Scans(found.__getitem__, {name: index % 2 for index, name in enumerate(found)}, jitter)
+    return Scans(
+        found.__getitem__,
+        {name: index % 2 for index, name in enumerate(found)},
+        jitter,
+        outcome=TWO_CLASSES,
+    )
 
 
 @pytest.fixture

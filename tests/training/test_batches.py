@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from medtl.errors import ConfigurationError
+from medtl.outcomes import outcome_of
 from medtl.training import Recipe
 from medtl.training.batches import POSITIONS_AT_ONCE, Scans, each_once
 from medtl.training.chance import batches_of, piece_sizes
+
+TWO_CLASSES = outcome_of(["well", "ill"])
 
 
 @pytest.mark.parametrize(
@@ -18,7 +21,10 @@ from medtl.training.chance import batches_of, piece_sizes
 def test_large_volumes_go_through_in_fewer_so_that_memory_is_bounded(shape: tuple[int, ...], together: int) -> None:
     scan = np.broadcast_to(np.float32(0), shape)
     names = [f"c{number}" for number in range(70)]
-    plan = each_once(Scans(lambda _: scan, dict.fromkeys(names, 0), lambda scan, **_: scan), names)
+    plan = each_once(
+        Scans(lambda _: scan, dict.fromkeys(names, 0), lambda scan, **_: scan, outcome=TWO_CLASSES),
+        names,
+    )
     assert [request.case_id for batch in plan for request in batch] == names
     assert {len(batch) for batch in plan[:-1]} == {together}
     assert all(request.seed is None for batch in plan for request in batch)
@@ -26,7 +32,7 @@ def test_large_volumes_go_through_in_fewer_so_that_memory_is_bounded(shape: tupl
 
 
 def test_no_cases_are_no_batches() -> None:
-    assert each_once(Scans(lambda _: np.zeros(1), {}, lambda scan, **_: scan), []) == []
+    assert each_once(Scans(lambda _: np.zeros(1), {}, lambda scan, **_: scan, outcome=TWO_CLASSES), []) == []
 
 
 @pytest.mark.parametrize("batch_size", range(2, 9))

@@ -11,10 +11,13 @@ import torch
 from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.encoders import build_untrained, find_encoder
 from medtl.errors import DataRefused, ResourceExhausted
+from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans
 from medtl.training.checkpoint import CheckpointFolder
 from medtl.training.fit import FitTask, fit, schedule
 from medtl.training.step import TrainingStep
+
+TWO_CLASSES = outcome_of(["well", "ill"])
 
 MakeTask = Callable[..., FitTask]
 
@@ -150,7 +153,7 @@ def test_a_loss_that_is_no_number_names_the_cases_and_saves_nothing(
     def broken(name: str) -> np.ndarray:
         return np.full((1, 32, 32), np.nan, np.float32) if name == "c3" else scans.pixels(name)
 
-    data = Scans(broken, scans.labels, scans.augment)
+    data = Scans(broken, scans.labels, scans.augment, outcome=scans.outcome)
     with pytest.raises(DataRefused, match=r"training loss is nan on the batch of cases .*c3"):
         fitted(make_task(data=data), tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
@@ -183,12 +186,14 @@ def test_stopping_by_validation_loss_judges_the_epoch_of_least_loss(make_task: M
     classifier = new_classifier()
     history = fit(classifier, task, CheckpointFolder(tmp_path, "a fit"))
     best = min(history, key=lambda record: record.validation_loss)
-    from medtl.training.predict import mean_log_loss, predict_logits
+    from medtl.adaptation.heads import mean_loss
+    from medtl.training.predict import predict_logits
 
     logits = predict_logits(
         classifier, task.scans, task.validation, recipe=task.recipe, device=task.device, what="again"
     )
-    assert mean_log_loss(logits, [task.scans.labels[case] for case in task.validation]) == best.validation_loss
+    targets = [task.scans.labels[case] for case in task.validation]
+    assert mean_loss(logits, targets, outcome=task.scans.outcome) == best.validation_loss
 
 
 def test_frozen_batch_norm_statistics_stay_and_modes_are_given_back(make_task: MakeTask, tmp_path: Path) -> None:
@@ -230,7 +235,15 @@ def test_one_step_of_the_loop_is_torchs_adamw_on_the_clipped_gradient(make_task:
     optimiser = torch.optim.AdamW(groups)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     recipe = Recipe(epochs=1, gradient_limit=1.0)
-    step = TrainingStep(ours, optimiser, scaler, recipe=recipe, dtype=None, device=torch.device("cpu"))
+    step = TrainingStep(
+        ours,
+        optimiser,
+        scaler,
+        outcome=TWO_CLASSES,
+        recipe=recipe,
+        dtype=None,
+        device=torch.device("cpu"),
+    )
     ours.train()
     step.take(batch, rate=1e-3, seed=1)
 
