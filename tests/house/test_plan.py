@@ -95,6 +95,18 @@ def test_these_rooms_open_without_torch_or_monai(door: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_what_depends_on_the_number_of_classes_is_asked_of_the_outcome() -> None:
+    may_refuse = {"cohort/settings.py", "cohort/labels.py", "predictions/columns.py", "predictions/foreign.py"}
+    drawn = {"report/figures/confusion.py"}  # the size of its numbers
+    counting = re.compile(r"len\([\w.]*classes\) *(?:==|!=|<|>)|is_binary|is_multi")
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if counting.search(_without_words(path.read_text())) and path.parent.name != "outcomes"
+    }
+    assert found <= may_refuse | drawn
+
+
 @pytest.mark.parametrize(
     "phrase",
     [
