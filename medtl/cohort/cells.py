@@ -130,7 +130,7 @@ def declared_class(cell: str, declared: Sequence[str]) -> str | None:
     return next((name for name in declared if class_name(name) == class_name(cell)), None)
 
 
-def told_markers(cells: Iterable[str]) -> str:
+def marker_counts(cells: Iterable[str]) -> str:
     """The missing markers among cells with their counts, such as `'NA' (10), '?' (2)`; empty cells are not counted."""
     counts = Counter(plain(cell) for cell in cells if plain(cell) and is_missing(cell))
     shown = ", ".join(f"{marker!r} ({count})" for marker, count in counts.most_common(6))
@@ -169,7 +169,7 @@ TWO_READINGS = re.compile(r"[+-]?\d{1,3}[.,]\d{3}", re.ASCII)
 """`1.234` and `1,234`: a decimal in one country, a thousand in another."""
 
 
-def told_separators(cells: Sequence[str], *, comma_is_decimal: bool) -> str:
+def separators_in_words(cells: Sequence[str], *, comma_is_decimal: bool) -> str:
     """How a number with a comma, blank or a second reading was read, such as `'1,234' as 1234`; empty without one."""
     numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
     if numbers is None:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from medtl.cohort.case import Covariate
-from medtl.cohort.cells import age_of, column_numbers, is_missing, plain, sexes_of, told_markers, told_separators
+from medtl.cohort.cells import (
+    age_of,
+    column_numbers,
+    is_missing,
+    marker_counts,
+    plain,
+    separators_in_words,
+    sexes_of,
+)
 
 AGE, SEX, SITE = "age_years", "sex", "site"
 
@@ -37,7 +45,7 @@ def covariate_values(name: str, cells: Sequence[str], *, comma_is_decimal: bool)
 def covariate_notes(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: bool) -> tuple[str, ...]:
     """What was read as something else than it is written, in at most a sentence for each kind."""
     notes = []
-    gone = [f"{name} {told}" for name, cells in columns.items() if (told := told_markers(cells))]
+    gone = [f"{name} {told}" for name, cells in columns.items() if (told := marker_counts(cells))]
     if gone:
         notes.append(f"Missing markers were read as not stated: {'; '.join(gone)}.")
     ages = [age for cell in columns.get(AGE, ()) if not is_missing(cell) and (age := age_of(cell)) is not None]
@@ -52,7 +60,7 @@ def covariate_notes(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: b
     if changed:
         notes.append(f"sex is written as {', '.join(sorted(changed)[:6])}: read as F, M or O.")
     separators = {
-        name: told_separators(cells, comma_is_decimal=comma_is_decimal)
+        name: separators_in_words(cells, comma_is_decimal=comma_is_decimal)
         for name, cells in columns.items()
         if name not in (AGE, *CATEGORIES)
     }

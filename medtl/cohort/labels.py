@@ -6,7 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable
 
-from medtl.cohort.cells import class_name, declared_class, is_missing, plain, told_markers
+from medtl.cohort.cells import class_name, declared_class, is_missing, marker_counts, plain
 from medtl.cohort.patient_ids import id_form
 from medtl.cohort.positive_class import alphabetical, positive_notes
 from medtl.cohort.settings import ManifestSettings
@@ -34,7 +34,7 @@ def label_notes(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[st
     if gone:
         notes.append(
             f"{len(gone)} label{'s are' if len(gone) > 1 else ' is a'} missing marker{'s' if len(gone) > 1 else ''}: "
-            f"{told_markers(gone)}. Such cases have no label; a class that is really called so has to be named in "
+            f"{marker_counts(gone)}. Such cases have no label; a class that is really called so has to be named in "
             "classes in the study."
         )
     written: dict[str, set[str]] = {}

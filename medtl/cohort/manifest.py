@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
-from medtl.cohort.cells import stated, told_markers
+from medtl.cohort.cells import marker_counts, stated
 from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_notes, covariate_values
 from medtl.cohort.delimited import Delimited, Row, read_delimited
 from medtl.cohort.image_paths import data_root_of, has_backslashes
@@ -71,7 +71,7 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
         patients = ((row.line, row.patient_id) for row in rows)
         faults.extend(twin_faults(patients, column=columns.fields["patient_id"]))
     labels = [label_of(row.label, settings=chosen) for row in rows]
-    markers = told_markers(row.label for row, label in zip(rows, labels, strict=True) if not label)
+    markers = marker_counts(row.label for row, label in zip(rows, labels, strict=True) if not label)
     lines = ((row.line, label) for row, label in zip(rows, labels, strict=True))
     classes, notes = ordered_classes(lines, settings=chosen, faults=faults, missing=markers)
     _refuse_faults(faults, manifest=path.name)

@@ -27,7 +27,7 @@ from medtl.imaging.dicom.series_rules import SeriesRules as SeriesRules
 from medtl.imaging.dicom.series_volume import volume_of as volume_of
 from medtl.imaging.dicom.slice_stack import Fault as Fault
 from medtl.imaging.facts import refuse_unusable as refuse_unusable
-from medtl.imaging.formats.foreign import DICOM_MARK as DICOM_MARK
+from medtl.imaging.formats.foreign import DICOM_MAGIC as DICOM_MAGIC
 from medtl.imaging.formats.foreign import Foreign as Foreign
 from medtl.imaging.formats.format import START_BYTES as START_BYTES
 from medtl.imaging.formats.format import Choice as Choice

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.files import sha256_of
-from medtl.imaging.formats.foreign import DICOM_MARK
+from medtl.imaging.formats.foreign import DICOM_MAGIC
 from medtl.imaging.formats.format import START_BYTES, Choice, FilePair
 from medtl.imaging.formats.known import decode_file, format_of
 from medtl.imaging.scan import Scan, UnreadableScan
@@ -103,7 +103,7 @@ def _with_data_file(path: Path) -> bytes | FilePair:
     data = read_file_bytes(path)
     start = data[:START_BYTES]
     known = format_of(start)
-    if data[DICOM_MARK] == b"DICM":
+    if data[DICOM_MAGIC] == b"DICM":
         return data
     if known is None and (header := header_beside(path)) is not None:
         path, data = header, read_file_bytes(header)
@@ -186,7 +186,7 @@ def decode_scan(data: ScanContent, choice: Choice = USUAL) -> Scan:
         from medtl.imaging.dicom.series_folder import volume_in
 
         return volume_in(data.files)
-    if isinstance(data, bytes) and data[DICOM_MARK] == b"DICM":
+    if isinstance(data, bytes) and data[DICOM_MAGIC] == b"DICM":
         from medtl.imaging.dicom.file import decode_dicom
 
         return decode_dicom(data)

@@ -28,14 +28,14 @@ NOT_KNOWN = (
 
 @dataclass(frozen=True)
 class AgeUnit:
-    """Years in one unit of the column, None when it is not known; and what to tell of it."""
+    """Years in one unit of the column, None when the unit is not known; and a note on it."""
 
     years: float | None = 1.0
     note: str = ""
 
 
 def age_unit(file: Path, ages: Iterable[str] = ()) -> AgeUnit:
-    """The unit that the file states for the column age; years where there is no file or it says nothing.
+    """The unit that the file states for the column age; years where there is no file or it states none.
 
     A cap such as 89+ among `ages` is one of years, for privacy: beside another unit it makes the unit not known.
     """
@@ -62,8 +62,8 @@ def _stated(file: Path) -> AgeUnit:
     units, described = _entry(entry, "units") or _entry(entry, "unit"), _entry(entry, "description")
     if units is None or (isinstance(units, str) and is_missing(units)):
         found = {YEARS_IN[word] for word in IN_WORDS.findall(_small(described)) if word in YEARS_IN}
-        return _told(found, where="its description") if found else AgeUnit()
-    return _told(_years_of(units), where="Units")
+        return _unit_of_years(found, where="its description") if found else AgeUnit()
+    return _unit_of_years(_years_of(units), where="Units")
 
 
 def in_years(cell: str, unit: AgeUnit) -> str:
@@ -82,7 +82,7 @@ def in_years(cell: str, unit: AgeUnit) -> str:
     return cell if number is None else f"{round(number * unit.years, 2):g}"
 
 
-def _told(found: set[float], *, where: str) -> AgeUnit:
+def _unit_of_years(found: set[float], *, where: str) -> AgeUnit:
     if len(found) != 1:
         return AgeUnit(None, f"{SIDECAR} gives the column age in a unit that is not known ({where}), {NOT_KNOWN}")
     (years,) = found
@@ -109,7 +109,7 @@ def _small(value: object) -> str:
 
 
 def _entry(content: object, name: str) -> object:
-    """What a mapping holds under a name, in any capitals."""
+    """The value of a mapping under a name, in any capitals."""
     if not isinstance(content, dict):
         return None
     return next((value for key, value in content.items() if str(key).strip().casefold() == name), None)

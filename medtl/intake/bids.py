@@ -17,7 +17,7 @@ from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE, fits
 from medtl.intake.name_parts import is_mask_part
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings
-from medtl.intake.tables import Table, read_table
+from medtl.intake.tables import TextTable, read_table
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 KNOWN_COLUMNS = {"sex": "sex", "age": "age_years", "site": "site"}
@@ -25,10 +25,10 @@ KNOWN_COLUMNS = {"sex": "sex", "age": "age_years", "site": "site"}
 
 
 def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every image of every subject outside derivatives is a case; `modality` keeps one suffix, such as T1w."""
+    """The survey of a BIDS data set: each image outside derivatives is a case; `modality` keeps one suffix, as T1w."""
     files = files_below(folder)
     table_path = folder / PARTICIPANTS
-    people = read_table(table_path) if table_path.is_file() else Table((), ())
+    people = read_table(table_path) if table_path.is_file() else TextTable((), ())
     unit = age_unit(folder / SIDECAR, (cells.get("age", "") for _, cells in people.rows))
     volumes = [path for path in files_of("nifti", files) if SUBJECT.match(path.name)]
     masks = [path for path in volumes if is_mask_part(_suffix(path))]
@@ -38,8 +38,8 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
     offers = list[Offer]()
     for path in images:
         if settings.modality is not None and _suffix(path) != settings.modality:
-            told = f"It is a {_suffix(path)} image, not {settings.modality}."
-            refusals.append(refused_file(path, folder, reason="other_modality", sentence=told))
+            sentence = f"It is a {_suffix(path)} image, not {settings.modality}."
+            refusals.append(refused_file(path, folder, reason="other_modality", sentence=sentence))
             continue
         offers.append(_offer(path, folder, people, unit, mask=mask_of.get(path), settings=settings))
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
@@ -50,7 +50,7 @@ def survey_bids(folder: Path, settings: IntakeSettings) -> Survey:
 
 
 def _offer(
-    path: Path, root: Path, people: Table, unit: AgeUnit, *, mask: Path | None, settings: IntakeSettings
+    path: Path, root: Path, people: TextTable, unit: AgeUnit, *, mask: Path | None, settings: IntakeSettings
 ) -> Offer:
     subject = _subject(path)
     row = people.row_of("participant_id", subject)
@@ -68,7 +68,7 @@ def _subject(path: Path) -> str:
 
 
 def _suffix(path: Path) -> str:
-    """What the last part of a BIDS name says of an image: T1w, bold, mask."""
+    """The suffix of a BIDS name, its last part: T1w, bold, mask."""
     return stem_of(path).rpartition("_")[2]
 
 
@@ -101,9 +101,9 @@ def _masks_of(
     return {image: found[0] for image, found in own.items() if found[0] not in reasons}, refused
 
 
-def _notes(people: Table, settings: IntakeSettings, unit: AgeUnit) -> tuple[str, ...]:
-    asked = () if settings.labels is not None else (settings.label_column,)
-    several = people.disagreeing("participant_id", (*KNOWN_COLUMNS, *asked))
+def _notes(people: TextTable, settings: IntakeSettings, unit: AgeUnit) -> tuple[str, ...]:
+    label_columns = () if settings.labels is not None else (settings.label_column,)
+    several = people.disagreeing("participant_id", (*KNOWN_COLUMNS, *label_columns))
     notes = [unit.note] if unit.note and "age" in people.header else []
     if several:
         who = f"{several} participants have" if several > 1 else "1 participant has"

@@ -1,8 +1,8 @@
 """Cells of labels and covariates in the manifest's own form, so that `check` takes what an intake wrote.
 
 In: offers as a source or a labels file gave them. Out: the same with labels, ages and sexes as a manifest has them,
-and what is told of it: a value that is not understood is left empty and counted, never written out, as it may name a
-person.
+and notes on what changed: a value that is not understood is left empty and counted, never written out, as it may name
+a person.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from medtl.cohort.cells import age_of, class_name, declared_class, is_missing, plain, sex_of, stated, told_markers
+from medtl.cohort.cells import age_of, class_name, declared_class, is_missing, marker_counts, plain, sex_of, stated
 from medtl.cohort.patient_ids import id_form, no_id, twin_faults, twins_among
 from medtl.errors import DataRefused
 from medtl.intake.declared_classes import declared_notes
@@ -33,8 +33,8 @@ UNUSABLE = "longer than 200 characters, or hold some that cannot be seen"
 
 
 @dataclass
-class _Told:
-    """What was read as something else, by column."""
+class _CellChanges:
+    """Cells that were read as something else, by column."""
 
     markers: dict[str, list[str]] = field(default_factory=dict)
     emptied: Counter[str] = field(default_factory=Counter)
@@ -52,67 +52,67 @@ class _Told:
 def in_manifest_form(
     offers: Sequence[Offer], *, classes: Sequence[str] = (), labels_are_folders: bool = False
 ) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
-    """The offers with their cells as a manifest has them, and what to tell.
+    """The offers with their cells in the manifest's form, and notes on what changed.
 
     `classes` are declared: taken as written, also NA, and no other label is one (`declared_classes`).
 
     Raises:
         DataRefused: a declared class has no case.
     """
-    told = _Told()
+    changes = _CellChanges()
     formed = tuple(
         replace(
             offer,
-            label=_label(offer.label, told, classes=classes),
+            label=_label(offer.label, changes, classes=classes),
             split=stated(offer.split),
             fold=stated(offer.fold),
-            covariates={name: _covariate(name, cell, told) for name, cell in offer.covariates.items()},
+            covariates={name: _covariate(name, cell, changes) for name, cell in offer.covariates.items()},
         )
         for offer in offers
     )
     taken = Counter(offer.label for offer in formed if offer.label)
     if not classes:
-        return formed, (*_notes(told), *_twin_labels(taken))
+        return formed, (*_notes(changes), *_twin_labels(taken))
     return formed, (
-        *declared_notes(taken, told.unknown, classes=classes, are_folders=labels_are_folders),
-        *_notes(told),
+        *declared_notes(taken, changes.unknown, classes=classes, are_folders=labels_are_folders),
+        *_notes(changes),
     )
 
 
-def _label(cell: str, told: _Told, *, classes: Sequence[str]) -> str:
+def _label(cell: str, changes: _CellChanges, *, classes: Sequence[str]) -> str:
     text = plain(cell)
     if (declared := declared_class(text, classes)) is not None:
         return declared
     if is_missing(text):
-        return told.missing("label", text)
+        return changes.missing("label", text)
     if not _usable(text):
-        told.left_empty("label")
+        changes.left_empty("label")
         return ""
     if classes:
-        told.unknown[class_name(text)] += 1
+        changes.unknown[class_name(text)] += 1
         return ""
     return class_name(text)
 
 
-def _covariate(name: str, cell: Cell, told: _Told) -> Cell:
+def _covariate(name: str, cell: Cell, changes: _CellChanges) -> Cell:
     if not isinstance(cell, str):
         return cell
     text = plain(cell)
     if is_missing(text):
-        return told.missing(name, text) or None
+        return changes.missing(name, text) or None
     if name == "age_years":
         age = age_of(text)
         if age is None:
-            told.left_empty(name)
+            changes.left_empty(name)
             return None
-        told.capped += age.is_capped
+        changes.capped += age.is_capped
         return f"{age.years:g}"
     if name == "sex":
         if (sex := sex_of(text)) is None:
-            told.left_empty(name)
+            changes.left_empty(name)
         return sex
     if not _usable(text):
-        told.left_empty(name)
+        changes.left_empty(name)
         return None
     return text
 
@@ -121,9 +121,9 @@ def _usable(text: str) -> bool:
     return len(text) <= LONGEST and text.isprintable()
 
 
-def _notes(told: _Told) -> list[str]:
+def _notes(changes: _CellChanges) -> list[str]:
     notes = []
-    markers = {column: shown for column, cells in told.markers.items() if (shown := told_markers(cells))}
+    markers = {column: shown for column, cells in changes.markers.items() if (shown := marker_counts(cells))}
     if labels := markers.pop("label", ""):
         notes.append(
             f"Missing markers among the labels were left empty: {labels}; such cases have no label. A class that is "
@@ -132,12 +132,12 @@ def _notes(told: _Told) -> list[str]:
     if markers:
         named = "; ".join(f"{column} {shown}" for column, shown in markers.items())
         notes.append(f"Missing markers were left empty: {named}.")
-    for column, count in told.emptied.items():
+    for column, count in changes.emptied.items():
         cells = f"{count} cells of {column} are" if count > 1 else f"1 cell of {column} is"
         notes.append(f"{cells} {WAYS.get(column, UNUSABLE)}: left empty.")
-    if told.capped:
-        are = "ages are" if told.capped > 1 else "age is"
-        notes.append(f"{told.capped} {are} known only to be at least as high as written (89+): that age was taken.")
+    if changes.capped:
+        are = "ages are" if changes.capped > 1 else "age is"
+        notes.append(f"{changes.capped} {are} known only to be at least as high as written (89+): that age was taken.")
     return notes
 
 

@@ -1,9 +1,9 @@
-"""Folders as classes: when somebody says so, or when their names leave no doubt.
+"""Folders as classes: when the user says so, or when their names are clear.
 
-Without being asked for, a level of folders is taken for the classes when all of this holds:
+Without the option --labels-from, a level of folders is taken for the classes when all of this holds:
 
 1. Every image lies below a folder of this level, and there are 2 to 10 of them.
-2. The level is no split (train, test), no place of images or masks, no sequence (t1, flair), no site.
+2. The level is no split (train, test), no folder of images or masks, no sequence (t1, flair), no site.
 3. Each folder holds at least 5 images, of at least 2 patients.
 4. At least one name is known from classes (normal, benign, glioma, covid, grade 2, …), and none may be a person's (two
    words, a comma), a date or an id.
@@ -30,20 +30,20 @@ MOST_CLASSES, FEWEST_IN_A_CLASS, FEWEST_PATIENTS = 10, 5, 2
 
 @dataclass(frozen=True)
 class ClassLevel:
-    """The level whose folders are the classes, None when there is none; and whether somebody asked for it."""
+    """The level whose folders are the classes, None when there is none; and whether the user requested it."""
 
     number: int | None = None
-    is_asked_for: bool = False
+    is_requested: bool = False
 
 
 def class_level(levels: Sequence[Level], *, labels_from: str | None) -> ClassLevel:
-    """The level of the classes, by what was asked for or by the rules above that need no patients.
+    """The level of the classes, by the user's request or by the rules above that need no patients.
 
     Raises:
-        ConfigurationError: no level, or no single one, is as asked for.
+        ConfigurationError: no level, or no single one, fits the request.
     """
     if labels_from is not None:
-        return ClassLevel(_asked_for(levels, labels_from), is_asked_for=True)
+        return ClassLevel(_requested_level(levels, labels_from), is_requested=True)
     fitting = [level.number for level in levels if _fits(level)]
     return ClassLevel(fitting[0] if len(fitting) == 1 else None)
 
@@ -60,22 +60,22 @@ def _fits(level: Level) -> bool:
     )
 
 
-def _asked_for(levels: Sequence[Level], labels_from: str) -> int:
+def _requested_level(levels: Sequence[Level], labels_from: str) -> int:
     word, _, number = labels_from.partition(":")
     possible = [level for level in levels if level.kind not in ("split", "image", "single")]
     if word == "folder" and number.isdecimal() and 1 <= int(number) <= len(levels):
         return int(number)
     if word == "folder" and not number and len(possible) == 1:
         return possible[0].number
-    told = told_levels(levels)
+    known = levels_text(levels)
     raise ConfigurationError(
         f"--labels-from {labels_from}: expected folder:N, with N the level below the collection's folder (1 is the "
-        f"highest), or folder where only one level could be meant. Levels here: {told or 'none'}. Nothing was written."
+        f"highest), or folder where only one level could be meant. Levels here: {known or 'none'}. Nothing was written."
     )
 
 
-def told_levels(levels: Sequence[Level]) -> str:
-    """The levels in words, without a name of them."""
+def levels_text(levels: Sequence[Level]) -> str:
+    """The levels described in a line of text, without the names of folders."""
     kinds = {"split": ", a split", "image": ", called as images are", "sequence": ", sequences", "site": ", sites"}
     return "; ".join(
         f"folder:{level.number} with {len(level.names):,} {'name' if len(level.names) == 1 else 'names'}"
@@ -96,17 +96,23 @@ def with_classes(
     *,
     declared: Sequence[str] = (),
 ) -> tuple[tuple[Offer, ...], tuple[str, ...]]:
-    """The offers with the name of their folder as label, and what to tell; patients have to be known.
+    """The offers with the name of their folder as label, and notes; patients have to be known.
 
-    Where classes are `declared`, other names are not told: those labels are left empty later (`declared_classes`).
+    Args:
+        offers: the offers, with their patients.
+        folders: the folders above each offer's file, in the order of the offers.
+        levels: all levels of folders in the collection.
+        chosen: the level whose folders are the classes.
+        declared: the classes that the user declared. Other names are in no note: those labels are left empty later
+            (`declared_classes`).
     """
     if chosen.number is None:
         return tuple(offers), _not_taken(levels)
-    own = [place[chosen.number - 1] if len(place) >= chosen.number else "" for place in folders]
+    own = [parts[chosen.number - 1] if len(parts) >= chosen.number else "" for parts in folders]
     patients: dict[str, set[str]] = defaultdict(set)
     for offer, name in zip(offers, own, strict=True):
         patients[name].add(offer.patient)
-    if not chosen.is_asked_for and min(map(len, patients.values())) < FEWEST_PATIENTS:
+    if not chosen.is_requested and min(map(len, patients.values())) < FEWEST_PATIENTS:
         return tuple(offers), _not_taken(levels)
     classes = sorted(patients.keys() - {""}, key=str.casefold)
     if declared:
@@ -114,7 +120,7 @@ def with_classes(
     notes = [
         f"The classes are the names of {len(classes)} folders: {', '.join(classes)}. Decide otherwise with --labels."
     ]
-    if chosen.is_asked_for and (odd := sum(map(may_name_somebody, classes))):
+    if chosen.is_requested and (odd := sum(map(may_name_somebody, classes))):
         notes.append(
             f"{odd} of them may be names of persons, dates or ids; they now stand in the manifest and on its page, as "
             "--labels-from asks for."
@@ -128,7 +134,7 @@ def _not_taken(levels: Sequence[Level]) -> tuple[str, ...]:
     if not left:
         return ()
     return (
-        f"No folder was taken for a class, so no case has a label: {told_levels(left)}. Their names may be those of "
+        f"No folder was taken for a class, so no case has a label: {levels_text(left)}. Their names may be those of "
         "persons and stay in your private folder. Give --labels with a CSV, or --labels-from folder:N where the names "
         "are the classes.",
     )

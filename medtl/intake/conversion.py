@@ -1,4 +1,4 @@
-"""One case: loaded, looked at, written without a name, and told of in one record."""
+"""One case: loaded, looked at, written without a name, with one line in the record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAME_GRID = 0.05
 PLANES = {"R": "sagittal", "L": "sagittal", "A": "coronal", "P": "coronal", "S": "axial", "I": "axial"}
 
 
-class Outcome(BaseModel):
+class ConversionResult(BaseModel):
     """What became of one offer; a line of the record file. `image` and `mask` are relative to the manifest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,8 +44,15 @@ class Outcome(BaseModel):
     thumbnail: str = ""
 
 
-def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_replace: bool) -> Outcome:
-    """Load a case and write it below the manifest's folder; a scan that cannot be studied is an outcome too.
+def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_replace: bool) -> ConversionResult:
+    """Load a case and write it below the manifest's folder; a scan that cannot be studied is a result too.
+
+    Args:
+        offer: the case, with what loads its scan and its mask.
+        case_id: the pseudonym under which it is written.
+        fingerprint: the hash of its files and of the settings, kept in the result.
+        folder: the manifest's folder.
+        may_replace: whether a file of the same name with other bytes is overwritten.
 
     Raises:
         ConfigurationError: another intake wrote something else under the same name.
@@ -56,11 +63,11 @@ def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_r
             refuse_unusable(scan)
             mask = _mask_of(offer, scan)
     except UnreadableScan as refusal:
-        return Outcome(fingerprint=fingerprint, case_id=case_id, reason=refusal.reason, sentence=str(refusal))
+        return ConversionResult(fingerprint=fingerprint, case_id=case_id, reason=refusal.reason, sentence=str(refusal))
     kind = VOLUMES if scan.affine is not None else PICTURES
     file = encoded(scan)
     image = _written(file, folder, f"{kind}/{case_id}", may_replace=may_replace)
-    outcome = Outcome(
+    result = ConversionResult(
         fingerprint=fingerprint,
         case_id=case_id,
         image=image,
@@ -72,10 +79,10 @@ def convert(offer: Offer, *, case_id: str, fingerprint: str, folder: Path, may_r
         thumbnail=picture_of(scan) if offer.is_pictured and not offer.shows_text else "",
     )
     if mask is None:
-        return outcome
+        return result
     drawn = encoded(mask)
     named = _written(drawn, folder, f"{MASKS}/{case_id}", may_replace=may_replace)
-    return outcome.model_copy(update={"mask": named, "mask_sha256": sha256_of(drawn.content)})
+    return result.model_copy(update={"mask": named, "mask_sha256": sha256_of(drawn.content)})
 
 
 def picture_of(scan: Scan) -> str:

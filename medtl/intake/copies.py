@@ -40,7 +40,7 @@ def nested_copies(paths: Sequence[Path], root: Path) -> tuple[Refusal, ...]:
 
 
 def copies_note(copies: Sequence[Refusal]) -> tuple[str, ...]:
-    """How many there are."""
+    """A note on how many copies were refused, if any."""
     if not copies:
         return ()
     return (

@@ -25,7 +25,7 @@ FAULTS_SHOWN = 20
 
 @dataclass(frozen=True)
 class _Entry:
-    """One entry of the list: its files, None for a mask that is not given, and what is said of the case."""
+    """One entry of the list: its files, None for a mask that is not given, and what the list states of the case."""
 
     image: Path
     mask: Path | None
@@ -35,19 +35,19 @@ class _Entry:
 
 
 def survey_datalist(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every image that the list names. A `label` that is a path is a mask; a number or a word is the class.
+    """All images that the list names, as offers. A `label` that is a path is a mask; a number or a word is the class.
 
     An image that is a mask is refused (`listed_masks`).
 
     Raises:
-        DataRefused: the list is no such list, or names files outside the folder or twice: all faults in one letter.
+        DataRefused: the list is no such list, or names files outside the folder or twice: all faults in one message.
     """
     listing = folder if folder.is_file() else folder / LIST_FILE
     root = listing.parent
     entries = _checked(_read(listing), root, name=listing.name)
     there = [entry.image for entry in entries if entry.image.is_file()]
     mask_of = {entry.image: entry.mask for entry in entries if entry.mask is not None}
-    masks, told = masks_among(there, mask_of, root, workers=settings.workers)
+    masks, mask_notes = masks_among(there, mask_of, root, workers=settings.workers)
     offers, refusals, lost = list[Offer](), list[Refusal](), 0
     for one in entries:
         if not one.image.is_file():
@@ -64,7 +64,7 @@ def survey_datalist(folder: Path, settings: IntakeSettings) -> Survey:
     files = files_below(root)
     taken = {path for offer in offers for path in offer.files} | {file for one in refusals for file in one.files}
     aside = left_aside(files, root, taken={*taken, listing})
-    notes = (*_notes(lost), *told)
+    notes = (*_notes(lost), *mask_notes)
     return Survey("datalist", files, tuple(offers), (*refusals, *aside), tables=(listing,), notes=notes)
 
 
@@ -135,8 +135,10 @@ def _label(value: object, root: Path, where: str, faults: list[str]) -> tuple[Pa
 
 
 def _missing(image: Path, root: Path) -> Refusal:
-    told = "The list names the file, and it does not exist."
-    return Refusal(key=f"file:{image.relative_to(root)}", patient="", files=(), reason="missing_file", sentence=told)
+    sentence = "The list names the file, and it does not exist."
+    return Refusal(
+        key=f"file:{image.relative_to(root)}", patient="", files=(), reason="missing_file", sentence=sentence
+    )
 
 
 def _refuse(faults: list[str], name: str) -> None:

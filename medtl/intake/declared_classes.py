@@ -38,7 +38,7 @@ def class_names(value: object) -> object:
 def declared_notes(
     taken: Mapping[str, int], unknown: Mapping[str, int], *, classes: Sequence[str], are_folders: bool
 ) -> tuple[str, ...]:
-    """What to tell of the cases of each declared class and of the labels that are none.
+    """Notes on the cases of each declared class and on the labels that are no class.
 
     Raises:
         DataRefused: a declared class has no case.
@@ -81,8 +81,8 @@ def named(labels: Mapping[str, int], *, are_folders: bool) -> str:
 
 def _found(taken: Mapping[str, int], unknown: Mapping[str, int], *, are_folders: bool) -> str:
     found = {name: count for name, count in taken.items() if count}
-    told = [named(found, are_folders=False)] if found else []
-    told += [named(unknown, are_folders=are_folders)] if unknown else []
-    if told:
-        return f"The labels are {' and '.join(told)}. "
+    phrases = [named(found, are_folders=False)] if found else []
+    phrases += [named(unknown, are_folders=are_folders)] if unknown else []
+    if phrases:
+        return f"The labels are {' and '.join(phrases)}. "
     return "No case has a label" + ("; --labels-from folder:N takes folders for classes. " if are_folders else ". ")

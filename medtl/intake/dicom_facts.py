@@ -13,7 +13,7 @@ from medtl.intake.person import is_placeholder
 
 
 def candidate_key(candidate: Candidate) -> str:
-    """What makes a candidate itself, whatever its files are called and however many more there are."""
+    """The key that identifies a candidate, whatever its files are called and however many more there are."""
     header, plane = candidate.header, candidate.slices[0].plane
     direction = "" if plane.orientation is None else " ".join(f"{value:.3f}" for value in plane.orientation)
     own = header.sop_uid if candidate.is_picture or header.frames > 1 else ""
@@ -26,12 +26,12 @@ def candidate_key(candidate: Candidate) -> str:
 
 
 def origin_of(header: ImageHeader) -> dict[str, str]:
-    """What leads back to the archive; for the private link table alone."""
+    """The identifiers that lead back to the archive; for the private link table alone."""
     return {"study_uid": header.study_uid, "series_uid": header.series_uid}
 
 
 def names_of(header: ImageHeader, files: tuple[Path, ...], root: Path) -> dict[str, str]:
-    """What a labels file may call it, by column."""
+    """The names by which a labels file may call the candidate, by column."""
     names = {
         "patient_id": "" if is_placeholder(header.patient_id) else header.patient_id,
         "accession_number": header.accession_number,
@@ -50,7 +50,7 @@ def covariates_of(candidate: Candidate, *, with_description: bool, key: bytes) -
     """The allow-list: what may go into the manifest. `frame` is that of a clip, counted from 1.
 
     Makers and models are written as their usual names. One that is not known gets a pseudonym, so that scanners can be
-    told apart although the header's own text, which may name a person, stays behind.
+    distinguished although the header's own text, which may name a person, stays behind.
     """
     header = candidate.header
     kept: dict[str, Cell] = {

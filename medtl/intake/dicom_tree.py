@@ -42,7 +42,7 @@ COPY = "Another file has the same bytes; one of them is used."
 
 
 def survey_dicom(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every file below the folder, by what its header says; no pixel is read."""
+    """The survey of all files below the folder, by their DICOM headers; no pixel is read."""
     files = files_below(folder)
     found = _headers(files, workers=settings.workers)
     headers = {number: header for number, header in enumerate(found) if isinstance(header, ImageHeader)}
@@ -113,7 +113,7 @@ def _headers(files: Sequence[Path], *, workers: int) -> list[ImageHeader | Unrea
 
 
 def _copies(files: Sequence[Path], headers: dict[int, ImageHeader]) -> set[int]:
-    """Files with the same bytes as an earlier one; only such as say that they are the same image are compared."""
+    """Files with the same bytes as an earlier one; only such as state that they are the same image are compared."""
     by_identity: dict[str, list[int]] = defaultdict(list)
     for number, header in headers.items():
         by_identity[header.sop_uid].append(number)
@@ -159,7 +159,7 @@ def _start_of(path: Path) -> bytes:
 
 
 def _keys(candidates: Sequence[Candidate], files: Sequence[Path], folder: Path) -> list[str]:
-    """A name for good for each candidate; where headers do not tell two apart, the place of the first file does."""
+    """A name for good for each candidate; where headers do not distinguish two, the path of the first file does."""
     keys = [candidate_key(candidate) for candidate in candidates]
     times = Counter(keys)
     return [
@@ -242,7 +242,7 @@ def _damage_notes(homeless: int) -> tuple[str, ...]:
 
 
 def _date_notes(offers: Sequence[Offer], settings: IntakeSettings) -> tuple[str, ...]:
-    """How many cases have no interval although it was asked for."""
+    """A note on how many cases have no interval although it was requested."""
     number = sum(offer.moment_days is None for offer in offers)
     if not settings.interval or not number:
         return ()

@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medtl.intake.conversion import Outcome
+from medtl.intake.conversion import ConversionResult
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 
 USED = "used"
 
 
 @dataclass(frozen=True)
-class Named:
-    """The survey with everybody's other name."""
+class PseudonymizedSurvey:
+    """A survey with the pseudonyms of its cases (by key) and of its patients."""
 
     survey: Survey
     cases: Mapping[str, str]
     patients: Mapping[str, str]
 
 
-def exclusion_rows(named: Named, outcomes: Sequence[Outcome]) -> list[dict[str, Cell]]:
-    """A row for everything refused, with its reason and a sentence."""
+def exclusion_rows(named: PseudonymizedSurvey, results: Sequence[ConversionResult]) -> list[dict[str, Cell]]:
+    """The rows of the exclusions table: one for each refusal, with its reason and a sentence."""
     late: list[tuple[Offer | Refusal, str, str]] = [
-        (offer, outcome.reason, outcome.sentence)
-        for offer, outcome in zip(named.survey.offers, outcomes, strict=True)
-        if outcome.reason
+        (offer, result.reason, result.sentence)
+        for offer, result in zip(named.survey.offers, results, strict=True)
+        if result.reason
     ]
     early: list[tuple[Offer | Refusal, str, str]] = [
         (refusal, refusal.reason, refusal.sentence) for refusal in named.survey.refusals
@@ -44,16 +44,16 @@ def exclusion_rows(named: Named, outcomes: Sequence[Outcome]) -> list[dict[str, 
     ]
 
 
-def file_outcomes(survey: Survey, outcomes: Sequence[Outcome]) -> list[str]:
+def file_outcomes(survey: Survey, results: Sequence[ConversionResult]) -> list[str]:
     """For each file found `used`, or the reason of the first refusal that holds it: each file counts once."""
-    fate: dict[Path, str] = dict.fromkeys(survey.tables, USED)
-    for offer, outcome in zip(survey.offers, outcomes, strict=True):
-        if not outcome.reason:
-            fate.update(dict.fromkeys(offer.files, USED))
-    for offer, outcome in zip(survey.offers, outcomes, strict=True):
+    use_of: dict[Path, str] = dict.fromkeys(survey.tables, USED)
+    for offer, result in zip(survey.offers, results, strict=True):
+        if not result.reason:
+            use_of.update(dict.fromkeys(offer.files, USED))
+    for offer, result in zip(survey.offers, results, strict=True):
         for file in offer.files:
-            fate.setdefault(file, outcome.reason)
+            use_of.setdefault(file, result.reason)
     for refusal in survey.refusals:
         for file in refusal.files:
-            fate.setdefault(file, refusal.reason)
-    return [fate[file] for file in survey.found]
+            use_of.setdefault(file, refusal.reason)
+    return [use_of[file] for file in survey.found]

@@ -1,4 +1,4 @@
-"""A folder whose files are the scans: copies, masks and what is neither are told apart from the images."""
+"""A folder whose files are the scans: copies, masks and what is neither are separated from the images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from medtl.intake.settings import IntakeSettings, SourceKind
 
 
 def survey_files(folder: Path, kind: SourceKind, settings: IntakeSettings, *, volumes: bool) -> Survey:
-    """Every file of the kind is an image, the mask of one, or refused. Whose they are, and classes, come later.
+    """The survey of a folder whose files are images, masks or refused. Patients and classes come later.
 
     GIF pictures, which are no images to learn from, are masks where an image goes with them (DRIVE).
     """

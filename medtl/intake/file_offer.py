@@ -42,7 +42,7 @@ class FileLoader:
 
 
 def with_choice(offers: Sequence[Offer], settings: IntakeSettings) -> tuple[Offer, ...]:
-    """The offers, files of several volumes or pages read as the options say."""
+    """The offers with the settings by which files of several volumes or pages are read."""
     choice = Choice(volume=settings.volume, page_mm=settings.pages_mm)
     return tuple(
         replace(offer, load=replace(offer.load, choice=choice)) if isinstance(offer.load, FileLoader) else offer
@@ -62,7 +62,19 @@ def file_offer(
     path_of: str = "",
     covariates: Mapping[str, Cell] | None = None,
 ) -> Offer:
-    """The offer of one file; without a patient its path is left to be read for one (`patients`)."""
+    """The offer of one file; without a patient its path is left to be read for one (`patients`).
+
+    Args:
+        path: the image.
+        root: the folder of the collection.
+        patient: whose image it is; None where the source does not state it.
+        mask: the mask that is drawn on the image.
+        label: the class.
+        split: the part of the official split.
+        fold: the fold that the source gives.
+        path_of: the path that is read for a patient, where it is not the image's own.
+        covariates: further cells of the manifest, by column.
+    """
     relative = path.relative_to(root).as_posix()
     own = (path, *_companions(path))
     stem = stem_of(path)
@@ -84,7 +96,7 @@ def file_offer(
 
 
 def _companions(path: Path) -> tuple[Path, ...]:
-    """The data file of a header; none when the header is at fault, which reading it says."""
+    """The data file of a header; none when the header is at fault: its reader reports that."""
     try:
         with one_scan():
             return companions_of(path)

@@ -1,4 +1,4 @@
-"""Every file below a folder, what its first bytes say it is, and what kind of collection the folder is."""
+"""The files below a folder, their content by their first bytes, and the kind of collection that the folder is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from medtl.errors import ConfigurationError, DataRefused
-from medtl.imaging.for_intake import DICOM_MARK, START_BYTES, foreign_or_unknown, format_of, header_beside
+from medtl.imaging.for_intake import DICOM_MAGIC, START_BYTES, foreign_or_unknown, format_of, header_beside
 from medtl.intake.offer import Refusal
 from medtl.intake.settings import SourceKind
 
@@ -17,7 +17,7 @@ LIST_FILE, PARTICIPANTS = "dataset.json", "participants.tsv"
 CHOOSE = "Say what it is with --source (dicom, nifti, pictures, bids, datalist, nnunet, medmnist)."
 
 IMAGES = "DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP or .npz file"
-ZIP_MARK = b"PK\x03\x04"
+ZIP_MAGIC = b"PK\x03\x04"
 MOST_KINDS = 5
 """Kinds of unread files that one message names."""
 
@@ -39,10 +39,10 @@ def files_below(folder: Path) -> tuple[Path, ...]:
     if not folder.is_dir():
         raise ConfigurationError("Expected a folder to take scans from; there is none of that name. Check the path.")
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=_refuse_unlisted):
+    for parent, folders, names in os.walk(folder, onerror=_refuse_unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(place, name)
+            path = Path(parent, name)
             if not name.startswith(".") and _is_regular(path):
                 found.append(path)
     return tuple(found)
@@ -72,14 +72,14 @@ def content_of(path: Path) -> str:
         return "other"
     if not start:
         return "empty"
-    if start[DICOM_MARK] == b"DICM":
+    if start[DICOM_MAGIC] == b"DICM":
         return "dicom"
     known = format_of(start)
     if known is not None:
         return CONTENT_OF_SHOWN[known.shows]
     if header_beside(path) is not None:
         return "voxels"
-    return "npz" if start.startswith(ZIP_MARK) and path.suffix == ".npz" else "other"
+    return "npz" if start.startswith(ZIP_MAGIC) and path.suffix == ".npz" else "other"
 
 
 def files_of(kind: SourceKind, files: Iterable[Path]) -> tuple[Path, ...]:
@@ -96,7 +96,7 @@ def _start_of(path: Path) -> bytes | None:
 
 
 def kind_of(folder: Path, files: Iterable[Path]) -> tuple[SourceKind, tuple[str, ...]]:
-    """What a folder, or a file in its place, is a collection of; and a note when it holds several kinds.
+    """The kind of collection in a folder or a single file; and a note when it holds several kinds.
 
     Raises:
         ConfigurationError: nothing in it is an image.
@@ -126,12 +126,12 @@ def _kind_of_file(file: Path) -> SourceKind:
     if content == "npz":
         return "medmnist"
     if content in KIND_OF_CONTENT or content == "voxels":
-        told = "one image"
+        found = "one image"
     else:
-        told = "empty" if content == "empty" else foreign_or_unknown(_start_of(file) or b"").sentence.rstrip(".")
-        told = told.removeprefix("The file is ")
+        found = "empty" if content == "empty" else foreign_or_unknown(_start_of(file) or b"").sentence.rstrip(".")
+        found = found.removeprefix("The file is ")
     raise ConfigurationError(
-        f"Expected a folder of scans, a datalist (.json) or a MedMNIST file (.npz); the file is {told}. "
+        f"Expected a folder of scans, a datalist (.json) or a MedMNIST file (.npz); the file is {found}. "
         "Name the folder that its scans lie in."
     )
 
@@ -139,8 +139,8 @@ def _kind_of_file(file: Path) -> SourceKind:
 def _what_is_there(files: Sequence[Path]) -> str:
     """The kinds of files that no reader takes, with their counts."""
     kinds = Counter(foreign_or_unknown(_start_of(file) or b"").sentence for file in files)
-    told = "; ".join(f"{count} x: {sentence.rstrip('.')}" for sentence, count in kinds.most_common(MOST_KINDS))
-    return f" What is there: {told}." if told else ""
+    found = "; ".join(f"{count} x: {sentence.rstrip('.')}" for sentence, count in kinds.most_common(MOST_KINDS))
+    return f" What is there: {found}." if found else ""
 
 
 def _mixed(counts: Counter[SourceKind], kind: SourceKind) -> tuple[str, ...]:
@@ -161,12 +161,12 @@ def _has_channels(folder: Path) -> bool:
 
 
 def refused_file(path: Path, root: Path, *, reason: str, sentence: str) -> Refusal:
-    """A single file that is left aside."""
+    """The refusal of a single file."""
     return Refusal(key=f"file:{path.relative_to(root)}", patient="", files=(path,), reason=reason, sentence=sentence)
 
 
 def left_aside(files: Iterable[Path], root: Path, *, taken: set[Path]) -> tuple[Refusal, ...]:
-    """A refusal for each file that is no part of a case, by what it is."""
+    """The refusals of all files that are no part of a case, by their content."""
     return tuple(_left_aside(path, root) for path in files if path not in taken)
 
 
@@ -175,12 +175,14 @@ def _left_aside(path: Path, root: Path) -> Refusal:
     if content == "empty":
         return refused_file(path, root, reason="empty_file", sentence="The file is empty (0 bytes).")
     if content == "voxels":
-        told = "The file has the voxels of a NIfTI header (.hdr) that is not taken in."
-        return refused_file(path, root, reason="other_kind", sentence=told)
+        sentence = "The file has the voxels of a NIfTI header (.hdr) that is not taken in."
+        return refused_file(path, root, reason="other_kind", sentence=sentence)
     if content in KIND_OF_CONTENT:
         kind = KIND_OF_CONTENT[content]
-        told = f"The file is among {COUNTED[kind]}, no part of this kind of collection. --source {kind} takes it in."
-        return refused_file(path, root, reason="other_kind", sentence=told)
+        sentence = (
+            f"The file is among {COUNTED[kind]}, no part of this kind of collection. --source {kind} takes it in."
+        )
+        return refused_file(path, root, reason="other_kind", sentence=sentence)
     foreign = foreign_or_unknown(_start_of(path) or b"")
     is_other = foreign.reason == "unsupported_format" and not foreign.is_image
     reason = "not_an_image" if is_other else foreign.reason
@@ -188,7 +190,7 @@ def _left_aside(path: Path, root: Path) -> Refusal:
 
 
 def no_dicom(path: Path) -> str:
-    """What a file is that lies among DICOM files and is none."""
+    """The sentence for a file that lies among DICOM files and is none."""
     kind = KIND_OF_CONTENT.get(content_of(path))
     if kind is None:
         return foreign_or_unknown(_start_of(path) or b"").sentence

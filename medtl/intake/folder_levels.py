@@ -1,4 +1,4 @@
-"""The levels of folders in a collection: a split, a place of images, sequences, sites, or maybe class or patient."""
+"""The levels of folders in a collection: a split, a folder of images, sequences, sites, or maybe class or patient."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Level:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many images lie below each folder."""
+        """The number of images below each folder."""
         return tuple(number for _, number in self.names)
 
 
 def levels_of(folders: Sequence[Folders]) -> tuple[Level, ...]:
     """The levels, from the highest; `folders` are those of each image, from the collection's own folder down."""
     found = []
-    for place in range(max(map(len, folders), default=0)):
-        names = Counter(own[place] for own in folders if len(own) > place)
+    for index in range(max(map(len, folders), default=0)):
+        names = Counter(own[index] for own in folders if len(own) > index)
         holds_all = names.total() == len(folders)
-        found.append(Level(place + 1, tuple(names.items()), _kind(tuple(names), holds_all=holds_all), holds_all))
+        found.append(Level(index + 1, tuple(names.items()), _kind(tuple(names), holds_all=holds_all), holds_all))
     return tuple(found)
 
 
@@ -53,7 +53,7 @@ def _kind(names: Sequence[str], *, holds_all: bool) -> str:
 
 
 def split_in(folders: Folders, levels: Sequence[Level]) -> str:
-    """The part of the official split that an image is in; empty where no level is a split of several parts."""
+    """The part of the official split to which an image belongs; empty where no level is a split of several parts."""
     for level in levels:
         if level.kind == "split" and len(folders) >= level.number and len({split_of(n) for n, _ in level.names}) > 1:
             return split_of(folders[level.number - 1])

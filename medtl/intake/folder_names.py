@@ -64,12 +64,12 @@ def may_name_somebody(folder: str) -> bool:
         return True
     if DATE.fullmatch(folder.strip()):
         return True
-    letters = "".join(sign for sign in folder if sign.isalpha())
-    return any(sign.isdigit() for sign in folder) and GRADE_WORDS.fullmatch(letters or "-") is None
+    alphabetic = "".join(sign for sign in folder if sign.isalpha())
+    return any(sign.isdigit() for sign in folder) and GRADE_WORDS.fullmatch(alphabetic or "-") is None
 
 
 def is_site(folder: str) -> bool:
-    """Whether the name says hospital, centre, scanner, batch or the like, and so no patient."""
+    """Whether the name means a hospital, centre, scanner, batch or the like, and so no patient."""
     return any(SITE_WORDS.fullmatch(re.sub(r"\d+", "", part) or "-") for part in parts_of(folder))
 
 

@@ -11,7 +11,7 @@ HOW_TO_DECIDE = (
 
 @dataclass
 class Decided:
-    """Counts of what was decided."""
+    """Counts of the decisions on who is who."""
 
     nameless: set[str] = field(default_factory=set)
     placeholders: set[str] = field(default_factory=set)
@@ -26,7 +26,7 @@ class Decided:
     twin_ids: int = 0
 
     def notes(self) -> tuple[str, ...]:
-        """The counts in words, such as there are."""
+        """A sentence for each count that is not zero."""
         found = []
         if self.nameless:
             found.append(f"{_studies(len(self.nameless))} no patient id.")

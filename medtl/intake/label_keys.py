@@ -38,7 +38,7 @@ KEY_COLUMNS: dict[KeyKind, tuple[str, ...]] = {
     "study_uid": ("study_uid", "StudyInstanceUID"),
     "patient_id": ("patient_id", "PatientID", "participant_id"),
 }
-"""Columns that may say which case a row is for, the most particular first. Capitals, blanks and `_` do not matter."""
+"""Columns that may name the case of a row, the most particular first. Capitals, blanks and `_` do not matter."""
 
 PATHS: tuple[KeyKind, ...] = ("case", "image", "folder")
 WORDS: dict[KeyKind, str] = {
@@ -75,7 +75,7 @@ def _plain(column: str) -> str:
 class Names:
     """All names of one kind that a collection has: `full` as they are, `endings` by their last parts.
 
-    Values are the places of the offers. `parts_needed` is the number of last parts by which paths can be told apart.
+    Values are the indices of the offers. `parts_needed` is the number of last parts that make paths distinct.
     """
 
     full: Mapping[str, tuple[int, ...]]
@@ -106,16 +106,16 @@ def names_in(offers: Sequence[Offer], kind: KeyKind, *, root: Path) -> Names:
     """The names of this kind among the offers."""
     full: dict[str, set[int]] = defaultdict(set)
     endings: dict[str, set[str]] = defaultdict(set)
-    for place, offer in enumerate(offers):
+    for index, offer in enumerate(offers):
         for name in _names_of(offer, kind, root=root):
-            full[name].add(place)
+            full[name].add(index)
             for ending in _endings(name, kind, is_path=bool(offer.path)):
                 endings[ending].add(name)
         short = offer.names.get("case", "") if kind == "case" else ""
         if short and short not in full:
             endings[short].update(_names_of(offer, kind, root=root))
     return Names(
-        {name: tuple(sorted(places)) for name, places in full.items()},
+        {name: tuple(sorted(indices)) for name, indices in full.items()},
         {ending: frozenset(names) for ending, names in endings.items()},
         root.absolute().parts[1:],
         _parts_needed(tuple(full)),

@@ -12,7 +12,7 @@ from medtl.intake.cells import id_faults
 from medtl.intake.label_keys import KEY_COLUMNS, PATHS, WORDS, Key, Names, keys_in, names_in
 from medtl.intake.name_shapes import shapes_of
 from medtl.intake.offer import Cell, Offer
-from medtl.intake.tables import Table, read_table
+from medtl.intake.tables import TextTable, read_table
 
 CARRIED = ("site", "sex", "age_years")
 """Columns that go into the manifest as they are; any other is left behind, as it may name a person."""
@@ -26,19 +26,19 @@ class LabelsFile:
     """A table with labels: where it lies, what is in it, and the columns that may name a case."""
 
     file: Path
-    table: Table
+    table: TextTable
     label_column: str
     keys: tuple[Key, ...]
 
     @property
     def patient_column(self) -> str | None:
-        """The column that says whose case it is."""
+        """The column that names the patient of a case."""
         return next((key.column for key in self.keys if key.kind == "patient_id"), None)
 
 
 @dataclass(frozen=True)
 class Joined:
-    """The offers with their labels, and what to tell."""
+    """The offers with their labels, and notes."""
 
     offers: tuple[Offer, ...]
     notes: tuple[str, ...]
@@ -70,7 +70,7 @@ def read_labels(file: Path, *, label_column: str, ids_as_written: bool = False) 
 
 
 def chosen_key(labels: LabelsFile, offers: Sequence[Offer], *, root: Path) -> Key | None:
-    """The first column, patients aside, of which a row means something in the collection; None when there is none."""
+    """The first column, patients aside, of which a row matches a case of the collection; None when there is none."""
     for key in labels.keys:
         if key.kind == "patient_id":
             continue
@@ -81,24 +81,24 @@ def chosen_key(labels: LabelsFile, offers: Sequence[Offer], *, root: Path) -> Ke
 
 
 def joined_labels(offers: Sequence[Offer], labels: LabelsFile, key: Key, *, root: Path) -> Joined:
-    """The offers with label, split, usual covariates and, where the file says it, patient of their row.
+    """The offers with label, split, usual covariates and, where the file has it, patient of their row.
 
-    A row without a case and a case without a row are told.
+    Rows without a case and cases without a row are counted in notes.
 
     Raises:
-        DataRefused: rows lack a name, mean several things, or say two things of one; or no row means anything.
+        DataRefused: rows lack a name, could mean several cases, or contradict each other; or no row matches a case.
     """
     names = names_in(offers, key.kind, root=root)
     rows, matched = _rows(labels, key, names)
     if not rows:
         raise _nothing_matches(labels, key, names)
     is_case = key.kind != "patient_id"
-    own = {place: cells for name, cells in rows.items() for place in names.full[name]}
-    told = tuple(
-        _with_row(offer, own[place], labels, is_case=is_case) if place in own else offer
-        for place, offer in enumerate(offers)
+    own = {index: cells for name, cells in rows.items() for index in names.full[name]}
+    joined = tuple(
+        _with_row(offer, own[index], labels, is_case=is_case) if index in own else offer
+        for index, offer in enumerate(offers)
     )
-    return Joined(told, _notes(labels, key, cases=len(offers), without=len(offers) - len(own), matched=matched))
+    return Joined(joined, _notes(labels, key, cases=len(offers), without=len(offers) - len(own), matched=matched))
 
 
 def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping[str, str]], frozenset[int]]:
@@ -107,7 +107,7 @@ def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping
     written: dict[str, tuple[int, Mapping[str, str]]] = {}
     matched = set[int]()
     faults, is_ambiguous = list[str](), False
-    places: dict[tuple[int, ...], tuple[int, Mapping[str, str]]] = {}
+    of_offers: dict[tuple[int, ...], tuple[int, Mapping[str, str]]] = {}
     for line, cells in labels.table.rows:
         value = cells[key.column]
         if not value:
@@ -124,8 +124,8 @@ def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping
             continue
         for name in meant[:1]:
             matched.add(line)
-            other = places.setdefault(names.full[name], (line, cells))
-            if _says(other[1], labels, key) != _says(cells, labels, key):
+            other = of_offers.setdefault(names.full[name], (line, cells))
+            if _statements(other[1], labels, key) != _statements(cells, labels, key):
                 faults.append(f"line {line}: says something else of the same case than line {other[0]}")
             rows.setdefault(name, (line, cells))
     if faults:
@@ -133,8 +133,8 @@ def _rows(labels: LabelsFile, key: Key, names: Names) -> tuple[dict[str, Mapping
     return {name: cells for name, (_, cells) in rows.items()}, frozenset(matched)
 
 
-def _says(cells: Mapping[str, str], labels: LabelsFile, key: Key) -> tuple[str, ...]:
-    """What a row says of its case; how it names it aside."""
+def _statements(cells: Mapping[str, str], labels: LabelsFile, key: Key) -> tuple[str, ...]:
+    """The values that a row gives its case, without the column that names the case."""
     columns = (labels.label_column, labels.patient_column, *USED_BESIDE)
     return tuple(cells.get(column, "") for column in columns if column and column != key.column)
 

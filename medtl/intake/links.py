@@ -40,7 +40,7 @@ def write_intake_links(
     """Write the table of one intake: each offer or refusal with its case id and its patient's pseudonym.
 
     `outcomes` says by case id what became of it. The same manifest gets the same file again, in which cases of earlier
-    intakes stay: a study of theirs may still ask for them.
+    intakes stay: a study of theirs may still need them.
 
     Raises:
         ConfigurationError: the private folder cannot be written.

@@ -29,7 +29,7 @@ SENTENCES = {
 def masks_among(
     images: Sequence[Path], mask_of: Mapping[Path, Path], root: Path, *, workers: int
 ) -> tuple[dict[Path, str], tuple[str, ...]]:
-    """Why listed images are refused as masks, by the keys of `SENTENCES`, and what to tell of the others.
+    """Why listed images are refused as masks, by the keys of `SENTENCES`, and notes on the others.
 
     `mask_of` gives the mask that an entry names for its image; it need not exist.
     """
@@ -53,6 +53,6 @@ def masks_among(
 
 
 def is_called_mask(path: Path, root: Path) -> bool:
-    """Whether the file, or the deepest folder that says anything, is called as masks are."""
+    """Whether the file, or the deepest folder with a meaning, is called as masks are."""
     roles = [role for folder in path.relative_to(root).parts[:-1] if (role := role_of_folder(folder))]
     return any(map(is_mask_part, parts_of(stem_of(path)))) or roles[-1:] == ["mask"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from medtl.errors import ConfigurationError
 from medtl.files import sha256_of_file, write_atomically, write_csv
-from medtl.intake.conversion import Outcome
+from medtl.intake.conversion import ConversionResult
 from medtl.intake.offer import Cell, Offer
 
 FIRST_COLUMNS = ("case_id", "patient_id", "image", "label")
@@ -36,32 +36,34 @@ def refuse_to_overwrite(manifest: Path, *, seal: Path, may_replace: bool) -> Non
 
 
 def write_manifest(manifest: Path, rows: Sequence[Mapping[str, Cell]], *, seal: Path) -> None:
-    """Write the manifest, columns that say nothing left out, and note its hash."""
+    """Write the manifest without its empty columns, and its hash into the file `seal`."""
     write_csv(manifest, manifest_table(rows))
     write_atomically(seal, sha256_of_file(manifest) + "\n")
 
 
 def manifest_table(rows: Sequence[Mapping[str, Cell]]) -> pd.DataFrame:
-    """The rows as a table: the four columns that every manifest has, then those in which somebody has a value."""
+    """The rows as a table: the four columns that every manifest has, then those in which a row has a value."""
     names = dict.fromkeys(name for row in rows for name, value in row.items() if value not in (None, ""))
     columns = list(FIRST_COLUMNS) + [name for name in names if name not in FIRST_COLUMNS]
     return pd.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=columns)
 
 
-def manifest_row(offer: Offer, outcome: Outcome, *, patient_id: str, interval_days: int | None) -> dict[str, Cell]:
-    """One accepted case as the manifest has it."""
-    spacing = outcome.spacing_mm if len(outcome.shape) == 3 else None
+def manifest_row(
+    offer: Offer, result: ConversionResult, *, patient_id: str, interval_days: int | None
+) -> dict[str, Cell]:
+    """The manifest's row of one accepted case."""
+    spacing = result.spacing_mm if len(result.shape) == 3 else None
     row: dict[str, Cell] = {
-        "case_id": outcome.case_id,
+        "case_id": result.case_id,
         "patient_id": patient_id,
-        "image": outcome.image,
+        "image": result.image,
         "label": offer.label,
-        "mask": outcome.mask,
+        "mask": result.mask,
         "official_split": offer.split,
         "fold": offer.fold,
         **offer.covariates,
         "interval_days": interval_days,
-        "orientation": outcome.plane,
+        "orientation": result.plane,
     }
     if spacing is not None:
         row |= {f"spacing_{axis}_mm": round(value, 6) for axis, value in zip("ijk", spacing, strict=True)}
@@ -69,5 +71,5 @@ def manifest_row(offer: Offer, outcome: Outcome, *, patient_id: str, interval_da
 
 
 def write_exclusions(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
-    """Every refusal with its reason, one row each."""
+    """Write the table of refusals, one row each."""
     write_csv(path, pd.DataFrame([dict(row) for row in rows], columns=list(EXCLUSION_COLUMNS)))

@@ -25,7 +25,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedFile:
     """A file by its name: `folders` and `parts` of the stem in small letters; `key` is what names its image.
 
     `base` are the folders but for those that are called as masks or images are, or as one sequence (`t1/07`), which are
@@ -44,8 +44,8 @@ class Named:
 
     @property
     def core(self) -> Key:
-        """The parts before the first that says mask: what comes after it numbers the mask."""
-        cut = next((place for place, part in enumerate(self.parts) if is_mask_part(part)), len(self.parts))
+        """The parts before the first that means mask: what comes after it numbers the mask."""
+        cut = next((index for index, part in enumerate(self.parts) if is_mask_part(part)), len(self.parts))
         return without_words(self.parts[:cut])
 
     @property
@@ -55,18 +55,18 @@ class Named:
 
     @property
     def plain(self) -> Key:
-        """All parts but those that say image."""
+        """All parts but those that mean image."""
         return without_image_words(self.parts)
 
 
-def named_files(paths: Sequence[Path], root: Path) -> tuple[Named, ...]:
-    """The files by their names. A folder that all of them lie in says nothing about one of them."""
+def named_files(paths: Sequence[Path], root: Path) -> tuple[NamedFile, ...]:
+    """The files by their names. A folder that all of them lie in distinguishes none of them."""
     every = [path.relative_to(root).parts[:-1] for path in paths]
     shared = shared_start(every)
     return tuple(_named(path, folders, shared=shared) for path, folders in zip(paths, every, strict=True))
 
 
-def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
+def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> NamedFile:
     raw = parts_of(stem_of(path))
     roles = [role_of_folder(folder) for folder in folders[shared:]]
     deepest = next((role for role in reversed(roles) if role), "")
@@ -79,7 +79,7 @@ def _named(path: Path, folders: tuple[str, ...], *, shared: int) -> Named:
         for folder, role in zip(folders[shared:], roles, strict=True)
         for word in ((folder,) if not role else rest_of_folder(folder))
     ]
-    return Named(
+    return NamedFile(
         path,
         lower(folders),
         lower(near),
@@ -100,9 +100,9 @@ class Partners:
 
 
 class Pool:
-    """The files that may be images, to be asked by folder and by name."""
+    """The files that may be images, found by folder and by name."""
 
-    def __init__(self, images: Iterable[Named]) -> None:
+    def __init__(self, images: Iterable[NamedFile]) -> None:
         self._in_folder: defaultdict[Key, _Scope] = defaultdict(_Scope)
         self._near: defaultdict[Key, _Scope] = defaultdict(_Scope)
         self._in_base: defaultdict[Key, _Scope] = defaultdict(_Scope)
@@ -112,7 +112,7 @@ class Pool:
             for scope in scopes:
                 scope.add(image)
 
-    def partners_of(self, mask: Named, *, volumes: bool) -> Partners:
+    def partners_of(self, mask: NamedFile, *, volumes: bool) -> Partners:
         """The image of a mask: in its own folder, in the folder beside it, or the only one of its name anywhere.
 
         Several sequences of one volume share their mask; pictures never do.
@@ -133,7 +133,7 @@ class Pool:
             return Partners((across.images[0].path,))
         return Partners()
 
-    def alike(self, file: Named, *, volumes: bool) -> Partners:
+    def alike(self, file: NamedFile, *, volumes: bool) -> Partners:
         """Of a file that nothing calls a mask: the image whose name it lengthens, of the same name elsewhere, or beside
         which it lies under a word as its name (`P01/ct`, `P01/liver`)."""
         own = self._in_folder[file.folders]
@@ -154,32 +154,32 @@ class _Scope:
     """Images to choose among, by their parts and by every beginning of these."""
 
     def __init__(self) -> None:
-        self.images: list[Named] = []
-        self.longer: defaultdict[Key, list[Named]] = defaultdict(list)
-        self._equal: defaultdict[Key, list[Named]] = defaultdict(list)
+        self.images: list[NamedFile] = []
+        self.longer: defaultdict[Key, list[NamedFile]] = defaultdict(list)
+        self._equal: defaultdict[Key, list[NamedFile]] = defaultdict(list)
 
-    def add(self, image: Named) -> None:
+    def add(self, image: NamedFile) -> None:
         self.images.append(image)
         self._equal[image.plain].append(image)
         for size in range(1, len(image.plain)):
             self.longer[image.plain[:size]].append(image)
 
-    def exact(self, *keys: Key) -> list[Named]:
-        """The images of the first key that any has."""
+    def exact(self, *keys: Key) -> list[NamedFile]:
+        """The images of the first of these keys that an image has."""
         return next((self._equal[key] for key in keys if key in self._equal), [])
 
-    def shorter(self, key: Key) -> list[Named]:
+    def shorter(self, key: Key) -> list[NamedFile]:
         """The images whose parts are the longest beginning of these."""
         return self.exact(*(key[:size] for size in range(len(key) - 1, 0, -1)))
 
 
-def _only(images: Sequence[Named]) -> Partners:
+def _only(images: Sequence[NamedFile]) -> Partners:
     if len(images) == 1:
         return Partners((images[0].path,))
     return Partners(is_ambiguous=bool(images))
 
 
-def _only_or_shown(images: Sequence[Named], *, volumes: bool) -> Partners:
+def _only_or_shown(images: Sequence[NamedFile], *, volumes: bool) -> Partners:
     """The only image, or all where they lie in the folders of several sequences (`t1/07`, `flair/07`)."""
     folders = {image.shown for image in images}
     if volumes and len(images) > 1 and () not in folders and len(folders) == len(images):
@@ -187,7 +187,7 @@ def _only_or_shown(images: Sequence[Named], *, volumes: bool) -> Partners:
     return _only(images)
 
 
-def _only_or_sequences(images: Sequence[Named], start: int, *, volumes: bool) -> Partners:
+def _only_or_sequences(images: Sequence[NamedFile], start: int, *, volumes: bool) -> Partners:
     """The only image, or all where they are sequences of one patient: their names differ in such words alone."""
     rests = [image.plain[start:] for image in images]
     common = shared_start(rests)

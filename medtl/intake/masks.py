@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from medtl.intake.finding import refused_file
-from medtl.intake.mask_partners import Named, Partners, Pool, named_files
+from medtl.intake.mask_partners import NamedFile, Partners, Pool, named_files
 from medtl.intake.offer import Refusal
 from medtl.intake.pixel_look import Look, look_at
 from medtl.progress import track
@@ -39,7 +39,7 @@ MOSTLY = 0.9
 
 @dataclass(frozen=True)
 class Parted:
-    """The images of a collection, the mask of each that has one, what is refused, and what to tell."""
+    """The images of a collection, the mask of each that has one, what is refused, and notes."""
 
     images: tuple[Path, ...]
     mask_of: Mapping[Path, Path]
@@ -48,7 +48,15 @@ class Parted:
 
 
 def parted(paths: Sequence[Path], root: Path, *, workers: int, pattern: str | None, volumes: bool) -> Parted:
-    """Tell images and masks apart. `pattern` chooses among several masks of an image, by their path below the root."""
+    """The images of a collection, their masks and what is refused.
+
+    Args:
+        paths: the files of the collection.
+        root: the folder of the collection.
+        workers: threads that look at pixels.
+        pattern: chooses among several masks of an image, by their path below the root.
+        volumes: whether the files are volumes, whose sequences may share a mask.
+    """
     files = named_files(paths, root)
     looks = dict(zip(paths, looks_of(paths, workers=workers), strict=True))
     owners, refused = _owners(files, looks, volumes=volumes)
@@ -65,13 +73,13 @@ def parted(paths: Sequence[Path], root: Path, *, workers: int, pattern: str | No
 
 
 def looks_of(paths: Sequence[Path], *, workers: int) -> list[Look]:
-    """A look at each file."""
+    """What a look at the pixels of each file shows, in the order of the paths."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(track(pool.map(look_at, paths), what="Looking for masks", total=len(paths)))
 
 
 def _owners(
-    files: Sequence[Named], looks: Mapping[Path, Look], *, volumes: bool
+    files: Sequence[NamedFile], looks: Mapping[Path, Look], *, volumes: bool
 ) -> tuple[dict[Path, tuple[Path, ...]], dict[Path, str]]:
     """The images of every mask, and why other files are neither masks nor images."""
     unnamed = [file for file in files if not file.mask_by]
@@ -108,7 +116,9 @@ def _of_one_size(found: Partners, mask: Path, looks: Mapping[Path, Look]) -> tup
     return same or found.images[:1]
 
 
-def unnamed_masks(files: Sequence[Named], looks: Mapping[Path, Look], *, volumes: bool) -> dict[Path, tuple[Path, ...]]:
+def unnamed_masks(
+    files: Sequence[NamedFile], looks: Mapping[Path, Look], *, volumes: bool
+) -> dict[Path, tuple[Path, ...]]:
     """Files of few values that nothing calls masks, each on an image of many values and of the same size."""
     few = [file for file in files if looks[file.path].is_few]
     pool = Pool(file for file in files if not looks[file.path].is_few)
@@ -147,13 +157,13 @@ def _one_for_each(
 
 
 def fits(mask: Path, root: Path, pattern: str) -> bool:
-    """Whether the path below the root, or the name alone, is as the pattern says; capitals do not matter."""
+    """Whether the path below the root, or the name alone, fits the pattern; capitals do not matter."""
     relative = mask.relative_to(root).as_posix()
     return any(fnmatch(text.casefold(), pattern.casefold()) for text in (relative, mask.name))
 
 
 def _notes(
-    files: Sequence[Named],
+    files: Sequence[NamedFile],
     images: Sequence[Path],
     looks: Mapping[Path, Look],
     mask_of: Mapping[Path, Path],

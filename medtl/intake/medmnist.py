@@ -29,7 +29,7 @@ UNPUBLISHED = (
 
 
 def survey_medmnist(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every image of the file is a case.
+    """The survey of a MedMNIST file: each of its images is a case.
 
     Raises:
         ConfigurationError: the folder has no such file, or several.

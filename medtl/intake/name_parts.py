@@ -53,12 +53,12 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def is_mask_part(part: str) -> bool:
-    """Whether a part, or a word in it (`leftMask`, `labelsTr`), says that something is drawn."""
+    """Whether a part, or a word in it (`leftMask`, `labelsTr`), means that something is drawn."""
     return MASK.fullmatch(part) is not None or any(MASK.fullmatch(word) for word in HUMPS.split(part))
 
 
 def is_image_part(part: str) -> bool:
-    """Whether a part, or a word in it, says that this is what is drawn on."""
+    """Whether a part, or a word in it, means that this is what is drawn on."""
     return IMAGE.fullmatch(part) is not None or any(IMAGE.fullmatch(word) for word in HUMPS.split(part))
 
 
@@ -77,35 +77,35 @@ def is_sequence(part: str) -> bool:
 
 
 def lower(parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts in small letters, as names are compared."""
+    """The parts in lower case, as names are compared."""
     return tuple(part.casefold() for part in parts)
 
 
 def without_words(parts: Sequence[str]) -> tuple[str, ...]:
-    """What names the patient or image: the parts that say neither mask nor image, in small letters (`mask001`: 001)."""
+    """The parts that name the patient or image, in lower case, without words for mask and image (`mask001`: 001)."""
     return tuple(filter(None, (_figure_of(part, is_mask_part, is_image_part) for part in lower(parts))))
 
 
 def without_image_words(parts: Sequence[str]) -> tuple[str, ...]:
-    """The parts that do not say image, in small letters; of `image001` 001."""
+    """The parts without words for image, in lower case; of `image001` 001."""
     return tuple(filter(None, (_figure_of(part, is_image_part) for part in lower(parts))))
 
 
-def _figure_of(part: str, *says: Callable[[str], bool]) -> str:
-    """The part; of a word that says it the number behind it, or nothing."""
+def _figure_of(part: str, *tests: Callable[[str], bool]) -> str:
+    """The part; of a word that passes a test the number behind it, or nothing."""
     glued = GLUED.fullmatch(part)
-    if glued and any(say(glued[1]) for say in says):
+    if glued and any(test(glued[1]) for test in tests):
         return glued[2]
-    return "" if any(say(part) for say in says) else part
+    return "" if any(test(part) for test in tests) else part
 
 
 def rest_of_folder(name: str) -> tuple[str, ...]:
-    """What a folder's name says beside mask and image: `train_masks` and `imagesTr` are of the train and tr parts."""
+    """The parts of a folder's name beside mask and image: train of `train_masks`, tr of `imagesTr`."""
     words = [word for part in parts_of(name) for word in HUMPS.split(part)]
     return tuple(word for word in without_words(words) if word != "ground")
 
 
 def shared_start(names: Sequence[Sequence[str]]) -> int:
-    """How many parts all names begin with alike."""
+    """The number of parts with which all names begin alike."""
     shortest = min(map(len, names), default=0)
     return next((n for n in range(shortest) if len({name[n] for name in names}) > 1), shortest)

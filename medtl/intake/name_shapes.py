@@ -13,11 +13,11 @@ KEPT = frozenset(" _-.,/()^~=#")
 
 def shape_of(name: str) -> str:
     """The name with words as `a`, `A` or `Aa` whatever their length, digits as `9`, anything unusual as `?`."""
-    shape = re.sub(r"(a)a+|(A)A+", r"\1\2", "".join(_mark(sign) for sign in name))
+    shape = re.sub(r"(a)a+|(A)A+", r"\1\2", "".join(_shape_of_sign(sign) for sign in name))
     return shape[:LONGEST] + ("…" if len(shape) > LONGEST else "")
 
 
-def _mark(sign: str) -> str:
+def _shape_of_sign(sign: str) -> str:
     if sign.isalpha():
         return "A" if sign.isupper() else "a"
     if sign.isdigit():

@@ -10,5 +10,5 @@ from medtl.intake.settings import IntakeSettings
 
 
 def survey_nifti(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every NIfTI file below the folder that is no mask and no copy is a case."""
+    """The survey of volume files below a folder: each that is no mask and no copy is a case."""
     return survey_files(folder, "nifti", settings, volumes=True)

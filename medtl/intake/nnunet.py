@@ -17,7 +17,7 @@ FURTHER = "A case of medtl has one image: the first channel (_0000) is taken."
 
 
 def survey_nnunet(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every case of imagesTr and imagesTs by its first channel, with its mask."""
+    """The survey of an nnU-Net folder: each case of imagesTr and imagesTs by its first channel, with its mask."""
     files = files_below(folder)
     by_name = {path.relative_to(folder).as_posix(): path for path in files}
     offers, refusals = list[Offer](), list[Refusal]()

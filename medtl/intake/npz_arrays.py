@@ -1,7 +1,7 @@
-"""Single items of the arrays in an .npz file of any size: never more of them in memory than are asked for.
+"""Single items of the arrays in an .npz file of any size: never more of them in memory than are requested.
 
-A stored array is read at its place in the file; a packed one is unpacked from its beginning, item by item, in the order
-in which they are asked for. The checksum of each array is compared once before.
+A stored array is read at its offset in the file; a packed one is unpacked from its beginning, item by item, in the
+order of the requests. The checksum of each array is compared once before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCAL_HEADER_BYTES, NAME_LENGTH = 30, slice(26, 30)
 """Of a zip's local header: its length, and the lengths of the name and of the extra field that follow it."""
 
 ITEMS_KEPT = 256
-"""Items that were passed and may still be asked for: threads ask a little out of order."""
+"""Items that were passed and may still be requested: threads read a little out of order."""
 
 NPZ_FAULTS = (
     zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError
@@ -50,7 +50,7 @@ class NpzArray:
 
     @property
     def item_bytes(self) -> int:
-        """Bytes of one item along the first axis."""
+        """The size in bytes of one item along the first axis."""
         return int(np.prod(self.shape[1:], dtype=np.int64)) * self.kind.itemsize
 
     def item(self, number: int) -> np.ndarray:
@@ -64,7 +64,7 @@ class NpzArray:
             return np.frombuffer(reader.item(number), self.kind).reshape(self.shape[1:])
 
     def whole(self) -> np.ndarray:
-        """All of it; for arrays that are known to be small."""
+        """The whole array; for arrays that are known to be small."""
         with _refusing(self.file), np.load(self.file, allow_pickle=False) as arrays:
             return np.asarray(arrays[self.member.removesuffix(".npy")])
 

@@ -62,7 +62,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Survey:
-    """All that a source found.
+    """The offers, refusals, tables and notes of one source.
 
     `tables` are files that were read as tables (labels, participants, lists) and count as used. `notes` are sentences
     for people, without a name in them.

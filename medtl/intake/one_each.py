@@ -15,7 +15,7 @@ HOW_TO_CHOOSE = (
 
 
 def one_each(offers: Sequence[Offer]) -> tuple[tuple[Offer, ...], tuple[Refusal, ...]]:
-    """The offers of patients with one; of several, the only one that has a label; everything else as refusals."""
+    """One offer for each patient (of several the only one with a label), and the refusals of all others."""
     own: dict[str, list[Offer]] = defaultdict(list)
     for offer in offers:
         own[offer.patient].append(offer)
@@ -26,16 +26,16 @@ def one_each(offers: Sequence[Offer]) -> tuple[tuple[Offer, ...], tuple[Refusal,
         if len(rivals) == 1 or labelled == [offer]:
             kept.append(offer)
         elif len(labelled) == 1:
-            told = "Another case of the same patient has the label, and one for each patient is wanted."
-            refused.append(_refusal(offer, NOT_CHOSEN, told))
+            sentence = "Another case of the same patient has the label, and one for each patient is wanted."
+            refused.append(_refusal(offer, NOT_CHOSEN, sentence))
         else:
-            told = f"The patient has {len(rivals)} cases where one is wanted. {HOW_TO_CHOOSE}"
-            refused.append(_refusal(offer, SEVERAL, told))
+            sentence = f"The patient has {len(rivals)} cases where one is wanted. {HOW_TO_CHOOSE}"
+            refused.append(_refusal(offer, SEVERAL, sentence))
     return tuple(kept), tuple(refused)
 
 
 def several_note(offers: Sequence[Offer]) -> tuple[str, ...]:
-    """What to know when patients have several cases."""
+    """A note on patients with several cases, if there are any."""
     counts: dict[str, int] = defaultdict(int)
     for offer in offers:
         counts[offer.patient] += 1

@@ -13,7 +13,7 @@ from medtl.intake.offer import Offer, Refusal, Survey
 def without_outside_links(survey: Survey, root: Path) -> Survey:
     """The survey; a case of which a file is a link to somewhere outside of the root becomes a refusal.
 
-    Links that stay inside are followed, as those of an archive that keeps its files apart.
+    Links that stay inside are followed, as those of an archive that keeps its files elsewhere.
     """
     real = os.path.realpath(root)
     outside = {file for file in survey.found if _leads_out(file, real)}

@@ -21,20 +21,20 @@ BETWEEN, WITHIN = r"[\s_.()\[\]\-]", r"[^\s_.()\[\]\-/]"
 
 @dataclass(frozen=True)
 class PatientPattern:
-    """A pattern that can be asked."""
+    """A compiled pattern, to be matched with paths."""
 
     text: str
     matcher: re.Pattern[str]
 
     def patient_in(self, path: str) -> str:
-        """Who the patient is, of a path with or without its ending; empty where the pattern does not fit."""
+        """The patient of a path with or without its ending; empty where the pattern does not fit."""
         subject = path if "/" in self.text or "**" in self.text else path.rpartition("/")[2]
         match = self.matcher.fullmatch(subject)
         return "/".join(match.groupdict().values()) if match else ""
 
 
 def patient_pattern(text: str) -> PatientPattern:
-    """The pattern in a text.
+    """The pattern that a text of the option --patients-from describes.
 
     Raises:
         ConfigurationError: it does not name the patient once, or has a brace or a word that is not understood.

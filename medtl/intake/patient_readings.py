@@ -6,7 +6,7 @@ Readings are compared by how they group the images, not by what they are called:
 * `file name`: files of the same whole name in several folders are one patient (`baseline/07`, `followup/07`).
 * `name`: the name without side, sequence, running number and word at its end (`12_left`, `01L`, `IM-0115-0001`,
   `person12_virus_45`), and every shorter beginning of the name that still holds a figure (`A_001_2019` and `A_001`).
-* `folder`: each folder that is no split, class, site, or place of images; with the same name in several folders once
+* `folder`: each folder that is no split, class, site, or folder of images; with the same name in several folders once
   as several patients and once as one.
 
 A reading of one patient alone is none, nor is a beginning without a figure that looks like the name of a class.
@@ -29,8 +29,8 @@ FIGURE = re.compile(r"\d")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One way to say who the patient is: what to type for it, what it means, and the patient of each image."""
+class PatientReading:
+    """One way to read who the patient is: what to type for it, what it means, and the patient of each image."""
 
     option: str
     words: str
@@ -38,12 +38,12 @@ class Reading:
 
     @property
     def count(self) -> int:
-        """How many patients there are."""
+        """The number of patients."""
         return len(set(self.patients))
 
     @property
-    def told(self) -> str:
-        """The reading with its counts in words."""
+    def summary(self) -> str:
+        """A line with the option, the counts and the meaning of the reading."""
         sizes = Counter(self.patients).values()
         each = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
         images = "image" if max(sizes) == 1 else "images"
@@ -51,26 +51,26 @@ class Reading:
 
     @property
     def grouping(self) -> tuple[int, ...]:
-        """The same for readings that group the images alike."""
+        """For each image the index of the first of the same patient; equal for readings that group the images alike."""
         first: dict[str, int] = {}
-        return tuple(first.setdefault(patient, place) for place, patient in enumerate(self.patients))
+        return tuple(first.setdefault(patient, index) for index, patient in enumerate(self.patients))
 
 
-def by_file(units: Sequence[Unit]) -> Reading:
+def by_file(units: Sequence[Unit]) -> PatientReading:
     """Each file a patient, the sequences of one scan together; by its bare name where no other has it."""
     whole = ["/".join(unit.whole) for unit in units]
     last = [unit.last for unit in units]
     patients = last if len(set(last)) == len(set(whole)) else whole
-    return Reading("file", "each file is a patient, sequences of one scan together", tuple(patients))
+    return PatientReading("file", "each file is a patient, sequences of one scan together", tuple(patients))
 
 
 def by_name(
     folders: Sequence[tuple[str, ...]], units: Sequence[Unit], levels: Sequence[Level], *, class_level: int | None
-) -> Reading:
+) -> PatientReading:
     """The name without what numbers or describes the images of one patient; of several sites, after the site."""
     unshortened = names_across(units, levels, class_level=class_level)
     sites = [level.number - 1 for level in levels if level.kind == "site"]
-    site = ["".join(f"{own[place]}/" for place in sites if len(own) > place) for own in folders]
+    site = ["".join(f"{own[index]}/" for index in sites if len(own) > index) for own in folders]
     names = [unit.last for unit in units]
     reduced = [reduced_name(name) for name in names]
     wordy = [one for one in reduced if one and not FIGURE.search(one)]
@@ -78,33 +78,33 @@ def by_name(
         reduced = [one if FIGURE.search(one) else "" for one in reduced]
     patients = [f"{at}{one}" if one else name for at, one, name in zip(site, reduced, unshortened, strict=True)]
     words = "the name without side, sequence, last word and running number; the same in all folders of a site"
-    return Reading("name", words, tuple(patients))
+    return PatientReading("name", words, tuple(patients))
 
 
-def by_folder(folders: Sequence[tuple[str, ...]], units: Sequence[Unit], *, number: int | None) -> Reading:
+def by_folder(folders: Sequence[tuple[str, ...]], units: Sequence[Unit], *, number: int | None) -> PatientReading:
     """The folders down to a level, or that which holds the file, but for those of images and sequences."""
     if number is None:
         patients = ["/".join(unit.folders) or unit.name for unit in units]
-        return Reading("folder", "the folder that holds the file", tuple(_short(patients)))
+        return PatientReading("folder", "the folder that holds the file", tuple(_short(patients)))
     rest = ["/".join(unit.whole) for unit in units]
     deep = ["/".join(own[:number]) if len(own) >= number else one for own, one in zip(folders, rest, strict=True)]
-    return Reading(f"folder:{number}", f"each folder at level {number} is a patient", tuple(_short(deep)))
+    return PatientReading(f"folder:{number}", f"each folder at level {number} is a patient", tuple(_short(deep)))
 
 
 def _short(patients: list[str]) -> list[str]:
-    """The last part alone where it tells as much."""
+    """The last part alone where it distinguishes as many patients."""
     last = [patient.rpartition("/")[2] for patient in patients]
     return last if len(set(last)) == len(set(patients)) else patients
 
 
 def readings_of(
     folders: Sequence[tuple[str, ...]], units: Sequence[Unit], levels: Sequence[Level], *, class_level: int | None
-) -> tuple[Reading, ...]:
+) -> tuple[PatientReading, ...]:
     """All readings that group the images differently, the finest first."""
     found = [by_file(units)]
     across = names_across(units, levels, class_level=class_level)
     known = {level.number for level in levels if level.kind != "open"} | ({class_level} if class_level else set())
-    same = Reading('"**/{patient}"', "files of one name in several folders are one patient", across)
+    same = PatientReading('"**/{patient}"', "files of one name in several folders are one patient", across)
     found += [same, by_name(folders, units, levels, class_level=class_level)]
     found += _beginnings([unit.last for unit in units], '"**/{{{0}}}*"')
     for level in levels:
@@ -115,9 +115,9 @@ def readings_of(
         if all(names):
             start = "*/" * (level.number - 1)
             words = f"folders of one name at level {level.number} are one patient, wherever they lie"
-            found.append(Reading(f'"{start}{{patient}}/**"', words, tuple(names)))
+            found.append(PatientReading(f'"{start}{{patient}}/**"', words, tuple(names)))
             found += _beginnings(names, f'"{start}{{{{{{0}}}}}}*/**"')
-    distinct: dict[tuple[int, ...], Reading] = {}
+    distinct: dict[tuple[int, ...], PatientReading] = {}
     for reading in found:
         if reading.count > 1 or len(units) == 1 or reading is found[0]:
             distinct.setdefault(reading.grouping, reading)
@@ -131,7 +131,7 @@ def names_across(units: Sequence[Unit], levels: Sequence[Level], *, class_level:
     return tuple("/".join(unit.whole) if begin_anew else unit.last for unit in units)
 
 
-def _beginnings(names: Sequence[str], option: str) -> list[Reading]:
+def _beginnings(names: Sequence[str], option: str) -> list[PatientReading]:
     """Readings by the first parts of the names, one part, two, … ; those of which every name holds a figure."""
     found = []
     parts = [parts_of(name) for name in names]
@@ -140,7 +140,7 @@ def _beginnings(names: Sequence[str], option: str) -> list[Reading]:
         if all(FIGURE.search(start) for start in starts):
             field = "patient" if size == 1 else f"patient:{size}"
             words = f"the name's first {'part' if size == 1 else f'{size} parts'}"
-            found.append(Reading(option.format(field), words, tuple(starts)))
+            found.append(PatientReading(option.format(field), words, tuple(starts)))
     return found
 
 

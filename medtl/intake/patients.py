@@ -1,4 +1,4 @@
-"""Who the patient is, for collections that do not say it: as asked for, as the only reading has it, or a question."""
+"""Who the patient is, for collections that do not state it: as requested, as the only reading has it, or a question."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medtl.intake.folder_levels import Level, levels_of
 from medtl.intake.name_shapes import shapes_of
 from medtl.intake.offer import Offer, Refusal
 from medtl.intake.patient_pattern import patient_pattern
-from medtl.intake.patient_readings import Reading, by_file, by_folder, by_name, readings_of
+from medtl.intake.patient_readings import PatientReading, by_file, by_folder, by_name, readings_of
 from medtl.intake.sequences import Unit, units_of
 
 NO_PATIENT = "no_patient_in_path"
@@ -26,7 +26,7 @@ WHY = (
 
 @dataclass(frozen=True)
 class FileCollection:
-    """Offers without a patient, with what their paths say."""
+    """Offers without a patient, with what their paths state."""
 
     offers: tuple[Offer, ...]
     paths: tuple[str, ...]
@@ -36,7 +36,7 @@ class FileCollection:
 
 
 def collected(offers: Sequence[Offer]) -> FileCollection:
-    """The offers with what their paths say."""
+    """The offers with what their paths state."""
     paths = tuple(offer.path for offer in offers)
     folders = tuple(tuple(path.split("/")[:-1]) for path in paths)
     levels = levels_of(folders)
@@ -45,7 +45,7 @@ def collected(offers: Sequence[Offer]) -> FileCollection:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The offers with their patients, files in whose path none is found, and what to tell."""
+    """The offers with their patients, files in whose path none is found, and notes."""
 
     offers: tuple[Offer, ...]
     refusals: tuple[Refusal, ...] = ()
@@ -55,16 +55,18 @@ class Resolved:
 def with_patients(
     found: FileCollection, *, patients_from: str | None, classes: ClassLevel, ids: Collection[str] = ()
 ) -> Resolved:
-    """Everyone's patient. `ids` are the patients that a labels file names: a reading that none fits is left out.
+    """The offers with their patients, refusals of files in whose path none is found, and notes.
+
+    `ids` are the patients that a labels file names: a reading that none of them fits is left out.
 
     Raises:
         ConfigurationError: `patients_from` is not understood, or fits no file.
-        DataRefused: nothing was asked for, and the names allow several readings.
+        DataRefused: nothing was requested, and the names allow several readings.
     """
     if not found.offers:
         return Resolved(())
     if patients_from is not None:
-        return _asked_for(found, patients_from, classes)
+        return _as_requested(found, patients_from, classes)
     readings = readings_of(found.folders, found.units, found.levels, class_level=classes.number)
     if ids:
         fitting = [reading for reading in readings if _fits(reading, ids)]
@@ -74,11 +76,11 @@ def with_patients(
     return Resolved(_named(found.offers, readings[0].patients), notes=(_taken(readings[0]),))
 
 
-def _fits(reading: Reading, ids: Collection[str]) -> bool:
+def _fits(reading: PatientReading, ids: Collection[str]) -> bool:
     return any(patient in ids or patient.rpartition("/")[2] in ids for patient in set(reading.patients))
 
 
-def _taken(reading: Reading) -> str:
+def _taken(reading: PatientReading) -> str:
     images, patients = len(reading.patients), reading.count
     return (
         "Who the patient is was read from the names of files and folders, which allow one reading: "
@@ -87,8 +89,8 @@ def _taken(reading: Reading) -> str:
     )
 
 
-def _question(found: FileCollection, readings: Sequence[Reading]) -> DataRefused:
-    shown = "\n".join(f"  {reading.told}" for reading in readings[:READINGS_SHOWN])
+def _question(found: FileCollection, readings: Sequence[PatientReading]) -> DataRefused:
+    shown = "\n".join(f"  {reading.summary}" for reading in readings[:READINGS_SHOWN])
     more = len(readings) - READINGS_SHOWN
     rest = f"\n  … and {more} more" if more > 0 else ""
     return DataRefused(
@@ -100,7 +102,7 @@ def _question(found: FileCollection, readings: Sequence[Reading]) -> DataRefused
     )
 
 
-def _asked_for(found: FileCollection, patients_from: str, classes: ClassLevel) -> Resolved:
+def _as_requested(found: FileCollection, patients_from: str, classes: ClassLevel) -> Resolved:
     if folder := FOLDER.fullmatch(patients_from):
         number = int(folder[1]) if folder[1] else None
         if number is not None and number > len(found.levels):
@@ -115,7 +117,7 @@ def _asked_for(found: FileCollection, patients_from: str, classes: ClassLevel) -
             reading = by_name(found.folders, found.units, found.levels, class_level=classes.number)
     else:
         return _by_pattern(found, patients_from)
-    return Resolved(_named(found.offers, reading.patients), notes=(_as_asked(reading.count, len(found.offers)),))
+    return Resolved(_named(found.offers, reading.patients), notes=(_request_note(reading.count, len(found.offers)),))
 
 
 def _by_pattern(found: FileCollection, text: str) -> Resolved:
@@ -143,7 +145,7 @@ def _by_pattern(found: FileCollection, text: str) -> Resolved:
         for offer, patient in zip(found.offers, patients, strict=True)
         if not patient
     )
-    notes = [_as_asked(len({patient for patient in patients if patient}), len(kept))]
+    notes = [_request_note(len({patient for patient in patients if patient}), len(kept))]
     if outside:
         notes.append(
             f"{len(outside):,} files do not fit --patients-from and were refused ({NO_PATIENT}); their names have the "
@@ -155,7 +157,7 @@ def _by_pattern(found: FileCollection, text: str) -> Resolved:
     )
 
 
-def _as_asked(patients: int, images: int) -> str:
+def _request_note(patients: int, images: int) -> str:
     return f"Patients are as --patients-from says: {patients:,} patients of {images:,} images."
 
 

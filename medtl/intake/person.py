@@ -1,4 +1,4 @@
-"""What a DICOM header says of whom it shows, without what stands for nobody."""
+"""The person whom a DICOM header states that it shows, without what stands for nobody."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY = (
     "maxmustermann 匿名 未知 不明"
 )
 PLACEHOLDERS = frozenset(NOBODY.split())
-"""Without blanks and marks, in small letters. `ANON-0012` is none of them: a number tells people apart."""
+"""Without blanks and marks, in small letters. `ANON-0012` is none of them: a number distinguishes people."""
 
 ONE_SIGN = re.compile(r"0+|9{4,}|x+|z{3,}|[\W_]+")
 """Nothing but zeros, nines, the letter x, or marks such as `***`."""
@@ -31,7 +31,7 @@ TRANSLITERATED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i"})
 
 @dataclass(frozen=True, order=True)
 class Person:
-    """What one study says of whom it shows; empty where it says nothing, or a placeholder.
+    """The person whom one study states that it shows; empty where it states nobody, or a placeholder.
 
     `name` is its words in order of the alphabet, without accents. `id_written` is the id as the header has it.
     """
@@ -51,14 +51,14 @@ class Person:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text in the place of an id or a name stands for nobody: as a whole, or each of its words."""
+    """Whether a text where an id or a name belongs stands for nobody: as a whole, or each of its words."""
     words = re.findall(r"[^\W_]+", text.casefold())
     is_listed = "".join(words) in PLACEHOLDERS or (bool(words) and set(words) <= PLACEHOLDERS)
     return bool(is_listed or is_missing(text) or ONE_SIGN.fullmatch(text.strip().casefold()))
 
 
 def person_of(header: ImageHeader) -> Person:
-    """What a header says of whom it shows."""
+    """The person whom a header states that it shows."""
     sex = header.sex.strip().upper()
     is_nobody = is_placeholder(header.patient_id)
     return Person(
@@ -77,8 +77,8 @@ def _name_words(text: str) -> tuple[str, ...]:
     if is_placeholder(plain):
         return ()
     words = plain.translate(TRANSLITERATED)
-    for pair, letter in (("ae", "a"), ("oe", "o"), ("ue", "u")):
-        words = words.replace(pair, letter)
+    for pair, vowel in (("ae", "a"), ("oe", "o"), ("ue", "u")):
+        words = words.replace(pair, vowel)
     return tuple(sorted(unicodedata.normalize("NFC", words).split()))
 
 

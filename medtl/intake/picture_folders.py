@@ -10,5 +10,5 @@ from medtl.intake.settings import IntakeSettings
 
 
 def survey_pictures(folder: Path, settings: IntakeSettings) -> Survey:
-    """Every picture that is no mask and no copy is a case."""
+    """The survey of pictures below a folder: each that is no mask and no copy is a case."""
     return survey_files(folder, "pictures", settings, volumes=False)

@@ -48,7 +48,7 @@ MOST_CHUNKS = 512
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen: the size in pixels, empty when the file cannot be read; whether the values are few; soft edges.
+    """The size of an image in pixels, empty when it cannot be read; whether its values are few, or its edges soft.
 
     `is_soft` is of few values only but for its edges, as after JPEG.
     """

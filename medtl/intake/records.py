@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from medtl.files import sha256_of_file
 from medtl.imaging.for_intake import deciding_versions
-from medtl.intake.conversion import Outcome
+from medtl.intake.conversion import ConversionResult
 from medtl.intake.settings import IntakeSettings
 
 SCHEMA = "3"
@@ -36,37 +36,37 @@ class Records:
         reading = [settings.fewest_slices, settings.correct_tilt, settings.volume, settings.pages_mm]
         self._options = [SCHEMA, *reading, deciding_versions()]
         self._known = _read(path)
-        self._written = {outcome.case_id for outcome in self._known.values()}
+        self._written = {result.case_id for result in self._known.values()}
         self._hashes: dict[Path, str] = {}
         self._lock = Lock()
 
     def fingerprint(self, case_id: str, files: Sequence[Path]) -> str:
-        """What decides how a case is converted; each file is hashed once."""
+        """A hash of all that decides how a case is converted; each file is read once."""
         parts = [case_id, sorted(self._hash(file) for file in files), *self._options]
         return hmac.new(self._key, json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
-    def known(self, fingerprint: str) -> Outcome | None:
-        """The outcome of before, when what it wrote is still there as it was."""
-        outcome = self._known.get(fingerprint)
-        if outcome is None:
+    def known(self, fingerprint: str) -> ConversionResult | None:
+        """The result of an earlier run, when what it wrote is still there as it was."""
+        result = self._known.get(fingerprint)
+        if result is None:
             return None
-        for name, digest in ((outcome.image, outcome.image_sha256), (outcome.mask, outcome.mask_sha256)):
+        for name, digest in ((result.image, result.image_sha256), (result.mask, result.mask_sha256)):
             file = self.path.parent / name
             if name and not (file.is_file() and sha256_of_file(file) == digest):
                 return None
-        return outcome
+        return result
 
     def wrote(self, name: str) -> bool:
         """Whether an earlier run of this intake wrote a case of this id, which may so be replaced."""
         return name in self._written
 
-    def add(self, outcome: Outcome) -> None:
-        """Remember an outcome; a line that is torn by a crash is only one case to do again."""
-        if outcome.reason in PASSING:
+    def add(self, result: ConversionResult) -> None:
+        """Remember a result; a line that is torn by a crash is only one case to do again."""
+        if result.reason in PASSING:
             return
         with self._lock, self.path.open("a", encoding="utf-8") as stream:
-            stream.write(outcome.model_dump_json() + "\n")
-        self._known[outcome.fingerprint] = outcome
+            stream.write(result.model_dump_json() + "\n")
+        self._known[result.fingerprint] = result
 
     def _hash(self, file: Path) -> str:
         with self._lock:
@@ -78,8 +78,8 @@ class Records:
         return known
 
 
-def _read(path: Path) -> dict[str, Outcome]:
-    found: dict[str, Outcome] = {}
+def _read(path: Path) -> dict[str, ConversionResult]:
+    found: dict[str, ConversionResult] = {}
     if not path.is_file():
         return found
     text = path.read_text(encoding="utf-8", errors="replace")
@@ -88,8 +88,8 @@ def _read(path: Path) -> dict[str, Outcome]:
             stream.write("\n")
     for line in text.splitlines():
         try:
-            outcome = Outcome.model_validate_json(line)
+            result = ConversionResult.model_validate_json(line)
         except ValidationError:
             continue
-        found[outcome.fingerprint] = outcome
+        found[result.fingerprint] = result
     return found

@@ -1,4 +1,4 @@
-"""One intake, told in order: found, offered, named, converted, written, shown."""
+"""One intake, step by step: found, offered, named, converted, written, shown."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from medtl.cohort import pseudonyms
 from medtl.errors import ConfigurationError, Interrupted
-from medtl.intake.conversion import Outcome
-from medtl.intake.fates import USED, Named, exclusion_rows
+from medtl.intake.conversion import ConversionResult
+from medtl.intake.fates import USED, PseudonymizedSurvey, exclusion_rows
 from medtl.intake.links import write_intake_links
 from medtl.intake.manifest_file import manifest_row, refuse_to_overwrite, write_exclusions, write_manifest
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
@@ -17,13 +17,13 @@ from medtl.intake.records import Records
 from medtl.intake.settings import IntakeSettings
 from medtl.intake.surveyed import surveyed
 from medtl.intake.taking_in import taken_in
-from medtl.intake.telling import summary_of, told_of
+from medtl.intake.telling import page_content, summary_of
 from medtl.locks import exclusive
 from medtl.report import write_intake_page
 
 
 def run_intake(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
-    """Take a folder in: a manifest, the scans beside it, refusals, a page, and a private link table; what to tell.
+    """Write manifest, scans, refusals, page and private link table of a folder; the lines for the console come back.
 
     Raises:
         ConfigurationError: there is nothing to take in, or something would be overwritten.
@@ -76,7 +76,7 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
     named = _named(survey, key=key)
     manifest.parent.mkdir(parents=True, exist_ok=True)
     records = Records(manifest.with_name(f"{manifest.stem}.intake.jsonl"), key=key, settings=settings)
-    outcomes = taken_in(
+    results = taken_in(
         survey.offers,
         named.cases,
         records=records,
@@ -84,24 +84,28 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
         workers=settings.workers,
         may_replace=settings.replace,
     )
-    rows = _rows(named, outcomes, with_interval=settings.interval)
-    exclusions = exclusion_rows(named, outcomes)
-    _keep_links(named, outcomes, manifest)
+    rows = _rows(named, results, with_interval=settings.interval)
+    exclusions = exclusion_rows(named, results)
+    _keep_links(named, results, manifest)
     write_exclusions(manifest.with_name(f"{manifest.stem}.exclusions.csv"), exclusions)
-    write_intake_page(manifest.with_name(f"{manifest.stem}.intake.html"), told_of(named, outcomes, manifest, settings))
+    write_intake_page(
+        manifest.with_name(f"{manifest.stem}.intake.html"), page_content(named, results, manifest, settings)
+    )
     write_manifest(manifest, rows, seal=seal)
-    return summary_of(survey, outcomes, rows, manifest)
+    return summary_of(survey, results, rows, manifest)
 
 
-def _named(survey: Survey, *, key: bytes) -> Named:
+def _named(survey: Survey, *, key: bytes) -> PseudonymizedSurvey:
     everything: list[Offer | Refusal] = [*survey.offers, *survey.refusals]
     cases = pseudonyms.pseudonyms_of((one.key for one in everything), kind="case", key=key)
     patients = pseudonyms.pseudonyms_of((one.patient for one in everything if one.patient), kind="patient", key=key)
-    return Named(survey, cases, {**patients, "": ""})
+    return PseudonymizedSurvey(survey, cases, {**patients, "": ""})
 
 
-def _rows(named: Named, outcomes: Sequence[Outcome], *, with_interval: bool) -> list[dict[str, Cell]]:
-    accepted = [pair for pair in zip(named.survey.offers, outcomes, strict=True) if not pair[1].reason]
+def _rows(
+    named: PseudonymizedSurvey, results: Sequence[ConversionResult], *, with_interval: bool
+) -> list[dict[str, Cell]]:
+    accepted = [pair for pair in zip(named.survey.offers, results, strict=True) if not pair[1].reason]
     first: dict[str, int] = {}
     for offer, _ in accepted:
         if offer.moment_days is not None:
@@ -109,19 +113,19 @@ def _rows(named: Named, outcomes: Sequence[Outcome], *, with_interval: bool) -> 
     return [
         manifest_row(
             offer,
-            outcome,
+            result,
             patient_id=named.patients[offer.patient],
             interval_days=offer.moment_days - first[offer.patient]
             if with_interval and offer.moment_days is not None
             else None,
         )
-        for offer, outcome in accepted
+        for offer, result in accepted
     ]
 
 
-def _keep_links(named: Named, outcomes: Sequence[Outcome], manifest: Path) -> None:
+def _keep_links(named: PseudonymizedSurvey, results: Sequence[ConversionResult], manifest: Path) -> None:
     everything: list[Offer | Refusal] = [*named.survey.offers, *named.survey.refusals]
     entries = [(one, named.cases[one.key], named.patients[one.patient]) for one in everything]
-    became = {outcome.case_id: outcome.reason or USED for outcome in outcomes}
+    became = {result.case_id: result.reason or USED for result in results}
     became |= {named.cases[refusal.key]: refusal.reason for refusal in named.survey.refusals}
     write_intake_links(entries, outcomes=became, manifest=manifest)

@@ -16,7 +16,7 @@ OTHER = "other_sequence"
 
 @dataclass(frozen=True)
 class Unit:
-    """What a file is an image of: its folders and name without those that say which sequence it is."""
+    """What a file is an image of: its folders and name without those that name its sequence."""
 
     folders: tuple[str, ...]
     name: str
@@ -24,12 +24,12 @@ class Unit:
 
     @property
     def whole(self) -> tuple[str, ...]:
-        """All parts of the path that are left; a file called by its sequence alone is its folder."""
+        """The parts of the path without its sequence; a file called by its sequence alone is its folder."""
         return (*self.folders, self.name) if self.name else self.folders or (".",)
 
     @property
     def last(self) -> str:
-        """The last of them."""
+        """The last part of the path without its sequence."""
         return self.whole[-1]
 
 
@@ -45,8 +45,8 @@ def units_of(paths: Sequence[str], levels: Sequence[Level]) -> tuple[Unit, ...]:
 
 def _unit(path: Sequence[str], named: Sequence[int], silent: set[int]) -> Unit:
     *folders, stem = path
-    kept = tuple(folder for place, folder in enumerate(folders) if place not in silent)
-    words = [folders[place] for place in named if place < len(folders)]
+    kept = tuple(folder for index, folder in enumerate(folders) if index not in silent)
+    words = [folders[index] for index in named if index < len(folders)]
     parts = parts_of(stem)
     own = [part for part in parts if is_sequence(part)]
     rest = [part for part in parts if not is_sequence(part)]
@@ -56,15 +56,15 @@ def _unit(path: Sequence[str], named: Sequence[int], silent: set[int]) -> Unit:
 def with_sequences(
     offers: Sequence[Offer], units: Sequence[Unit], *, wanted: str | None
 ) -> tuple[tuple[Offer, ...], tuple[Refusal, ...], tuple[str, ...]]:
-    """The offers with the covariate `sequence`, the refusals of all but the wanted one, and what to tell.
+    """The offers with the covariate `sequence`, the refusals of all but the wanted one, and notes.
 
     Raises:
         ConfigurationError: no file is of the wanted sequence.
     """
     counts = Counter(unit.sequence for unit in units if unit.sequence)
     if wanted is None:
-        told = [_marked(offer, unit) for offer, unit in zip(offers, units, strict=True)]
-        return tuple(told), (), _note(counts)
+        labelled = [_with_sequence(offer, unit) for offer, unit in zip(offers, units, strict=True)]
+        return tuple(labelled), (), _note(counts)
     if wanted.casefold() not in counts:
         found = ", ".join(f"{name} ({number:,})" for name, number in sorted(counts.items())) or "none"
         raise ConfigurationError(
@@ -74,14 +74,14 @@ def with_sequences(
     kept, refused = list[Offer](), list[Refusal]()
     for offer, unit in zip(offers, units, strict=True):
         if unit.sequence == wanted.casefold():
-            kept.append(_marked(offer, unit))
+            kept.append(_with_sequence(offer, unit))
         else:
             what = unit.sequence or "no sequence that its name tells of"
             refused.append(_refusal(offer, f"It is {what}, not {wanted}."))
     return tuple(kept), tuple(refused), ()
 
 
-def _marked(offer: Offer, unit: Unit) -> Offer:
+def _with_sequence(offer: Offer, unit: Unit) -> Offer:
     if not unit.sequence:
         return offer
     return replace(offer, covariates={**offer.covariates, "sequence": unit.sequence})

@@ -1,4 +1,4 @@
-"""What an intake is asked for."""
+"""The settings of an intake."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ class IntakeSettings(BaseModel):
 
 
 def intake_settings(options: Mapping[str, object]) -> IntakeSettings:
-    """The options as the command line has them.
+    """The settings of an intake from the options of the command line.
 
     Raises:
-        ConfigurationError: some cannot be followed, all in one letter.
+        ConfigurationError: some cannot be followed, all in one message.
     """
     try:
         return IntakeSettings.model_validate(options)

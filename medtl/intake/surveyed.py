@@ -42,7 +42,7 @@ BY_FOLDERS: tuple[SourceKind, ...] = ("pictures", "nifti")
 
 
 def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
-    """All that the folder offers; everyone has a patient.
+    """The survey of a folder with labels and, for every offer, a patient.
 
     Raises:
         ConfigurationError: there is nothing to take in, or an option does not fit it.
@@ -54,7 +54,7 @@ def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
     survey = SURVEYS[kind](folder, settings)
     survey = without_outside_links(survey, folder.parent if folder.is_file() else folder)
     survey = replace(survey, offers=with_choice(survey.offers, settings), notes=(*kinds, *survey.notes))
-    _refuse_options_that_say_nothing(survey, settings)
+    _refuse_options_without_use(survey, settings)
     survey = _of_one_sequence(survey, settings)
     root = folder.parent if folder.is_file() else folder
     labels = None
@@ -65,18 +65,18 @@ def surveyed(folder: Path, settings: IntakeSettings) -> Survey:
         survey = _counted_as_read(survey, settings.labels)
     survey = _with_patients_and_labels(survey, settings, labels, root=root, by_folders=kind in BY_FOLDERS)
     are_folders = labels is None and kind in BY_FOLDERS
-    offers, told = in_manifest_form(survey.offers, classes=settings.classes, labels_are_folders=are_folders)
-    survey = _told(replace(survey, offers=offers), *told)
+    offers, notes = in_manifest_form(survey.offers, classes=settings.classes, labels_are_folders=are_folders)
+    survey = _with_notes(replace(survey, offers=offers), *notes)
     if not settings.ids_as_written:
         refuse_twin_patients(survey.offers)
     if settings.one_per_patient:
         kept, refused = one_each(survey.offers)
         return replace(survey, offers=kept, refusals=(*survey.refusals, *refused))
-    return _told(survey, *several_note(survey.offers))
+    return _with_notes(survey, *several_note(survey.offers))
 
 
-def _refuse_options_that_say_nothing(survey: Survey, settings: IntakeSettings) -> None:
-    """Options for collections of files are no use where the source itself says what they ask for."""
+def _refuse_options_without_use(survey: Survey, settings: IntakeSettings) -> None:
+    """Refuse options for collections of files where the source itself states what they give."""
     if settings.labels is not None and settings.labels_from is not None:
         raise ConfigurationError("--labels and --labels-from both say what the classes are: give one of them.")
     if survey.kind not in BY_FOLDERS and settings.labels_from is not None:
@@ -138,19 +138,19 @@ def _with_patients_and_labels(
     key = chosen_key(labels, survey.offers, root=root) if labels is not None else None
     if labels is not None and key is not None:
         joined = joined_labels(survey.offers, labels, key, root=root)
-        survey = _told(replace(survey, offers=joined.offers), *joined.notes)
+        survey = _with_notes(replace(survey, offers=joined.offers), *joined.notes)
     ids = {cells[labels.patient_column] for _, cells in labels.table.rows} if labels and labels.patient_column else ()
     survey = _with_patients(survey, settings, classes, ids=() if key is not None else tuple(ids))
     if labels is not None:
         if key is None:
             joined = joined_labels(survey.offers, labels, labels.keys[-1], root=root)
-            survey = _told(replace(survey, offers=joined.offers), *joined.notes)
+            survey = _with_notes(replace(survey, offers=joined.offers), *joined.notes)
         return survey
     if not by_folders:
         return survey
     folders = tuple(tuple(offer.path.split("/")[:-1]) for offer in survey.offers)
     offers, notes = with_classes(survey.offers, folders, levels, classes, declared=settings.classes)
-    return _told(replace(survey, offers=offers), *notes)
+    return _with_notes(replace(survey, offers=offers), *notes)
 
 
 def _with_patients(survey: Survey, settings: IntakeSettings, classes: ClassLevel, *, ids: Sequence[str]) -> Survey:
@@ -158,17 +158,17 @@ def _with_patients(survey: Survey, settings: IntakeSettings, classes: ClassLevel
     if not nameless:
         return survey
     is_known = len(nameless) < len(survey.offers)
-    asked, notes = settings.patients_from, tuple[str, ...]()
-    if asked is None and is_known and not any(offer.label for offer in nameless):
-        asked = "file"
+    patients_from, notes = settings.patients_from, tuple[str, ...]()
+    if patients_from is None and is_known and not any(offer.label for offer in nameless):
+        patients_from = "file"
         notes = (f"{len(nameless):,} images whose patient no row says are each taken as a patient of their own.",)
-    found = with_patients(collected(nameless), patients_from=asked, classes=classes, ids=ids)
+    found = with_patients(collected(nameless), patients_from=patients_from, classes=classes, ids=ids)
     own = {offer.key: offer for offer in found.offers}
     gone = {refusal.key for refusal in found.refusals}
     offers = tuple(own.get(offer.key, offer) for offer in survey.offers if offer.key not in gone)
     survey = replace(survey, offers=offers, refusals=(*survey.refusals, *found.refusals))
-    return _told(survey, *(notes or found.notes))
+    return _with_notes(survey, *(notes or found.notes))
 
 
-def _told(survey: Survey, *notes: str) -> Survey:
+def _with_notes(survey: Survey, *notes: str) -> Survey:
     return replace(survey, notes=(*survey.notes, *notes))

@@ -15,24 +15,24 @@ EVENT_COLUMNS = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A header, and for each row its line in the file and its cells by column."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[int, Mapping[str, str]], ...]
 
     def row_of(self, column: str, value: str) -> Mapping[str, str]:
-        """What the rows with this value say in common, empty when there is none; where they disagree, nothing."""
+        """The cells that the rows with this value share, empty where they disagree; none when there is no such row."""
         rows = [cells for _, cells in self.rows if cells.get(column) == value]
         first = rows[0] if rows else {}
         return {name: cell if all(row[name] == cell for row in rows) else "" for name, cell in first.items()}
 
     def disagreeing(self, column: str, names: Sequence[str]) -> int:
-        """How many values of a column have several rows that say different things in one of the columns `names`."""
-        said: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        """How many values of a column have several rows that differ in one of the columns `names`."""
+        versions: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         for _, cells in self.rows:
-            said[cells.get(column, "")].add(tuple(cells.get(name, "") for name in names))
-        return sum(len(different) > 1 for different in said.values())
+            versions[cells.get(column, "")].add(tuple(cells.get(name, "") for name in names))
+        return sum(len(different) > 1 for different in versions.values())
 
     @property
     def event_hint(self) -> str:
@@ -46,7 +46,7 @@ class Table:
         )
 
 
-def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
+def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> TextTable:
     """The table in a CSV or TSV file.
 
     Raises:
@@ -71,7 +71,7 @@ def read_table(path: Path, *, expected: tuple[str, ...] = ()) -> Table:
             lines=tuple(odd),
         )
     rows_by_line = tuple((row.line, dict(zip(found.header, row.cells, strict=True))) for row in found.rows)
-    return Table(found.header, rows_by_line)
+    return TextTable(found.header, rows_by_line)
 
 
 def _remedy(found: Delimited) -> str:

@@ -1,4 +1,4 @@
-"""All offers of a survey, converted in threads, each told of in its record; what was finished before is not redone."""
+"""The offers of a survey, converted in threads, a line of the record each; what was finished before is not redone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from medtl.imaging.for_intake import UnreadableScan, one_scan
-from medtl.intake.conversion import Outcome, convert, picture_of
+from medtl.intake.conversion import ConversionResult, convert, picture_of
 from medtl.intake.offer import Offer, Refusal
 from medtl.intake.records import Records
 from medtl.progress import track
@@ -33,23 +33,32 @@ def taken_in(
     folder: Path,
     workers: int,
     may_replace: bool,
-) -> list[Outcome]:
-    """The outcome of every offer, in their order."""
+) -> list[ConversionResult]:
+    """The conversion result of every offer, in their order.
 
-    def attempt(offer: Offer) -> Outcome:
+    Args:
+        offers: the cases to convert.
+        case_ids: the pseudonym of each case by the key of its offer.
+        records: the results of earlier runs; new ones are added.
+        folder: the manifest's folder, below which scans are written.
+        workers: threads that convert.
+        may_replace: whether files of other intakes with the same name are overwritten.
+    """
+
+    def attempt(offer: Offer) -> ConversionResult:
         case_id = case_ids[offer.key]
         try:
             fingerprint = records.fingerprint(case_id, offer.files)
         except OSError as error:
-            told = f"A file cannot be read: {error.strerror}. Check its permissions."
-            return Outcome(fingerprint="", case_id=case_id, reason="unreadable_file", sentence=told)
+            sentence = f"A file cannot be read: {error.strerror}. Check its permissions."
+            return ConversionResult(fingerprint="", case_id=case_id, reason="unreadable_file", sentence=sentence)
         known = records.known(fingerprint)
         if known is not None:
             return known
         replaces = may_replace or records.wrote(case_id)
-        outcome = convert(offer, case_id=case_id, fingerprint=fingerprint, folder=folder, may_replace=replaces)
-        records.add(outcome)
-        return outcome
+        result = convert(offer, case_id=case_id, fingerprint=fingerprint, folder=folder, may_replace=replaces)
+        records.add(result)
+        return result
 
     pictured = [
         offer if number < MOST_PICTURED else replace(offer, is_pictured=False) for number, offer in enumerate(offers)

@@ -11,12 +11,12 @@ from pathlib import Path
 import medtl
 from medtl.cohort import pseudonyms
 from medtl.files import fingerprint
-from medtl.intake.conversion import Outcome
-from medtl.intake.fates import USED, Named, file_outcomes
+from medtl.intake.conversion import ConversionResult
+from medtl.intake.fates import USED, PseudonymizedSurvey, file_outcomes
 from medtl.intake.offer import Cell, Offer, Survey
 from medtl.intake.settings import IntakeSettings
 from medtl.intake.taking_in import pictures_of
-from medtl.report import Contact, IntakeTold
+from medtl.report import Contact, IntakeContent
 
 KIND_WORDS = {
     "dicom": "DICOM files", "nifti": "volume files", "pictures": "pictures", "bids": "a BIDS data set",
@@ -31,16 +31,18 @@ HINTS = {
     "is taken as a picture.",
     "not_asked_for": "What was not asked for does not fit --series; capitals do not matter, * stands for anything.",
 }
-"""What can be done about a reason, told once."""
+"""What can be done about a reason, printed once."""
 
 
-def told_of(named: Named, outcomes: Sequence[Outcome], manifest: Path, settings: IntakeSettings) -> IntakeTold:
-    """What the page says."""
+def page_content(
+    named: PseudonymizedSurvey, results: Sequence[ConversionResult], manifest: Path, settings: IntakeSettings
+) -> IntakeContent:
+    """The values of the intake page."""
     survey = named.survey
-    pairs = list(zip(survey.offers, outcomes, strict=True))
+    pairs = list(zip(survey.offers, results, strict=True))
     candidates = [refusal for refusal in survey.refusals if refusal.title]
     pictures = pictures_of(candidates, workers=settings.workers, at_most=MOST_PICTURES)
-    refused = [_late_refusal(offer, outcome) for offer, outcome in pairs if outcome.reason]
+    refused = [_late_refusal(offer, result) for offer, result in pairs if result.reason]
     refused += [
         _contact(
             named.cases[one.key],
@@ -51,38 +53,38 @@ def told_of(named: Named, outcomes: Sequence[Outcome], manifest: Path, settings:
         )
         for one in candidates
     ]
-    return IntakeTold(
+    return IntakeContent(
         name=manifest.stem,
         kind=KIND_WORDS[survey.kind],
         date=date.today().isoformat(),
         version=medtl.__version__,
         fingerprint=fingerprint(settings.model_dump(mode="json", exclude={"labels", "replace", "workers"})),
-        file_outcomes=file_outcomes(survey, outcomes),
-        labels=[offer.label for offer, outcome in pairs if not outcome.reason],
-        patients=len({offer.patient for offer, outcome in pairs if not outcome.reason}),
-        accepted=[_accepted(offer, outcome) for offer, outcome in pairs if not outcome.reason],
+        file_outcomes=file_outcomes(survey, results),
+        labels=[offer.label for offer, result in pairs if not result.reason],
+        patients=len({offer.patient for offer, result in pairs if not result.reason}),
+        accepted=[_accepted(offer, result) for offer, result in pairs if not result.reason],
         refused=refused,
-        refused_reasons=[o.reason for o in outcomes if o.reason] + [one.reason for one in candidates],
-        notes=notes_of(survey, outcomes),
+        refused_reasons=[o.reason for o in results if o.reason] + [one.reason for one in candidates],
+        notes=notes_of(survey, results),
         links=(manifest.name, f"{manifest.stem}.exclusions.csv"),
     )
 
 
-def _accepted(offer: Offer, outcome: Outcome) -> Contact:
-    spacing = " x ".join(f"{size:.3g}" for size in outcome.spacing_mm or ())
-    size = " x ".join(map(str, outcome.shape))
+def _accepted(offer: Offer, result: ConversionResult) -> Contact:
+    spacing = " x ".join(f"{size:.3g}" for size in result.spacing_mm or ())
+    size = " x ".join(map(str, result.shape))
     lines = (
         offer.label,
-        f"{offer.covariates.get('modality') or ''} {outcome.plane}".strip(),
+        f"{offer.covariates.get('modality') or ''} {result.plane}".strip(),
         f"{size} at {spacing} mm" if spacing else size,
-        *outcome.notes,
+        *result.notes,
     )
-    return _contact(outcome.case_id, lines, jpeg=outcome.thumbnail, is_withheld=offer.shows_text)
+    return _contact(result.case_id, lines, jpeg=result.thumbnail, is_withheld=offer.shows_text)
 
 
-def _late_refusal(offer: Offer, outcome: Outcome) -> Contact:
-    lines = (offer.title, outcome.sentence)
-    return _contact(outcome.case_id, lines, is_withheld=offer.shows_text, reason=outcome.reason)
+def _late_refusal(offer: Offer, result: ConversionResult) -> Contact:
+    lines = (offer.title, result.sentence)
+    return _contact(result.case_id, lines, is_withheld=offer.shows_text, reason=result.reason)
 
 
 def _contact(case_id: str, lines: Sequence[str], *, is_withheld: bool, jpeg: str = "", reason: str = "") -> Contact:
@@ -90,28 +92,30 @@ def _contact(case_id: str, lines: Sequence[str], *, is_withheld: bool, jpeg: str
     return Contact(case_id, tuple(line for line in lines if line), jpeg, without, reason)
 
 
-def summary_of(survey: Survey, outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Cell]], manifest: Path) -> str:
-    """What the command says: counts that add up, and where to look."""
-    fates = Counter(file_outcomes(survey, outcomes))
-    used = fates.pop(USED, 0)
-    total = used + sum(fates.values())
+def summary_of(
+    survey: Survey, results: Sequence[ConversionResult], rows: Sequence[Mapping[str, Cell]], manifest: Path
+) -> str:
+    """The lines of the command: counts that add up, and where to look."""
+    counts = Counter(file_outcomes(survey, results))
+    used = counts.pop(USED, 0)
+    total = used + sum(counts.values())
     lines = [
         f"{_count(total, 'file')} found ({KIND_WORDS[survey.kind]}): {used:,} used, {total - used:,} refused.",
-        *(f"  {reason}: {number:,}" for reason, number in sorted(fates.items())),
+        *(f"  {reason}: {number:,}" for reason, number in sorted(counts.items())),
         f"{_count(len(rows), 'case')} of {_count(len({row['patient_id'] for row in rows}), 'patient')} in "
         f"{manifest.name}.",
-        *(f"Note: {note}" for note in (*notes_of(survey, outcomes), *scan_notes(outcomes))),
+        *(f"Note: {note}" for note in (*notes_of(survey, results), *scan_notes(results))),
         f"Look at {manifest.stem}.intake.html; refusals stand in {manifest.stem}.exclusions.csv, who is who in the "
         f"private folder ({pseudonyms.HOME_VARIABLE}).",
     ]
     return "\n".join(lines)
 
 
-def scan_notes(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """What was decided about single scans: each kind of note once, with the number of cases that have it."""
+def scan_notes(results: Sequence[ConversionResult]) -> tuple[str, ...]:
+    """The notes on single scans: each kind once, with the number of cases that have it."""
     kinds: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        for note in () if outcome.reason else outcome.notes:
+    for result in results:
+        for note in () if result.reason else result.notes:
             kinds.setdefault(NUMBERS.sub("#", note), []).append(note)
     often = sorted(kinds.values(), key=len, reverse=True)
     shown = [f"{notes[0][:1].upper()}{notes[0][1:].rstrip('.')} ({_alike(notes)})." for notes in often[:MOST_KINDS]]
@@ -130,7 +134,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def notes_of(survey: Survey, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def notes_of(survey: Survey, results: Sequence[ConversionResult]) -> tuple[str, ...]:
     """The survey's notes and what can be done about its refusals."""
-    reasons = {outcome.reason for outcome in outcomes} | {refusal.reason for refusal in survey.refusals}
+    reasons = {result.reason for result in results} | {refusal.reason for refusal in survey.refusals}
     return (*survey.notes, *(hint for reason, hint in HINTS.items() if reason in reasons))

@@ -1,8 +1,8 @@
 """Whose images they are: patients from ids, issuers, names, birth dates and sexes of DICOM headers.
 
 A patient on two sides of a fold makes every result too good, and no later step can see it; two people taken for one
-only cost some freedom in the split. So where headers leave it open, images are taken for one patient's, and that is
-said. Names and birth dates are compared in memory; what is kept of them is a hash under the private key.
+only cost some freedom in the split. So where headers leave it open, images are taken for one patient's, and a note
+states it. Names and birth dates are compared in memory; what is kept of them is a hash under the private key.
 
 | the headers say                                                      | decided                                     |
 |----------------------------------------------------------------------|---------------------------------------------|
@@ -23,8 +23,8 @@ said. Names and birth dates are compared in memory; what is kept of them is a ha
 | two ids, the same name and birth date                                | two patients, as ids say, with a note       |
 
 Where a birth date is missing, sexes that differ stand for it. Names agree without regard to capitals, accents, order
-and separators, and when one has more words than the other (a middle name). A placeholder or a date such as 19000101 in
-the place of a name or a birth date says nothing.
+and separators, and when one has more words than the other (a middle name). A placeholder or a date such as 19000101
+instead of a name or a birth date counts as missing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MOST_PEOPLE = 2
 
 @dataclass(frozen=True)
 class Identities:
-    """Who is who, and what to tell: `patients` gives the key of each person's patient."""
+    """Who is who, and notes: `patients` gives the key of each person's patient."""
 
     patients: Mapping[Person, str] = field(repr=False)
     notes: tuple[str, ...] = ()
@@ -59,20 +59,20 @@ def who_is_who(headers: Iterable[ImageHeader], *, key: bytes) -> Identities:
     """The patients of a collection; nothing of a name or a birth date is in the keys but a hash under the key."""
     people = sorted({person_of(header) for header in headers})
     patients: dict[Person, str] = {}
-    told = Decided()
+    decided = Decided()
     nameless = [one for one in people if not one.id_written]
     for alike in _by_id(people).values():
         representatives = _distinct_people(alike)
         if len(representatives) > MOST_PEOPLE:
-            told.shared_ids += 1
+            decided.shared_ids += 1
             nameless += alike
         else:
-            patients |= _of_one_id(alike, told)
-    told.twin_ids = _ids_with_one_name(patients)
-    patients |= _of_no_id(sorted(nameless, key=_most_known_first), patients, key=key, told=told)
-    told.nameless = {one.study for one in nameless if not one.has_placeholder and not one.id_written}
-    told.placeholders = {one.study for one in nameless if one.has_placeholder}
-    return Identities(patients, told.notes())
+            patients |= _of_one_id(alike, decided)
+    decided.twin_ids = _ids_with_one_name(patients)
+    patients |= _of_no_id(sorted(nameless, key=_most_known_first), patients, key=key, decided=decided)
+    decided.nameless = {one.study for one in nameless if not one.has_placeholder and not one.id_written}
+    decided.placeholders = {one.study for one in nameless if one.has_placeholder}
+    return Identities(patients, decided.notes())
 
 
 def _by_id(people: Sequence[Person]) -> dict[str, list[Person]]:
@@ -96,7 +96,7 @@ def _issuers_differ(one: Person, other: Person) -> bool:
     return bool(one.issuer and other.issuer and one.issuer != other.issuer)
 
 
-def _of_one_id(people: Sequence[Person], told: Decided) -> dict[Person, str]:
+def _of_one_id(people: Sequence[Person], decided: Decided) -> dict[Person, str]:
     """The patients of one id: one, or one for each issuer, or for each way to write the id when two people have it."""
     clusters: list[list[Person]] = []
     for one in people:
@@ -105,17 +105,17 @@ def _of_one_id(people: Sequence[Person], told: Decided) -> dict[Person, str]:
             clusters.append([one])
         else:
             home.append(one)
-    told.issuers += len(clusters) > 1 and len({one.issuer for one in people if one.issuer}) > 1
+    decided.issuers += len(clusters) > 1 and len({one.issuer for one in people if one.issuer}) > 1
     keys: dict[Person, str] = {}
     times = Counter(own[0].id_written for own in clusters)
     for own in clusters:
         written = own[0].id_written
         name = f"{written}|issuer {max(one.issuer for one in own)}" if times[written] > 1 else written
         keys |= dict.fromkeys(own, name)
-        pairs = [(one, other) for place, one in enumerate(own) for other in own[:place]]
-        told.contradictions += any(contradict(one, other) for one, other in pairs)
-        told.variants += not any(contradict(*pair) for pair in pairs) and any(_vary(*pair) for pair in pairs)
-        told.spellings += len({one.id_written for one in own}) > 1
+        pairs = [(one, other) for index, one in enumerate(own) for other in own[:index]]
+        decided.contradictions += any(contradict(one, other) for one, other in pairs)
+        decided.variants += not any(contradict(*pair) for pair in pairs) and any(_vary(*pair) for pair in pairs)
+        decided.spellings += len({one.id_written for one in own}) > 1
     return keys
 
 
@@ -141,7 +141,7 @@ def _most_known_first(one: Person) -> tuple[bool, bool, Person]:
 
 
 def _of_no_id(
-    people: Sequence[Person], with_id: Mapping[Person, str], *, key: bytes, told: Decided
+    people: Sequence[Person], with_id: Mapping[Person, str], *, key: bytes, decided: Decided
 ) -> dict[Person, str]:
     """The patients of those without an id: each joins the first whose person or study it may be, or is a new one."""
     found: dict[Person, str] = {}
@@ -161,17 +161,17 @@ def _of_no_id(
         beside = [patient for other, patient in by_study[one.study] if not contradict(one, other)]
         if same is not None:
             patient = same
-            told.by_name |= {patient} - have_ids
+            decided.by_name |= {patient} - have_ids
         elif beside:
             patient = beside[0]
         elif one.is_known or len(one.name) > 1:
             patient = _hashed(one, key=key)
-            told.by_name.add(patient)
+            decided.by_name.add(patient)
         else:
             patient = f"study {one.study}"
-            told.by_study.add(one.study)
+            decided.by_study.add(one.study)
         if patient in have_ids:
-            told.attached.add(one.study)
+            decided.attached.add(one.study)
         found[one] = patient
         remember(one, patient)
     return found

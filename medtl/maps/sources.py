@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.cohort import Case, pseudonyms, read_manifest
-from medtl.imaging.for_intake import DICOM_MARK, UnreadableScan, read_content, sha256_of_content
+from medtl.imaging.for_intake import DICOM_MAGIC, UnreadableScan, read_content, sha256_of_content
 from medtl.intake import CaseSource, sources_of
 from medtl.maps.left_out import LeftOut
 from medtl.study.settings import Study
@@ -108,6 +108,6 @@ def _named(case: Case, *, sha256: str) -> SourceFiles:
 def _is_dicom(file: Path) -> bool:
     try:
         with file.open("rb") as stream:
-            return stream.read(DICOM_MARK.stop)[DICOM_MARK] == b"DICM"
+            return stream.read(DICOM_MAGIC.stop)[DICOM_MAGIC] == b"DICM"
     except OSError:
         return False

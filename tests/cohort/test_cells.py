@@ -13,9 +13,9 @@ from medtl.cohort.cells import (
     class_name,
     column_numbers,
     is_missing,
+    marker_counts,
+    separators_in_words,
     sex_of,
-    told_markers,
-    told_separators,
 )
 from medtl.errors import DataRefused
 
@@ -133,11 +133,11 @@ def test_a_column_with_a_cell_that_is_no_number_stays_text(cells: list[str]) -> 
     ],
 )
 def test_a_number_with_two_readings_is_told_as_it_was_read(cells: list[str], comma: bool, told: str) -> None:
-    assert told_separators(cells, comma_is_decimal=comma) == told
+    assert separators_in_words(cells, comma_is_decimal=comma) == told
 
 
 def test_markers_are_told_with_their_counts_and_empty_cells_are_not() -> None:
-    assert told_markers(["NA", "NA", "", "?", "ill"]) == "'NA' (2), '?' (1)"
+    assert marker_counts(["NA", "NA", "", "?", "ill"]) == "'NA' (2), '?' (1)"
     assert as_number("١") is None, "digits of other writings are text"
 
 

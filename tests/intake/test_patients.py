@@ -260,7 +260,7 @@ def test_options_for_files_are_refused_where_they_say_nothing(tmp_path: Path, in
 
 def test_the_class_level_is_no_patient() -> None:
     found = collected([file_offer(ROOT / f"{c}/{n}.png", ROOT) for c in ("x", "y") for n in range(3)])
-    given = with_patients(found, patients_from=None, classes=ClassLevel(1, is_asked_for=True))
+    given = with_patients(found, patients_from=None, classes=ClassLevel(1, is_requested=True))
     assert len({offer.patient for offer in given.offers}) == 6
 
 

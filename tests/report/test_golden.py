@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from medtl.cli.command import app
 from medtl.cohort.pseudonyms import KEY_BYTES, KEY_FILE, private_folder
 from medtl.report import write_reports
-from medtl.report.pages.intake_page import Contact, IntakeTold, write_intake_page
+from medtl.report.pages.intake_page import Contact, IntakeContent, write_intake_page
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +69,7 @@ def audit(folder: Path) -> Path:
 def intake(folder: Path) -> Path:
     shown = [Contact(case_id=f"case-{number}", lines=("MR, 64 x 64 x 20", "1 x 1 x 2 mm")) for number in range(6)]
     refused = [Contact(case_id="series-7", lines=("2 files",), reason="too few slices")]
-    told = IntakeTold(
+    told = IntakeContent(
         name="ward", kind="DICOM", date="2026-01-01", version="0", fingerprint="f" * 12,
         file_outcomes=["used"] * 120 + ["not DICOM"] * 3, labels=["well"] * 4 + ["ill"] * 2, patients=6,
         accepted=shown, refused=refused, refused_reasons=["too few slices"], notes=("One series was tilted.",),

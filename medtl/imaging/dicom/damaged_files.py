@@ -20,7 +20,7 @@ from medtl.imaging.dicom.slice_stack import Fault
 SEARCHED_BYTES = 2**16
 """Identifiers stand before the pixels, in the first kilobytes."""
 
-DICOM_MARK_END, KIND_WITHIN = 132, 200
+DICOM_MAGIC_END, KIND_WITHIN = 132, 200
 """The kind of object is the third element of the meta header, which follows the mark."""
 
 UNREADABLE_SLICE = Fault(
@@ -61,7 +61,7 @@ def lost_its_pixels(content: bytes, headers: Iterable[ImageHeader]) -> bool:
 
     Reports and segmentations have kinds of their own; the kind stands in the meta header (PS3.10, 7.1).
     """
-    start = content[DICOM_MARK_END : DICOM_MARK_END + KIND_WITHIN]
+    start = content[DICOM_MAGIC_END : DICOM_MAGIC_END + KIND_WITHIN]
     return any(_holds(start + b"\0", kind) for kind in {header.sop_class for header in headers})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 GZIP = b"\x1f\x8b"
-DICOM_MARK = slice(128, 132)
+DICOM_MAGIC = slice(128, 132)
 NIFTI_SIZES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c")
 """A NIfTI or Analyze header begins with its own length, 348 or 540, in either byte order."""
 
@@ -148,7 +148,7 @@ def unpacked_start(start: bytes, *, at_most: int = 1024) -> bytes:
 
 def _packed(start: bytes) -> Foreign:
     inner = unpacked_start(start)
-    if inner[DICOM_MARK] == b"DICM":
+    if inner[DICOM_MAGIC] == b"DICM":
         return PACKED_DICOM
     if inner.startswith((b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM")):
         return PACKED_PICTURE

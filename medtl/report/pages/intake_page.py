@@ -41,8 +41,8 @@ class Contact:
 
 
 @dataclass(frozen=True)
-class IntakeTold:
-    """All that the page says. `file_outcomes` has one entry for each file found: `used`, or a reason."""
+class IntakeContent:
+    """All that the page shows. `file_outcomes` has one entry for each file found: `used`, or a reason."""
 
     name: str
     kind: str
@@ -74,41 +74,41 @@ class IntakePage:
     has_refused_files: bool
 
 
-def write_intake_page(path: Path, told: IntakeTold) -> None:
+def write_intake_page(path: Path, content: IntakeContent) -> None:
     """Write the page of an intake."""
-    write_atomically(path, render("intake.html.j2", _page(told)))
+    write_atomically(path, render("intake.html.j2", _page(content)))
 
 
-def _page(told: IntakeTold) -> IntakePage:
-    used = sum(outcome == USED for outcome in told.file_outcomes)
+def _page(content: IntakeContent) -> IntakePage:
+    used = sum(outcome == USED for outcome in content.file_outcomes)
     head = Heading(
-        title=f"Intake of {told.name} · medtl",
+        title=f"Intake of {content.name} · medtl",
         kind="Intake",
-        heading=told.name,
-        question=f"What was found, what became a case, and why the rest did not: {told.kind}.",
-        date=told.date,
+        heading=content.name,
+        question=f"What was found, what became a case, and why the rest did not: {content.kind}.",
+        date=content.date,
         facts=(
-            ("Files found", f"{len(told.file_outcomes):,}"),
+            ("Files found", f"{len(content.file_outcomes):,}"),
             ("Used", f"{used:,}"),
-            ("Refused", f"{len(told.file_outcomes) - used:,}"),
-            ("Cases", f"{len(told.labels):,}"),
-            ("Patients", f"{told.patients:,}"),
+            ("Refused", f"{len(content.file_outcomes) - used:,}"),
+            ("Cases", f"{len(content.labels):,}"),
+            ("Patients", f"{content.patients:,}"),
         ),
         badges=(),
-        links=tuple(Link(name, quote(name)) for name in told.links),
-        version=told.version,
-        fingerprint=told.fingerprint,
+        links=tuple(Link(name, quote(name)) for name in content.links),
+        version=content.version,
+        fingerprint=content.fingerprint,
     )
     return IntakePage(
         head=head,
-        notes=tuple(told.notes),
-        files_table=_files_table(told.file_outcomes),
-        cases_table=_cases_table(told.labels, told.refused_reasons),
-        accepted=tuple(told.accepted[:MOST_SHOWN]),
-        refused=tuple(told.refused[:MOST_SHOWN]),
-        more_accepted=_more(len(told.accepted)),
-        more_refused=_more(len(told.refused)),
-        has_refused_files=used < len(told.file_outcomes),
+        notes=tuple(content.notes),
+        files_table=_files_table(content.file_outcomes),
+        cases_table=_cases_table(content.labels, content.refused_reasons),
+        accepted=tuple(content.accepted[:MOST_SHOWN]),
+        refused=tuple(content.refused[:MOST_SHOWN]),
+        more_accepted=_more(len(content.accepted)),
+        more_refused=_more(len(content.refused)),
+        has_refused_files=used < len(content.file_outcomes),
     )
 
 
