@@ -1,4 +1,4 @@
-from .run import RunFolder as RunFolder
+from .run import Run as Run
 from .run import read_run as read_run
 
-__all__ = ["RunFolder", "read_run"]
+__all__ = ["Run", "read_run"]

@@ -25,7 +25,7 @@ from medtl.record.run_folder import RunFolder, utc_now
 
 
 @dataclass
-class RunRecord:
+class RunJournal:
     """Keeps `environment.json` and `events.jsonl` of one run up to date."""
 
     run: RunFolder
@@ -35,7 +35,7 @@ class RunRecord:
     @classmethod
     def begin(
         cls, run: RunFolder, *, fingerprint: str, seed: int, device: str, cards: Sequence[EncoderCard]
-    ) -> RunRecord:
+    ) -> RunJournal:
         """Write down what the run is made with, before anything is computed; a run that goes on keeps its start and
         the time it took so far, and is not finished any more."""
         began, seconds = _earlier(run)

@@ -1,6 +1,6 @@
 """A run folder as one frozen value: everything the pages tell, from files alone.
 
-In: the folder that `medtl run` made, finished or not. Out: a `RunFolder`. Folds without DONE.json are not told.
+In: the folder that `medtl run` made, finished or not. Out: a `Run`. Folds without DONE.json are not told.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class HeldOutRun:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class Run:
     """One run. `planned_folds` are all that folds.csv names; `folds` are those that are finished, in order.
 
     `predictions` holds the validation and test rows of the finished folds. `classes` are in the study's order.
@@ -137,7 +137,7 @@ class RunFolder:
         )
 
 
-def read_run(folder: Path) -> RunFolder:
+def read_run(folder: Path) -> Run:
     """Read a run folder; refuses by name what is missing, and a folder without a finished fold."""
     if not folder.is_dir():
         raise ConfigurationError(
@@ -161,7 +161,7 @@ def read_run(folder: Path) -> RunFolder:
             f"predictions.csv of {folder.name} speaks of the classes {', '.join(predictions.classes)}, cohort.json of "
             f"{', '.join(cohort.classes)}. The files are from different runs; restore them, or run again."
         )
-    return RunFolder(
+    return Run(
         folder=folder,
         study=study_facts(settings),
         cohort=cohort,

@@ -13,7 +13,7 @@ from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
-from medtl.record.begin_and_finish import RunRecord, write_cohort_tables, write_seal
+from medtl.record.begin_and_finish import RunJournal, write_cohort_tables, write_seal
 from medtl.record.run_folder import RunFolder
 from medtl.study.audit import alike_by_features, write_audit
 from medtl.study.cohort import Recruited, announced, apart, read_cohort
@@ -40,7 +40,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         run.claim(fingerprint=mark, resume=resume, brought=brought)
         write_study_of_run(study, run / names.STUDY, mark=mark)
         cards = [encoder.card for encoder in borrowed.values()]
-        record = RunRecord.begin(run, fingerprint=mark, seed=study.seed, device=place.type, cards=cards)
+        record = RunJournal.begin(run, fingerprint=mark, seed=study.seed, device=place.type, cards=cards)
 
         with record.timed("preparation"):
             cache = imaging.PreparedCache.shared()

@@ -17,7 +17,7 @@ from medtl.held_out import joined_with_development
 from medtl.held_out.openings import Opening
 from medtl.predictions import PredictionTable
 from medtl.record.held_out import HeldOut
-from medtl.record.run import HeldOutRun, RunFolder, read_run
+from medtl.record.run import HeldOutRun, Run, read_run
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.results.judged import Judged, judge, judged_of
@@ -73,7 +73,7 @@ def opened(out_of_fold: PredictionTable, ensemble: PredictionTable, *, resamples
     return evaluate(joined, resamples=resamples, seed=1, settings=EvaluationSettings())
 
 
-def with_cohort(run: RunFolder, ensemble: PredictionTable) -> RunFolder:
+def with_cohort(run: Run, ensemble: PredictionTable) -> Run:
     metrics = opened(run.predictions, ensemble)
     counts = tuple(ClassCount(label, 100, 100) for label in run.classes)
     record = HeldOut(
@@ -85,13 +85,13 @@ def with_cohort(run: RunFolder, ensemble: PredictionTable) -> RunFolder:
 
 
 @pytest.fixture(scope="module")
-def judged_run(small_run: Path) -> tuple[RunFolder, Judged]:
+def judged_run(small_run: Path) -> tuple[Run, Judged]:
     run = read_run(small_run)
     return run, judge(run)
 
 
 def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(
-    judged_run: tuple[RunFolder, Judged],
+    judged_run: tuple[Run, Judged],
 ) -> None:
     run, judged = judged_run
     fallen = patients(run.classes, number=200, share=0.5, skill=5.0, shift=4.0, seed=9, models=run.models)

@@ -10,7 +10,7 @@ import pytest
 
 from medtl.evaluation import Estimate
 from medtl.record.controls import BlindAuroc
-from medtl.record.run import RunFolder, read_run
+from medtl.record.run import Run, read_run
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.results.judged import Judged, judge
@@ -19,12 +19,12 @@ TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "
 
 
 @pytest.fixture(scope="module")
-def told(small_run: Path) -> tuple[RunFolder, Judged]:
+def told(small_run: Path) -> tuple[Run, Judged]:
     run = read_run(small_run)
     return run, judge(run)
 
 
-def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[RunFolder, Judged]) -> None:
+def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[Run, Judged]) -> None:
     run, judged = told
     probe = replace(run, study=replace(run.study, policies=("probe", "scratch")))
     only = replace(judged, differences=tuple(one for one in judged.differences if one.model != "lp_ft"))
@@ -35,7 +35,7 @@ def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple
     assert verdict_of(probe, alone, concerns_of(probe, alone)).sentences[1].startswith("No network was trained")
 
 
-def test_the_verdict_is_short_and_sober(told: tuple[RunFolder, Judged]) -> None:
+def test_the_verdict_is_short_and_sober(told: tuple[Run, Judged]) -> None:
     run, judged = told
     verdict = verdict_of(run, judged, concerns_of(run, judged))
     assert verdict.words <= MOST_WORDS
@@ -44,14 +44,14 @@ def test_the_verdict_is_short_and_sober(told: tuple[RunFolder, Judged]) -> None:
     assert not [word for word in TRIUMPH if word in text]
 
 
-def test_a_small_study_says_that_it_is_small(told: tuple[RunFolder, Judged]) -> None:
+def test_a_small_study_says_that_it_is_small(told: tuple[Run, Judged]) -> None:
     run, judged = told
     titles = [concern.title for concern in concerns_of(run, judged)]
     assert any(title.startswith("The study is small: 40 patients") for title in titles)
     assert titles[-1].startswith("This is internal testing")
 
 
-def test_phantoms_come_before_everything_else(told: tuple[RunFolder, Judged]) -> None:
+def test_phantoms_come_before_everything_else(told: tuple[Run, Judged]) -> None:
     run, judged = told
     phantom = replace(run, cohort=replace(run.cohort, is_phantom=True, limited="30 patients"))
     titles = [concern.title for concern in concerns_of(phantom, judged)]
@@ -59,7 +59,7 @@ def test_phantoms_come_before_everything_else(told: tuple[RunFolder, Judged]) ->
     assert titles[1].startswith("The run was limited")
 
 
-def _with_auroc(judged: Judged, run: RunFolder, auroc: Estimate) -> Judged:
+def _with_auroc(judged: Judged, run: Run, auroc: Estimate) -> Judged:
     own = judged.pooled[run.chosen_model]
     return replace(
         judged, pooled={**judged.pooled, run.chosen_model: replace(own, estimates={**own.estimates, "auroc": auroc})}
@@ -75,7 +75,7 @@ def _with_auroc(judged: Judged, run: RunFolder, auroc: Estimate) -> Judged:
     ],
 )
 def test_numbers_that_speak_against_themselves_come_first(
-    told: tuple[RunFolder, Judged], auroc: Estimate, title: str
+    told: tuple[Run, Judged], auroc: Estimate, title: str
 ) -> None:
     run, judged = told
     changed = _with_auroc(judged, run, auroc)
@@ -97,7 +97,7 @@ def test_numbers_that_speak_against_themselves_come_first(
     ],
 )
 def test_what_is_told_without_the_scans_speaks_against_what_is_told_with_them(
-    told: tuple[RunFolder, Judged], blind: Estimate, title: str | None
+    told: tuple[Run, Judged], blind: Estimate, title: str | None
 ) -> None:
     run, judged = told
     run = replace(run, cohort=replace(run.cohort, blind=BlindAuroc(("site", "image width"), blind)))

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.record.view import LETTERS, NORMAL, Plane, Weights
 from medtl.report.figures.gallery import GalleryRow, Shown
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
@@ -47,7 +47,7 @@ class WeightedCase:
         return self.weights.positions_mm[int(np.argmax(self.weights.values))]
 
 
-def attention_drawn(run: RunFolder, rows: Sequence[GalleryRow]) -> Drawn | None:
+def attention_drawn(run: Run, rows: Sequence[GalleryRow]) -> Drawn | None:
     """The curves of all cases of the gallery that have weights."""
     shown = [case for row in rows for case in row.shown]
     weighted = [found for case in shown for found in [_weighted(case)] if found is not None]

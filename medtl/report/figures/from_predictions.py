@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from medtl import evaluation
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.confusion import confusion_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
@@ -26,19 +26,19 @@ MOST_RELIABILITY_CURVES = 3
 """Reliability curves drawn with several classes; the Brier score judges all of them."""
 
 
-def predictions_behind(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
+def predictions_behind(run: Run, *, fold: int | None) -> tuple[Link, ...]:
     """The file behind a figure, seen from its page; an unfinished run has one per finished fold."""
     if fold is not None or (run.folder / "predictions.csv").is_file():
         return (Link("predictions.csv", "predictions.csv"),)
     return tuple(Link(f"fold {one.fold}", f"fold_{one.fold}/predictions.csv") for one in run.folds)
 
 
-def curves_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Drawn, Drawn]:
+def curves_drawn(run: Run, judged: Judged, *, fold: int | None) -> tuple[Drawn, Drawn]:
     """ROC and precision-recall, pooled over folds or of one fold."""
     return _curve(run, judged, kind="roc", fold=fold), _curve(run, judged, kind="precision_recall", fold=fold)
 
 
-def _curve(run: RunFolder, judged: Judged, *, kind: Literal["roc", "precision_recall"], fold: int | None) -> Drawn:
+def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"], fold: int | None) -> Drawn:
     key = "auroc" if kind == "roc" else "average_precision"
     metric = metric_name(run.classes) if kind == "roc" else "average precision"
     estimates = {model: judged.of(model, fold=fold).estimates[key] for model in run.models}
@@ -69,7 +69,7 @@ def _curve(run: RunFolder, judged: Judged, *, kind: Literal["roc", "precision_re
     return Drawn(drawing, caption, predictions_behind(run, fold=fold))
 
 
-def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Drawn | None:
+def confusion_drawn(run: Run, judged: Judged, *, fold: int | None) -> Drawn | None:
     """The confusion matrix of the chosen model, or None when a threshold could not be chosen."""
     found = judged.of(run.chosen_model, fold=fold)
     if found.confusion is None:
@@ -88,7 +88,7 @@ def confusion_drawn(run: RunFolder, judged: Judged, *, fold: int | None) -> Draw
     return Drawn(drawing, f"{counted} ({rule}); shares are of each row.", predictions_behind(run, fold=fold))
 
 
-def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
+def reliability_drawn(run: Run, judged: Judged) -> tuple[Drawn, ...]:
     """A reliability curve for the positive class, or for each of the first classes with more than two."""
     look = look_of(run.chosen_model, run.models)
     table = judged.patients.of(model=run.chosen_model, role="test")
@@ -113,7 +113,7 @@ def reliability_drawn(run: RunFolder, judged: Judged) -> tuple[Drawn, ...]:
     return tuple(drawn)
 
 
-def folds_drawn(run: RunFolder) -> Drawn:
+def folds_drawn(run: Run) -> Drawn:
     """Class balance per fold."""
     counts = fold_counts(run.fold_table)
     tested = counts[counts["role"] == "test"]
@@ -131,7 +131,7 @@ def folds_drawn(run: RunFolder) -> Drawn:
     return Drawn(drawing, f"Patients by class in each fold. {finding}{more}", (Link(source, source),))
 
 
-def models_drawn(run: RunFolder, judged: Judged) -> Drawn:
+def models_drawn(run: Run, judged: Judged) -> Drawn:
     """All models as points with intervals."""
     points = []
     for model in run.models:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from medtl.errors import IntegrityFailure
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.record.saliency import PairFiles, SaliencyCase
 from medtl.report.figures.volumes import VolumeShown, volume_shown, with_viewer
 from medtl.report.html.embedded_picture import Picture, data_uri, picture
@@ -77,7 +77,7 @@ class GalleryRow:
 
 
 def gallery(
-    run: RunFolder, *, folds: Sequence[int], judged: Judged, up: str = "", viewers: int = 0
+    run: Run, *, folds: Sequence[int], judged: Judged, up: str = "", viewers: int = 0
 ) -> tuple[GalleryRow, ...]:
     """Four rows for two classes (right and wrong, positive and negative); two rows for more. Empty without maps.
 
@@ -101,7 +101,7 @@ def gallery(
     return _with_viewers(rows, at_most=viewers)
 
 
-def _decision(run: RunFolder, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
+def _decision(run: Run, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
     """What one image is called at the declared threshold of its fold, and how sure that is."""
     rows = run.predictions.rows
     match = rows[(rows["case_id"] == case.case_id) & (rows["fold"] == case.fold) & (rows["model"] == case.model)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from medtl.evaluation import Appraisal
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import in_table, joined, p_value, plain
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
@@ -17,7 +17,7 @@ DOUBTFUL_ORDER = 0.05
 """From this probability that the claimed order is false on, more studies like this one would often turn it around."""
 
 
-def use_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+def use_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
     """The concerns that fired, the strongest first."""
     if judged.appraisal is None:
         return ()
@@ -34,7 +34,7 @@ def beyond_null(value: float, null_high: float) -> bool:
     return float(plain(value)) > float(plain(null_high))
 
 
-def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
+def _miscalibrated(run: Run, found: Appraisal) -> Concern | None:
     for one in found.of(run.chosen_model).calibration:
         smooth = one.smooth
         if smooth is None or not beyond_null(smooth.value, smooth.null_high):
@@ -51,7 +51,7 @@ def _miscalibrated(run: RunFolder, found: Appraisal) -> Concern | None:
     return None
 
 
-def _subgroups(run: RunFolder, found: Appraisal) -> Concern | None:
+def _subgroups(run: Run, found: Appraisal) -> Concern | None:
     differing = [
         one for one in found.of(run.chosen_model).subgroups if one.adjusted is not None and one.adjusted < SIGNIFICANT
     ]
@@ -67,7 +67,7 @@ def _subgroups(run: RunFolder, found: Appraisal) -> Concern | None:
     )
 
 
-def _order(run: RunFolder, found: Appraisal) -> Concern | None:
+def _order(run: Run, found: Appraisal) -> Concern | None:
     doubtful = [
         (look_of(one.model, run.models).name, one.decisions.order_false)
         for one in found.decisions

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.findings.clinical_use import use_concerns
 from medtl.report.findings.thresholds import threshold_concern
 from medtl.report.html.numbers import count, interval, joined, p_value, plain, with_interval
@@ -31,7 +31,7 @@ LARGE_GAP = 0.10
 """Validation minus training loss in the last epoch from which the network has learned patients by heart."""
 
 
-def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+def concerns_of(run: Run, judged: Judged) -> tuple[Concern, ...]:
     """Every concern that fired, the strongest first; the last one always holds."""
     chosen, by_fold = judged.of(run.chosen_model, fold=None), judged.by_fold[run.chosen_model]
     found = [
@@ -58,7 +58,7 @@ def concerns_of(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
     return tuple(concern for concern in found if concern is not None)
 
 
-def _phantoms(run: RunFolder) -> Concern | None:
+def _phantoms(run: Run) -> Concern | None:
     if not run.cohort.is_phantom:
         return None
     return Concern(
@@ -69,7 +69,7 @@ def _phantoms(run: RunFolder) -> Concern | None:
     )
 
 
-def _limited(run: RunFolder) -> Concern | None:
+def _limited(run: Run) -> Concern | None:
     if not run.cohort.limited:
         return None
     return Concern(
@@ -81,7 +81,7 @@ def _limited(run: RunFolder) -> Concern | None:
     )
 
 
-def _unfinished(run: RunFolder) -> Concern | None:
+def _unfinished(run: Run) -> Concern | None:
     if run.is_finished:
         return None
     return Concern(
@@ -113,7 +113,7 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
     )
 
 
-def _without_scans(run: RunFolder, chosen: Judgement) -> Concern | None:
+def _without_scans(run: Run, chosen: Judgement) -> Concern | None:
     blind, auroc = run.cohort.blind, chosen.auroc
     if blind is None or not blind.is_suspicious or blind.auroc.value is None:
         return None
@@ -154,7 +154,7 @@ def _chance(chosen: Judgement) -> Concern | None:
     )
 
 
-def _few_patients(run: RunFolder, chosen: Judgement) -> Concern | None:
+def _few_patients(run: Run, chosen: Judgement) -> Concern | None:
     fewest = min(chosen.by_class)
     if chosen.patients >= FEW_PATIENTS and fewest >= FEW_IN_A_CLASS:
         return None
@@ -170,7 +170,7 @@ def _few_patients(run: RunFolder, chosen: Judgement) -> Concern | None:
     )
 
 
-def _gap(run: RunFolder) -> Concern | None:
+def _gap(run: Run) -> Concern | None:
     gaps = []
     for record in run.folds:
         if record.history is not None:
@@ -215,7 +215,7 @@ def _unlike_cases(judged: Judged) -> Concern | None:
     )
 
 
-def _not_better(run: RunFolder, judged: Judged) -> Concern | None:
+def _not_better(run: Run, judged: Judged) -> Concern | None:
     found = next((one for one in judged.differences if one.model == run.chosen_model), None)
     if found is None or found.difference.low is None:
         return None
@@ -232,7 +232,7 @@ def _not_better(run: RunFolder, judged: Judged) -> Concern | None:
     )
 
 
-def _probe(run: RunFolder) -> Concern | None:
+def _probe(run: Run) -> Concern | None:
     probes = [(record.fold, record.probe) for record in run.folds if record.probe is not None]
     stuck = [fold for fold, probe in probes if not probe.converged]
     edge = [fold for fold, probe in probes if probe.at_the_edge]
@@ -253,7 +253,7 @@ def _probe(run: RunFolder) -> Concern | None:
     )
 
 
-def _internal(run: RunFolder) -> Concern:
+def _internal(run: Run) -> Concern:
     elsewhere = [one.record for one in run.held_out if one.record.kind == "external"]
     if elsewhere:
         told = [f"{record.name} ({count(record.patients, 'patient')})" for record in elsewhere]

@@ -6,7 +6,7 @@ In: the table as a run, and its numbers. Out: concerns, the strongest first, and
 from __future__ import annotations
 
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.questions import Asked
 from medtl.report.html.numbers import count, joined
@@ -16,14 +16,14 @@ from medtl.report.results.table_as_run import patients_over_folds
 NAMED_AT_MOST = 5
 
 
-def table_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+def table_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
     """Every concern that fired; the last one always holds."""
     of_runs = concerns_of(run, judged)[:-1]  # the last speaks of internal testing, which a table does not tell
     found = [_torn_patients(run), *of_runs, _unseen(run)]
     return tuple(concern for concern in found if concern is not None)
 
 
-def table_questions(run: RunFolder) -> tuple[Asked, ...]:
+def table_questions(run: Run) -> tuple[Asked, ...]:
     """What a reviewer asks and the table cannot say."""
     asked = [
         Asked(
@@ -45,7 +45,7 @@ def table_questions(run: RunFolder) -> tuple[Asked, ...]:
     return tuple(asked)
 
 
-def _torn_patients(run: RunFolder) -> Concern | None:
+def _torn_patients(run: Run) -> Concern | None:
     torn = patients_over_folds(run.predictions)
     if not torn:
         return None
@@ -61,7 +61,7 @@ def _torn_patients(run: RunFolder) -> Concern | None:
     )
 
 
-def _unseen(run: RunFolder) -> Concern:
+def _unseen(run: Run) -> Concern:
     where = f"{count(len(run.planned_folds), 'fold')} are named" if len(run.planned_folds) > 1 else "One fold is named"
     return Concern(
         "Only predictions were judged: whether the models had seen these patients is not known here.",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_words, interval, plain
 from medtl.report.html.theme import look_of
 from medtl.report.results.claim import sentence_of
@@ -48,7 +48,7 @@ class Verdict:
         return len(" ".join((*self.sentences, self.against)).split())
 
 
-def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> Verdict:
+def verdict_of(run: Run, judged: Judged, concerns: Sequence[Concern]) -> Verdict:
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
     sentences = [_found(run, judged)]
@@ -70,13 +70,13 @@ def verdict_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern]) -> V
     )
 
 
-def headlines_of(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
+def headlines_of(run: Run, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
     """The chosen model's number, then those of the baselines."""
     order = [run.chosen_model, *(name for name in BASELINES if name != run.chosen_model and name in run.models)]
     return tuple(headline_of(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
 
 
-def _found(run: RunFolder, judged: Judged) -> str:
+def _found(run: Run, judged: Judged) -> str:
     phrase = look_of(run.chosen_model, run.models).phrase
     subject = _subject(run.chosen_model, run)
     auroc = judged.of(run.chosen_model, fold=None).auroc
@@ -91,7 +91,7 @@ def _found(run: RunFolder, judged: Judged) -> str:
     return f"{subject} {told} of {number} in {patients}, {unseen}."
 
 
-def _subject(model: str, run: RunFolder) -> str:
+def _subject(model: str, run: Run) -> str:
     phrase = look_of(model, run.models).phrase
     return phrase[0].upper() + phrase[1:]
 

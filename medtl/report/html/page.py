@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medtl.evaluation import Estimate
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.content_policy import content_policy
 from medtl.report.html.drawing import Drawing
 from medtl.report.html.numbers import count, in_table, joined
@@ -120,7 +120,7 @@ class Heading:
     positive: tuple[str, ...] = ()
 
 
-def badges_of(run: RunFolder) -> tuple[Badge, ...]:
+def badges_of(run: Run) -> tuple[Badge, ...]:
     """The badges of a run: phantoms, a limit, folds that are missing."""
     badges = []
     if run.cohort.is_phantom:
@@ -135,7 +135,7 @@ def badges_of(run: RunFolder) -> tuple[Badge, ...]:
     return tuple(badges)
 
 
-def heading_of(run: RunFolder, *, fold: int | None) -> Heading:
+def heading_of(run: Run, *, fold: int | None) -> Heading:
     """The heading of the study page (`fold` None) or of a fold's page."""
     name, facts = run.study.name, run.provenance
     stamp = facts.finished_utc or facts.started_utc
@@ -161,7 +161,7 @@ def heading_of(run: RunFolder, *, fold: int | None) -> Heading:
     )
 
 
-def _positive(run: RunFolder) -> tuple[str, ...]:
+def _positive(run: Run) -> tuple[str, ...]:
     """Which class is positive and why, and a warning where it looks like the healthy one; as the run noted it."""
     noted = tuple(note for note in run.cohort.notes if note.startswith("The positive class"))
     positive = run.outcome.positive_class
@@ -170,13 +170,13 @@ def _positive(run: RunFolder) -> tuple[str, ...]:
     return (f"The positive class is {positive}.",)
 
 
-def _question(run: RunFolder) -> str:
+def _question(run: Run) -> str:
     if run.study.question:
         return run.study.question
     return f"Can {run.outcome.tell_apart(passive=True)} in patients whom the model has not seen?"
 
 
-def _links(run: RunFolder, *, fold: int | None) -> tuple[Link, ...]:
+def _links(run: Run, *, fold: int | None) -> tuple[Link, ...]:
     up = "" if fold is None else "../"
     links = [Link("Study", None if fold is None else "../report.html")]
     for record in run.folds:
@@ -244,7 +244,7 @@ def reasons_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(f"Not defined: {', '.join(names)}. Reason: {reason}." for reason, names in by_reason.items())
 
 
-def encoder_words(run: RunFolder) -> str:
+def encoder_words(run: Run) -> str:
     """The encoder's name; on every page also when nobody said what its weights were trained on."""
     unknown = dict(run.provenance.encoder).get("trained_on", "").startswith(UNKNOWN_SOURCE)
     return f"{run.study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"

@@ -6,7 +6,7 @@ In: a run and its numbers. Out: one answer each, or None where this run has noth
 from __future__ import annotations
 
 from medtl.predictions import selection as selection_of
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.answer import Answer
@@ -21,7 +21,7 @@ TRAINING_SETTINGS = {
 """The settings that describe training in one line; the table of settings has them all."""
 
 
-def preparation(run: RunFolder, judged: Judged) -> Answer | None:
+def preparation(run: Run, judged: Judged) -> Answer | None:
     """How scans were prepared."""
     study = run.study
     if not study.preset:
@@ -32,13 +32,13 @@ def preparation(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("methods", f"The {study.preset} preset{size}, the same for every case and learned from none.")
 
 
-def subsets(run: RunFolder, judged: Judged) -> Answer:
+def subsets(run: Run, judged: Judged) -> Answer:
     """Which part of the manifest was studied."""
     part = f"A part was studied: {run.cohort.limited}." if run.cohort.limited else "Every case of the manifest."
     return Answer("who", f"{part} {count(len(run.exclusions), 'case')} left out, each by name and reason.")
 
 
-def missing(run: RunFolder, judged: Judged) -> Answer | None:
+def missing(run: Run, judged: Judged) -> Answer | None:
     """How many covariates are not stated, and what was done about it."""
     names = [name for name in run.cohort.covariates if name in run.locked_cases.columns]
     if not names:
@@ -52,7 +52,7 @@ def missing(run: RunFolder, judged: Judged) -> Answer | None:
     )
 
 
-def assignment(run: RunFolder, judged: Judged) -> Answer:
+def assignment(run: Run, judged: Judged) -> Answer:
     """How cases came into folds."""
     study = run.study
     told = f"{study.fold_count or len(run.planned_folds)}-fold cross-validation, stratified by class"
@@ -62,7 +62,7 @@ def assignment(run: RunFolder, judged: Judged) -> Answer:
     return Answer("who", f"{told}{repeats}; seed {run.provenance.seed}. folds.csv names every case.")
 
 
-def disjoint(run: RunFolder, judged: Judged) -> Answer:
+def disjoint(run: Run, judged: Judged) -> Answer:
     """That patients were kept apart, counted."""
     roles = run.fold_table.groupby(["fold", "patient_id"])["role"].nunique()
     shared = int((roles > 1).sum())
@@ -70,7 +70,7 @@ def disjoint(run: RunFolder, judged: Judged) -> Answer:
     return Answer("who", f"The patient: {found} (counted in folds.csv).")
 
 
-def network(run: RunFolder, judged: Judged) -> Answer | None:
+def network(run: Run, judged: Judged) -> Answer | None:
     """The encoder and the models compared."""
     card = dict(run.provenance.encoder)
     if not run.study.encoder:
@@ -80,14 +80,14 @@ def network(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("methods", f"Encoder {run.study.encoder}{shape}; models: {joined(told)}.")
 
 
-def software(run: RunFolder, judged: Judged) -> Answer | None:
+def software(run: Run, judged: Judged) -> Answer | None:
     """The libraries with their versions."""
     versions = dict(run.provenance.versions)
     named = [f"{name} {versions[name]}" for name in MAIN_LIBRARIES if name in versions]
     return Answer("methods", f"{joined(named)}, Python {run.provenance.python}.") if named else None
 
 
-def beginning(run: RunFolder, judged: Judged) -> Answer | None:
+def beginning(run: Run, judged: Judged) -> Answer | None:
     """The weights that training began with."""
     card = dict(run.provenance.encoder)
     if "trained_on" not in card:
@@ -97,14 +97,14 @@ def beginning(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("methods", f"Weights trained on {card['trained_on'].rstrip('.')}{digest}.{scratch}")
 
 
-def training(run: RunFolder, judged: Judged) -> Answer | None:
+def training(run: Run, judged: Judged) -> Answer | None:
     """The settings of training in one line."""
     settings = dict(run.study.settings)
     told = [f"{name} {settings[key]}" for key, name in TRAINING_SETTINGS.items() if key in settings]
     return Answer("methods", f"{joined(told).capitalize()}. All settings stand in study.yaml.") if told else None
 
 
-def selection(run: RunFolder, judged: Judged) -> Answer:
+def selection(run: Run, judged: Judged) -> Answer:
     """What was chosen, and on whom."""
     probe = "; the probe's C in inner folds of training patients" if any(one.probe for one in run.folds) else ""
     look = look_of(run.chosen_model, run.models)
@@ -120,7 +120,7 @@ def selection(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def ensembling(run: RunFolder, judged: Judged) -> Answer:
+def ensembling(run: Run, judged: Judged) -> Answer:
     """Whether several models judged one patient."""
     when = ", once in each repeat" if run.study.repeats > 1 else ""
     if run.held_out:
@@ -128,7 +128,7 @@ def ensembling(run: RunFolder, judged: Judged) -> Answer:
     return Answer("methods", f"No ensemble: each test patient is judged by the one model of the fold{when}.")
 
 
-def calculated(run: RunFolder, judged: Judged) -> Answer:
+def calculated(run: Run, judged: Judged) -> Answer:
     """How a patient's probability comes about."""
     return Answer(
         "methods",
@@ -136,7 +136,7 @@ def calculated(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def measures(run: RunFolder, judged: Judged) -> Answer:
+def measures(run: Run, judged: Judged) -> Answer:
     """The measures and curves of the page."""
     return Answer(
         "well",
@@ -145,7 +145,7 @@ def measures(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def uncertainty(run: RunFolder, judged: Judged) -> Answer:
+def uncertainty(run: Run, judged: Judged) -> Answer:
     """How intervals and tests were made."""
     told = (
         "95 % intervals by patient: DeLong's variance on the logit scale, Wilson's for proportions, "
@@ -156,7 +156,7 @@ def uncertainty(run: RunFolder, judged: Judged) -> Answer:
     return Answer("well", f"{told}{tested}.")
 
 
-def explained(run: RunFolder, judged: Judged) -> Answer:
+def explained(run: Run, judged: Judged) -> Answer:
     """The maps that were made."""
     maps = sum(len(record.saliency) for record in run.folds)
     if not maps:
@@ -170,7 +170,7 @@ def explained(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def availability(run: RunFolder, judged: Judged) -> Answer:
+def availability(run: Run, judged: Judged) -> Answer:
     """What names the run and its files."""
     return Answer(
         "methods",
@@ -179,14 +179,14 @@ def availability(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def output(run: RunFolder, judged: Judged) -> Answer:
+def output(run: Run, judged: Judged) -> Answer:
     """What the model gives, and where the threshold is from."""
     if not run.outcome.has_threshold:
         return Answer("well", "A probability per class; the decision is the most probable class.")
     return Answer("well", f"A probability; the threshold {run.study.evaluation.threshold.origin}.")
 
 
-def sites(run: RunFolder, judged: Judged) -> Answer | None:
+def sites(run: Run, judged: Judged) -> Answer | None:
     """How many sites there are."""
     if "site" not in run.cohort.covariates or "site" not in run.locked_cases.columns:
         return None
@@ -194,7 +194,7 @@ def sites(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("who", f"{count(int(sites), 'site')} in the manifest; models were not fitted by site.")
 
 
-def unreadable(run: RunFolder, judged: Judged) -> Answer:
+def unreadable(run: Run, judged: Judged) -> Answer:
     """What became of scans that could not be read."""
     return Answer(
         "who",

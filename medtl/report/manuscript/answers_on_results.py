@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from medtl.evaluation import Estimate
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, joined, percent, plain, with_interval
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.answer import Answer
@@ -21,7 +21,7 @@ WEIGHTING = re.compile(r"class_weight|oversampl|undersampl|sampler|reweight|bala
 """Settings that would change the share of the classes in training; without one the losses count every case alike."""
 
 
-def size(run: RunFolder, judged: Judged) -> Answer:
+def size(run: Run, judged: Judged) -> Answer:
     """How many patients, and how narrow an interval they give."""
     found = judged.of(run.chosen_model, fold=None)
     told = f"{count(found.patients, 'patient')}, {min(found.by_class):,} in the smallest class."
@@ -31,7 +31,7 @@ def size(run: RunFolder, judged: Judged) -> Answer:
     return Answer("well", told, "whether a size was planned, and from what")
 
 
-def robustness(run: RunFolder, judged: Judged) -> Answer | None:
+def robustness(run: Run, judged: Judged) -> Answer | None:
     """How far the folds differ, and what is told without the scans."""
     values = [one.auroc.value for one in judged.by_fold[run.chosen_model].values()]
     defined = [value for value in values if value is not None]
@@ -44,14 +44,14 @@ def robustness(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("asked", told)
 
 
-def internal(run: RunFolder, judged: Judged) -> Answer:
+def internal(run: Run, judged: Judged) -> Answer:
     """Who was tested inside the cohort."""
     found = judged.of(run.chosen_model, fold=None)
     how = "each judged out of fold" if len(run.planned_folds) > 1 else "of the part kept for testing"
     return Answer("well", f"Internal testing: {count(found.patients, 'patient')}, {how}.")
 
 
-def external(run: RunFolder, judged: Judged) -> Answer:
+def external(run: Run, judged: Judged) -> Answer:
     """On which other cohorts the run was tested, or that it was tested on none."""
     told = [
         f"{title_of(one.record)}, {count(one.record.patients, 'patient')}: AUROC "
@@ -67,7 +67,7 @@ def external(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def flow(run: RunFolder, judged: Judged) -> Answer:
+def flow(run: Run, judged: Judged) -> Answer:
     """From files to patients."""
     flow = flow_of(run)
     reasons = [f"{one.cases:,} {one.reason}" for one in flow.reasons]
@@ -75,7 +75,7 @@ def flow(run: RunFolder, judged: Judged) -> Answer:
     return Answer("who", f"{flow.files:,} files, {left}, {flow.cases:,} cases of {flow.patients:,} patients.")
 
 
-def characteristics(run: RunFolder, judged: Judged) -> Answer | None:
+def characteristics(run: Run, judged: Judged) -> Answer | None:
     """The covariates that the page shows."""
     names = [COVARIATE_NAMES.get(name, name) for name in run.cohort.covariates]
     if not names:
@@ -83,7 +83,7 @@ def characteristics(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("who", f"{joined(names)} by class; classes by fold and part.", "what the manifest does not hold")
 
 
-def performance(run: RunFolder, judged: Judged) -> Answer:
+def performance(run: Run, judged: Judged) -> Answer:
     """The primary metric with its interval."""
     name, found = look_of(run.chosen_model, run.models).name, judged.of(run.chosen_model, fold=None).auroc
     if found.value is None:
@@ -91,7 +91,7 @@ def performance(run: RunFolder, judged: Judged) -> Answer:
     return Answer("well", f"{name}: {metric_name(run.classes)} {with_interval(found.value, found.low, found.high)}.")
 
 
-def diagnostic(run: RunFolder, judged: Judged) -> Answer | None:
+def diagnostic(run: Run, judged: Judged) -> Answer | None:
     """Sensitivity and specificity with their intervals."""
     found = judged.of(run.chosen_model, fold=None)
     told = [
@@ -107,7 +107,7 @@ def diagnostic(run: RunFolder, judged: Judged) -> Answer | None:
     return Answer("well", f"{where}: {joined(told)}.") if told else None
 
 
-def failures(run: RunFolder, judged: Judged) -> Answer:
+def failures(run: Run, judged: Judged) -> Answer:
     """How many patients were judged wrongly."""
     scores = scores_of(judged.patients, model=run.chosen_model)
     wrong = int((scores.called(judged.thresholds(run.chosen_model)) != scores.truth).sum())
@@ -123,7 +123,7 @@ def failures(run: RunFolder, judged: Judged) -> Answer:
     )
 
 
-def balance(run: RunFolder, judged: Judged) -> Answer:
+def balance(run: Run, judged: Judged) -> Answer:
     """The share of each class, and whether training changed it."""
     counts = judged.of(run.chosen_model, fold=None).by_class
     told = [f"{label} {percent(n, sum(counts))}" for label, n in zip(run.classes, counts, strict=True)]
@@ -132,7 +132,7 @@ def balance(run: RunFolder, judged: Judged) -> Answer:
     return Answer("who", f"{joined(told)}; {handled}.")
 
 
-def counts(run: RunFolder, judged: Judged) -> Answer:
+def counts(run: Run, judged: Judged) -> Answer:
     """Tested patients by class."""
     counts = judged.of(run.chosen_model, fold=None).by_class
     told = [f"{n:,} {label}" for label, n in zip(run.classes, counts, strict=True)]

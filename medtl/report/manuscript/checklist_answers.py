@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.manuscript import answers_on_methods as methods
 from medtl.report.manuscript import answers_on_results as results
 from medtl.report.manuscript.answer import Answer
 from medtl.report.manuscript.checklist_items import Guideline
 from medtl.report.results.judged import Judged
 
-Teller = Callable[[RunFolder, Judged], Answer | None]
+Teller = Callable[[Run, Judged], Answer | None]
 
 
-def answers_of(run: RunFolder, judged: Judged) -> Mapping[Guideline, Mapping[str, Answer]]:
+def answers_of(run: Run, judged: Judged) -> Mapping[Guideline, Mapping[str, Answer]]:
     """Every answer that this run can give."""
     found: dict[Guideline, dict[str, Answer]] = {"claim": {}, "tripod_ai": {}}
     for numbers, teller in TELLERS:

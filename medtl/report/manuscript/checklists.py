@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count
 from medtl.report.manuscript.checklist_answers import answers_of
 from medtl.report.manuscript.checklist_items import ITEMS, TITLES, Guideline, Item
@@ -43,7 +43,7 @@ class Checklist:
     summary: str
 
 
-def checklists_of(run: RunFolder, judged: Judged, statements: Statements) -> tuple[Checklist, ...]:
+def checklists_of(run: Run, judged: Judged, statements: Statements) -> tuple[Checklist, ...]:
     """Both tables."""
     answers = answers_of(run, judged)
     lists = []

@@ -6,7 +6,7 @@ In: a run and its numbers. Out: sentences to paste into a manuscript, and the li
 from __future__ import annotations
 
 from medtl.predictions import selection
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
 from medtl.report.manuscript.references import MAP_WORKS, WORKS, cite
 from medtl.report.results.judged import Judged
@@ -38,12 +38,12 @@ LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": 
 """The works that describe these libraries."""
 
 
-def methods_paragraph(run: RunFolder, judged: Judged) -> str:
+def methods_paragraph(run: Run, judged: Judged) -> str:
     """One paragraph; what the run does not state is left out rather than guessed."""
     return " ".join([_design(run), _network(run), _models(run), evaluation_words(run, judged), _software(run)])
 
 
-def _design(run: RunFolder) -> str:
+def _design(run: Run) -> str:
     cases = f"{count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')}"
     study = run.study
     if run.left_out_by is not None:
@@ -72,13 +72,13 @@ def _design(run: RunFolder) -> str:
     )
 
 
-def _what_validation_served(run: RunFolder) -> str:
+def _what_validation_served(run: Run) -> str:
     is_chosen = run.outcome.has_threshold and run.study.evaluation.threshold.rule != "fixed"
     chosen = [*(("model",) if _selects(run) else ()), *(("thresholds",) if is_chosen else ())]
     return f"the choice of {joined(chosen)}" if chosen else "no choice of a threshold"
 
 
-def _network(run: RunFolder) -> str:
+def _network(run: Run) -> str:
     study = run.study
     size = (
         f", scaled to {' × '.join(str(side) for side in study.size_px)} pixels (aspect ratio kept)"
@@ -101,7 +101,7 @@ def _network(run: RunFolder) -> str:
     return f"{preset}The encoder was {study.encoder}{origin}.{lifted}"
 
 
-def _models(run: RunFolder) -> str:
+def _models(run: Run) -> str:
     told = [words_of(model) for model in run.models if model != selection.SELECTED]
     epochs = (
         f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
@@ -116,11 +116,11 @@ def words_of(model: str) -> str:
     return f"{told} ({variant})" if variant else told
 
 
-def _selects(run: RunFolder) -> bool:
+def _selects(run: Run) -> bool:
     return selection.SELECTED in run.models
 
 
-def _selection(run: RunFolder) -> str:
+def _selection(run: Run) -> str:
     looked_at = next((len(one.selection.candidates) for one in run.folds if one.selection is not None), 0)
     if not looked_at:
         return ""
@@ -130,11 +130,11 @@ def _selection(run: RunFolder) -> str:
     )
 
 
-def _trains(run: RunFolder) -> bool:
+def _trains(run: Run) -> bool:
     return any(model in ("lp_ft", "full", "scratch") for model in run.models)
 
 
-def evaluation_words(run: RunFolder, judged: Judged) -> str:
+def evaluation_words(run: Run, judged: Judged) -> str:
     """How the numbers were made, as sentences of a paragraph."""
     chosen_on = "that was given" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
@@ -163,7 +163,7 @@ def evaluation_words(run: RunFolder, judged: Judged) -> str:
     )
 
 
-def _controls(run: RunFolder) -> tuple[str, ...]:
+def _controls(run: Run) -> tuple[str, ...]:
     """Which negative controls were made; how a study without them is told needs no words."""
     found = run.controls
     named = [CONTROL_WORDS[one.name] for one in found.controls if one.name in CONTROL_WORDS] if found else []
@@ -173,7 +173,7 @@ def _controls(run: RunFolder) -> tuple[str, ...]:
     return (f" As negative controls, the same folds were judged with {joined(named)}.",) if named else ()
 
 
-def _maps(run: RunFolder) -> tuple[str, ...]:
+def _maps(run: Run) -> tuple[str, ...]:
     if not any(record.saliency for record in run.folds):
         return ()
     made = f" Maps of what a decision rests on were made by {run.map_method}{cite(MAP_WORKS[run.map_method])}"
@@ -187,12 +187,12 @@ def _maps(run: RunFolder) -> tuple[str, ...]:
     )
 
 
-def _rule(run: RunFolder) -> str:
+def _rule(run: Run) -> str:
     rule = run.study.evaluation.threshold
     return f"{rule.in_words}; {WORKS['youden1950'].cited}" if rule.rule == "youden" else rule.in_words
 
 
-def _software(run: RunFolder) -> str:
+def _software(run: Run) -> str:
     versions = dict(run.provenance.versions)
     works = {name: cite(key) for name, key in LIBRARY_WORKS.items()}
     named = [f"{name} {versions[name]}{works.get(name, '')}" for name in MAIN_LIBRARIES if name in versions]
@@ -201,7 +201,7 @@ def _software(run: RunFolder) -> str:
     return f"{software}{seed}; its configuration has the fingerprint {run.provenance.fingerprint}."
 
 
-def limits_of(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def limits_of(run: Run, judged: Judged) -> tuple[str, ...]:
     """What these numbers cannot carry, in plain words."""
     found = judged.of(run.chosen_model, fold=None)
     limits = [

@@ -14,7 +14,7 @@ from medtl.files import sha256_of_file
 from medtl.findings import Concern
 from medtl.record import run_folder as names
 from medtl.record.plain_data import inside, read_mapping
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import in_table
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragraph
@@ -30,7 +30,7 @@ RESTRICTED = re.compile(r"non[- ]?commercial|\bNC\b|research only", re.IGNORECAS
 """Words of a licence that forbid some use."""
 
 
-def model_card(run: RunFolder, judged: Judged, concerns: Sequence[Concern], statements: Statements) -> str:
+def model_card(run: Run, judged: Judged, concerns: Sequence[Concern], statements: Statements) -> str:
     """The card; the same text each time."""
     parts = [
         f"# Model card: {plain_text(run.study.name)}",
@@ -57,7 +57,7 @@ def plain_text(text: str) -> str:
     return MARKS.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
-def _models(run: RunFolder) -> tuple[str, ...]:
+def _models(run: Run) -> tuple[str, ...]:
     rows = [
         ("Reported model", look_of(run.chosen_model, run.models).name),
         ("Further models", ", ".join(look_of(one, run.models).name for one in run.models if one != run.chosen_model)),
@@ -79,7 +79,7 @@ def _use(statements: Statements) -> tuple[str, ...]:
     return "## Intended use", _listed(lines)
 
 
-def _data(run: RunFolder) -> tuple[str, ...]:
+def _data(run: Run) -> tuple[str, ...]:
     flow = flow_of(run)
     rows = [(label, f"{patients:,}", f"{cases:,}") for label, patients, cases in flow.by_class]
     rows.append(("All", f"{flow.patients:,}", f"{flow.cases:,}"))
@@ -95,7 +95,7 @@ def _data(run: RunFolder) -> tuple[str, ...]:
     )
 
 
-def _evaluation(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def _evaluation(run: Run, judged: Judged) -> tuple[str, ...]:
     rows = []
     for model in run.models:
         found = judged.of(model, fold=None).estimates
@@ -109,7 +109,7 @@ def _evaluation(run: RunFolder, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def _licences(run: RunFolder) -> tuple[str, ...]:
+def _licences(run: Run) -> tuple[str, ...]:
     card = dict(run.provenance.encoder)
     licence = card.get("licence")
     lines = [f"Encoder weights ({plain_text(run.study.encoder or 'none')}): {plain_text(licence or 'not recorded')}."]
@@ -121,7 +121,7 @@ def _licences(run: RunFolder) -> tuple[str, ...]:
     return "## Licences", _listed(lines)
 
 
-def _checkpoints(run: RunFolder) -> tuple[str, ...]:
+def _checkpoints(run: Run) -> tuple[str, ...]:
     rows = [
         (f"fold_{record.fold}/{name}", digest)
         for record in run.folds

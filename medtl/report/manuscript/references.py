@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.results.judged import Judged
 
 VOLUME_TO_PAGE = re.compile(r"(\d+)(?:\((\d+)\))?:(e?[\d-]+)")
@@ -184,13 +184,13 @@ OF_RUNS = frozenset({"mitchell2019", "tejani2024", "collins2024", "paszke2019", 
 """Works that only a run's page uses: the model card, the guidelines, and what networks are trained with."""
 
 
-def references_of(run: RunFolder, judged: Judged) -> tuple[Reference, ...]:
+def references_of(run: Run, judged: Judged) -> tuple[Reference, ...]:
     """The works whose methods this run used."""
     used = [*ALWAYS, *(key for key, is_used in USES.items() if is_used(run, judged))]
     return tuple(sorted((WORKS[key] for key in used), key=lambda work: (work.authors.casefold(), work.year)))
 
 
-def works_of(run: RunFolder, judged: Judged) -> tuple[Reference, ...]:
+def works_of(run: Run, judged: Judged) -> tuple[Reference, ...]:
     """The works behind a page that judges predictions alone."""
     return tuple(work for work in references_of(run, judged) if work.key not in OF_RUNS)
 
@@ -200,15 +200,15 @@ def bibtex(references: tuple[Reference, ...]) -> str:
     return "\n\n".join(one.bibtex for one in references) + "\n"
 
 
-def _has(library: str) -> Callable[[RunFolder, Judged], bool]:
+def _has(library: str) -> Callable[[Run, Judged], bool]:
     return lambda run, judged: bool(dict(run.provenance.versions).get(library))
 
 
-def _mapped_by(method: str) -> Callable[[RunFolder, Judged], bool]:
+def _mapped_by(method: str) -> Callable[[Run, Judged], bool]:
     return lambda run, judged: any(record.saliency for record in run.folds) and run.map_method == method
 
 
-def _card(run: RunFolder) -> dict[str, str]:
+def _card(run: Run) -> dict[str, str]:
     return {name: text.casefold() for name, text in run.provenance.encoder}
 
 
@@ -216,7 +216,7 @@ def _appraised(judged: Judged, part: str) -> bool:
     return judged.appraisal is not None and any(getattr(one, part) is not None for one in judged.appraisal.models)
 
 
-USES: dict[str, Callable[[RunFolder, Judged], bool]] = {
+USES: dict[str, Callable[[Run, Judged], bool]] = {
     "paszke2019": _has("torch"),
     "cardoso2022": _has("monai"),
     "pedregosa2011": _has("scikit-learn"),

@@ -5,7 +5,7 @@ In: a run and its numbers. Out: sentences to paste into a manuscript; what is no
 
 from __future__ import annotations
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_words, interval, joined, percent, plain
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.references import cite
@@ -15,13 +15,13 @@ from medtl.report.results.judged import Judged, Judgement, metric_name
 from medtl.report.sections.cohort import flow_of
 
 
-def results_paragraph(run: RunFolder, judged: Judged) -> str:
+def results_paragraph(run: Run, judged: Judged) -> str:
     """One paragraph: who was tested, how well each model did, by how much they differ, and what was decided."""
     sentences = [_patients(run), _chosen(run, judged), _folds(run, judged), _decisions(run, judged)]
     return " ".join(one for one in (*sentences, *_others(run, judged), *_differences(run, judged)) if one)
 
 
-def _patients(run: RunFolder) -> str:
+def _patients(run: Run) -> str:
     flow = flow_of(run)
     left = left_out_sentence(
         files=flow.files,
@@ -34,7 +34,7 @@ def _patients(run: RunFolder) -> str:
     return f"{left}; {count(flow.cases, 'case')} of {count(flow.patients, 'patient')} were studied ({joined(classes)})."
 
 
-def _chosen(run: RunFolder, judged: Judged) -> str:
+def _chosen(run: Run, judged: Judged) -> str:
     phrase, found = look_of(run.chosen_model, run.models).phrase, judged.of(run.chosen_model, fold=None)
     metric = metric_name(run.classes)
     if found.auroc.value is None:
@@ -50,19 +50,19 @@ def _chosen(run: RunFolder, judged: Judged) -> str:
     )
 
 
-def _others(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def _others(run: Run, judged: Judged) -> tuple[str, ...]:
     others = [model for model in run.models if model != run.chosen_model]
     told = [f"{_number(judged.of(one, fold=None), 'auroc')} for {look_of(one, run.models).phrase}" for one in others]
     return (f"The {metric_name(run.classes)} was {joined(told)}.",) if told else ()
 
 
-def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def _differences(run: Run, judged: Judged) -> tuple[str, ...]:
     found = [one for one in judged.differences if one.model != "centroid"]
     tested = [one for one in found if one.p_value is not None][:1]
     return tuple(_difference(run, one, cited=cite("nadeau2003") if one in tested else "") for one in found)
 
 
-def _difference(run: RunFolder, found: Difference, *, cited: str) -> str:
+def _difference(run: Run, found: Difference, *, cited: str) -> str:
     phrase, claim = look_of(found.model, run.models).phrase, claim_of(found)
     if found.difference.value is None:
         return f"The difference between {phrase} and the frozen probe was not defined ({found.difference.reason})."
@@ -72,7 +72,7 @@ def _difference(run: RunFolder, found: Difference, *, cited: str) -> str:
     return " ".join((f"{told}{higher}; {conclusion}.", *claim.remarks))
 
 
-def _folds(run: RunFolder, judged: Judged) -> str:
+def _folds(run: Run, judged: Judged) -> str:
     values = [one.auroc.value for one in judged.by_fold[run.chosen_model].values()]
     defined = [value for value in values if value is not None]
     if len(defined) < 2:
@@ -82,7 +82,7 @@ def _folds(run: RunFolder, judged: Judged) -> str:
     return f"Its AUROC ranged from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
 
 
-def _decisions(run: RunFolder, judged: Judged) -> str:
+def _decisions(run: Run, judged: Judged) -> str:
     found = judged.of(run.chosen_model, fold=None)
     if found.confusion is None or not run.outcome.has_threshold:
         return ""

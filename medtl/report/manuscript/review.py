@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from medtl.findings import Concern
 from medtl.record import run_folder as names
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.findings.questions import Asked, asked_of
 from medtl.report.html.page import Link
 from medtl.report.manuscript.checklists import Checklist, checklists_of
@@ -35,7 +35,7 @@ class Review:
     files: tuple[Link, ...]
 
 
-def review_of(run: RunFolder, judged: Judged, concerns: Sequence[Concern], statements: Statements) -> Review:
+def review_of(run: Run, judged: Judged, concerns: Sequence[Concern], statements: Statements) -> Review:
     """The last sections as a value."""
     return Review(
         asked=asked_of(concerns, run.cohort.notes),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from medtl.files import write_atomically
 from medtl.findings import Concern
 from medtl.record import run_folder as names
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.manuscript.model_card import model_card
 from medtl.report.manuscript.references import bibtex
 from medtl.report.manuscript.review import Review
@@ -19,7 +19,7 @@ from medtl.report.results.judged import Judged
 
 
 def write_supplement(
-    run: RunFolder, judged: Judged, concerns: Sequence[Concern], statements: Statements, review: Review
+    run: Run, judged: Judged, concerns: Sequence[Concern], statements: Statements, review: Review
 ) -> None:
     """Write them; a form that is there already is left as it is."""
     write_form(run.folder)

@@ -17,7 +17,7 @@ from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, write_atomically, write_json
 from medtl.predictions import on_common_cases
 from medtl.record import run_folder as names
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.differences import PairPoint, differences_figure
 from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind, reliability_drawn
 from medtl.report.findings.comparison import comparison_concerns
@@ -121,7 +121,7 @@ def write_comparison_page(
 
 
 def _page(
-    run: RunFolder,
+    run: Run,
     judged: Judged,
     models: Sequence[ComparedModel],
     pairs: tuple[Pair, ...],
@@ -158,7 +158,7 @@ def _page(
     )
 
 
-def _pairs_drawn(run: RunFolder, pairs: Sequence[Pair], *, metric: str, finding: str) -> Drawn:
+def _pairs_drawn(run: Run, pairs: Sequence[Pair], *, metric: str, finding: str) -> Drawn:
     points = [
         PairPoint(
             one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
@@ -174,7 +174,7 @@ def _pairs_drawn(run: RunFolder, pairs: Sequence[Pair], *, metric: str, finding:
     return Drawn(drawing, caption, predictions_behind(run, fold=None))
 
 
-def _sources(run: RunFolder, models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Table:
+def _sources(run: Run, models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Table:
     rows = []
     for one, lost in zip(models, left_out, strict=True):
         cells = (one.source, one.model, one.encoder or "not known", one.fingerprint[:12], f"{lost:,}")
@@ -187,12 +187,12 @@ def _sources(run: RunFolder, models: Sequence[ComparedModel], left_out: tuple[in
     return Table("Models", heads, tuple(rows), (note,), name="sources")
 
 
-def _cohort_table(run: RunFolder) -> Table:
+def _cohort_table(run: Run) -> Table:
     rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     return Table("Patients by class", ("", *run.classes, "All"), rows, ("Of test rows in common.",), name="cohort")
 
 
-def _heading(run: RunFolder, models: Sequence[ComparedModel]) -> Heading:
+def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
     links = (names.PREDICTIONS, names.METRICS, SIGN, names.REFERENCES)
     return Heading(
         title="Comparison of models · medtl",
@@ -220,7 +220,7 @@ def _names(models: Sequence[ComparedModel]) -> str:
     return f"{len(models)} models of {joined(list(dict.fromkeys(one.source for one in models)))}"
 
 
-def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_split: bool) -> str:
+def _methods(run: Run, judged: Judged, pairs: Sequence[Pair], is_same_split: bool) -> str:
     over = (
         f" Over folds, differences were tested by a t test corrected for shared training patients"
         f"{cite('nadeau2003')}, with Holm's correction for {count(len(pairs), 'pair')}."
@@ -239,7 +239,7 @@ def _methods(run: RunFolder, judged: Judged, pairs: Sequence[Pair], is_same_spli
     )
 
 
-def _origin(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[tuple[str, str], ...]:
+def _origin(run: Run, models: Sequence[ComparedModel]) -> tuple[tuple[str, str], ...]:
     settings, versions = run.study.evaluation, dict(run.provenance.versions)
     return (
         *((one.name, f"{one.model} of {one.source}, fingerprint {one.fingerprint}") for one in models),
@@ -251,7 +251,7 @@ def _origin(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[tuple[str,
     )
 
 
-def _limits(run: RunFolder, models: Sequence[ComparedModel]) -> tuple[str, ...]:
+def _limits(run: Run, models: Sequence[ComparedModel]) -> tuple[str, ...]:
     return (
         "Not distinguishable does not mean equal: it means that these patients cannot tell. Read the widths.",
         "A difference between runs is the difference of everything that differs between them: encoder, policy, "

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.attention import attention_drawn
 from medtl.report.figures.from_predictions import confusion_drawn, curves_drawn
 from medtl.report.figures.gallery import GalleryRow, colour_bar, gallery, has_viewers, has_volumes
@@ -55,7 +55,7 @@ class FoldPage:
     errors: tuple[Error, ...]
 
 
-def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
+def write_fold_page(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
     """Write fold_K/report.html; refuses a fold that is not finished. `metrics` spares the counting."""
     record = run.fold(fold)
     page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
@@ -65,7 +65,7 @@ def write_fold_page(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = 
     return path
 
 
-def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
+def fold_page(run: Run, judged: Judged, *, fold: int) -> FoldPage:
     """The page as a value."""
     scores = scores_of(judged.patients, model=run.chosen_model, fold=fold)
     shown = gallery(run, folds=(fold,), judged=judged, viewers=run.study.viewers)
@@ -90,7 +90,7 @@ def fold_page(run: RunFolder, judged: Judged, *, fold: int) -> FoldPage:
     )
 
 
-def _verdict(run: RunFolder, judged: Judged, *, fold: int) -> Verdict:
+def _verdict(run: Run, judged: Judged, *, fold: int) -> Verdict:
     metric, found = metric_name(run.classes), judged.of(run.chosen_model, fold=fold)
     phrase = look_of(run.chosen_model, run.models).phrase
     auroc, patients = found.auroc, count(found.patients, "test patient")
@@ -105,7 +105,7 @@ def _verdict(run: RunFolder, judged: Judged, *, fold: int) -> Verdict:
     return Verdict(headlines_of(run, judged, fold=fold), (sentence,), against)
 
 
-def _parts_table(run: RunFolder, *, fold: int) -> Table:
+def _parts_table(run: Run, *, fold: int) -> Table:
     own = run.fold_table[run.fold_table["fold"] == fold]
     rows = []
     for role in ROLES:

@@ -17,7 +17,7 @@ from medtl.files import fingerprint, sha256_of_file, write_atomically, write_jso
 from medtl.findings import Concern
 from medtl.predictions import ForeignTable, PredictionTable
 from medtl.record import run_folder as names
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.from_predictions import (
     confusion_drawn,
     curves_drawn,
@@ -134,9 +134,7 @@ def _must_have(table: PredictionTable, subgroups: tuple[str, ...]) -> None:
         )
 
 
-def _page(
-    run: RunFolder, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool
-) -> PredictionsPage:
+def _page(run: Run, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool) -> PredictionsPage:
     concerns = table_concerns(run, judged)
     return PredictionsPage(
         head=_heading(run),
@@ -166,7 +164,7 @@ def _page(
     )
 
 
-def _threshold_taken(run: RunFolder, *, was_declared: bool) -> tuple[str, ...]:
+def _threshold_taken(run: Run, *, was_declared: bool) -> tuple[str, ...]:
     """What was done for want of validation rows; nothing where the threshold was declared."""
     rule = run.study.evaluation.threshold
     if (
@@ -180,7 +178,7 @@ def _threshold_taken(run: RunFolder, *, was_declared: bool) -> tuple[str, ...]:
     return (f"There are no validation rows to choose a threshold on: it is fixed at {rule.at:g}.{half}",)
 
 
-def _heading(run: RunFolder) -> Heading:
+def _heading(run: Run) -> Heading:
     links = (names.PREDICTIONS, names.METRICS, SIGN, names.REFERENCES)
     return Heading(
         title=f"Evaluation of {run.study.name} · medtl",
@@ -203,11 +201,11 @@ def _heading(run: RunFolder) -> Heading:
     )
 
 
-def _question(run: RunFolder) -> str:
+def _question(run: Run) -> str:
     return f"How well do these predictions {run.outcome.tell_apart()}?"
 
 
-def _verdict(run: RunFolder, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict:
+def _verdict(run: Run, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict:
     phrase, found = look_of(run.chosen_model, run.models).phrase, judged.of(run.chosen_model, fold=None)
     subject, patients = phrase[0].upper() + phrase[1:], count(found.patients, "patient")
     metric, auroc = metric_name(run.classes), found.auroc
@@ -226,13 +224,13 @@ def _verdict(run: RunFolder, judged: Judged, concerns: tuple[Concern, ...]) -> V
     return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), concerns[0].title)
 
 
-def _cohort_table(run: RunFolder) -> Table:
+def _cohort_table(run: Run) -> Table:
     rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     note = "Of test rows. Covariates count patients; a patient with cases of two classes counts in both columns."
     return Table("Patients by class", ("", *run.classes, "All"), rows, (note,), name="cohort")
 
 
-def _methods(run: RunFolder, judged: Judged) -> str:
+def _methods(run: Run, judged: Judged) -> str:
     folds = f" in {count(len(run.planned_folds), 'fold')}" if len(run.planned_folds) > 1 else ""
     return (
         f"Predictions for {count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')}{folds} were "
@@ -241,7 +239,7 @@ def _methods(run: RunFolder, judged: Judged) -> str:
     )
 
 
-def _origin(run: RunFolder, *, digest: str) -> tuple[tuple[str, str], ...]:
+def _origin(run: Run, *, digest: str) -> tuple[tuple[str, str], ...]:
     settings, versions = run.study.evaluation, dict(run.provenance.versions)
     return (
         ("Predictions", run.study.name),
@@ -254,7 +252,7 @@ def _origin(run: RunFolder, *, digest: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _limits(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def _limits(run: Run, judged: Judged) -> tuple[str, ...]:
     found = judged.of(run.chosen_model, fold=None)
     limits = [
         f"There are {count(found.patients, 'patient')}, {min(found.by_class)} in the smallest class. The intervals say "

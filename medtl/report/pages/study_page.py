@@ -13,7 +13,7 @@ from markupsafe import Markup
 from medtl.evaluation import StudyMetrics
 from medtl.files import sha256_of_file, write_atomically
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.from_predictions import (
     confusion_drawn,
     curves_drawn,
@@ -114,7 +114,7 @@ class StudyPage:
     contents: tuple[tuple[str, str], ...]
 
 
-def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Path:
+def write_study_page(run: Run, *, metrics: StudyMetrics | None = None) -> Path:
     """Write report.html into the run folder; `metrics` spares the counting when it was done before."""
     judged = judge(run, metrics=metrics)
     page = study_page(run, judged)
@@ -125,7 +125,7 @@ def write_study_page(run: RunFolder, *, metrics: StudyMetrics | None = None) -> 
     return path
 
 
-def study_page(run: RunFolder, judged: Judged) -> StudyPage:
+def study_page(run: Run, judged: Judged) -> StudyPage:
     """The page as a value."""
     concerns = concerns_of(run, judged)
     scores = scores_of(judged.patients, model=run.chosen_model)
@@ -171,11 +171,11 @@ def study_page(run: RunFolder, judged: Judged) -> StudyPage:
     )
 
 
-def _contents(run: RunFolder) -> tuple[tuple[str, str], ...]:
+def _contents(run: Run) -> tuple[tuple[str, str], ...]:
     return tuple(entry for entry in CONTENTS if entry[0] != "apart" or run.seal is not None or run.held_out)
 
 
-def _flow_words(run: RunFolder) -> FlowWords:
+def _flow_words(run: Run) -> FlowWords:
     flow = flow_of(run)
     reasons = [f"{reason.cases:,} {reason.reason}" for reason in flow.reasons[:MOST_REASONS_IN_FLOW]]
     sealed = run.seal.cases if run.seal is not None else 0
@@ -194,17 +194,17 @@ def _flow_words(run: RunFolder) -> FlowWords:
     )
 
 
-def _cohort_table(run: RunFolder) -> Table:
+def _cohort_table(run: Run) -> Table:
     rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
     note = "Covariates count patients. A patient with images of two classes counts in both columns, once in the last."
     return Table("Patients by class", ("", *run.classes, "All"), rows, (note,), name="cohort")
 
 
-def _differences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def _differences(run: Run, judged: Judged) -> tuple[str, ...]:
     return tuple(f"{look_of(found.model, run.models).name}. {sentence_of(found)}" for found in judged.differences)
 
 
-def _machine(run: RunFolder) -> tuple[tuple[str, str], ...]:
+def _machine(run: Run) -> tuple[tuple[str, str], ...]:
     made = run.provenance
     rows = [
         ("Fingerprint", made.fingerprint), ("Seed", str(made.seed)),
@@ -216,6 +216,6 @@ def _machine(run: RunFolder) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _hashes(run: RunFolder) -> tuple[tuple[str, str], ...]:
+def _hashes(run: Run) -> tuple[tuple[str, str], ...]:
     present = [name for name in HASHED_FILES if (run.folder / name).is_file()]
     return tuple((name, sha256_of_file(run.folder / name)) for name in present)

@@ -16,7 +16,7 @@ from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
 from medtl.files import sha256_of_file
 from medtl.predictions import PredictionTable, read_foreign
-from medtl.record.run import RunFolder, read_run
+from medtl.record.run import Run, read_run
 
 FEWEST = 2
 MOST = 8
@@ -97,18 +97,18 @@ def shared_settings(models: Sequence[ComparedModel]) -> EvaluationSettings | Non
     return first if all(one.settings == first for one in models) else None
 
 
-def _source(path: Path, *, ids_as_written: bool) -> tuple[RunFolder | None, PredictionTable, Path]:
+def _source(path: Path, *, ids_as_written: bool) -> tuple[Run | None, PredictionTable, Path]:
     if path.is_dir():
         run = read_run(path)
         return run, run.predictions, path.resolve()
     return None, read_foreign(path, ids_as_written=ids_as_written).table, path
 
 
-def _usual(run: RunFolder | None, table: PredictionTable) -> str:
+def _usual(run: Run | None, table: PredictionTable) -> str:
     return table.models[0] if run is None else run.chosen_model
 
 
-def _labels(sources: Sequence[tuple[RunFolder | None, PredictionTable, Path]]) -> list[str]:
+def _labels(sources: Sequence[tuple[Run | None, PredictionTable, Path]]) -> list[str]:
     """The studies' names, or the folders' where two studies are named alike."""
     names = [path.stem if run is None else run.study.name for run, _, path in sources]
     if len(set(names)) == len(names):

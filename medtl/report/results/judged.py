@@ -15,7 +15,7 @@ from jaxtyping import Int
 from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
 from medtl.outcomes import outcome_of
 from medtl.predictions import PredictionTable, per_patient
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.results.claim import Difference, Discordant
 
 METRICS = ("auroc", "average_precision", "balanced_accuracy", "mcc", "sensitivity", "specificity", "brier", "log_loss")
@@ -94,7 +94,7 @@ class Judged:
         return self.pooled[model] if fold is None else self.by_fold[model][fold]
 
 
-def judge(run: RunFolder, *, metrics: StudyMetrics | None = None) -> Judged:
+def judge(run: Run, *, metrics: StudyMetrics | None = None) -> Judged:
     """Every number of the run; `metrics` spares the counting when it was done before."""
     found = metrics or evaluate(
         run.predictions, resamples=run.study.resamples, seed=run.provenance.seed, settings=run.study.evaluation
@@ -143,7 +143,7 @@ def differences_of(metrics: StudyMetrics) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def judge_fold(run: RunFolder, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
+def judge_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
     """The numbers of one fold, the same as those that `judge` gives for it."""
     found = metrics or evaluate_fold(
         run.predictions,

@@ -1,6 +1,6 @@
 """A table of predictions as the rooms of the pages want it: a run of which nothing is known but what it said.
 
-In: predictions of any tool and how they are to be judged. Out: a `RunFolder` without encoder, settings or histories.
+In: predictions of any tool and how they are to be judged. Out: a `Run` without encoder, settings or histories.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from medtl.evaluation import EvaluationSettings
 from medtl.predictions import PredictionTable
 from medtl.record.facts import cohort_facts, provenance, study_facts
 from medtl.record.fold import FoldRecord
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 
 
 def as_run(
@@ -28,7 +28,7 @@ def as_run(
     resamples: int,
     seed: int,
     fingerprint: str,
-) -> RunFolder:
+) -> Run:
     """The table as a finished run; `folder` is where its pages will lie."""
     test = table.of(role="test")
     study: Mapping[str, object] = {
@@ -47,7 +47,7 @@ def as_run(
         "covariates": list(table.covariates),
     }
     made = {"versions": environment.versions(), **environment.machine(), "seed": seed, "fingerprint": fingerprint}
-    return RunFolder(
+    return Run(
         folder=folder,
         study=study_facts(study),
         cohort=cohort_facts(cohort),

@@ -5,13 +5,13 @@ In: judged numbers. Out: sentences.
 
 from __future__ import annotations
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, plain
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
 
 
-def calibration_sentences(run: RunFolder, judged: Judged) -> tuple[str, ...]:
+def calibration_sentences(run: Run, judged: Judged) -> tuple[str, ...]:
     """Three sentences: reading, the Brier score, and how much the number of patients allows to say."""
     found = judged.of(run.chosen_model, fold=None)
     name, brier = look_of(run.chosen_model, run.models).name, found.estimates["brier"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medtl.evaluation import Appraisal, Estimate
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.clinical_use import BenefitLine, decision_figure
 from medtl.report.figures.from_predictions import predictions_behind
 from medtl.report.html.numbers import count, in_table, joined, p_value, percent, plain
@@ -48,7 +48,7 @@ class UseTold:
     subgroup_sentences: tuple[str, ...] = ()
 
 
-def use_told(run: RunFolder, judged: Judged) -> UseTold:
+def use_told(run: Run, judged: Judged) -> UseTold:
     """Every part, by the chosen model where only one is told."""
     found = judged.appraisal
     if found is None:
@@ -66,7 +66,7 @@ def use_told(run: RunFolder, judged: Judged) -> UseTold:
     )
 
 
-def _calibration(run: RunFolder, found: Appraisal) -> Table:
+def _calibration(run: Run, found: Appraisal) -> Table:
     is_platt = found.settings.recalibration == "platt" and "platt" in run.outcome.recalibrations
     rows, method = [], "Platt scaling" if is_platt else "temperature scaling"
     missing = []
@@ -117,7 +117,7 @@ def _brier(parts: Any) -> tuple[Cell, ...]:
     return text_cells([plain(value) for value in told])
 
 
-def _decision_curve(run: RunFolder, found: Appraisal) -> Drawn | None:
+def _decision_curve(run: Run, found: Appraisal) -> Drawn | None:
     order = [run.chosen_model, *(model for model in run.models if model != run.chosen_model)]
     curves = [(model, found.of(model).decision_curve) for model in order]
     lines = [
@@ -151,7 +151,7 @@ def _useful_risks(risks: tuple[float, ...], model: tuple[float, ...], everyone: 
     )
 
 
-def _benefits(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+def _benefits(run: Run, found: Appraisal) -> tuple[str, ...]:
     curve = found.of(run.chosen_model).decision_curve
     if curve is None:
         return ()
@@ -169,7 +169,7 @@ def _benefits(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
     )
 
 
-def _points(run: RunFolder, found: Appraisal) -> Table | None:
+def _points(run: Run, found: Appraisal) -> Table | None:
     told = [found.of(model) for model in run.models]
     if all(one.proportions is None and not one.readings for one in told):
         return None
@@ -227,7 +227,7 @@ def _estimates(
     return [*cells, *(readings.get((of, value)) for of in ("sensitivity", "specificity") for value in fixed)]
 
 
-def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
     one, name = found.of(run.chosen_model), look_of(run.chosen_model, run.models).name
     sets = one.conformal
     if sets is None:
@@ -255,7 +255,7 @@ def _sets(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _decisions(run: RunFolder, found: Appraisal) -> Table | None:
+def _decisions(run: Run, found: Appraisal) -> Table | None:
     if not found.decisions:
         return None
     rows, notes = [], []

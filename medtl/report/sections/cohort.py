@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import percent
 
 COVARIATE_NAMES = {"site": "Site", "sex": "Sex", "age_years": "Age (years)"}
@@ -53,7 +53,7 @@ class CohortRow:
     level: int
 
 
-def flow_of(run: RunFolder) -> Flow:
+def flow_of(run: Run) -> Flow:
     """The flow of cases into the study."""
     groups = run.exclusions.groupby("reason", sort=False) if len(run.exclusions) else ()
     reasons = [Reason(str(reason).replace("_", " "), len(rows), _first_text(rows["detail"])) for reason, rows in groups]
@@ -73,7 +73,7 @@ def flow_of(run: RunFolder) -> Flow:
     )
 
 
-def cohort_rows(run: RunFolder) -> tuple[CohortRow, ...]:
+def cohort_rows(run: Run) -> tuple[CohortRow, ...]:
     """Patients and cases by class, then each covariate by class."""
     cases = run.locked_cases
     groups = [cases[cases["label"] == label] for label in run.classes]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from medtl.evaluation import Estimate
 from medtl.findings import Concern
 from medtl.record.controls import Controls
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, interval, joined, p_value, plain
 from medtl.report.html.page import Bounds, Cell, Row, Table
 from medtl.report.html.theme import look_of
@@ -49,7 +49,7 @@ class _Found:
         return value is None or low is None or low <= 0.5 or value < SUSPICIOUS
 
 
-def controls_table(run: RunFolder, judged: Judged) -> Table | None:
+def controls_table(run: Run, judged: Judged) -> Table | None:
     """A row per control with its verdict; None when the run has none."""
     rows = [*_permuted_row(run.controls), *(_row(found, run, judged) for found in _found(run))]
     if not rows:
@@ -65,13 +65,13 @@ def controls_table(run: RunFolder, judged: Judged) -> Table | None:
     )
 
 
-def control_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+def control_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
     """A concern for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
     found = [_null_concern(run.controls), _not_failing(run, judged)]
     return tuple(concern for concern in found if concern is not None)
 
 
-def _found(run: RunFolder) -> list[_Found]:
+def _found(run: Run) -> list[_Found]:
     blind = run.cohort.blind
     found = []
     if blind is not None:
@@ -80,12 +80,12 @@ def _found(run: RunFolder) -> list[_Found]:
     return [*found, *(_Found(one.name, one.auroc) for one in told if one.name in WHAT)]
 
 
-def _row(found: _Found, run: RunFolder, judged: Judged) -> Row:
+def _row(found: _Found, run: Run, judged: Judged) -> Row:
     name, what = WHAT[found.name]
     return _cells(f"{name}: {what}", found.auroc, _verdict(found, run, judged))
 
 
-def _verdict(found: _Found, run: RunFolder, judged: Judged) -> str:
+def _verdict(found: _Found, run: Run, judged: Judged) -> str:
     value = found.auroc.value
     if value is None:
         return f"Not known: {found.auroc.reason}."
@@ -103,7 +103,7 @@ def _verdict(found: _Found, run: RunFolder, judged: Judged) -> str:
     return f"Does not fail. {_reach(found, run, judged)}"
 
 
-def _reach(found: _Found, run: RunFolder, judged: Judged) -> str:
+def _reach(found: _Found, run: Run, judged: Judged) -> str:
     auroc = judged.of(run.chosen_model, fold=None).auroc
     phrase = look_of(run.chosen_model, run.models).phrase
     model = phrase[0].upper() + phrase[1:]
@@ -138,7 +138,7 @@ def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
     return (Row(name, (Cell(plain(null.mean), beside=beside), Cell(verdict, is_text=True))),)
 
 
-def _scratch_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
+def _scratch_row(run: Run, judged: Judged) -> tuple[Row, ...]:
     if "scratch" not in run.models or run.chosen_model == "scratch":
         return ()
     auroc = judged.of("scratch", fold=None).auroc
@@ -149,7 +149,7 @@ def _scratch_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
     return (_cells("From scratch: no borrowed weights", auroc, verdict),)
 
 
-def _image_level_row(run: RunFolder, judged: Judged) -> tuple[Row, ...]:
+def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
     told = run.controls.controls if run.controls is not None else ()
     rows = []
     for one in told:
@@ -197,7 +197,7 @@ def _null_concern(controls: Controls | None) -> Concern | None:
     return None
 
 
-def _not_failing(run: RunFolder, judged: Judged) -> Concern | None:
+def _not_failing(run: Run, judged: Judged) -> Concern | None:
     """One concern for all of them; metadata only has a rule of its own."""
     those = [found for found in _found(run) if not found.fails and found.name != "metadata_only"]
     if not those:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from medtl import evaluation
 from medtl.held_out import doubt
-from medtl.record.run import HeldOutRun, RunFolder
+from medtl.record.run import HeldOutRun, Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
 from medtl.report.html.numbers import count, in_table, joined, percent, plain
@@ -32,12 +32,12 @@ class HeldOutTold:
     figures: tuple[Drawn, ...]
 
 
-def held_out_told(run: RunFolder, judged: Judged) -> tuple[HeldOutTold, ...]:
+def held_out_told(run: Run, judged: Judged) -> tuple[HeldOutTold, ...]:
     """Every cohort that the finished run was tested on."""
     return tuple(_told(run, judged, one) for one in run.held_out)
 
 
-def _told(run: RunFolder, judged: Judged, one: HeldOutRun) -> HeldOutTold:
+def _told(run: Run, judged: Judged, one: HeldOutRun) -> HeldOutTold:
     there = judge(_as_run(run, one), metrics=one.metrics)
     return HeldOutTold(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
@@ -47,7 +47,7 @@ def _told(run: RunFolder, judged: Judged, one: HeldOutRun) -> HeldOutTold:
     )
 
 
-def _as_run(run: RunFolder, one: HeldOutRun) -> RunFolder:
+def _as_run(run: Run, one: HeldOutRun) -> Run:
     return replace(run, predictions=one.predictions)
 
 
@@ -77,7 +77,7 @@ def _asked(one: HeldOutRun) -> str:
     )
 
 
-def _shares(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
+def _shares(run: Run, one: HeldOutRun) -> tuple[str, ...]:
     label, here, there = largest_shift(run, one)
     if abs(here - there) <= SHIFT:
         return ()
@@ -88,7 +88,7 @@ def _shares(run: RunFolder, one: HeldOutRun) -> tuple[str, ...]:
     )
 
 
-def _doubt(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
+def _doubt(run: Run, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
     """Whether the folds' models are less sure where their mean is wrong."""
     if one.record.members < 2 or run.chosen_model not in one.members.models:
         return ()
@@ -110,7 +110,7 @@ def _doubt(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
     return (told,)
 
 
-def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
+def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
     rows = []
     for model in there.patients.models:
         look = look_of(model, run.models)
@@ -129,7 +129,7 @@ def _table(run: RunFolder, judged: Judged, there: Judged, one: HeldOutRun) -> Ta
     return Table("Beside what the folds promised", heads, tuple(rows), (note,), name=f"held-out-{one.record.name}")
 
 
-def _figures(run: RunFolder, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
+def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
     tested = there.patients.of(role="test")
     sources = (Link("predictions.csv", f"held_out/{one.record.name}/predictions.csv"),)
     look, models = look_of(run.chosen_model, run.models), tested.models

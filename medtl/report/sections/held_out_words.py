@@ -8,7 +8,7 @@ from __future__ import annotations
 from medtl.evaluation import Estimate
 from medtl.findings import Concern
 from medtl.record.held_out import HeldOut
-from medtl.record.run import HeldOutRun, RunFolder
+from medtl.record.run import HeldOutRun, Run
 from medtl.report.html.numbers import count, in_words, percent, with_interval
 from medtl.report.results.judged import Judged
 from medtl.report.results.promises import Compared, broken_promises, compared_numbers
@@ -17,7 +17,7 @@ SHIFT = 0.05
 """A class whose share of the patients differs by more from the study's is told as a shift."""
 
 
-def seal_sentences(run: RunFolder) -> tuple[str, ...]:
+def seal_sentences(run: Run) -> tuple[str, ...]:
     """That a test is sealed and still closed; nothing once it was opened."""
     if run.seal is None or any(one.record.kind == "sealed" for one in run.held_out):
         return ()
@@ -33,7 +33,7 @@ def title_of(record: HeldOut) -> str:
     return "The sealed test" if record.kind == "sealed" else f"The cohort {record.name}"
 
 
-def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
+def finding(run: Run, judged: Judged, *, metric: str) -> tuple[str, ...]:
     """A sentence for the verdict on each held-out cohort, with the number that held worst."""
     sentences = []
     for one in run.held_out:
@@ -51,7 +51,7 @@ def finding(run: RunFolder, judged: Judged, *, metric: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def broken_of(run: RunFolder, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
+def broken_of(run: Run, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
     """What the held-out patients do not bear out, the worst first."""
     return broken_promises(compared_numbers(one.metrics, judged, model=run.chosen_model))
 
@@ -70,13 +70,13 @@ def unanswered(record: HeldOut) -> str:
     return f" {were} not answered: stopped before anything was written down."
 
 
-def held_out_concerns(run: RunFolder, judged: Judged) -> tuple[Concern, ...]:
+def held_out_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
     """Numbers below what the folds promised, openings beyond the first, and shares of classes that differ."""
     found = [rule for one in run.held_out for rule in (_broken(run, judged, one), _reopened(one), _shifted(run, one))]
     return tuple(concern for concern in found if concern is not None)
 
 
-def largest_shift(run: RunFolder, one: HeldOutRun) -> tuple[str, float, float]:
+def largest_shift(run: Run, one: HeldOutRun) -> tuple[str, float, float]:
     """The class whose share of patients differs most (of two the positive one), with its share here and there."""
     here, there = (
         {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
@@ -106,7 +106,7 @@ def _reopened(one: HeldOutRun) -> Concern | None:
     )
 
 
-def _broken(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
+def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Concern | None:
     broken, here = broken_of(run, judged, one), auroc_there(one, run.chosen_model)
     promised = judged.of(run.chosen_model, fold=None).auroc
     is_lower = None not in (here.value, here.high, promised.value) and (here.high or 0.0) < (promised.value or 0.0)
@@ -131,7 +131,7 @@ def _broken(run: RunFolder, judged: Judged, one: HeldOutRun) -> Concern | None:
     )
 
 
-def _shifted(run: RunFolder, one: HeldOutRun) -> Concern | None:
+def _shifted(run: Run, one: HeldOutRun) -> Concern | None:
     label, here, there = largest_shift(run, one)
     if abs(here - there) <= SHIFT:
         return None

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from medtl.evaluation import Estimate
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, joined, percent, plain
 from medtl.report.html.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
 from medtl.report.html.theme import look_of
@@ -30,7 +30,7 @@ NAMES = {
 """The metrics as tables name them."""
 
 
-def models_table(run: RunFolder, judged: Judged, *, fold: int | None) -> Table:
+def models_table(run: Run, judged: Judged, *, fold: int | None) -> Table:
     """All models on the same patients, pooled out of fold or of one fold, with intervals."""
     found = {model: judged.of(model, fold=fold) for model in run.models}
     rows = []
@@ -65,7 +65,7 @@ INTERVALS = (
 )
 
 
-def folds_table(run: RunFolder, judged: Judged) -> Table:
+def folds_table(run: Run, judged: Judged) -> Table:
     """The AUROC of each model in each fold, with the threshold of the chosen model and the probe's C."""
     rows = []
     reasons: dict[str, str | None] = {}
@@ -91,11 +91,11 @@ def folds_table(run: RunFolder, judged: Judged) -> Table:
     return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
 
 
-def _has_probe(run: RunFolder) -> bool:
+def _has_probe(run: Run) -> bool:
     return any(record.probe is not None for record in run.folds)
 
 
-def threshold_sentences(run: RunFolder, judged: Judged, *, fold: int | None) -> tuple[str, ...]:
+def threshold_sentences(run: Run, judged: Judged, *, fold: int | None) -> tuple[str, ...]:
     """Where the threshold came from, and what it does to patients, in counts."""
     name = look_of(run.chosen_model, run.models).name
     found = judged.of(run.chosen_model, fold=fold)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medtl.findings import Concern
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.record.saliency_checks import LesionNumbers, Verdict
 from medtl.report.html.numbers import count, interval, joined, percent, plain
 from medtl.report.html.page import Bounds, Cell, Row, Table
@@ -67,7 +67,7 @@ class ChecksTold:
     table: Table | None = None
 
 
-def checks_told(run: RunFolder) -> ChecksTold:
+def checks_told(run: Run) -> ChecksTold:
     """The study's checks, on the intervals over all checked patients."""
     found = run.saliency_checks
     if found is None:
@@ -82,7 +82,7 @@ def checks_told(run: RunFolder) -> ChecksTold:
     )
 
 
-def fold_checks_told(run: RunFolder, *, fold: int) -> ChecksTold:
+def fold_checks_told(run: Run, *, fold: int) -> ChecksTold:
     """One fold's checks in a sentence; few cases, so the study's verdict counts and is repeated."""
     found = run.saliency_checks
     own = found.of(fold) if found is not None else None
@@ -96,7 +96,7 @@ def fold_checks_told(run: RunFolder, *, fold: int) -> ChecksTold:
     return ChecksTold(warning=warning, brief=BRIEF if warning else "", sentences=(sentence,))
 
 
-def checks_concerns(run: RunFolder) -> tuple[Concern, ...]:
+def checks_concerns(run: Run) -> tuple[Concern, ...]:
     """A concern where maps are shown that failed, or that nobody checked."""
     if not any(record.saliency for record in run.folds):
         return ()

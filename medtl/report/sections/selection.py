@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medtl.predictions import selection
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined, plain
 from medtl.report.html.page import Cell, Row, Table
 from medtl.report.html.theme import look_of
@@ -23,7 +23,7 @@ class SelectionTold:
     sentences: tuple[str, ...]
 
 
-def selection_told(run: RunFolder, judged: Judged) -> SelectionTold | None:
+def selection_told(run: Run, judged: Judged) -> SelectionTold | None:
     """What was selected; None where the study selects nothing."""
     made = [(record.fold, record.selection) for record in run.folds if record.selection is not None]
     if not made:
@@ -50,7 +50,7 @@ def selection_told(run: RunFolder, judged: Judged) -> SelectionTold | None:
     return SelectionTold(table, (_agreement(run, len(candidates)), *_flattery(run, judged, candidates)))
 
 
-def _agreement(run: RunFolder, looked_at: int) -> str:
+def _agreement(run: Run, looked_at: int) -> str:
     chosen = [record.selection.chosen for record in run.folds if record.selection is not None]
     counts = [
         f"{look_of(model, run.models).name} in {count(chosen.count(model), 'fold')}" for model in dict.fromkeys(chosen)
@@ -58,7 +58,7 @@ def _agreement(run: RunFolder, looked_at: int) -> str:
     return f"In each fold {count(looked_at, 'candidate')} were looked at. Chosen: {joined(counts)}."
 
 
-def _flattery(run: RunFolder, judged: Judged, candidates: list[str]) -> tuple[str, ...]:
+def _flattery(run: Run, judged: Judged, candidates: list[str]) -> tuple[str, ...]:
     """What the best candidate by its test patients reaches; nothing where it is not above the selected model."""
     found = {model: judged.of(model, fold=None).auroc.value for model in (*candidates, selection.SELECTED)}
     defined = {model: value for model, value in found.items() if value is not None}

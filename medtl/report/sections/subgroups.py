@@ -6,7 +6,7 @@ In: a run and its appraisal. Out: a forest figure, where there are groups, and s
 from __future__ import annotations
 
 from medtl.evaluation import Appraisal
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.clinical_use import ForestRow, forest_figure
 from medtl.report.figures.from_predictions import predictions_behind
 from medtl.report.html.numbers import count, p_value, plain
@@ -15,7 +15,7 @@ from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
 
 
-def forest_drawn(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | None:
+def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
     rows = []
     for one in found.of(run.chosen_model).subgroups:
         if not one.groups:
@@ -38,7 +38,7 @@ def forest_drawn(run: RunFolder, judged: Judged, found: Appraisal) -> Drawn | No
     )
 
 
-def subgroup_sentences(run: RunFolder, found: Appraisal) -> tuple[str, ...]:
+def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
     told = found.of(run.chosen_model).subgroups
     if not told:
         return (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from medtl.record.fold import FoldRecord
-from medtl.record.run import RunFolder
+from medtl.record.run import Run
 from medtl.report.figures.training import history_figure
 from medtl.report.html.numbers import count, joined, plain
 from medtl.report.html.page import Drawn, Link
@@ -24,7 +24,7 @@ MEANING = (
 """Why the two losses are not the same thing measured twice; see the docstring of the training history."""
 
 
-def histories_drawn(run: RunFolder, *, fold: int | None) -> tuple[Drawn, ...]:
+def histories_drawn(run: Run, *, fold: int | None) -> tuple[Drawn, ...]:
     """Training and validation curves of each model that was trained by epochs, of one fold or of all."""
     drawn = []
     for place, model in enumerate(run.models):
@@ -40,7 +40,7 @@ def histories_drawn(run: RunFolder, *, fold: int | None) -> tuple[Drawn, ...]:
     return tuple(drawn)
 
 
-def _history(run: RunFolder, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str) -> Drawn:
+def _history(run: Run, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str) -> Drawn:
     look = look_of(model, run.models)
     last = pd.DataFrame([rows.iloc[-1] for _, rows in own])
     training, validation = _mean(last["training_loss"]), _mean(last["validation_loss"])
