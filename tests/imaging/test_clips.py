@@ -57,7 +57,7 @@ def palette(stored: np.ndarray) -> FileDataset:
     return dataset
 
 
-def planes_apart(stored: np.ndarray) -> FileDataset:
+def planar_colours(stored: np.ndarray) -> FileDataset:
     dataset = colour(stored)
     dataset.PlanarConfiguration = 1
     dataset.PixelData = np.moveaxis(stored, -1, stored.ndim - 3).tobytes()
@@ -107,7 +107,7 @@ KINDS: dict[str, tuple[np.ndarray, Callable[[np.ndarray], FileDataset]]] = {
     "signed": ((GREY - 2048).astype(np.int16), with_tags(RescaleIntercept=5)),
     "values above their lowest bit": (GREY << 4, with_tags(HighBit=15)),
     "RGB": (COLOUR, colour),
-    "RGB in planes": (COLOUR, planes_apart),
+    "RGB in planes": (COLOUR, planar_colours),
     "YBR_FULL": (COLOUR, lambda stored: colour(stored, "YBR_FULL")),
     "YBR_FULL_422": (COLOUR, subsampled),
     "PALETTE COLOR": (COLOUR[..., 0], palette),
@@ -152,14 +152,14 @@ def test_every_frame_is_the_still_of_it_pixel_for_pixel(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("choice", "frame"), [("first", 1), ("middle", 3), (1, 1), (4, 4)])
-def test_the_frame_that_is_asked_for_is_taken(choice: object, frame: int) -> None:
+def test_the_chosen_frame_is_taken(choice: object, frame: int) -> None:
     content = phantoms.as_bytes(clip_of(GREY, grey))
     (one,) = frames_of(content, choice)
     assert one.title == f"US, 32 x 40, frame {frame} of 4"
     np.testing.assert_array_equal(preview_of(one, lambda _: content).pixels[0], GREY[frame - 1])
 
 
-def test_a_clip_is_refused_by_name_and_the_way_to_take_it_is_said() -> None:
+def test_a_clip_is_refused_by_name_and_the_message_says_how_to_take_it() -> None:
     content = phantoms.as_bytes(clip_of(COLOUR, colour))
     (one,) = frames_of(content, None)
     assert one.reason == "several_frames"

@@ -67,9 +67,9 @@ def test_a_thread_keeps_its_process_and_gets_a_fresh_one_after_a_death() -> None
     first.popen.send_signal(signal.SIGSTOP)
     killer = threading.Timer(0.3, first.popen.send_signal, [signal.SIGKILL])
     killer.start()
-    letter = refusal()
-    assert letter.reason == "decoder_crashed"
-    assert "broke down (SIGKILL); it runs apart, and nothing else was harmed" in str(letter)
+    error = refusal()
+    assert error.reason == "decoder_crashed"
+    assert "broke down (SIGKILL); it runs apart, and nothing else was harmed" in str(error)
     np.testing.assert_array_equal(dicom_pixels(CONTENT, expected=SIZE), STORED)
     assert own_process() is not first
 
@@ -78,9 +78,9 @@ def test_a_decoder_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) 
     process = own_process()
     monkeypatch.setattr(decoding, "FILE_SECONDS", 0.5)
     process.popen.send_signal(signal.SIGSTOP)
-    letter = refusal()
-    assert letter.reason == "decoder_timeout"
-    assert "not read within 0 seconds: its decoder hangs" in str(letter)
+    error = refusal()
+    assert error.reason == "decoder_timeout"
+    assert "not read within 0 seconds: its decoder hangs" in str(error)
     assert process.popen.poll() == -signal.SIGKILL
 
 
@@ -101,16 +101,16 @@ def patched_worker(fault: str) -> dict[str, object]:
     return json.loads(lines[1])
 
 
-def test_a_panic_that_is_no_exception_is_answered_and_the_process_is_not_asked_again(
+def test_a_panic_that_is_no_exception_is_answered_and_the_process_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answer = patched_worker("raise PanicException('index out of bounds')")
     assert (answer["fault"], answer["words"], answer["payload"]) == ("PanicException", "index out of bounds", 0)
     process = own_process()
     monkeypatch.setattr(DecodeProcess, "exchange", lambda *_args, **_more: (answer, b""))
-    letter = refusal()
-    assert letter.reason == "decoder_crashed"
-    assert "broke down (PanicException)" in str(letter)
+    error = refusal()
+    assert error.reason == "decoder_crashed"
+    assert "broke down (PanicException)" in str(error)
     assert process.popen.poll() is not None
 
 
@@ -137,9 +137,9 @@ def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         return caught.value
 
     with ThreadPoolExecutor(1) as pool:  # a thread of its own, so a process with the lower limit
-        letter = pool.submit(read).result()
-    assert letter.reason == "decoder_crashed"
-    assert "MemoryError" in str(letter)
+        error = pool.submit(read).result()
+    assert error.reason == "decoder_crashed"
+    assert "MemoryError" in str(error)
 
 
 def test_each_thread_has_its_own_process_and_ends_it() -> None:
@@ -206,8 +206,8 @@ def test_a_deflated_file_is_refused_by_its_meta_header_before_anything_is_inflat
 
 
 def test_an_answer_larger_than_the_header_allows_is_not_taken() -> None:
-    letter = refusal(phantoms.as_bytes(phantoms.image(np.zeros((300, 400), np.uint16))))
-    assert letter.reason in ("decoder_crashed", "undecodable")
+    error = refusal(phantoms.as_bytes(phantoms.image(np.zeros((300, 400), np.uint16))))
+    assert error.reason in ("decoder_crashed", "undecodable")
     np.testing.assert_array_equal(dicom_pixels(CONTENT, expected=SIZE), STORED)
 
 

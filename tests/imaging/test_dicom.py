@@ -110,7 +110,7 @@ def test_the_window_makes_the_brightness_that_pydicom_shows(function: str) -> No
         ({"VOILUTSequence": [pydicom.Dataset()], "Modality": "PT"}, None, "lookup table was not applied"),
     ],
 )
-def test_odd_windows_are_told(tags: dict[str, object], window: tuple[float, float] | None, note: str | None) -> None:
+def test_odd_windows_are_noted(tags: dict[str, object], window: tuple[float, float] | None, note: str | None) -> None:
     scan = decode_scan(dicom(**tags))
     assert scan.window == window
     assert re.search(note, scan.notes[0]) if note else not scan.notes
@@ -160,18 +160,18 @@ def test_colour_comes_out_as_rgb(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_damaged_dicom_gives_a_scan_or_a_letter_and_nothing_else(seed: int) -> None:
+def test_damaged_dicom_gives_a_scan_or_an_error_and_nothing_else(seed: int) -> None:
     chance = np.random.default_rng(seed)
     whole = bundled(["CT_small.dcm", "MR_small_RLE.dcm", "JPEGLSNearLossless_16.dcm"][seed % 3]).read_bytes()
     damaged = bytearray(whole[: chance.integers(132, len(whole))])
-    for place in chance.integers(132, len(damaged), 20):
-        damaged[place] = chance.integers(256)
+    for index in chance.integers(132, len(damaged), 20):
+        damaged[index] = chance.integers(256)
     try:
         scan = decode_scan(bytes(damaged))
     except UnreadableScan as refusal:
-        letter = refusal
+        error = refusal
         scan = None
-    assert (letter.reason != "") if scan is None else (scan.pixels.ndim == 3)
+    assert (error.reason != "") if scan is None else (scan.pixels.ndim == 3)
 
 
 @pytest.mark.real_data
@@ -191,8 +191,8 @@ def test_real_files_are_read_or_refused_as_their_manifest_says() -> None:
     for path in sorted(SINGLE_FILES.glob("*.dcm")):
         try:
             found[path.name] = read_scan(path).pixels.shape
-        except UnreadableScan as letter:
-            found[path.name] = letter.reason
+        except UnreadableScan as error:
+            found[path.name] = error.reason
     assert found == expected
     radiograph, header = read_scan(SINGLE_FILES / "RG3_J2KR.dcm"), pydicom.dcmread(SINGLE_FILES / "RG3_J2KR.dcm")
     np.testing.assert_array_equal(radiograph.pixels[0], 1023 - header.pixel_array.astype(np.float32))

@@ -91,7 +91,7 @@ def test_any_orientation_spacing_and_order_of_files_gives_the_phantom(seed: int,
         seed=seed,
     )
     files = files_of(phantom)
-    assert_is(volume([files[place] for place in chance.permutation(slices)]), phantom)
+    assert_is(volume([files[index] for index in chance.permutation(slices)]), phantom)
 
 
 EIGHT_CASES = {
@@ -110,8 +110,8 @@ EIGHT_CASES = {
 def outcome(path: Path) -> Scan | UnreadableScan:
     try:
         return read_scan(path)
-    except UnreadableScan as letter:
-        return letter
+    except UnreadableScan as error:
+        return error
 
 
 @pytest.mark.parametrize("slices", SIZES)
@@ -148,7 +148,7 @@ def test_rescale_that_differs_from_slice_to_slice_is_applied_to_each() -> None:
 
 
 def test_a_tilted_gantry_is_refused_and_on_request_sheared_back_to_what_was_there() -> None:
-    """The witness is a field known everywhere in the patient: each voxel must hold its value at its own place."""
+    """The witness is a field known everywhere in the patient: each voxel must hold its value at its own position."""
     shape, drift = (40, 44, 12), (0.0, 1.3)
     tilted = series(slices=12, rows=44, columns=40, drift_mm=drift, slope=1, intercept=0)
     along = [tilted.affine[:3, axis] for axis in range(3)]
@@ -212,11 +212,11 @@ def test_time_points_of_an_enhanced_object_are_candidates_of_their_own() -> None
 
 
 @pytest.mark.parametrize("name", ["TemporalPositionIdentifier", "AcquisitionNumber", "DiffusionBValue"])
-def test_repeated_places_are_told_apart_by_what_the_header_says(name: str) -> None:
+def test_repeated_positions_are_distinguished_by_the_header(name: str) -> None:
     def at(time: int) -> Phantom:
-        return series(seed=time, uid=f"1.{time}", change=lambda dataset, _: marked(dataset, time))
+        return series(seed=time, uid=f"1.{time}", change=lambda dataset, _: at_time(dataset, time))
 
-    def marked(dataset: pydicom.Dataset, time: int) -> None:
+    def at_time(dataset: pydicom.Dataset, time: int) -> None:
         dataset.SeriesInstanceUID = "1.2.826.0.1.1"
         setattr(dataset, name, 10 * time)
 
@@ -236,9 +236,7 @@ def test_repeated_places_are_told_apart_by_what_the_header_says(name: str) -> No
      ("ImageType", ["ORIGINAM", "PRIMARY", "AXIAL"]), ("ImagePositionPatient", None), ("Rows", 0),
      ("PhotometricInterpretation", "MONOCHROME8"), ("Modality", "CU")],
 )  # fmt: skip
-def test_a_slice_at_an_end_that_one_wrong_value_sets_apart_is_not_just_left_out(
-    end: int, tag: str, value: object
-) -> None:
+def test_a_slice_at_an_end_with_one_wrong_value_is_not_just_left_out(end: int, tag: str, value: object) -> None:
     """The rest would look whole: 5 slices without a gap."""
 
     def spoilt(dataset: pydicom.Dataset, k: int) -> None:
@@ -264,7 +262,7 @@ def test_a_single_image_elsewhere_or_of_another_kind_does_no_harm_to_a_volume() 
     assert [one.reason for one in found] == [None, "secondary_capture"]
 
 
-def test_echoes_and_phase_images_are_apart() -> None:
+def test_echoes_and_phase_images_are_separate() -> None:
     def change(echo: int, kind: str) -> object:
         def changed(dataset: pydicom.Dataset, _k: int) -> None:
             dataset.SeriesInstanceUID, dataset.EchoTime = "1.2.826.0.1.1", 10 * echo
@@ -280,7 +278,7 @@ def test_echoes_and_phase_images_are_apart() -> None:
         assert_is(volume_of(one, files.__getitem__), phantom)
 
 
-def test_places_that_repeat_without_a_reason_are_refused() -> None:
+def test_positions_that_repeat_without_a_reason_are_refused() -> None:
     files = files_of(series(), series(uid="1.9", change=lambda d, _: setattr(d, "SeriesInstanceUID", "1.2.826.0.1.1")))
     found = only(files)
     assert found.reason == "repeated_slice"
@@ -375,7 +373,7 @@ def test_a_grid_of_tiles_whose_image_type_was_removed_is_known_by_its_makers_ele
     assert only(files_of(series(change=of_nobody))).reason is None
 
 
-def test_a_single_slice_is_a_picture_where_it_is_asked_for() -> None:
+def test_a_single_slice_is_a_picture_where_the_rules_accept_it() -> None:
     across = np.roll(np.eye(3), 1, axis=1)
     files = files_of(series(slices=1), series(slices=6, uid="2", seed=1, directions=across))
     single, stack = candidates(files, fewest_slices=1)
@@ -406,7 +404,7 @@ def test_series_are_chosen_by_a_pattern_of_their_description(pattern: str, wante
         *(series(uid=f"{n + 1}", seed=n, change=_set(SeriesDescription=name)) for n, name in enumerate(names))  # type: ignore[arg-type]
     )
     found = candidates(files, description=pattern)
-    assert [place for place, one in enumerate(found) if one.reason is None] == wanted
+    assert [index for index, one in enumerate(found) if one.reason is None] == wanted
     for one in found:
         assert one.reason in (None, "not_asked_for")
         assert "MPRAGE" not in one.sentence
@@ -462,7 +460,7 @@ def test_a_series_cut_in_three_directions_is_a_localizer() -> None:
     assert [one.reason for one in found] == ["localizer"] * 3
 
 
-def test_fewer_slices_than_asked_for_are_refused_and_the_number_can_be_lowered() -> None:
+def test_fewer_slices_than_required_are_refused_and_the_number_can_be_lowered() -> None:
     files = files_of(series(slices=4))
     assert only(files).reason == "too_few_slices"
     assert "It has 4 slices; a volume has 5 or more" in only(files).sentence
@@ -480,7 +478,7 @@ def test_the_tiltless_difference_of_two_directions_is_no_orientation_of_its_own(
     np.testing.assert_allclose(scan.affine, phantom.affine, atol=1e-3)
 
 
-def test_smooth_structures_keep_their_place_in_the_patient() -> None:
+def test_smooth_structures_keep_their_position_in_the_patient() -> None:
     """A blob is put at a known point in millimetres; its centre of mass through the affine comes out there."""
     phantom = series(slices=20, rows=30, columns=30, slope=1, intercept=0)
     blob = np.zeros((30, 30, 20))
@@ -578,10 +576,10 @@ def test_each_frame_of_an_enhanced_file_has_the_rescale_of_its_own() -> None:
     phantom = series(slices=6, slope=1.0, intercept=0.0)
     whole = phantoms.enhanced(phantom)
     del whole.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
-    places = {tuple(one.ImagePositionPatient): k for k, one in enumerate(phantom.datasets)}
+    positions = {tuple(one.ImagePositionPatient): k for k, one in enumerate(phantom.datasets)}
     for groups in whole.PerFrameFunctionalGroupsSequence:
         item = pydicom.Dataset()
-        k = places[tuple(groups.PlanePositionSequence[0].ImagePositionPatient)]
+        k = positions[tuple(groups.PlanePositionSequence[0].ImagePositionPatient)]
         item.RescaleSlope, item.RescaleIntercept, item.RescaleType = 1 + k, -10 * k, "US"
         groups.PixelValueTransformationSequence = [item]
     scan = decode_scan(phantoms.as_bytes(whole))

@@ -57,9 +57,9 @@ def test_what_is_known_of_a_header_holds_no_word_of_its_own_where_a_term_belongs
 
 
 def test_the_words_of_a_fault_are_not_repeated() -> None:
-    told = str(undecodable("DICOM", ValueError(f"could not convert string to float: {NAME!r}")))
-    assert NAME not in told
-    assert "cannot be decoded (ValueError)" in told
+    message = str(undecodable("DICOM", ValueError(f"could not convert string to float: {NAME!r}")))
+    assert NAME not in message
+    assert "cannot be decoded (ValueError)" in message
     assert undecodable("DICOM", ValueError(f"{NAME} is truncated")).reason == "truncated"
     assert words.kind_of_fault(KeyError(NAME)) == "KeyError"
     with pytest.raises(Exception, match="holds no image") as caught:

@@ -122,6 +122,6 @@ def test_what_does_not_say_where_its_frames_lie_is_no_volume(tags: dict[str, obj
     assert one.reason == "multi_frame_without_geometry"
 
 
-def test_a_spacing_of_zero_puts_all_slices_at_one_place() -> None:
+def test_a_spacing_of_zero_puts_all_slices_at_one_position() -> None:
     (one,) = candidates(spect(spacing_mm=0.0))
     assert one.reason == "repeated_slice"

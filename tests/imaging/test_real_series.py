@@ -113,15 +113,15 @@ def test_a_real_folder_gives_the_candidates_that_its_oddity_asks_for(case: str) 
 
 
 def test_the_sentences_of_real_refusals_say_what_the_note_of_the_collection_says() -> None:
-    def told(case: str) -> str:
+    def sentences_of(case: str) -> str:
         return " ".join(one.sentence for one in candidates(case))
 
-    assert "tilted by 18.5 degrees" in told("ct_ge_gantry_tilt_variable_spacing")
-    assert "tilted by 14.0 degrees" in told("failing_gantrytilting_001")
-    assert "4 slices lie all at one place" in told("failing_notavolume_001")
-    assert "1 slice is missing: the spacing is 5 mm" in told("failing_sliceincrement_001")
-    assert "1 slice is missing: the spacing is 0.7497 mm" in told("failing_sliceincrement_002")
-    assert "150 slices lie at 15 places" in told("mr_ge_4d_in_one_series")
+    assert "tilted by 18.5 degrees" in sentences_of("ct_ge_gantry_tilt_variable_spacing")
+    assert "tilted by 14.0 degrees" in sentences_of("failing_gantrytilting_001")
+    assert "4 slices lie all at one place" in sentences_of("failing_notavolume_001")
+    assert "1 slice is missing: the spacing is 5 mm" in sentences_of("failing_sliceincrement_001")
+    assert "1 slice is missing: the spacing is 0.7497 mm" in sentences_of("failing_sliceincrement_002")
+    assert "150 slices lie at 15 places" in sentences_of("mr_ge_4d_in_one_series")
 
 
 def test_single_files_are_pictures_or_refused_by_name() -> None:
@@ -160,8 +160,8 @@ def test_every_slice_lies_where_its_header_says_and_holds_its_pixels(case: str) 
     scan = volume_of(one, lambda file: files_in(case)[file].read_bytes())
     assert one.stack is not None
     rounding = 1e-3 if case.startswith("siemens_multiframe") else 0.0
-    for k, place in enumerate(one.stack.order):
-        source = one.slices[place]
+    for k, index in enumerate(one.stack.order):
+        source = one.slices[index]
         header = pydicom.dcmread(files_in(case)[source.file])
         stored = header.pixel_array if source.header.frames == 1 else header.pixel_array[source.frame]
         slope, intercept = _rescale(header)
@@ -235,7 +235,7 @@ def test_a_mixed_series_of_two_thicknesses_gives_two_volumes_on_request() -> Non
     np.testing.assert_allclose(spacings, (4.0019, 6.9987), atol=1e-3)
 
 
-def test_reading_a_real_folder_as_a_scan_gives_its_volume_or_a_letter() -> None:
+def test_reading_a_real_folder_as_a_scan_gives_its_volume_or_an_error() -> None:
     assert read_scan(CASES / "mr_t1_sagittal_HFDL").pixels.shape == (1, 256, 256, 35)
     assert read_scan(CASES / "siemens_multiframe_anatomical_001" / "IM-0001-0001-0001.dcm").affine is not None
     with pytest.raises(UnreadableScan, match=r"150 slices lie at 15 places") as caught:

@@ -134,7 +134,7 @@ def test_image_numbers_that_begin_again_are_two_stacks_and_interleaved_are_refus
     assert_mixed(files_of(*pair), "which differ in InstanceNumber")
 
 
-def test_phases_of_an_mr_told_by_time_alone_are_refused_when_they_interleave() -> None:
+def test_phases_of_an_mr_known_by_time_alone_are_refused_when_they_interleave() -> None:
     """Packages that were numbered as they were taken look the same, and are one volume."""
 
     def at(time: str, start: int) -> Change:
@@ -160,7 +160,7 @@ def test_three_phases_come_in_the_order_of_time() -> None:
     ]  # fmt: skip
 
 
-def test_kernels_and_times_at_the_same_places_are_told_apart_together() -> None:
+def test_kernels_and_times_at_the_same_positions_are_distinguished_together() -> None:
     stacks = [
         series(
             slices=6, seed=n, uid=f"1.{n}",
@@ -177,7 +177,7 @@ def test_kernels_and_times_at_the_same_places_are_told_apart_together() -> None:
         np.testing.assert_array_equal(volume_of(one, files.__getitem__).pixels[0], truth)
 
 
-def test_phases_of_different_reach_are_two_volumes_though_some_places_repeat() -> None:
+def test_phases_of_different_reach_are_two_volumes_though_some_positions_repeat() -> None:
     stacks = [
         series(
             slices=8, seed=n, uid=f"1.{n}", directions=np.eye(3), origin_lps=(0, 0, 20.0 * n),
@@ -229,15 +229,15 @@ DIRECTIONS = {
 
 
 @pytest.mark.parametrize("maker", DIRECTIONS)
-def test_weightings_at_the_same_places_are_told_apart_by_a_makers_own_direction(maker: str) -> None:
+def test_weightings_at_the_same_positions_are_distinguished_by_a_makers_own_direction(maker: str) -> None:
     creator, elements = DIRECTIONS[maker]
 
     def weighted(direction: tuple[float, float, float]) -> Change:
         def change(dataset: pydicom.Dataset, _k: int) -> None:
             dataset.SeriesInstanceUID = "1.2.826.0.1.1"
             dataset.add_new((elements[0][0][0], 0x0010), "LO", creator)
-            for place, (element, vr) in enumerate(elements):
-                dataset.add_new(element, vr, direction[place] if len(elements) == 3 else list(direction))
+            for index, (element, vr) in enumerate(elements):
+                dataset.add_new(element, vr, direction[index] if len(elements) == 3 else list(direction))
 
         return change
 
@@ -246,7 +246,7 @@ def test_weightings_at_the_same_places_are_told_apart_by_a_makers_own_direction(
     assert [(one.reason, len(one.slices)) for one in candidates(files_of(*stacks))] == [(None, 6)] * 3
 
 
-def test_weightings_that_philips_numbers_are_told_apart_although_their_direction_is_the_same() -> None:
+def test_weightings_that_philips_numbers_are_distinguished_although_their_direction_is_the_same() -> None:
     def numbered(number: int) -> Change:
         def change(dataset: pydicom.Dataset, _k: int) -> None:
             dataset.SeriesInstanceUID = "1.2.826.0.1.1"
@@ -280,7 +280,7 @@ def test_private_b_values_are_read_also_where_the_file_does_not_say_their_type()
     assert private_image_kind(kinds, dict.fromkeys(kinds, "GEMS_PARM_01")) == "0 2"
 
 
-def test_a_field_map_of_ge_and_its_magnitude_at_the_same_places_are_two_volumes() -> None:
+def test_a_field_map_of_ge_and_its_magnitude_at_the_same_positions_are_two_volumes() -> None:
     """They differ in a maker's element alone (0043,1030), and were refused as repeated slices."""
     stacks = [
         series(slices=6, seed=n, uid=f"1.{n}", change=put(SeriesInstanceUID="1.2.826.0.1.1", MakersImageKind=2 * n))

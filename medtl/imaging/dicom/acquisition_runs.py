@@ -1,7 +1,7 @@
 """Whether the clocks of a header mean one acquisition that runs on, or several that were put into one series.
 
 AcquisitionNumber and AcquisitionTime change while one volume is taken: with each rotation of a step-and-shoot CT, each
-package of an MR, each bed of a PET. So they tell stacks apart only together with how slices lie and are numbered
+package of an MR, each bed of a PET. So they separate stacks only together with how slices lie and are numbered
 (InstanceNumber); slices are looked at along their normal.
 
 | slices of the acquisitions      | image numbers                 | modality | decided |
@@ -10,10 +10,10 @@ package of an MR, each bed of a PET. So they tell stacks apart only together wit
 | blocks that follow in turn      | go on, or are not given       | any      | one volume, with a note |
 | the same, over 30 s in between  | any                           | CT       | several: no table step takes so long |
 | blocks                          | begin again                   | any      | several |
-| blocks, not in turn             | do not run with the place     | any      | several |
-| interleaved                     | run with the place            | not CT   | one volume: packages of an MR |
+| blocks, not in turn             | do not follow the position    | any      | several |
+| interleaved                     | follow the position           | not CT   | one volume: packages of an MR |
 | interleaved                     | otherwise                     | any      | several |
-| interleaved by time alone       | do not run with the place     | not CT   | refused: packages or phases, not told |
+| interleaved by time alone       | do not follow the position    | not CT   | refused: packages or phases, unknown |
 | no clock, blocks                | begin again                   | any      | several |
 | no clock, interleaved           | each comes twice, or thrice … | any      | refused: nothing tells which belong |
 
@@ -51,7 +51,7 @@ BED_BY_BED = ("PT", "NM")
 
 @dataclass(frozen=True)
 class Runs:
-    """What the clocks say: several parts, or slices of several that cannot be parted, or one volume with notes."""
+    """How slices split by acquisition: several parts, a mixture that cannot be separated, or one volume with notes."""
 
     parts: tuple[tuple[Slice, ...], ...] = ()
     is_mixed: bool = False
@@ -60,7 +60,10 @@ class Runs:
 
 
 def runs_of(slices: Sequence[Slice]) -> Runs:
-    """The runs of slices that differ in nothing but clocks, each at a place of its own."""
+    """Split slices at distinct positions into acquisitions by their acquisition number, time or image number.
+
+    `Runs` without parts means one volume; `is_mixed` means several acquisitions that cannot be separated.
+    """
     normal = _normal(slices)
     if normal is None or len(slices) < 2 * FEWEST_TO_TELL:
         return Runs()
@@ -99,9 +102,9 @@ def _by_number(ordered: Sequence[Slice]) -> Runs | None:
         return None
     if _in_blocks(values):
         return _of_blocks(ordered, values, parts, name)
-    if ordered[0].header.modality != "CT" and _run_with_place(ordered):
+    if ordered[0].header.modality != "CT" and _numbers_follow_position(ordered):
         return Runs(notes=(_continued(len(parts), name),))
-    if not _are_stacks(parts) and _run_with_place(ordered):
+    if not _are_stacks(parts) and _numbers_follow_position(ordered):
         return Runs(notes=(_continued(len(parts), name),))
     return _several(parts, name)
 
@@ -111,7 +114,7 @@ def _of_blocks(ordered: Sequence[Slice], values: Sequence[str], parts: Sequence[
     known = [one for one in ranges if one is not None]
     if len(known) == len(parts) and _overlap(known):
         return _several(parts, name)
-    if not _in_turn(list(dict.fromkeys(values))) and not _run_with_place(ordered):
+    if not _in_turn(list(dict.fromkeys(values))) and not _numbers_follow_position(ordered):
         return _several(parts, name)
     if ordered[0].header.modality == "CT" and _longest_pause(parts) > LONGEST_STEP_SECONDS and _are_stacks(parts):
         return Runs(parts=tuple(map(tuple, parts)), clock=name)
@@ -136,7 +139,7 @@ def _by_time(ordered: Sequence[Slice]) -> Runs | None:
     parts = _parts(ordered, values)
     if not 1 < len(parts) <= MOST_ACQUISITIONS or not _are_stacks(parts):
         return None
-    if _run_with_place(ordered):
+    if _numbers_follow_position(ordered):
         return None
     ranges = [_range(part) for part in parts]
     known = [one for one in ranges if one is not None]
@@ -158,8 +161,8 @@ def _by_image_number(ordered: Sequence[Slice]) -> Runs | None:
     if next(iter(times.values())) == 1:
         return None
     steps = list(enumerate(pairwise(known), start=1))
-    falls = [place for place, (before, after) in steps if after <= before]
-    rises = [place for place, (before, after) in steps if after >= before]
+    falls = [index for index, (before, after) in steps if after <= before]
+    rises = [index for index, (before, after) in steps if after >= before]
     for starts in (falls, rises):
         if len(starts) == next(iter(times.values())) - 1:
             parts = [list(ordered[a:b]) for a, b in zip([0, *starts], [*starts, len(ordered)], strict=True)]
@@ -201,7 +204,7 @@ def _in_turn(values: Sequence[str]) -> bool:
     return _is_monotone(numbers)
 
 
-def _run_with_place(ordered: Sequence[Slice]) -> bool:
+def _numbers_follow_position(ordered: Sequence[Slice]) -> bool:
     """Whether the image numbers rise, or fall, from slice to slice."""
     numbers = [one.header.instance_number for one in ordered]
     known = [float(number) for number in numbers if number is not None]

@@ -2,7 +2,7 @@
 
 A series may hold several stacks: the standard only asks for one modality, one equipment and one frame of reference in
 it (PS3.3 C.7.3.1). Slices that differ in a tag of the first table are never slices of one volume. Those of the second
-may differ slice by slice in a good series, as the last column says; they tell stacks apart only where each of few
+may differ slice by slice in a good series, as the last column says; they separate stacks only where each of few
 values has a regular stack of its own.
 
 Never within one volume (`STEADY`):
@@ -64,7 +64,7 @@ STEADY = (
 )  # fmt: skip
 
 EACH_ITS_OWN = frozenset(("TemporalPositionIdentifier", "TemporalPositionIndex", "DiffusionGradientOrientation"))
-"""Where each slice has a value of its own, these count slices or follow rounding, and tell nothing apart."""
+"""Where each slice has a value of its own, these count slices or follow rounding, and separate no stacks."""
 
 VARYING = (
     "SliceThickness", "SpacingBetweenSlices", "ReconstructionDiameter", "DataCollectionDiameter", "RepetitionTime",

@@ -1,4 +1,4 @@
-"""Frames that belong together: a volume or a picture to be, with what speaks against it."""
+"""A candidate: frames of one series that may be a volume or a picture, with the reasons against it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Slice:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Frames that belong together.
+    """Frames of one series that may be a volume or a picture.
 
-    `is_picture` is true for a single view that is a case of its own. `moment` tells time points, echoes or diffusion
-    weightings of one series apart ("3 of 10"), and `part` by which values: the latter is the header's own text, for
-    private keys alone. `stack` orders the slices of a volume. `faults` are why it is refused, the weightiest first; it
-    is accepted when there are none. `notes` are what a reader should know.
+    `is_picture` is true for a single view that is a case of its own. `moment` numbers the time points, echoes or
+    diffusion weightings of one series ("3 of 10"), and `part` has the values that distinguish them: the header's own
+    text, for private keys alone. `stack` orders the slices of a volume. `faults` are why it is refused, the weightiest
+    first; it is accepted when there are none. `notes` are what a reader should know.
     """
 
     slices: tuple[Slice, ...] = field(repr=False)
@@ -53,7 +53,7 @@ class Candidate:
 
     @property
     def sentence(self) -> str:
-        """Every fault in words, and what it is that was refused."""
+        """The sentences of all faults, joined."""
         return " ".join(fault.sentence for fault in self.faults)
 
     @property

@@ -1,4 +1,4 @@
-"""Clips: files of several frames that have no place in the patient, such as ultrasound and angiography.
+"""Clips: files of several frames without a position in the patient, such as ultrasound and angiography.
 
 A case is one picture, so that a clip is refused by name until somebody says which frame is meant. Frames are counted
 from 1, as DICOM does; the middle one of an even number is the later of the two.
@@ -16,7 +16,7 @@ from medtl.imaging.dicom.slice_stack import Fault
 
 
 def clip_sentence(header: ImageHeader) -> str:
-    """What a clip is, and how to take it."""
+    """The message that refuses a clip and says how to choose a frame."""
     return (
         f"The file is a clip of {header.frames} frames ({header.modality or 'unknown modality'}, {header.rows} x "
         f"{header.columns}) that do not say where they lie; a case is one picture or one volume. Take it in with "
@@ -27,8 +27,7 @@ def clip_sentence(header: ImageHeader) -> str:
 def with_chosen_frames(candidates: Sequence[Candidate], choice: FrameChoice | None) -> tuple[Candidate, ...]:
     """The candidates, each clip replaced by the frames that are wanted of it, each a picture of its own.
 
-    With a choice also such clips are taken whose modality is none of pictures. A clip without the frame that is asked
-    for stays as it is, and is refused.
+    With a choice, clips of other modalities than pictures are taken too. A clip without the chosen frame is refused.
     """
     if choice is None:
         return tuple(candidates)

@@ -3,8 +3,8 @@
 A stack that lost its first or last slice looks whole. So a DICOM file whose header cannot be read refuses its own
 series, and never another: the one whose unique identifier is still found in its bytes; else, of the study whose
 identifier is, or of its folder, the only series; else the one that the files before and after it in the order of names
-both belong to; else the only one that lacks a slice. Where nothing tells, no series is refused, and that is said. An
-empty file counts too, as a copy that failed. A file that is not even marked as DICOM is taken for a slice only where it
+both belong to; else the only one that lacks a slice. Where nothing decides, no series is refused, and a note says so.
+An empty file counts too, as a copy that failed. A file without the DICOM prefix is taken for a slice only where it
 holds an identifier.
 """
 
@@ -21,7 +21,7 @@ SEARCHED_BYTES = 2**16
 """Identifiers stand before the pixels, in the first kilobytes."""
 
 DICOM_MAGIC_END, KIND_WITHIN = 132, 200
-"""The kind of object is the third element of the meta header, which follows the mark."""
+"""The kind of object is the third element of the meta header, which follows the magic DICM."""
 
 UNREADABLE_SLICE = Fault(
     "unreadable_slice",
@@ -30,13 +30,13 @@ UNREADABLE_SLICE = Fault(
 
 
 EXPLAINED = ("missing_slice", "irregular_spacing", "too_few_slices")
-"""What a series looks like that one slice was lost of."""
+"""Faults of a series that lost a slice."""
 
 
 @dataclass(frozen=True)
 class DamagedFile:
     """A file that may have been a slice: its start, its number among the files in the order of names, and the numbers
-    of all files of its folder; none of them for a file that is not marked as DICOM."""
+    of all files of its folder; none of them for a file without the DICOM prefix."""
 
     content: bytes = field(repr=False)
     number: int
@@ -44,15 +44,18 @@ class DamagedFile:
 
 
 def tainted(candidates: Sequence[Candidate], damaged: Sequence[DamagedFile]) -> tuple[Candidate, ...]:
-    """The candidates, those refused that a damaged file belongs to."""
-    doubtful: set[int] = set()
+    """The candidates, with those refused that a damaged file may have been a slice of."""
+    suspected: set[int] = set()
     for one in damaged:
-        doubtful |= _suspects(candidates, one) or set()
-    return tuple(_doubted(candidate) if place in doubtful else candidate for place, candidate in enumerate(candidates))
+        suspected |= _suspects(candidates, one) or set()
+    return tuple(
+        _with_unreadable_slice(candidate) if index in suspected else candidate
+        for index, candidate in enumerate(candidates)
+    )
 
 
 def without_a_series(candidates: Sequence[Candidate], damaged: Sequence[DamagedFile]) -> int:
-    """How many damaged files may be slices of one of several series, and nothing tells of which."""
+    """The number of damaged files that may be slices of one of several series, without a sign of which."""
     return sum(_suspects(candidates, one) is None for one in damaged)
 
 
@@ -65,7 +68,7 @@ def lost_its_pixels(content: bytes, headers: Iterable[ImageHeader]) -> bool:
     return any(_holds(start + b"\0", kind) for kind in {header.sop_class for header in headers})
 
 
-def _doubted(candidate: Candidate) -> Candidate:
+def _with_unreadable_slice(candidate: Candidate) -> Candidate:
     """The damaged file comes first where it explains the other fault."""
     if candidate.reason in EXPLAINED:
         return replace(candidate, faults=(UNREADABLE_SLICE, *candidate.faults))
@@ -73,22 +76,22 @@ def _doubted(candidate: Candidate) -> Candidate:
 
 
 def _suspects(candidates: Sequence[Candidate], damaged: DamagedFile) -> set[int] | None:
-    """The places of the candidates of its series; none where there is no stack, None where it is one of several."""
+    """Indices of the candidates of its series; empty where there is no stack, None where it is one of several."""
     content = damaged.content[:SEARCHED_BYTES]
     stacks = {
-        place: candidate
-        for place, candidate in enumerate(candidates)
+        index: candidate
+        for index, candidate in enumerate(candidates)
         if not candidate.is_picture and candidate.header.frames == 1
     }
-    own = {place for place, one in stacks.items() if _holds(content, one.header.series_uid)}
+    own = {index for index, one in stacks.items() if _holds(content, one.header.series_uid)}
     if own:
         return own
-    pool = {place for place, one in stacks.items() if _holds(content, one.header.study_uid)}
-    pool = pool or {place for place, one in stacks.items() if damaged.in_folder & set(one.files)}
-    series = {place: (stacks[place].header.study_uid, stacks[place].header.series_uid) for place in pool}
+    pool = {index for index, one in stacks.items() if _holds(content, one.header.study_uid)}
+    pool = pool or {index for index, one in stacks.items() if damaged.in_folder & set(one.files)}
+    series = {index: (stacks[index].header.study_uid, stacks[index].header.series_uid) for index in pool}
     for chosen in (set(series.values()), _beside(stacks, series, damaged), _lacking(stacks, series)):
         if len(chosen) == 1:
-            return {place for place in pool if series[place] in chosen}
+            return {index for index in pool if series[index] in chosen}
     return None if pool else set()
 
 
@@ -96,7 +99,7 @@ def _beside(
     stacks: Mapping[int, Candidate], series: Mapping[int, tuple[str, str]], damaged: DamagedFile
 ) -> set[tuple[str, str]]:
     """The series of the file before and of the file after it in its folder."""
-    owners = {file: series[place] for place in series for file in stacks[place].files if file in damaged.in_folder}
+    owners = {file: series[index] for index in series for file in stacks[index].files if file in damaged.in_folder}
     before = max((file for file in owners if file < damaged.number), default=None)
     after = min((file for file in owners if file > damaged.number), default=None)
     return {owners[file] for file in (before, after) if file is not None}
@@ -104,16 +107,16 @@ def _beside(
 
 def _lacking(stacks: Mapping[int, Candidate], series: Mapping[int, tuple[str, str]]) -> set[tuple[str, str]]:
     """The series that look as if one slice was lost."""
-    return {name for place, name in series.items() if stacks[place].reason in EXPLAINED}
+    return {name for index, name in series.items() if stacks[index].reason in EXPLAINED}
 
 
 def _holds(content: bytes, uid: str) -> bool:
     """Whether binary content has the identifier, and not just a longer one that begins alike; a text proves nothing."""
     wanted = uid.encode()
-    place = content.find(wanted) if uid and b"\0" in content else -1
-    while place >= 0:
-        after = content[place + len(wanted) : place + len(wanted) + 1]
+    start = content.find(wanted) if uid and b"\0" in content else -1
+    while start >= 0:
+        after = content[start + len(wanted) : start + len(wanted) + 1]
         if not after or after not in b"0123456789.":
             return True
-        place = content.find(wanted, place + 1)
+        start = content.find(wanted, start + 1)
     return False

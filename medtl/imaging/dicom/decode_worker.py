@@ -40,10 +40,10 @@ def main() -> None:
         request = json.loads(line)
         content = requests.read(request.get("bytes", 0))
         try:
-            told, payload = VERBS[request["verb"]](request, content)
+            answer, payload = VERBS[request["verb"]](request, content)
         except BaseException as error:  # noqa: BLE001 - decoders written in Rust raise what is no Exception
-            told, payload = _fault(error), b""
-        _send(answers, {**told, "payload": len(payload)})
+            answer, payload = _fault(error), b""
+        _send(answers, {**answer, "payload": len(payload)})
         answers.write(payload)
         answers.flush()
 
@@ -62,8 +62,8 @@ def _own_standard_output() -> BinaryIO:
     return own
 
 
-def _send(answers: BinaryIO, told: dict[str, object]) -> None:
-    answers.write(json.dumps(told).encode() + b"\n")
+def _send(answers: BinaryIO, answer: dict[str, object]) -> None:
+    answers.write(json.dumps(answer).encode() + b"\n")
     answers.flush()
 
 

@@ -1,6 +1,6 @@
 """DICOM bytes in, header facts or stored values out, by way of a process that may die without us.
 
-A process that dies, panics, runs out of memory or does not answer in time costs the file it was asked for, and the
+A process that dies, panics, runs out of memory or does not answer in time costs the file it was reading, and the
 next file gets a fresh one.
 """
 
@@ -32,11 +32,11 @@ LARGEST_SAMPLE_BYTES = 3 * 8
 """Three colours of 64 bits: no pixel has more."""
 
 UNTRUSTWORTHY_AFTER = ("PanicException", "MemoryError", "SystemExit", "KeyboardInterrupt")
-"""After these a worker is not asked again. PanicException is how a decoder written in Rust breaks down."""
+"""After these a worker gets no further request. PanicException is how a decoder written in Rust breaks down."""
 
 
 def dicom_header(source: bytes | Path) -> ImageHeader:
-    """What the header of a DICOM file says about its image; the pixels are not read.
+    """Read the header of a DICOM file: geometry, pixel format and covariates; the pixels are not read.
 
     Raises:
         UnreadableScan: deflated, no_image, truncated, undecodable, decoder_crashed or decoder_timeout.
@@ -49,9 +49,9 @@ def dicom_header(source: bytes | Path) -> ImageHeader:
     try:
         return ImageHeader.model_validate(found)
     except ValidationError as error:
-        places = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()})[:5])
+        fields = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()})[:5])
         raise UnreadableScan(
-            f"The DICOM header has impossible values ({places}). Get the file again from its source.",
+            f"The DICOM header has impossible values ({fields}). Get the file again from its source.",
             reason="undecodable",
         ) from error
 
@@ -106,7 +106,7 @@ REFUSALS = {
     "no_image": "The DICOM file holds no image (no pixel data).",
     "truncated": "The DICOM file is cut short: it ends before its pixels do. Get the file again from its source.",
 }
-"""What the worker says of a file by a word."""
+"""Messages for the codes by which the worker refuses a file."""
 
 
 def _values(answer: dict[str, Any], payload: bytes) -> np.ndarray:
@@ -146,11 +146,11 @@ def _ask(
         if fault in UNTRUSTWORTHY_AFTER:
             retire(process, patience=0.0)
             raise _crashed(fault)
-        raise _told(fault, answer)
+        raise _unreadable(fault, answer)
     return answer, payload
 
 
-def _told(fault: str, answer: dict[str, Any]) -> UnreadableScan:
+def _unreadable(fault: str, answer: dict[str, Any]) -> UnreadableScan:
     if fault == "InvalidDicomError":
         return UnreadableScan(REFUSALS["not_dicom"], reason="not_dicom")
     words = str(answer["words"])

@@ -1,4 +1,4 @@
-"""How a grey image is meant to be shown: a linear ramp, or values that went through a curve (PS3.3 C.11.2.1).
+"""The display window of a grey image: a linear ramp, or values that went through a curve (PS3.3 C.11.2.1).
 
 LINEAR is a ramp from centre - 0.5 - (width - 1) / 2 to centre - 0.5 + (width - 1) / 2, of width 1 a step at
 centre - 0.5; LINEAR_EXACT a ramp of the whole width around the centre; SIGMOID and a VOILUTSequence are curves.
@@ -32,8 +32,8 @@ Ramp = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Values with the ramp, as (centre, width), that shows them; `is_curved` when they are no modality values."""
+class WindowedValues:
+    """Values and their linear display window (centre, width); `is_curved` when a display curve was applied to them."""
 
     values: Float64[np.ndarray, "..."]
     ramp: Ramp | None
@@ -41,8 +41,8 @@ class Shown:
     notes: tuple[str, ...] = ()
 
 
-def shown_values(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_units: bool) -> Shown:
-    """The values with the header's ramp, or as its curve makes them.
+def windowed_values(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_units: bool) -> WindowedValues:
+    """Values with the display window of the header, or after its display curve (sigmoid or VOI lookup table).
 
     Of several windows the first is taken. With `keeps_units` (Hounsfield units, activities) no curve is applied.
     """
@@ -57,33 +57,35 @@ def shown_values(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_u
     least = 1.0 if function == "LINEAR" else 0.0
     if not math.isfinite(centre) or not math.isfinite(width) or width < least or width == 0:
         notes += (f"the header's display window (width {width:.3g}) is impossible and was left aside",)
-        return Shown(values, None, notes=notes)
+        return WindowedValues(values, None, notes=notes)
     if len(centres) > 1:
         notes += (f"first of {len(centres)} display windows taken",)
     if function == "SIGMOID" and keeps_units:
-        return Shown(values, (centre, width), notes=(*notes, "display window of kind SIGMOID taken as linear"))
+        return WindowedValues(values, (centre, width), notes=(*notes, "display window of kind SIGMOID taken as linear"))
     if function == "SIGMOID":
         exponent = np.clip(-4.0 * (values - centre) / width, -STEEPEST, STEEPEST)
         notes += ("values are those of the header's display curve (SIGMOID)",)
-        return Shown(1.0 / (1.0 + np.exp(exponent)), (0.5, 1.0), is_curved=True, notes=notes)
+        return WindowedValues(1.0 / (1.0 + np.exp(exponent)), (0.5, 1.0), is_curved=True, notes=notes)
     largest = max(abs(centre), float(np.abs(values).max()), 1.0)
     step = STEP * float(np.spacing(np.float32(largest)))
     if function == "LINEAR_EXACT":
-        return Shown(values, (centre, max(width, step)), notes=notes)
+        return WindowedValues(values, (centre, max(width, step)), notes=notes)
     if width > 1:
-        return Shown(values, (centre - 0.5, max(width - 1, step)), notes=notes)
-    return Shown(values, (centre - 0.5 + step / 2, step), notes=(*notes, "display window of width 1: black or white"))
+        return WindowedValues(values, (centre - 0.5, max(width - 1, step)), notes=notes)
+    return WindowedValues(
+        values, (centre - 0.5 + step / 2, step), notes=(*notes, "display window of width 1: black or white")
+    )
 
 
-def _through_table(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_units: bool) -> Shown:
+def _through_table(values: Float64[np.ndarray, "..."], header: Dataset, *, keeps_units: bool) -> WindowedValues:
     if not header.get("VOILUTSequence"):
-        return Shown(values, None)
+        return WindowedValues(values, None)
     if keeps_units:
-        return Shown(values, None, notes=("the header's VOI lookup table was not applied",))
+        return WindowedValues(values, None, notes=("the header's VOI lookup table was not applied",))
     try:
-        shown = apply_voi(np.rint(values).astype(np.int64), header)
+        curved = apply_voi(np.rint(values).astype(np.int64), header)
         full = 2.0 ** int(header.VOILUTSequence[0].LUTDescriptor[2]) - 1
     except TABLE_FAULTS:
-        return Shown(values, None, notes=("the header's VOI lookup table cannot be read and was left aside",))
+        return WindowedValues(values, None, notes=("the header's VOI lookup table cannot be read and was left aside",))
     note = "values are those of the header's display curve (VOI lookup table)"
-    return Shown(shown.astype(np.float64), (full / 2, full), is_curved=True, notes=(note,))
+    return WindowedValues(curved.astype(np.float64), (full / 2, full), is_curved=True, notes=(note,))

@@ -1,4 +1,4 @@
-"""What the stored numbers of a DICOM image mean: values, polarity, brightness and place of one frame.
+"""What the stored numbers of a DICOM image mean: values, polarity, brightness and position of one frame.
 
 Every tag of the standard that decides one of these, and what is done with it. The chain is that of PS3.3 C.11 and
 PS3.4 N.2: stored value, padding, modality value, display window, polarity.
@@ -24,7 +24,7 @@ PS3.4 N.2: stored value, padding, modality value, display window, polarity.
 | NominalScannedPixelSpacing,             |                                                                           |
 | PixelAspectRatio                        |                                                                           |
 | NumberOfFrames, functional groups       | tags of the frame before those of the file (`frame_header`)               |
-| ImagePosition-, ImageOrientationPatient | the place of slices (`series_volume`); NM: `nuclear_geometry`             |
+| ImagePosition-, ImageOrientationPatient | the position of slices (`series_volume`); NM: `nuclear_geometry`          |
 | PixelIntensityRelationship, -Sign       | say how a detector's raw values go with dose: part of the note about them |
 | SequenceOfUltrasoundRegions             | left aside: scales to measure by, which differ from region to region      |
 | OverlayData, ShutterShape, annotations  | not drawn: they are no pixels                                             |
@@ -37,7 +37,7 @@ from jaxtyping import Bool, Float64
 from pydicom import Dataset
 from pydicom.pixels import apply_modality_lut
 
-from medtl.imaging.dicom.display_window import Ramp, shown_values
+from medtl.imaging.dicom.display_window import Ramp, windowed_values
 from medtl.imaging.dicom.padding import is_padding, padding_limits
 from medtl.imaging.dicom.series_rules import SECONDARY_CAPTURE, UNCALIBRATED
 from medtl.imaging.intensity import FULL_SCALE_8_BIT, ROBUST_PERCENTILES
@@ -45,7 +45,7 @@ from medtl.imaging.pixel_size import pixel_size
 from medtl.imaging.scan import Scan, UnreadableScan
 
 WITH_UNITS = ("CT", "MR", "PT", "NM")
-"""Modalities whose values may be asked for as numbers, so that no display curve is laid over them."""
+"""Modalities whose values have a unit or are compared as numbers, so that no display curve is applied."""
 
 LARGEST_VALUE = 1e12
 """Activity in Bq/ml stays below a billion; a value beyond this comes from a damaged rescale."""
@@ -60,7 +60,7 @@ RAW = (
 
 
 def scan_of(header: Dataset, stored: np.ndarray) -> Scan:
-    """The picture that the stored values of one frame are, by the tags that hold for it.
+    """A picture from the stored values of one frame: rescale, padding, display window and polarity applied.
 
     `stored` is (height, width), or (height, width, 3) as RGB.
 
@@ -82,14 +82,14 @@ def scan_of(header: Dataset, stored: np.ndarray) -> Scan:
     padding = is_padding(stored, padding_limits(header))
     ends = np.asarray(_stored_range(header), dtype=stored.dtype if stored.dtype.kind == "f" else np.int64)
     keeps_units = header.get("Modality") in WITH_UNITS
-    shown = shown_values(_modality_values(header, stored), header, keeps_units=keeps_units)
-    values, ramp = shown.values, shown.ramp
-    notes = size.notes + shown.notes + notes
+    windowed = windowed_values(_modality_values(header, stored), header, keeps_units=keeps_units)
+    values, ramp = windowed.values, windowed.ramp
+    notes = size.notes + windowed.notes + notes
     if low_is_white(header):
-        mirror = 2 * ramp[0] if ramp and shown.is_curved else float(np.sum(_modality_values(header, ends)))
+        mirror = 2 * ramp[0] if ramp and windowed.is_curved else float(np.sum(_modality_values(header, ends)))
         values, ramp = mirror - values, None if ramp is None else (mirror - ramp[0], ramp[1])
         notes += _inversion_notes(header)
-    is_plain = not shown.is_curved and "ModalityLUTSequence" not in header and _rescale(header) == (1.0, 0.0)
+    is_plain = not windowed.is_curved and "ModalityLUTSequence" not in header and _rescale(header) == (1.0, 0.0)
     is_unsigned = header.get("PixelRepresentation", 0) == 0 and stored.dtype.kind == "u"
     full_scale = float(ends[1]) if is_unsigned and is_plain else None
     if padding is not None:

@@ -35,7 +35,7 @@ MOMENTS = (
     "InversionTime", "FlipAngle", "ConvolutionKernel", "AcquisitionNumber", "FrameAcquisitionNumber", "TriggerTime",
     "AcquisitionDateTime", "FrameAcquisitionDateTime", "AcquisitionTime", "ContentTime",
 )  # fmt: skip
-"""Tags that may tell apart what was taken at the same place, in the order in which they are tried."""
+"""Tags that may distinguish frames at the same position, in the order in which they are tried."""
 
 ECHOES = ("EffectiveEchoTime", "EchoTime", "EchoNumbers")
 
@@ -48,7 +48,7 @@ FRAME_TAGS = {Tag(name): name for name in PLANE}
 
 PERSON = ("IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
 
-ASKED_FOR = (
+TAG_NAMES = (
     "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "FrameOfReferenceUID", "PatientID",
     "AcquisitionDate", "SeriesDate", "StudyDate", "SeriesDescription", "Modality", "Rows", "Columns", "NumberOfFrames",
     "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation",
@@ -69,7 +69,7 @@ DECIDING = frozenset(
 """Tags whose value must be readable; another's, such as a flip angle written in words, is taken as missing."""
 
 
-WANTED_TAGS: list[BaseTag] = [*map(Tag, ASKED_FOR), *WANTED]
+WANTED_TAGS: list[BaseTag] = [*map(Tag, TAG_NAMES), *WANTED]
 
 
 def extract_header(stream: BinaryIO) -> Json:
@@ -181,7 +181,7 @@ def _planes(dataset: Dataset, *, frames: int) -> Iterator[Json]:
 
 
 def _in_groups(groups: Dataset) -> Json:
-    """What is asked for in the public macros of one item of functional groups."""
+    """Wanted values in the public macros of one item of functional groups."""
     found: Json = {}
     for tag in tuple(groups.keys()):
         element = groups[tag]
@@ -190,10 +190,10 @@ def _in_groups(groups: Dataset) -> Json:
     return found
 
 
-def _wanted(place: Dataset) -> Json:
+def _wanted(item: Dataset) -> Json:
     """The values of a frame's tags that a dataset holds, by name, empty ones left out."""
-    found = {FRAME_TAGS[tag]: _value(place, FRAME_TAGS[tag]) for tag in FRAME_TAGS.keys() & place.keys()}
-    found = private_settings(place) | found
+    found = {FRAME_TAGS[tag]: _value(item, FRAME_TAGS[tag]) for tag in FRAME_TAGS.keys() & item.keys()}
+    found = private_settings(item) | found
     return {name: value for name, value in found.items() if value not in (None, "")}
 
 
@@ -202,34 +202,34 @@ def _image_number(dataset: Dataset) -> int | None:
     return int(value) if value is not None and value.is_integer() else None
 
 
-def _value(place: Dataset, name: str) -> object:
-    """A value; None when it is missing, or cannot be read and decides nothing about the pixels or their place."""
+def _value(item: Dataset, name: str) -> object:
+    """A value; None when it is missing, or cannot be read and decides nothing about the pixels or their position."""
     try:
-        return place.get(name)
+        return item.get(name)
     except (ValueError, TypeError, NotImplementedError, OverflowError):
         if name in DECIDING:
             raise
         return None
 
 
-def _plane(told: Json) -> Json:
-    moments = {name: text for name in MOMENTS if (text := _plain(told.get(name)))}
+def _plane(values: Json) -> Json:
+    moments = {name: text for name in MOMENTS if (text := _plain(values.get(name)))}
     if "DiffusionBValue" in moments:
         moments["Diffusion"] = f"{moments.pop('DiffusionBValue')} {moments.pop('DiffusionGradientOrientation', '')}"
-    kinds = told.get("FrameType") or told.get("ImageType") or ()
-    kinds = [kinds] if isinstance(kinds, str) else [*kinds, *filter(None, [told.get("ComplexImageComponent")])]  # type: ignore[misc]
+    kinds = values.get("FrameType") or values.get("ImageType") or ()
+    kinds = [kinds] if isinstance(kinds, str) else [*kinds, *filter(None, [values.get("ComplexImageComponent")])]  # type: ignore[misc]
     return {
-        "position": _numbers(told.get("ImagePositionPatient"), count=3),
-        "orientation": _numbers(told.get("ImageOrientationPatient"), count=6),
-        "pixel_mm": _numbers(told.get("PixelSpacing"), count=2),
+        "position": _numbers(values.get("ImagePositionPatient"), count=3),
+        "orientation": _numbers(values.get("ImageOrientationPatient"), count=6),
+        "pixel_mm": _numbers(values.get("PixelSpacing"), count=2),
         "image_type": [_plain(kind) for kind in kinds],
-        "echo": " ".join(_plain(told[name]) for name in ECHOES if name in told),
-        "stack": _plain(told.get("StackID")),
-        "slope": _as_number(told.get("RescaleSlope")),
-        "intercept": _as_number(told.get("RescaleIntercept")),
-        "rescale_type": _plain(told.get("RescaleType")),
+        "echo": " ".join(_plain(values[name]) for name in ECHOES if name in values),
+        "stack": _plain(values.get("StackID")),
+        "slope": _as_number(values.get("RescaleSlope")),
+        "intercept": _as_number(values.get("RescaleIntercept")),
+        "rescale_type": _plain(values.get("RescaleType")),
         "moments": moments,
-        "settings": {name: text for name in (*STEADY, *VARYING) if (text := setting_text(name, told.get(name)))},
+        "settings": {name: text for name in (*STEADY, *VARYING) if (text := setting_text(name, values.get(name)))},
     }
 
 
@@ -242,7 +242,7 @@ def _plain(value: object) -> str:
     if value is None:
         return ""
     text = str(value) if isinstance(value, str | int | float) else " ".join(map(str, value))  # type: ignore[call-overload]
-    return "".join(letter for letter in text if letter.isprintable()).strip()[:LONGEST_TEXT]
+    return "".join(character for character in text if character.isprintable()).strip()[:LONGEST_TEXT]
 
 
 def _number(dataset: Dataset, name: str) -> float | None:

@@ -71,7 +71,7 @@ MAKERS = {
     "Spectrum Dynamics", "cps": "CPS", "cti": "CTI", "imatron": "Imatron", "oldelft": "Oldelft", "delft": "Delft",
     "canfield": "Canfield", "swemac": "Swemac", "dk medical": "DK Medical", "drtech": "DRTECH", "vieworks": "Vieworks",
 }  # fmt: skip
-"""How the text begins, in small letters, and the maker's usual name."""
+"""How the text begins, in lower case, and the manufacturer's usual name."""
 
 SCANNER_WORDS = _words(
     # Siemens
@@ -98,7 +98,7 @@ SCANNER_WORDS = _words(
     "system scanner series mri mr ct pet spect ge siemens philips toshiba canon hitachi pq lx ii iii iv vi xt xr xp "
     "quantum gradients power rotor t"
 )
-"""Words of which names of scanners are made, in small letters; a number of at most four digits may stand beside."""
+"""Words in the names of scanners, in lower case; a number of at most four digits may stand beside."""
 
 MODEL_WORD = re.compile(r"[^0-9A-Za-z.\-]+")
 MODEL_NUMBER = re.compile(r"[a-z]?\d{1,4}(\.\d)?t?[a-z]?")

@@ -35,11 +35,11 @@ Triple = tuple[float, float, float]
 
 
 class Plane(BaseModel):
-    """One frame: where it lies, and what distinguishes it from others at the same place.
+    """One frame: where it lies, and what distinguishes it from others at the same position.
 
     `position` is the centre of the first pixel in mm and `orientation` the direction of a row, then of a column, both
     in DICOM's patient coordinates (left, posterior, superior positive). `pixel_mm` is (between rows, between columns).
-    `moments` holds what may tell repeated frames apart, by tag name, as text; `settings` those of `acquisition_tags`,
+    `moments` holds what may distinguish repeated frames, by tag name, as text; `settings` those of `acquisition_tags`,
     equal text for equal settings.
     """
 
@@ -155,6 +155,8 @@ def plain_name(text: str) -> str:
     `MÜLLER^Jane ` and `muller^JANE=…` are equal. Components stay in their order (PS3.5, 6.2.1.2).
     """
     alphabetic = text.split("=")[0] or text.strip("=")
-    letters = unicodedata.normalize("NFKD", alphabetic.casefold())
-    kept = "".join(letter if letter.isalnum() else " " for letter in letters if not unicodedata.combining(letter))
+    decomposed = unicodedata.normalize("NFKD", alphabetic.casefold())
+    kept = "".join(
+        character if character.isalnum() else " " for character in decomposed if not unicodedata.combining(character)
+    )
     return " ".join(kept.split())

@@ -1,7 +1,7 @@
 """Where the frames of a reconstructed SPECT lie (PS3.3 C.8.4.15, NM Reconstruction).
 
-The first slice's place stands in the detector's item, not in a frame of its own. The others follow along the normal of
-its rows and columns, SpacingBetweenSlices apart: behind the first where that is positive, in front where negative.
+The first slice's position stands in the detector's item, not in a frame of its own. The others follow along the normal
+of its rows and columns, SpacingBetweenSlices apart: behind the first where that is positive, in front where negative.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def nuclear_frames(dataset: Dataset, *, frames: int) -> list[dict[str, object]]:
         {
             "ImagePositionPatient": list(np.array(first, dtype=np.float64) + (number - slices[0]) * step),
             "ImageOrientationPatient": orientation,
-            **({"TemporalPositionIdentifier": known.index(volumes[place]) + 1} if len(known) > 1 else {}),
+            **({"TemporalPositionIdentifier": known.index(volumes[index]) + 1} if len(known) > 1 else {}),
         }
-        for place, number in enumerate(slices)
+        for index, number in enumerate(slices)
     ]
 
 

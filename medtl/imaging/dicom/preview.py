@@ -24,7 +24,7 @@ def preview_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan
         raise UnreadableScan("The header does not say what can be shown.", reason="undecodable")
     middle = candidate.slices[len(candidate.slices) // 2]
     frame = middle.frame
-    if len(candidate.slices) == 1 and not candidate.moment:  # frames that the header does not tell apart
+    if len(candidate.slices) == 1 and not candidate.moment:  # the header does not distinguish the frames
         frame = middle.header.frames // 2
     scan = decode_frame(content_of(middle.file), middle.header, frame=frame)
     if candidate.is_picture and middle.header.frames > 1:

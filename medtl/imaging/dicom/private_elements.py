@@ -61,11 +61,11 @@ WANTED = [
 """The elements and the creators of their blocks, as a partial reading asks for them."""
 
 
-def private_settings(place: Dataset) -> dict[str, str]:
+def private_settings(dataset: Dataset) -> dict[str, str]:
     """The settings that makers' own elements of a dataset hold: DiffusionBValue, DiffusionGradientOrientation and
     MakersImageKind."""
-    elements = {tag: place[Tag(*tag)].value for tag in PRIVATE_ELEMENTS if Tag(*tag) in place}
-    creators = {tag: creator_of(place, tag) for tag in elements}
+    elements = {tag: dataset[Tag(*tag)].value for tag in PRIVATE_ELEMENTS if Tag(*tag) in dataset}
+    creators = {tag: creator_of(dataset, tag) for tag in elements}
     found = {
         "DiffusionBValue": private_b_value(elements, creators),
         "DiffusionGradientOrientation": private_direction(elements, creators),
@@ -83,10 +83,10 @@ def tiles_of(dataset: Dataset) -> int:
     return 0
 
 
-def creator_of(place: Dataset, tag: tuple[int, int]) -> str:
+def creator_of(dataset: Dataset, tag: tuple[int, int]) -> str:
     """Who made the block that an element lies in."""
     block = Tag(tag[0], tag[1] >> 8)
-    return str(place[block].value).strip() if block in place else ""
+    return str(dataset[block].value).strip() if block in dataset else ""
 
 
 def private_b_value(elements: Mapping[tuple[int, int], object], creators: Mapping[tuple[int, int], str]) -> str:

@@ -1,6 +1,7 @@
 """The one volume in a folder of DICOM files, or in one file of several frames.
 
-In: the bytes of files. Out: a `Scan`, or a letter: which series there are when there are several, why there is none.
+In: the bytes of files. Out: a `Scan`, or an error that lists the series when there are several, or says why there is
+none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from medtl.imaging.dicom.series_volume import volume_of
 from medtl.imaging.scan import Scan, UnreadableScan
 
 MOST_LISTED = 10
-"""Series named in one letter."""
+"""Series named in one message."""
 
 USE_INTAKE = (
     "Run medtl intake on the folder: it makes a manifest with a line for each series and says why others are refused."
@@ -77,9 +78,9 @@ def _no_single(candidates: Sequence[Candidate], accepted: Sequence[Candidate]) -
             f"The DICOM series ({refused[0].title}) is no volume. {refused[0].sentence}",
             reason=refused[0].reason or "no_series",
         )
-    told = "; ".join(f"{one.title}: {one.reason}" for one in refused[:MOST_LISTED]) or "no DICOM image is in it"
+    reasons = "; ".join(f"{one.title}: {one.reason}" for one in refused[:MOST_LISTED]) or "no DICOM image is in it"
     return UnreadableScan(
-        f"Expected one series that makes a volume; got none ({told}). {USE_INTAKE}", reason="no_series"
+        f"Expected one series that makes a volume; got none ({reasons}). {USE_INTAKE}", reason="no_series"
     )
 
 

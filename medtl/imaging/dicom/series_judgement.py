@@ -51,10 +51,10 @@ def judged(candidates: Sequence[Candidate], rules: SeriesRules) -> tuple[Candida
     candidates = with_chosen_frames(candidates, rules.frame)
     localizers = localizers_among(candidates, fewest_slices=rules.fewest_slices)
     alone = []
-    for place, candidate in enumerate(candidates):
+    for index, candidate in enumerate(candidates):
         try:
             with one_scan():
-                alone.append(_judged(candidate, rules, is_localizer=place in localizers))
+                alone.append(_judged(candidate, rules, is_localizer=index in localizers))
         except UnreadableScan as refusal:
             alone.append(candidate.refused(Fault(refusal.reason, str(refusal))))
     return without_strays(alone)
@@ -96,10 +96,10 @@ def _stacked(candidate: Candidate, rules: SeriesRules) -> Candidate:
             faults = tuple(fault for fault in faults if fault.reason != "gantry_tilt")
         candidate = replace(candidate.refused(*faults), stack=stack)
     if few:
-        told = (
+        sentence = (
             f"It has {len(planes)} slice{'s' if len(planes) > 1 else ''}; a volume has {rules.fewest_slices} or more."
         )
-        candidate = candidate.refused(Fault("too_few_slices", told))
+        candidate = candidate.refused(Fault("too_few_slices", sentence))
     return candidate
 
 
@@ -166,8 +166,8 @@ def _has_odd_pixels(candidate: Candidate) -> list[Fault]:
     size = " x ".join(f"{side:,}" for side in sides)
     if min(sides) < 1 or header.bits_allocated not in BITS or header.bits_fault:
         bits = f"{header.bits_stored} of {header.bits_allocated} bits"
-        told = header.bits_fault or f"The header says {size} pixels of {bits}, which cannot be."
-        return [Fault("bad_header", told)]
+        sentence = header.bits_fault or f"The header says {size} pixels of {bits}, which cannot be."
+        return [Fault("bad_header", sentence)]
     if header.rows * header.columns > MAX_PIXELS or math.prod(sides) > MAX_VOXELS or header.frames > MOST_FRAMES:
         return [Fault("too_large", f"The header says {size} pixels; at most {MAX_VOXELS:,} are read.")]
     shorter = [one for one in candidate.slices if _lacks_pixels(one.header)]
@@ -195,8 +195,8 @@ def _rescales_oddly(candidate: Candidate) -> list[Fault]:
     bits = candidate.header.bits_stored
     for slope, intercept in filter(None, pairs):
         if slope == 0 or not abs(slope) * 2.0**bits + abs(intercept) <= LARGEST_VALUE:
-            told = f"slope {short_number(slope)}, intercept {short_number(intercept)}"
-            return [Fault("bad_rescale", f"The rescale of the header is {told}.")]
+            rescale = f"slope {short_number(slope)}, intercept {short_number(intercept)}"
+            return [Fault("bad_rescale", f"The rescale of the header is {rescale}.")]
     units = {plane.rescale_type for plane in planes}
     tables = any(one.header.has_modality_table for one in candidate.slices)
     if (None in pairs and len(pairs) > 1) or len(units) > 1 or (tables and not candidate.is_picture):

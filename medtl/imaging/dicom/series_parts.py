@@ -1,6 +1,6 @@
-"""The stacks that slices of one series, kind and orientation make: one, or several that the headers tell apart.
+"""The stacks that slices of one series, kind and orientation make: one, or several that the headers distinguish.
 
-In: slices in any order. Out: a candidate for each stack, none judged yet. Where places repeat, one tag must explain
+In: slices in any order. Out: a candidate for each stack, none judged yet. Where positions repeat, one tag must explain
 every repetition; where they do not, slices may still be of two acquisitions that interleave or follow one another.
 `acquisition_tags` says which tags count, and why.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from medtl.imaging.dicom.acquisition_runs import FEWEST_TO_TELL, is_regular, runs_of
 from medtl.imaging.dicom.acquisition_tags import EACH_ITS_OWN, STEADY, VARYING
 from medtl.imaging.dicom.candidate import Candidate, Slice
-from medtl.imaging.dicom.slice_stack import SAME_PLACE_MM, Fault
+from medtl.imaging.dicom.slice_stack import SAME_POSITION_MM, Fault
 
 COMPLETE_SHARE = 0.5
 """At least this share of time points must have every position, or time does not explain the repetition."""
@@ -23,18 +23,18 @@ COMPLETE_SHARE = 0.5
 MOST_VALUES = 4
 """More values than this of a tag that may vary slice by slice are slice timing or rounding, not acquisitions."""
 
-Place = tuple[int, ...]
+LatticePoint = tuple[int, ...]
 Parts = list[list[Slice]]
 
 
 def parted(slices: Sequence[Slice]) -> list[Candidate]:
-    """One candidate, or one for each stack that the headers tell apart, in the order of time."""
-    places = {_place(one) for one in slices}
-    if len(places) == 1 or any(one.plane.position is None for one in slices):
+    """One candidate for each stack that the headers distinguish, in the order of time."""
+    positions = {_lattice_point(one) for one in slices}
+    if len(positions) == 1 or any(one.plane.position is None for one in slices):
         return [Candidate(tuple(slices))]
-    if len(places) == len(slices):
+    if len(positions) == len(slices):
         return _numbered(_of_one_kind(slices))
-    found = _repeating(slices, everywhere=places)
+    found = _repeating(slices, everywhere=positions)
     return _numbered(found) if found else [Candidate(tuple(slices))]
 
 
@@ -48,8 +48,8 @@ def _numbered(candidates: list[Candidate]) -> list[Candidate]:
     ]
 
 
-def _repeating(slices: Sequence[Slice], *, everywhere: set[Place]) -> list[Candidate]:
-    """Candidates that no longer repeat a place: told apart by the first tag, or tags, that explain it; else none."""
+def _repeating(slices: Sequence[Slice], *, everywhere: set[LatticePoint]) -> list[Candidate]:
+    """Candidates without a repeated position, split by the first tags that explain the repetition; else none."""
     moments = list(dict.fromkeys(name for one in slices for name in one.plane.moments))
     steady = _differing(slices)
     ways: list[Callable[[Slice], str]] = [lambda one, name=name: one.plane.moments.get(name, "") for name in moments]  # type: ignore[misc]
@@ -61,7 +61,7 @@ def _repeating(slices: Sequence[Slice], *, everywhere: set[Place]) -> list[Candi
         ]
     for way in ways:
         parts = _by(slices, way)
-        if len(parts) < 2 or any(len({_place(one) for one in part}) < len(part) for part in parts):
+        if len(parts) < 2 or any(len({_lattice_point(one) for one in part}) < len(part) for part in parts):
             continue
         complete = sum(len(part) == len(everywhere) for part in parts)
         if complete >= COMPLETE_SHARE * len(parts):
@@ -89,7 +89,7 @@ def _whole_or_lacking(candidate: Candidate, *, part: str, lacking: int) -> Candi
 
 
 def _of_one_kind(slices: Sequence[Slice]) -> list[Candidate]:
-    """Slices at places of their own, split by the settings that no two slices of a volume differ in."""
+    """Slices at distinct positions, split by the settings that no two slices of a volume differ in."""
     differing = _differing(slices)
     parts = _by(slices, lambda one: _values(one, differing)) if differing else [list(slices)]
     if len(parts) == 1:
@@ -188,10 +188,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
 
 
-def _place(one: Slice) -> Place:
+def _lattice_point(one: Slice) -> LatticePoint:
     """The position on a lattice so fine that two slices of a volume never share a point of it."""
     position = one.plane.position or (np.nan,) * 3
-    return tuple(round(value / SAME_PLACE_MM) if np.isfinite(value) else 0 for value in position)
+    return tuple(round(value / SAME_POSITION_MM) if np.isfinite(value) else 0 for value in position)
 
 
 def _in_time(name: str) -> tuple[float, str]:

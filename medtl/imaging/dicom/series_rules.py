@@ -1,4 +1,4 @@
-"""What is asked of a DICOM series, and what its kind of object is."""
+"""The rules that a DICOM series must meet to be a volume, and the kinds of DICOM objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOW_TEXT = frozenset(("US", "IVUS", "ES", "XC", "GM", "DOC", "OT", "SC"))
 """Modalities whose images often have names and numbers of patients written into the pixels."""
 
 SINGLE_SLICE = "a single slice, taken as a picture"
-"""What is said of such a picture."""
+"""The note on such a picture."""
 
 GRID_WORDS = ("MOSAIC", "VFRAME")
 """ImageType of Siemens' and United Imaging's images that hold all slices of a time point as tiles."""

@@ -1,7 +1,8 @@
 """From an accepted candidate and its files to a `Scan`.
 
-The stored values are decoded apart (`decoding`); highdicom stacks them by geometry and applies each slice's rescale and
-the photometric interpretation once. DICOM's patient axes run left, posterior, superior; ours right, anterior, superior.
+The stored values are decoded in another process (`decoding`); highdicom stacks them by geometry and applies each
+slice's rescale and the photometric interpretation once. DICOM's patient axes run left, posterior, superior; ours right,
+anterior, superior.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NO_IDENTITY = "2.25.1"
 """Stands for every unique identifier that highdicom wants to see: grouping is done before."""
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
-"""The plainest class of an image with a place in the patient; highdicom only asks whether it has one."""
+"""The plainest class of an image with a position in the patient; highdicom only asks whether it has one."""
 
 
 def volume_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan:
@@ -43,7 +44,7 @@ def volume_of(candidate: Candidate, content_of: Callable[[int], bytes]) -> Scan:
     if stack is None or candidate.faults:
         raise UnreadableScan(f"The series is no volume. {candidate.sentence}", reason=candidate.reason or "no_geometry")
     planes = [_plane_dataset(one, values) for one, values in _decoded(candidate, content_of)]
-    ordered = [planes[place] for place in stack.order]
+    ordered = [planes[index] for index in stack.order]
     _on_one_line(ordered, stack)
     try:
         volume = highdicom.get_volume_from_series(

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-SAME_PLACE_MM = 0.005
-"""Two slices nearer than this lie at the same place: half of the finest spacing that is believed."""
+SAME_POSITION_MM = 0.005
+"""Two slices nearer than this lie at the same position: half of the finest spacing that is believed."""
 
 UNEVEN_SHARE = 0.01
 """Share of the spacing by which neighbours may differ from it: what rounding in headers leaves (as highdicom)."""
 
 OFF_GRID_SHARE = 0.1
-"""Share of the spacing by which a slice may lie off its place in the volume, when small differences add up."""
+"""Share of the spacing by which a slice may lie off its position in the volume, when small differences add up."""
 
 OFF_LINE_PIXELS = 0.1
 """Pixels by which the slices' corners may drift sideways over the whole stack; beyond it the gantry was tilted."""
@@ -72,7 +72,7 @@ def stack_of(
     distances = positions_mm @ normal
     order = np.argsort(distances, kind="stable")
     gaps = np.diff(distances[order])
-    if (gaps < SAME_PLACE_MM).any():
+    if (gaps < SAME_POSITION_MM).any():
         return None, (_repeated(gaps),)
     spacing, faults = _spacing(gaps)
     sideways = np.stack([positions_mm @ along_row, positions_mm @ along_column], axis=1)[order]
@@ -83,7 +83,7 @@ def stack_of(
         faults += (Fault("irregular_spacing", "The slices do not lie on one straight line."),)
     if float(np.abs(drift).max()) * steps[-1] <= OFF_LINE_PIXELS * min(pixel_mm):
         drift = np.zeros(2)
-    stack = Stack(tuple(int(place) for place in order), spacing, (float(drift[0]), float(drift[1])))
+    stack = Stack(tuple(int(index) for index in order), spacing, (float(drift[0]), float(drift[1])))
     return stack, faults + _tilted(stack)
 
 
@@ -94,8 +94,8 @@ def usable_orientation(orientation: Float[np.ndarray, "6"]) -> bool:
 
 
 def _repeated(gaps: Float[np.ndarray, " gaps"]) -> Fault:
-    places = int((gaps >= SAME_PLACE_MM).sum()) + 1
-    what = "all at one place" if places == 1 else f"at {places} places"
+    positions = int((gaps >= SAME_POSITION_MM).sum()) + 1
+    what = "all at one place" if positions == 1 else f"at {positions} places"
     return Fault(
         "repeated_slice",
         f"{len(gaps) + 1} slices lie {what}, and the headers do not tell apart what belongs together.",

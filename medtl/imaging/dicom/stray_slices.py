@@ -1,4 +1,4 @@
-"""A single image that belongs at the end of a volume but whose header sets it apart: the volume is not whole.
+"""A single image that belongs at the end of a volume but whose header separates it: the volume is not whole.
 
 One wrong byte in a study, a kind of image or a position makes of the first or last slice a group of its own. What is
 left looks whole, as nothing is missing between its slices. So a single refused image counts as a lost slice when it
@@ -15,11 +15,11 @@ from medtl.imaging.dicom.series import Candidate, Slice
 from medtl.imaging.dicom.series_rules import SINGLE_SLICE
 from medtl.imaging.dicom.slice_stack import Fault
 
-PLACELESS = ("no_geometry", "bad_geometry", "bad_header", "colour", "truncated")
+WITHOUT_POSITION = ("no_geometry", "bad_geometry", "bad_header", "colour", "truncated")
 """Faults of a header that cannot say where its image lies, or what it is; others of a series are of another kind."""
 
-NEXT_PLACE_SHARE = 0.05
-"""Share of the spacing by which an image may lie off the next place and still be the next slice."""
+NEXT_POSITION_SHARE = 0.05
+"""Share of the spacing by which an image may lie off the next position and still be the next slice."""
 
 STRAY_SLICE = Fault(
     "stray_slice",
@@ -29,7 +29,7 @@ STRAY_SLICE = Fault(
 
 
 def without_strays(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The candidates, those volumes refused that a single image beside them was probably a slice of."""
+    """The candidates, with volumes refused where a single image beside them was probably one of their slices."""
     singles = [one for one in candidates if len(one.slices) == 1 and _may_be_a_slice(one)]
     return tuple(
         candidate.refused(STRAY_SLICE) if _is_whole(candidate) and _strayed(candidate, singles) else candidate
@@ -38,7 +38,7 @@ def without_strays(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _may_be_a_slice(single: Candidate) -> bool:
-    """Whether it is refused, or is a picture only because single slices were asked for."""
+    """Whether it is refused, or is a picture only because the rules accept single slices."""
     return SINGLE_SLICE in single.notes or (bool(single.faults) and not single.is_picture)
 
 
@@ -52,11 +52,11 @@ def _strayed(volume: Candidate, singles: Sequence[Candidate]) -> bool:
 
 def _misses(volume: Candidate, single: Candidate) -> bool:
     """Whether the image has the volume's series and cannot say where it lies."""
-    return single.header.series_uid == volume.header.series_uid and single.reason in PLACELESS
+    return single.header.series_uid == volume.header.series_uid and single.reason in WITHOUT_POSITION
 
 
 def _continues(volume: Candidate, single: Slice) -> bool:
-    """Whether the image, of the same size and direction and of the same series or study, lies at a next place."""
+    """Whether the image, of the same size and direction and of the same series or study, lies at a next position."""
     header, own = single.header, volume.header
     if not (header.series_uid == own.series_uid or header.study_uid == own.study_uid) or volume.stack is None:
         return False
@@ -64,8 +64,8 @@ def _continues(volume: Candidate, single: Slice) -> bool:
         return False
     if single.plane.orientation != volume.slices[0].plane.orientation:
         return False
-    ends = [volume.slices[place].plane.position for place in volume.stack.order]
-    first, second, last_but_one, last = (np.array(ends[place], dtype=float) for place in (0, 1, -2, -1))
+    ends = [volume.slices[index].plane.position for index in volume.stack.order]
+    first, second, last_but_one, last = (np.array(ends[index], dtype=float) for index in (0, 1, -2, -1))
     here = np.array(single.plane.position)
     nearest = min(np.linalg.norm(here - (2 * first - second)), np.linalg.norm(here - (2 * last - last_but_one)))
-    return bool(nearest <= NEXT_PLACE_SHARE * volume.stack.spacing_mm)
+    return bool(nearest <= NEXT_POSITION_SHARE * volume.stack.spacing_mm)

@@ -28,9 +28,9 @@ def straightened(
         after = max(0, math.ceil(float(shifts.max()) - 1e-9))
         moved = _shifted(moved, shifts + before, axis=axis, length=moved.shape[axis] + before + after)
         origin[axis] = -before
-    placed = affine.copy()
-    placed[:, 3] += affine @ np.append(origin[:3], 0.0)
-    return moved, placed
+    shifted_affine = affine.copy()
+    shifted_affine[:, 3] += affine @ np.append(origin[:3], 0.0)
+    return moved, shifted_affine
 
 
 def _shifted(
