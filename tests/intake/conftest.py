@@ -19,11 +19,11 @@ Cells = dict[str, str]
 
 @dataclass(frozen=True)
 class Taken:
-    """An intake that ended: what it said, and what lies beside its manifest."""
+    """An intake that ended: exit code, output, and what lies beside its manifest."""
 
     code: int
-    said: str
-    letter: str
+    stdout: str
+    stderr: str
     manifest: Path
     home: Path
 
@@ -46,13 +46,13 @@ class Taken:
 
     @property
     def notes(self) -> list[str]:
-        return [line.removeprefix("Note: ") for line in self.said.splitlines() if line.startswith("Note: ")]
+        return [line.removeprefix("Note: ") for line in self.stdout.splitlines() if line.startswith("Note: ")]
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """(found, used, refused) as the first line says."""
-        found = re.match(r"([\d,]+) files? found \(.*\): ([\d,]+) used, ([\d,]+) refused", self.said)
-        assert found, self.said
+        """(found, used, refused) of the first line."""
+        found = re.match(r"([\d,]+) files? found \(.*\): ([\d,]+) used, ([\d,]+) refused", self.stdout)
+        assert found, self.stdout
         total, used, refused = (int(number.replace(",", "")) for number in found.groups())
         return total, used, refused
 
@@ -72,10 +72,10 @@ def table(path: Path) -> list[Cells]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The private folder of whoever takes in."""
-    place = tmp_path / "home"
-    monkeypatch.setenv("MEDTL_HOME", str(place))
+    folder = tmp_path / "home"
+    monkeypatch.setenv("MEDTL_HOME", str(folder))
     monkeypatch.setenv("MEDTL_CACHE", str(tmp_path / "cache"))
-    return place
+    return folder
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_damaged_file_may_state_a_unit_so_no_age_is_taken(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize("content", [[], 7, {}, {"age": "months"}])
-def test_a_file_that_says_nothing_of_age_leaves_years(tmp_path: Path, content: object) -> None:
+def test_a_file_that_states_nothing_of_age_leaves_years(tmp_path: Path, content: object) -> None:
     assert stated(tmp_path, content) == age_unit(tmp_path / "none.json") == AgeUnit()
 
 
@@ -123,7 +123,7 @@ def test_a_bids_data_set_comes_in_with_ages_in_years(
     taken = intake(folder)
     assert [row.get("age_years", "") for row in taken.cases] == ages
     assert taken.counts == (5, 5, 0)
-    found = [told for told in taken.notes if "participants.json" in told]
+    found = [text for text in taken.notes if "participants.json" in text]
     assert len(found) == (note is not None)
     assert note is None or note in found[0]
-    assert "Meier" not in taken.said
+    assert "Meier" not in taken.stdout

@@ -24,14 +24,14 @@ def offer(name: str = "a", *, label: str = "", patient: str = "", **covariates: 
     return Offer(f"file:{name}", patient or name, (), lambda: None, label=label, covariates=covariates)  # type: ignore[arg-type, return-value]
 
 
-def test_missing_markers_are_left_empty_and_told_once_for_all_columns() -> None:
+def test_missing_markers_are_left_empty_and_reported_once_for_all_columns() -> None:
     labels = ["ill", "NA", "n/a", "1.0", "1", "?", "", "unknown"]
     formed, notes = in_manifest_form([offer(str(n), label=label, site=label) for n, label in enumerate(labels)])
     assert [one.label for one in formed] == ["ill", "", "", "1", "1", "", "", ""]
     assert [one.covariates["site"] for one in formed] == ["ill", None, None, "1.0", "1", None, None, None]
-    told, others = notes
-    assert told.startswith("Missing markers among the labels were left empty: 'NA' (1), 'n/a' (1), '?' (1)")
-    assert 'is declared together with all others: --classes "NA,B".' in told
+    note, others = notes
+    assert note.startswith("Missing markers among the labels were left empty: 'NA' (1), 'n/a' (1), '?' (1)")
+    assert 'is declared together with all others: --classes "NA,B".' in note
     assert others.startswith("Missing markers were left empty: site 'NA' (1)")
 
 
@@ -41,16 +41,16 @@ def test_ages_and_sexes_take_the_manifests_form_and_what_is_none_is_counted_and_
     assert [one.covariates["age_years"] for one in formed] == [
         "89", "51.5", "40", "45", "1.5", None, None, "63", 57.0, None, None,
     ]  # fmt: skip
-    told = " ".join(notes)
-    assert "3 cells of age_years are no age of a human in years" in told
-    assert "1 age is known only to be at least as high as written (89+): that age was taken." in told
-    assert "Meier" not in told
+    note = " ".join(notes)
+    assert "3 cells of age_years are no age of a human in years" in note
+    assert "1 age is known only to be at least as high as written (89+): that age was taken." in note
+    assert "Meier" not in note
     formed, notes = in_manifest_form([offer(str(n), sex=sex) for n, sex in enumerate(["M", "weiblich", "1", "n/a"])])
     assert [one.covariates["sex"] for one in formed] == ["M", "F", None, None]
     assert any("1 cell of sex is no word for a sex" in note for note in notes)
 
 
-def test_labels_that_a_study_would_refuse_are_told_at_intake() -> None:
+def test_labels_that_a_study_would_refuse_are_reported_at_intake() -> None:
     _, (note,) = in_manifest_form([offer("a", label="Ill"), offer("b", label="ill"), offer("c", label="well")])
     assert note.startswith("Labels that differ only in capitals, blanks or the like: Ill and ill. A study refuses them")
     formed, notes = in_manifest_form([offer("a", label="x" * 201), offer("b", site="a\u200bb", label="ill")])
@@ -62,10 +62,10 @@ def test_labels_that_a_study_would_refuse_are_told_at_intake() -> None:
 def test_near_twins_among_patients_are_refused_by_their_form_and_never_named(one: str, other: str) -> None:
     with pytest.raises(DataRefused) as caught:
         refuse_twin_patients([offer("a", patient=one), offer("b", patient="Q9"), offer("c", patient=other)])
-    letter = str(caught.value)
-    assert letter.startswith("1 patient ids may be another one of the collection written otherwise: one of the form ")
-    assert "--ids-as-written" in letter
-    assert one not in letter
+    message = str(caught.value)
+    assert message.startswith("1 patient ids may be another one of the collection written otherwise: one of the form ")
+    assert "--ids-as-written" in message
+    assert one not in message
     refuse_twin_patients([offer("a", patient=one), offer("b", patient=one), offer("c", patient="Q9")])
 
 
@@ -152,17 +152,17 @@ def test_a_redcap_export_with_several_events_is_called_one(tmp_path: Path, intak
     text = "patient_id,redcap_event_name,label\n" + "".join(
         f"{n:03d},baseline_arm_1,{n % 2}\n{n:03d},followup_arm_1,\n" for n in range(1, 13)
     )
-    letter = intake(pictures(tmp_path / "pictures"), "--labels", table(tmp_path, text), code=3).letter
-    assert "says something else of the same patient_id than line 2" in letter
-    assert "a row for each of the REDCap events of a record (column redcap_event_name)" in letter
-    assert "Export only the event that holds the label" in letter
+    message = intake(pictures(tmp_path / "pictures"), "--labels", table(tmp_path, text), code=3).stderr
+    assert "says something else of the same patient_id than line 2" in message
+    assert "a row for each of the REDCap events of a record (column redcap_event_name)" in message
+    assert "Export only the event that holds the label" in message
 
 
 def test_a_workbook_is_called_one(tmp_path: Path, intake: Intake) -> None:
-    letter = intake(
+    message = intake(
         pictures(tmp_path / "p", 3), "--labels", table(tmp_path, b"PK\x03\x04" + bytes(50), "l.xlsx"), code=3
     )
-    assert "The table l.xlsx is a spreadsheet (.xlsx, .ods)" in letter.letter
+    assert "The table l.xlsx is a spreadsheet (.xlsx, .ods)" in message.stderr
 
 
 def test_bids_participants_without_a_group_have_no_label(tmp_path: Path, intake: Intake) -> None:

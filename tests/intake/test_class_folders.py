@@ -1,4 +1,4 @@
-"""Folders are classes when their names leave no doubt or somebody says so; names of persons stay at home."""
+"""Folders are classes when their names are clear or the user says so; names of persons stay at home."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_names_of_classes_are_known(folders: tuple[str, ...], number: int) -> No
         ("MEYER_A/normal", "MEYER_A/ill", "NOVAK_B/normal", "NOVAK_B/ill"),
     ],
 )  # fmt: skip
-def test_names_that_may_be_persons_dates_ids_or_places_are_not(folders: tuple[str, ...]) -> None:
+def test_names_that_may_be_persons_dates_ids_or_sites_are_not(folders: tuple[str, ...]) -> None:
     chosen = level(*folders)
     assert chosen is None or folders[0].startswith("MEYER")
     if chosen is not None:
@@ -62,7 +62,7 @@ def test_few_images_in_a_folder_or_many_folders_make_no_classes() -> None:
     assert level("normal/mild", "pneumonia/severe") is None
 
 
-def test_somebody_may_say_it() -> None:
+def test_the_user_may_request_it() -> None:
     assert level("Anna", "Bert", labels_from="folder") == 1
     assert level("train/a", "test/b", labels_from="folder") == 2
     assert level("x/a", "y/b", labels_from="folder:2") == 2
@@ -151,12 +151,12 @@ def test_names_that_were_not_taken_are_in_no_output(tmp_path: Path, intake: Inta
     assert {row["label"] for row in taken.cases} == {""}
     assert any("No folder was taken for a class, so no case has a label: folder:1 with 3 names and 6 images" in note
                for note in taken.notes)  # fmt: skip
-    heard = [taken.said.encode(), taken.letter.encode()]
+    heard = [taken.stdout.encode(), taken.stderr.encode()]
     heard += [file.read_bytes() for file in taken.manifest.parent.rglob("*") if file.is_file()]
     assert not any(b"CANARY" in text for text in heard)
-    asked = intake(folder, "--labels-from", "folder", "--patients-from", "file", out=tmp_path / "b" / "m.csv")
-    assert Counter(row["label"] for row in asked.cases) == dict.fromkeys(
+    requested = intake(folder, "--labels-from", "folder", "--patients-from", "file", out=tmp_path / "b" / "m.csv")
+    assert Counter(row["label"] for row in requested.cases) == dict.fromkeys(
         ("CANARY_ANNA", "CANARY_BERT", "CANARY_CARL"), 6
     )
     assert any("3 of them may be names of persons, dates or ids; they now stand in the manifest" in note
-               for note in asked.notes)  # fmt: skip
+               for note in requested.notes)  # fmt: skip

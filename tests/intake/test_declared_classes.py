@@ -110,7 +110,7 @@ def by_bids_column(folder: Path) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("collection", [by_label_file, by_folders, by_bids_column])
-def test_a_class_called_na_comes_from_every_place_of_labels_and_a_study_that_declares_it_has_it(
+def test_a_class_called_na_comes_from_every_source_of_labels_and_a_study_that_declares_it_has_it(
     tmp_path: Path, intake: Intake, collection: Callable[[Path], tuple[object, ...]]
 ) -> None:
     taken = intake(*collection(tmp_path))
@@ -118,4 +118,4 @@ def test_a_class_called_na_comes_from_every_place_of_labels_and_a_study_that_dec
     assert any("missing markers: 'NA' (4 cases). A study on this manifest" in note for note in taken.notes)
     cohort = read_manifest(taken.manifest, ManifestSettings(classes=("NA", "B")))
     assert Counter(case.label for case in cohort.cases) == {"NA": 4, "B": 4}
-    assert "Schulze" not in taken.said + taken.page + taken.manifest.read_text()
+    assert "Schulze" not in taken.stdout + taken.page + taken.manifest.read_text()

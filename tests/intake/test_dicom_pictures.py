@@ -48,7 +48,7 @@ def put(folder: Path, files: dict[str, FileDataset]) -> Path:
     return folder
 
 
-def test_a_clip_is_refused_or_gives_the_frames_that_are_asked_for(tmp_path: Path, intake: Intake) -> None:
+def test_a_clip_is_refused_or_gives_the_frames_that_are_requested(tmp_path: Path, intake: Intake) -> None:
     still = picture("7", "6.1", "US", CLIP[1], PhotometricInterpretation="MONOCHROME1")
     folder = put(tmp_path / "pacs", {"clip": clip("7"), "short": clip("8", CLIP[:1]), "still": still})
     without = intake(folder)
@@ -75,7 +75,7 @@ def test_a_clip_is_refused_or_gives_the_frames_that_are_asked_for(tmp_path: Path
 
 
 @pytest.mark.parametrize("word", ["last", "0", "-1", "1.5", ""])
-def test_a_frame_that_is_none_is_told(word: str) -> None:
+def test_a_frame_that_is_none_is_reported(word: str) -> None:
     with pytest.raises(ConfigurationError, match="--frame"):
         intake_settings({"frame": word})
     assert intake_settings({"frame": "12"}).frame == 12

@@ -38,7 +38,7 @@ WORDS = (
 
 
 def with_name(dataset: pydicom.Dataset, keyword: str) -> None:
-    """The name as the raw bytes of an element, as pydicom itself refuses to write it in a number's place."""
+    """The name as the raw bytes of an element, as pydicom itself refuses to write it as a number."""
     tag = Tag(tag_for_keyword(keyword))
     vr = dictionary_VR(tag)
     value = NAME + b" " * (len(NAME) % 2)
@@ -49,29 +49,29 @@ def planted(folder: Path) -> Path:
     """For each tag a radiograph and a slice of an MR with the name in it, of a patient of its own."""
     folder.mkdir()
     for number, keyword in enumerate(WORDS):
-        for place, (sop_class, modality) in enumerate(((CR, "CR"), (MR, "MR"))):
+        for index, (sop_class, modality) in enumerate(((CR, "CR"), (MR, "MR"))):
             pixels = np.random.default_rng(number).integers(0, 4096, (12, 10)).astype(np.uint16)
-            dataset = image(pixels, uid=f"9.{number}.{place}", sop_class=sop_class, modality=modality)
-            dataset.PatientID = f"MRN-{number}-{place}"
-            dataset.StudyInstanceUID = f"1.2.826.0.3.{number + 1}.{place}"
-            dataset.SeriesInstanceUID = f"1.2.826.0.1.{number + 1}.{place}"
+            dataset = image(pixels, uid=f"9.{number}.{index}", sop_class=sop_class, modality=modality)
+            dataset.PatientID = f"MRN-{number}-{index}"
+            dataset.StudyInstanceUID = f"1.2.826.0.3.{number + 1}.{index}"
+            dataset.SeriesInstanceUID = f"1.2.826.0.1.{number + 1}.{index}"
             if modality == "MR":
                 dataset.ImagePositionPatient = ["0", "0", "0"]
                 dataset.ImageOrientationPatient = ["1", "0", "0", "0", "1", "0"]
                 dataset.PixelSpacing = ["1", "1"]
             dataset.WindowCenter, dataset.WindowWidth = "2000", "4000"
             with_name(dataset, keyword)
-            (folder / f"{number:02d}-{place}").write_bytes(as_bytes(dataset))
+            (folder / f"{number:02d}-{index}").write_bytes(as_bytes(dataset))
     return folder
 
 
-def test_a_name_in_any_word_or_number_of_a_header_is_in_nothing_that_is_written_or_said(
+def test_a_name_in_any_word_or_number_of_a_header_is_in_nothing_that_is_written_or_printed(
     tmp_path: Path, intake: Intake
 ) -> None:
     taken = intake(planted(tmp_path / "pacs"), "--fewest-slices", "1", "--interval")
     assert len(taken.cases) > len(WORDS)
     assert len(taken.refusals) > 0
-    heard = {"stdout": taken.said.encode(), "stderr": taken.letter.encode()}
+    heard = {"stdout": taken.stdout.encode(), "stderr": taken.stderr.encode()}
     for path in taken.manifest.parent.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
@@ -88,10 +88,10 @@ def test_what_reading_a_single_file_says_does_not_repeat_it(tmp_path: Path, keyw
     with_name(dataset, keyword)
     (tmp_path / "a").write_bytes(as_bytes(dataset))
     try:
-        told = " ".join(read_scan(tmp_path / "a").notes)
+        printed = " ".join(read_scan(tmp_path / "a").notes)
     except UnreadableScan as refusal:
-        told = str(refusal)
-    assert "CANARY" not in told
+        printed = str(refusal)
+    assert "CANARY" not in printed
 
 
 def test_the_warnings_of_pydicom_which_quote_values_reach_nobody(tmp_path: Path) -> None:

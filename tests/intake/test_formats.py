@@ -73,7 +73,7 @@ def test_volumes_of_every_format_come_in_with_their_voxels_and_millimetres(tmp_p
     assert "holds 2 volumes" in other.refusals[0]["detail"]
 
 
-def test_pages_of_a_tiff_are_a_volume_where_that_is_asked_for(tmp_path: Path, intake: Intake) -> None:
+def test_pages_of_a_tiff_are_a_volume_where_that_is_requested(tmp_path: Path, intake: Intake) -> None:
     (tmp_path / "scans").mkdir()
     pages = np.random.default_rng(0).integers(0, 60000, (5, 30, 20), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "scans" / "a.tif", pages, photometric="minisblack")
@@ -82,8 +82,8 @@ def test_pages_of_a_tiff_are_a_volume_where_that_is_asked_for(tmp_path: Path, in
     written = nibabel.load(taken.manifest.parent / row["image"])
     np.testing.assert_array_equal(written.get_fdata(), pages[:, ::-1, ::-1].transpose(2, 1, 0))
     np.testing.assert_allclose(written.header.get_zooms(), (0.7, 0.5, 2.0))
-    letter = intake(tmp_path / "scans", "--pages-mm", "0.5x0.7", code=2).letter
-    assert "--pages-mm" in letter
+    message = intake(tmp_path / "scans", "--pages-mm", "0.5x0.7", code=2).stderr
+    assert "--pages-mm" in message
 
 
 def mixed(folder: Path) -> Path:
@@ -103,8 +103,8 @@ def test_a_folder_of_several_kinds_says_which_how_many_and_how_to_choose(tmp_pat
         "Taken in as DICOM files; the others are listed as refused. Take them in by themselves with --source nifti "
         "or --source pictures, into a manifest of their own." in taken.notes
     )
-    told = sorted(row["detail"] for row in taken.refusals if row["reason"] == "not_dicom")
-    assert told == [
+    details = sorted(row["detail"] for row in taken.refusals if row["reason"] == "not_dicom")
+    assert details == [
         "The file is a text file. It holds no image.",
         "The file is no DICOM file; it is among pictures. --source pictures takes it in.",
         *["The file is no DICOM file; it is among volume files (NIfTI, NRRD, MetaImage). --source nifti takes it in."]
@@ -137,7 +137,7 @@ def test_a_folder_or_file_of_something_else_is_named(tmp_path: Path, name: str) 
         kind_of(tmp_path / name, ())
 
 
-def test_one_image_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+def test_one_image_instead_of_a_folder_is_named(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "a.png")
     with pytest.raises(ConfigurationError, match=r"the file is one image\. Name the folder that its scans lie in"):
         kind_of(tmp_path / "a.png", ())

@@ -1,6 +1,6 @@
 """Files that attack, by the hundred, through the command in a process of its own: it ends well, and nothing is silent.
 
-Each accepted slice is the phantom's, voxel for voxel and at its place; where a changed byte made another valid file,
+Each accepted slice is the phantom's, voxel for voxel and at its position; where a changed byte made another valid file,
 the witness is what pydicom or nibabel alone read in it. Seeds are fixed.
 """
 
@@ -49,7 +49,7 @@ class Ended:
 
 
 @pytest.fixture
-def apart(tmp_path: Path, intake: Intake) -> Callable[..., Ended]:
+def in_process(tmp_path: Path, intake: Intake) -> Callable[..., Ended]:
     """The command in a process whose peak memory is looked at; then read as the other tests read it.
 
     The peak is the kernel's VmHWM: `ru_maxrss` starts at the size of the process that it was forked from.
@@ -75,7 +75,7 @@ def apart(tmp_path: Path, intake: Intake) -> Callable[..., Ended]:
         peak = int(done.stderr.rpartition("PEAK")[2]) * 1024
         assert peak < PARENT_BYTES
         taken = intake(folder, *options)
-        assert taken.said == done.stdout
+        assert taken.stdout == done.stdout
         named = [file for row in taken.links.values() for file in json.loads(row["files"])]
         files = [str(path) for path in folder.rglob("*") if path.is_file()]
         assert sorted(named) == sorted(files), "each file is named once"
@@ -165,29 +165,31 @@ def mutated(content: bytes, seed: int, *, header: int) -> bytes:
     return bytes(changed)
 
 
-def test_500_mutated_dicom_files_harm_nothing_and_none_is_silent(tmp_path: Path, apart: Callable[..., Ended]) -> None:
+def test_500_mutated_dicom_files_harm_nothing_and_none_is_silent(
+    tmp_path: Path, in_process: Callable[..., Ended]
+) -> None:
     folder = tmp_path / "pacs"
     for number in range(500):
         whole = phantom(number)
-        place = whole.write(folder / f"{number:03d}", names=[f"{k}" for k in range(SLICES)])
-        file = place / f"{number % SLICES}"
+        parent = whole.write(folder / f"{number:03d}", names=[f"{k}" for k in range(SLICES)])
+        file = parent / f"{number % SLICES}"
         content = file.read_bytes()
         pixels = content.index(b"\xe0\x7f\x10\x00") + (12 if number % 4 else 0)
         file.write_bytes(mutated(content, number, header=len(content) if hits_pixels(number) else pixels))
-    ended = apart(folder)
+    ended = in_process(folder)
     exact, valid, short = list[int](), list[int](), 0
     for row in ended.taken.cases:
         files = [Path(file) for file in json.loads(ended.taken.links[row["case_id"]]["files"])]
         number, short = int(files[0].parent.name), short + (len(files) < SLICES)
         image = nibabel.load(ended.taken.manifest.parent / row["image"])
         (exact if judge(image, files, phantom(number)) else valid).append(number)
-    told = Counter(ended.outcomes[f"{number:03d}/{number % SLICES}"] for number in range(500))
+    counts = Counter(ended.outcomes[f"{number:03d}/{number % SLICES}"] for number in range(500))
     print(f"\n{ended.seconds:.0f} s; accepted: {len(exact)} exact ({short} short), {len(valid)} valid")
-    print(f"The 500 files: {told}")
+    print(f"The 500 files: {counts}")
     assert len(exact) >= 35
     assert short <= 5, "volumes that lack the first or last slice, as that one was told apart by its header"
     assert sum(not hits_pixels(number) for number in valid) <= 5
-    assert "decoder_timeout" not in told
+    assert "decoder_timeout" not in counts
 
 
 def hits_pixels(number: int) -> bool:
@@ -207,10 +209,10 @@ def judge(image: nibabel.Nifti1Image, files: list[Path], truth: Phantom) -> bool
     assert slices == list(range(first, first + len(files)))
     if np.array_equal(values, truth.values[:, :, first : first + len(files)]):
         return True
-    for k, place in enumerate(slices):
-        if not np.array_equal(values[:, :, k], truth.values[:, :, place]):
-            assert place == int(files[0].parent.name) % SLICES
-            dataset = pydicom.dcmread(files[0].parent / f"{place}")
+    for k, position in enumerate(slices):
+        if not np.array_equal(values[:, :, k], truth.values[:, :, position]):
+            assert position == int(files[0].parent.name) % SLICES
+            dataset = pydicom.dcmread(files[0].parent / f"{position}")
             pixels = dataset.pixel_array * float(dataset.get("RescaleSlope", 1)) + float(
                 dataset.get("RescaleIntercept", 0)
             )
@@ -230,7 +232,9 @@ def nifti(seed: int) -> tuple[np.ndarray, bytes]:
     return values, image.to_bytes()
 
 
-def test_300_mutated_nifti_files_harm_nothing_and_none_is_silent(tmp_path: Path, apart: Callable[..., Ended]) -> None:
+def test_300_mutated_nifti_files_harm_nothing_and_none_is_silent(
+    tmp_path: Path, in_process: Callable[..., Ended]
+) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()
     for number in range(300):
@@ -240,7 +244,7 @@ def test_300_mutated_nifti_files_harm_nothing_and_none_is_silent(tmp_path: Path,
         else:
             packed = gzip.compress(content, mtime=0)
             (folder / f"{number:03d}.nii.gz").write_bytes(mutated(packed, number, header=len(packed)))
-    ended = apart(folder, "--source", "nifti")
+    ended = in_process(folder, "--source", "nifti")
     exact = valid = 0
     for row in ended.taken.cases:
         (file,) = json.loads(ended.taken.links[row["case_id"]]["files"])
@@ -254,8 +258,8 @@ def test_300_mutated_nifti_files_harm_nothing_and_none_is_silent(tmp_path: Path,
         witness = nibabel.load(file)
         np.testing.assert_allclose(found.get_fdata().squeeze(), witness.get_fdata().squeeze(), rtol=1e-5)
         np.testing.assert_allclose(found.affine, witness.affine, atol=1e-3)
-    told = Counter(ended.outcomes.values())
-    print(f"\n{ended.seconds:.0f} s; accepted: {exact} exact, {valid} otherwise valid; the 300 files: {told}")
+    counts = Counter(ended.outcomes.values())
+    print(f"\n{ended.seconds:.0f} s; accepted: {exact} exact, {valid} otherwise valid; the 300 files: {counts}")
     assert exact >= 60
     assert valid <= 30
 
@@ -328,7 +332,7 @@ ATTACKS: dict[str, Callable[[pydicom.Dataset], None]] = {
 }
 
 
-def test_30_structure_attacks_are_each_refused_by_name(tmp_path: Path, apart: Callable[..., Ended]) -> None:
+def test_30_structure_attacks_are_each_refused_by_name(tmp_path: Path, in_process: Callable[..., Ended]) -> None:
     folder = tmp_path / "pacs"
     for number, attack in enumerate(ATTACKS.values()):
 
@@ -339,22 +343,22 @@ def test_30_structure_attacks_are_each_refused_by_name(tmp_path: Path, apart: Ca
 
         with pydicom.config.disable_value_validation():
             damaged = series(slices=SLICES, uid=f"{number + 1}", seed=number, change=change)
-            place = folder / f"{number:02d}"
-            place.mkdir(parents=True)
+            folder_of_case = folder / f"{number:02d}"
+            folder_of_case.mkdir(parents=True)
             for k, dataset in enumerate(damaged.datasets):
                 stream = io.BytesIO()
                 pydicom.dcmwrite(stream, dataset, enforce_file_format=False, implicit_vr=False, little_endian=True)
-                (place / f"{k}").write_bytes(stream.getvalue())
+                (folder_of_case / f"{k}").write_bytes(stream.getvalue())
     whole = series(slices=SLICES, uid="99", change=lambda dataset, _: setattr(dataset, "PatientID", "whole"))
     whole.write(folder / "whole")
     series(slices=SLICES, uid="98", seed=98, change=lambda dataset, _: nested(dataset)).write(folder / "nested")
-    ended = apart(folder)
-    told = {
+    ended = in_process(folder)
+    outcomes_of = {
         name: {outcome for file, outcome in ended.outcomes.items() if file.startswith(f"{number:02d}/")}
         for number, name in enumerate(ATTACKS)
     }
-    print("\n" + "\n".join(f"{name}: {', '.join(sorted(outcomes))}" for name, outcomes in told.items()))
-    assert not [name for name, outcomes in told.items() if "used" in outcomes]
+    print("\n" + "\n".join(f"{name}: {', '.join(sorted(outcomes))}" for name, outcomes in outcomes_of.items()))
+    assert not [name for name, outcomes in outcomes_of.items() if "used" in outcomes]
     assert {outcome for file, outcome in ended.outcomes.items() if file.startswith("whole/")} == {"used"}
 
 
@@ -392,10 +396,10 @@ def deflate_bomb() -> bytes:
     return content[:body] + packed
 
 
-def test_bombs_are_refused_by_name_before_they_unpack(tmp_path: Path, apart: Callable[..., Ended]) -> None:
+def test_bombs_are_refused_by_name_before_they_unpack(tmp_path: Path, in_process: Callable[..., Ended]) -> None:
     pictures, volumes, pacs = (tmp_path / name for name in ("pictures", "volumes", "pacs"))
-    for place in (pictures, volumes, pacs):
-        place.mkdir()
+    for folder in (pictures, volumes, pacs):
+        folder.mkdir()
     (pictures / "bomb.png").write_bytes(png_bomb(13_000))
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(pictures / "fine.png")
     (volumes / "bomb.nii.gz").write_bytes(nifti_bomb())
@@ -404,9 +408,9 @@ def test_bombs_are_refused_by_name_before_they_unpack(tmp_path: Path, apart: Cal
     whole = series(slices=SLICES)
     whole.write(pacs / "fine")
     reasons = {}
-    for place in (pictures, volumes, pacs):
-        ended = apart(place)
-        (reasons[place.name],) = {row["reason"] for row in ended.taken.refusals}
+    for folder in (pictures, volumes, pacs):
+        ended = in_process(folder)
+        (reasons[folder.name],) = {row["reason"] for row in ended.taken.refusals}
         assert len(ended.taken.cases) == 1
         assert ended.seconds < FILE_SECONDS
         for file in (tmp_path / "study").rglob("*"):
@@ -445,7 +449,7 @@ def test_the_eight_faults_of_series_in_three_sizes(
         (folder / f"{number}").write_bytes(content)
     reasons, accepted = FAULTS[case][(1, 5, 40).index(size)]
     if accepted < 0:
-        assert "there is nothing to take in" in intake(folder, code=2).letter
+        assert "there is nothing to take in" in intake(folder, code=2).stderr
         return
     taken = intake(folder)
     assert sorted(row["reason"] for row in taken.refusals) == reasons

@@ -91,7 +91,7 @@ def test_a_name_in_two_folders_is_a_collision_with_its_lines_and_the_longer_name
     assert "north" not in message
 
 
-def test_folders_of_one_name_in_two_places_are_a_collision(tmp_path: Path) -> None:
+def test_folders_of_one_name_in_two_parents_are_a_collision(tmp_path: Path) -> None:
     offers = [in_dicom("1", "north/001/IM1"), in_dicom("2", "south/001/IM1"), in_dicom("3", "south/002/IM1")]
     message = refused(tmp_path, offers, "folder,label\n001,pos\n")
     assert "line 2: column folder may mean 2 folders" in message
@@ -120,7 +120,7 @@ def test_each_id_of_a_series_serves_as_a_key(column: str, cells: tuple[str, str]
     assert joined(tmp_path, offers, f"{column},label\n{cells[1]},neg\n{cells[0]},pos\n") == ["pos", "neg"]
 
 
-def test_the_first_column_that_names_anything_is_used_and_told(tmp_path: Path) -> None:
+def test_the_first_column_that_names_anything_is_used_and_reported(tmp_path: Path) -> None:
     offers = pictures("a/1.png", "a/2.png")
     file = tmp_path / "labels.csv"
     file.write_text("case,image,label\nX-77,a/1.png,ill\nX-78,a/2.png,well\n")
@@ -129,8 +129,8 @@ def test_the_first_column_that_names_anything_is_used_and_told(tmp_path: Path) -
     assert key is not None
     found = joined_labels(offers, labels, key, root=ROOT)
     assert [offer.label for offer in found.offers] == ["ill", "well"]
-    told = "The rows of the table of labels were matched by image, as its column case names nothing in the collection."
-    assert told in found.notes
+    note = "The rows of the table of labels were matched by image, as its column case names nothing in the collection."
+    assert note in found.notes
 
 
 def test_a_file_of_which_no_row_matches_is_refused_with_the_forms_of_both_sides(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_shapes_say_what_a_name_looks_like_and_nothing_else() -> None:
     assert shapes_of(["a1", "b2", "C", "-", "?", "9"]) == "a9 (2), A (1), - (1) and 2 other forms"
 
 
-def test_parts_needed_is_the_shortest_ending_that_tells_all_apart() -> None:
+def test_parts_needed_is_the_shortest_ending_that_distinguishes_all() -> None:
     offers = pictures("a/b/1.png", "c/b/1.png", "c/b/2.png")
     assert names_in(offers, "image", root=ROOT).parts_needed == 3
     assert names_in(pictures("a/1.png", "a/2.png"), "image", root=ROOT).parts_needed == 1
@@ -176,14 +176,14 @@ def test_parts_needed_is_the_shortest_ending_that_tells_all_apart() -> None:
 
 def test_dicom_files_are_matched_through_the_command(tmp_path: Path, intake: Intake) -> None:
     folder = tmp_path / "pacs"
-    for number, place in enumerate(("north/001", "south/001")):
+    for number, path in enumerate(("north/001", "south/001")):
 
         def change(dataset: pydicom.Dataset, _k: int, number: int = number) -> None:
             dataset.PatientID, dataset.AccessionNumber = f"MRN-{number}", f"ACC-{number}"
             dataset.StudyInstanceUID = f"1.2.826.0.3.{number + 1}"
 
         names = [f"IM{k}.dcm" for k in range(6)]
-        series(slices=6, uid=f"{number + 1}", seed=number, change=change).write(folder / place, names=names)
+        series(slices=6, uid=f"{number + 1}", seed=number, change=change).write(folder / path, names=names)
     labels = tmp_path / "labels.csv"
     for text in (
         "image,label\nnorth/001/IM1.dcm,pos\nsouth/001/IM1.dcm,neg\n",
@@ -195,4 +195,4 @@ def test_dicom_files_are_matched_through_the_command(tmp_path: Path, intake: Int
         assert found == {"MRN-0": "pos", "MRN-1": "neg"}
         assert "ACC-" not in taken.manifest.read_text()
     labels.write_text("folder,label\n001,pos\n")
-    assert "may mean 2 folders" in intake(folder, "--labels", labels, code=3).letter
+    assert "may mean 2 folders" in intake(folder, "--labels", labels, code=3).stderr

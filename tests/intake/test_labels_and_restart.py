@@ -39,16 +39,16 @@ def labels_file(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_labels_of_patients_go_to_every_series_and_what_matches_nothing_is_told(tmp_path: Path, intake: Intake) -> None:
+def test_labels_of_patients_go_to_every_series_and_unmatched_rows_are_reported(tmp_path: Path, intake: Intake) -> None:
     folder = archive(tmp_path / "pacs")
     labels = labels_file(
         tmp_path, "patient_id;label;age_years;phone\nMRN-0;ill;61;555\nMRN-1;healthy;;556\nMRN-9;ill;3;557\n"
     )
     taken = intake(folder, "--labels", labels)
-    told = sorted(
+    labelled = sorted(
         (taken.links[row["case_id"]]["original_patient_id"], row["label"], row["age_years"]) for row in taken.cases
     )
-    assert told == [
+    assert labelled == [
         ("MRN-0", "ill", "61"),
         ("MRN-0", "ill", "61"),
         ("MRN-1", "healthy", ""),
@@ -80,19 +80,19 @@ def test_two_series_where_one_is_wanted_are_refused_with_what_to_do(tmp_path: Pa
     assert chosen.source_names(next(row for row in chosen.cases if row["label"] == "ill"))
 
 
-def test_faulty_label_files_are_refused_in_one_letter(tmp_path: Path, intake: Intake) -> None:
+def test_faulty_label_files_are_refused_in_one_message(tmp_path: Path, intake: Intake) -> None:
     folder = archive(tmp_path / "pacs")
     faulty = labels_file(tmp_path, "patient_id,label\nMRN-0,ill\n,healthy\nMRN-0,healthy\n")
-    letter = intake(folder, "--labels", faulty, code=3).letter
-    assert "The table labels.csv has 2 faulty lines (the header is line 1)" in letter
-    assert "line 3: column patient_id is empty" in letter
-    assert "line 4: says something else of the same patient_id than line 2" in letter
-    assert "nothing was written" in letter
-    letter = intake(folder, "--labels", labels_file(tmp_path, "who,what\na,b\n"), code=3).letter
-    assert "needs a column 'label' and one of case, case_id, image, file," in letter
-    assert "It has: who, what." in letter
-    letter = intake(folder, "--labels", labels_file(tmp_path, "patient_id,label\nMRN-0,ill,x\n"), code=3).letter
-    assert "has 1 row with another number of cells than its header (2), line 2. Put quotes around cells" in letter
+    message = intake(folder, "--labels", faulty, code=3).stderr
+    assert "The table labels.csv has 2 faulty lines (the header is line 1)" in message
+    assert "line 3: column patient_id is empty" in message
+    assert "line 4: says something else of the same patient_id than line 2" in message
+    assert "nothing was written" in message
+    message = intake(folder, "--labels", labels_file(tmp_path, "who,what\na,b\n"), code=3).stderr
+    assert "needs a column 'label' and one of case, case_id, image, file," in message
+    assert "It has: who, what." in message
+    message = intake(folder, "--labels", labels_file(tmp_path, "patient_id,label\nMRN-0,ill,x\n"), code=3).stderr
+    assert "has 1 row with another number of cells than its header (2), line 2. Put quotes around cells" in message
     assert not (tmp_path / "study").exists()
 
 
@@ -120,8 +120,8 @@ def test_an_intake_that_is_stopped_goes_on_to_the_same_manifest(
         return convert(*args, **options)
 
     monkeypatch.setattr(taking_in, "convert", stopped)
-    letter = intake(folder, "--workers", 1, code=4).letter
-    assert "Stopped. What was converted is kept: the same command goes on where it was stopped." in letter
+    message = intake(folder, "--workers", 1, code=4).stderr
+    assert "Stopped. What was converted is kept: the same command goes on where it was stopped." in message
     assert not (tmp_path / "study" / "manifest.csv").exists()
 
     def counted(*args: Any, **options: Any) -> Any:
@@ -176,8 +176,8 @@ def test_a_manifest_into_which_labels_were_typed_is_not_overwritten(tmp_path: Pa
     intake(folder)
     typed = taken.manifest.read_text().replace("gz,,CT", "gz,ill,CT", 1)
     taken.manifest.write_text(typed)
-    letter = intake(folder, code=2).letter
-    assert "manifest.csv exists and is not as an intake left it: labels that were typed in would be lost." in letter
+    message = intake(folder, code=2).stderr
+    assert "manifest.csv exists and is not as an intake left it: labels that were typed in would be lost." in message
     assert taken.manifest.read_text() == typed
     intake(folder, "--replace")
     assert "gz,ill,CT" not in taken.manifest.read_text()

@@ -72,7 +72,7 @@ def test_few_values_alone_are_counted(tmp_path: Path) -> None:
     assert note.startswith("1 of 2 images take few values, as masks do, and neither their names nor another image say")
 
 
-def test_a_datalist_with_masks_in_the_place_of_images_goes_on_without_them(tmp_path: Path, intake: Intake) -> None:
+def test_a_datalist_with_masks_instead_of_images_goes_on_without_them(tmp_path: Path, intake: Intake) -> None:
     folder = tmp_path / "Task98"
     for number in range(5):
         put(folder / "imagesTr" / f"a{number}.nii.gz", number)

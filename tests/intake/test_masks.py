@@ -248,15 +248,15 @@ def test_a_large_scan_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.Monkey
     assert look_at(tmp_path / "b.nii.gz").shape == (50, 50, 50)
 
 
-@pytest.mark.parametrize("place", [40, 42, 70, 72, 76, 108])
-def test_a_header_that_cannot_be_believed_gives_no_look_and_says_nothing(
-    place: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("offset", [40, 42, 70, 72, 76, 108])
+def test_a_header_that_cannot_be_believed_gives_no_look_and_states_nothing(
+    offset: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Dimensions, data type, bits, voxel sizes and offset of a NIfTI header, overwritten."""
     put_mask(tmp_path / "a.nii")
     content = bytearray((tmp_path / "a.nii").read_bytes())
     for value in (b"\xff\x7f", b"\x00\x00", b"\xff\xff", b"\xfe\x41"):
-        content[place : place + 2] = value
+        content[offset : offset + 2] = value
         (tmp_path / "a.nii").write_bytes(content)
         look_at(tmp_path / "a.nii")
     assert capfd.readouterr() == ("", "")
@@ -277,10 +277,10 @@ def test_ground_truth_in_gif_is_a_mask_and_a_gif_alone_is_no_image(tmp_path: Pat
     folder = tmp_path / "DRIVE"
     for number in (21, 22):
         put_image(folder / "images" / f"{number}_training.tif", number)
-        for place, name in (("1st_manual", f"{number}_manual1"), ("mask", f"{number}_training_mask")):
-            put_mask(folder / place / f"{name}.png")
-            Image.open(folder / place / f"{name}.png").save(folder / place / f"{name}.gif")
-            (folder / place / f"{name}.png").unlink()
+        for parent, name in (("1st_manual", f"{number}_manual1"), ("mask", f"{number}_training_mask")):
+            put_mask(folder / parent / f"{name}.png")
+            Image.open(folder / parent / f"{name}.png").save(folder / parent / f"{name}.gif")
+            (folder / parent / f"{name}.png").unlink()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48)).astype(np.uint8)).save(folder / "logo.gif")
     taken = intake(folder, "--patients-from", "file", "--mask", "*manual1*")
     assert taken.counts == (7, 4, 3)

@@ -32,7 +32,7 @@ def test_a_series_with_a_link_that_leads_outside_is_refused_and_one_that_stays_i
     (refused,) = taken.refusals
     assert (refused["reason"], refused["files"]) == ("link_outside", "6")
     assert "One of its files is a link that leads out of the folder that is taken in" in refused["detail"]
-    assert "SECRET" not in refused["detail"] + taken.said + taken.page
+    assert "SECRET" not in refused["detail"] + taken.stdout + taken.page
     assert taken.counts == (12, 6, 6)
 
 
@@ -53,7 +53,7 @@ def test_a_pattern_of_series_is_for_dicom(tmp_path: Path, intake: Intake) -> Non
     folder.mkdir()
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(folder / "a.png")
     refused = intake(folder, "--series", "T1*", code=2)
-    assert "--series chooses DICOM series by their description; this is another kind of collection" in refused.letter
+    assert "--series chooses DICOM series by their description; this is another kind of collection" in refused.stderr
 
 
 def test_chosen_series_are_taken_and_no_description_is_written(tmp_path: Path, intake: Intake) -> None:
@@ -74,7 +74,7 @@ def test_chosen_series_are_taken_and_no_description_is_written(tmp_path: Path, i
 def test_fewest_slices_has_a_lowest_value(tmp_path: Path, intake: Intake) -> None:
     (tmp_path / "pacs").mkdir()
     refused = intake(tmp_path / "pacs", "--fewest-slices", "0", code=2)
-    assert "--fewest-slices 0: input should be greater than or equal to 1" in refused.letter
+    assert "--fewest-slices 0: input should be greater than or equal to 1" in refused.stderr
 
 
 def test_a_chosen_slice_of_each_patient_is_a_picture_on_request(tmp_path: Path, intake: Intake) -> None:

@@ -1,4 +1,4 @@
-"""Who the patient is: one reading is taken and told, several are a question with counts; what is asked for is done."""
+"""Who the patient is: one reading is taken and noted, several are a question with counts; a request is followed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ONE_READING: dict[str, tuple[list[str], list[int]]] = {
 
 
 @pytest.mark.parametrize("kind", ONE_READING)
-def test_the_only_reading_is_taken_and_told(kind: str) -> None:
+def test_the_only_reading_is_taken_and_reported(kind: str) -> None:
     paths, expected = ONE_READING[kind]
     assert sizes(paths) == expected
     (note,) = resolved(paths).notes
@@ -131,7 +131,7 @@ def test_several_readings_are_a_question_with_counts_and_without_a_name(kind: st
         ("**/{patient}", [2, 2, 2]), ("{site}/{patient}", [1] * 6),
     ],
 )  # fmt: skip
-def test_what_is_asked_for_is_done_and_told(how: str, expected: list[int]) -> None:
+def test_what_is_requested_is_done_and_reported(how: str, expected: list[int]) -> None:
     paths = [f"{name}/{k}.png" for name in ("DOE_JANE", "ROE_RICK") for k in range(3)]
     assert sizes(paths, patients_from=how) == expected
     assert f"{len(expected)} patients of 6 images" in resolved(paths, patients_from=how).notes[0]
@@ -205,8 +205,8 @@ def test_one_sequence_is_kept_on_request() -> None:
         "It is t1, not flair.", "It is t2, not flair.", "It is no sequence that its name tells of, not flair.",
     }  # fmt: skip
     assert not notes
-    told, _, notes = with_sequences(found.offers, found.units, wanted=None)
-    assert [offer.covariates.get("sequence") for offer in told[:4]] == ["t1", "t2", "flair", None]
+    labelled, _, notes = with_sequences(found.offers, found.units, wanted=None)
+    assert [offer.covariates.get("sequence") for offer in labelled[:4]] == ["t1", "t2", "flair", None]
     assert "flair (3), t1 (3), t2 (3)" in notes[0]
     assert "keep one: --sequence NAME" in notes[0]
     with pytest.raises(ConfigurationError, match=r"--sequence adc: no image is called so\..* flair \(3\), t1 \(3\)"):
@@ -216,8 +216,8 @@ def test_one_sequence_is_kept_on_request() -> None:
 def test_an_explicit_patient_wins_and_names_of_folders_stay_at_home(tmp_path: Path, intake: Intake) -> None:
     names = [f"{who}/{k}.png" for who in ("DOE_JANE", "ROE_RICK", "POE_ANN") for k in range(2)]
     folder = put_pictures(tmp_path / "set", names)
-    asked = intake(folder, code=3)
-    assert "Who is the patient?" in asked.letter
+    refused = intake(folder, code=3)
+    assert "Who is the patient?" in refused.stderr
     assert not (tmp_path / "study").exists()
     taken = intake(folder, "--patients-from", "folder")
     assert len({row["patient_id"] for row in taken.cases}) == 3
@@ -228,11 +228,11 @@ def test_an_explicit_patient_wins_and_names_of_folders_stay_at_home(tmp_path: Pa
     joined = intake(folder, "--labels", labels, out=tmp_path / "b" / "m.csv")
     assert joined.counts == (7, 7, 0)
     assert len({row["patient_id"] for row in joined.cases}) == 2
-    for place in (tmp_path / "study", tmp_path / "b"):
-        for file in place.rglob("*"):
+    for copied in (tmp_path / "study", tmp_path / "b"):
+        for file in copied.rglob("*"):
             if file.is_file():
                 assert all(word not in file.read_bytes() for word in (b"DOE", b"JANE", b"RICK", b"POE_"))
-    for text in (asked.letter, taken.said, joined.said):
+    for text in (refused.stderr, taken.stdout, joined.stdout):
         assert not any(word in text for word in ("DOE", "JANE", "RICK", "POE_"))
 
 
@@ -245,16 +245,16 @@ def test_labels_of_patients_find_the_reading_that_they_name(tmp_path: Path, inta
     assert len({row["patient_id"] for row in taken.cases}) == 3
 
 
-def test_options_for_files_are_refused_where_they_say_nothing(tmp_path: Path, intake: Intake) -> None:
+def test_options_for_files_are_refused_where_they_have_no_use(tmp_path: Path, intake: Intake) -> None:
     folder = put_pictures(tmp_path / "set", ["a/1.png", "b/2.png"])
     labels = tmp_path / "labels.csv"
     labels.write_text("image,label\n1.png,x\n")
-    message = intake(folder, "--labels", labels, "--labels-from", "folder", code=2).letter
+    message = intake(folder, "--labels", labels, "--labels-from", "folder", code=2).stderr
     assert "--labels and --labels-from both say what the classes are: give one of them." in message
     np.savez(tmp_path / "m.npz", train_images=np.zeros((2, 28, 28), np.uint8), train_labels=np.zeros((2, 1)))
-    message = intake(tmp_path / "m.npz", "--patients-from", "file", code=2).letter
+    message = intake(tmp_path / "m.npz", "--patients-from", "file", code=2).stderr
     assert "--patients-from reads the names of files; this collection says itself who the patient is" in message
-    message = intake(tmp_path / "m.npz", "--labels-from", "folder", code=2).letter
+    message = intake(tmp_path / "m.npz", "--labels-from", "folder", code=2).stderr
     assert "--labels-from takes the folders of pictures and NIfTI files for classes" in message
 
 
@@ -268,8 +268,8 @@ def test_the_class_level_is_no_patient() -> None:
 @pytest.mark.skipif(not CHASE.is_dir(), reason="CHASE DB1 is not beside the checkout")
 def test_chase_db1_has_fourteen_children_and_a_mask_of_the_chosen_reader(intake: Intake) -> None:
     """28 photographs of 14 children, two readers' vessels for each (SOURCE.md)."""
-    assert "file: 28 patients of 1 image" in (letter := intake(CHASE, code=3).letter)
-    assert "name: 14 patients of 2 images" in letter
+    assert "file: 28 patients of 1 image" in (message := intake(CHASE, code=3).stderr)
+    assert "name: 14 patients of 2 images" in message
     taken = intake(CHASE, "--patients-from", "name", "--mask", "*_1stHO*")
     assert (len(taken.cases), len({row["patient_id"] for row in taken.cases})) == (28, 14)
     assert all(row["mask"] for row in taken.cases)

@@ -43,9 +43,9 @@ def planted(dataset: pydicom.Dataset, k: int) -> None:
 
 def archive(folder: Path) -> Path:
     """A series that is accepted, one that is refused, a damaged file and a text; all with names in them."""
-    place = folder / "CANARY Jane" / "CANARY series"
+    parent = folder / "CANARY Jane" / "CANARY series"
     whole = series(slices=6, change=planted)
-    whole.write(place, names=[f"canary-{k}.dcm" for k in range(6)])
+    whole.write(parent, names=[f"canary-{k}.dcm" for k in range(6)])
 
     def other(dataset: pydicom.Dataset, k: int) -> None:
         planted(dataset, k)
@@ -72,13 +72,13 @@ def everything_beside(manifest: Path) -> dict[str, bytes]:
     return found
 
 
-def test_no_name_id_date_or_uid_is_in_anything_that_is_written_or_said(tmp_path: Path, intake: Intake) -> None:
+def test_no_name_id_date_or_uid_is_in_anything_that_is_written_or_printed(tmp_path: Path, intake: Intake) -> None:
     taken = intake(archive(tmp_path / "pacs"), "--interval")
     assert (len(taken.cases), len(taken.refusals)) == (1, 4)
     written = everything_beside(taken.manifest)
     assert {Path(name).suffix for name in written} == {".csv", ".gz", ".html", ".jsonl", ".sha256", ".lock"}
     wanted = [*CANARIES.values(), SOP_START, "CANARY", "canary", "1.2.826", str(tmp_path), "PRIVATE"]
-    heard = {**written, "stdout": taken.said.encode(), "stderr": taken.letter.encode()}
+    heard = {**written, "stdout": taken.stdout.encode(), "stderr": taken.stderr.encode()}
     leaks = [(name, word) for name, content in heard.items() for word in wanted if word.encode() in content]
     assert not leaks
 
@@ -115,12 +115,12 @@ def test_allowed_tags_become_covariates_and_the_description_only_on_request(tmp_
         "spacing_j_mm", "spacing_k_mm",
     }  # fmt: skip
     assert set(intake(folder).cases[0]) == allowed
-    asked = intake(folder, "--series-description", out=tmp_path / "other" / "m.csv").cases[0]
-    assert set(asked) == allowed | {"series_description"}
-    assert asked["series_description"] == "DESCRIPTION CANARY"
+    requested = intake(folder, "--series-description", out=tmp_path / "other" / "m.csv").cases[0]
+    assert set(requested) == allowed | {"series_description"}
+    assert requested["series_description"] == "DESCRIPTION CANARY"
 
 
-def test_dates_are_told_only_as_days_since_the_first_scan_of_the_patient(tmp_path: Path, intake: Intake) -> None:
+def test_dates_are_reported_only_as_days_since_the_first_scan_of_the_patient(tmp_path: Path, intake: Intake) -> None:
     folder = tmp_path / "pacs"
     for number, day in enumerate(("20240228", "20240301", "20250228")):
 
@@ -129,9 +129,9 @@ def test_dates_are_told_only_as_days_since_the_first_scan_of_the_patient(tmp_pat
 
         series(slices=6, uid=f"{number + 1}", seed=number, change=change).write(folder / str(number))
     assert "interval_days" not in intake(folder).cases[0]
-    asked = intake(folder, "--interval", out=tmp_path / "other" / "m.csv")
-    assert sorted(int(float(row["interval_days"])) for row in asked.cases) == [0, 2, 366]
-    assert "202402" not in asked.manifest.read_text()
+    requested = intake(folder, "--interval", out=tmp_path / "other" / "m.csv")
+    assert sorted(int(float(row["interval_days"])) for row in requested.cases) == [0, 2, 366]
+    assert "202402" not in requested.manifest.read_text()
 
 
 def test_pictures_with_text_in_them_are_not_shown(tmp_path: Path, intake: Intake) -> None:

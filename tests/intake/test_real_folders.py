@@ -57,7 +57,7 @@ REFUSED = {
 """Each folder's refusals: the reason and the number of files."""
 
 ACCEPTED = {"single_files": ["CR", "US", "US"]}
-"""Modalities of the cases; one MR volume where nothing is said and nothing refused."""
+"""Modalities of the cases; one MR volume where none are given and nothing is refused."""
 
 
 @pytest.mark.parametrize("case", sorted(REFUSED))
@@ -88,7 +88,7 @@ def test_all_folders_at_once_give_what_each_gives_but_for_series_that_lie_in_two
     assert any("--correct-tilt" in note for note in taken.notes)
 
 
-def test_the_volume_that_is_written_has_the_pixels_and_places_of_its_dicom_files(intake: Intake) -> None:
+def test_the_volume_that_is_written_has_the_pixels_and_positions_of_its_dicom_files(intake: Intake) -> None:
     """The witness is each slice's own header and pydicom's pixels, read by the private link table."""
     taken = intake(CASES / "mr_t1_sagittal_HFDL")
     (row,) = taken.cases
@@ -106,7 +106,7 @@ def test_the_volume_that_is_written_has_the_pixels_and_places_of_its_dicom_files
         np.testing.assert_array_equal(values[:, :, round(k)].T, header.pixel_array)
 
 
-def test_on_request_a_tilted_series_is_straightened_and_told(intake: Intake) -> None:
+def test_on_request_a_tilted_series_is_straightened_and_reported(intake: Intake) -> None:
     taken = intake(CASES / "ct_ge_gantry_tilt_variable_spacing", "--correct-tilt")
     assert [row["orientation"] for row in taken.cases] == ["axial", "axial"]
     assert sorted(float(row["spacing_k_mm"]) for row in taken.cases) == pytest.approx([4.0019, 6.9987], abs=1e-3)

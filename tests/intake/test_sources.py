@@ -121,17 +121,19 @@ def test_a_bids_data_set_brings_subjects_covariates_and_masks(tmp_path: Path, in
     folder = bids(tmp_path / "bids")
     taken = intake(folder, "--label-column", "group", "--modality", "T1w")
     adds_up(taken, folder)
-    told = {
+    found = {
         name: (row["label"], row["age_years"], row["sex"], bool(row["mask"])) for name, row in sources(taken).items()
     }
-    assert told == {
+    assert found == {
         "sub-01_T1w.nii.gz": ("control", "31", "F", False),
         "sub-02_T1w.nii.gz": ("patient", "", "M", True),
         "sub-03_T1w.nii.gz": ("patient", "50", "M", False),
     }
     assert {row["reason"] for row in taken.refusals} == {"other_modality", "not_an_image"}
     without = intake(folder, out=tmp_path / "other" / "m.csv")
-    assert "participants.tsv has no column 'label', so no case has a label. Its columns: participant_id" in without.said
+    assert (
+        "participants.tsv has no column 'label', so no case has a label. Its columns: participant_id" in without.stdout
+    )
     by_source = sources_of_many(without)
     assert by_source["sub-01_T1w.nii.gz"] == by_source["sub-01_FLAIR.nii.gz"]
 
@@ -176,11 +178,11 @@ def test_a_datalist_gives_labels_or_masks_folds_and_the_split(tmp_path: Path, in
     (folder / "dataset.json").write_text(json.dumps(listed))
     taken = intake(folder)
     adds_up(taken, folder)
-    told = {
+    found = {
         name: (row["label"], row["official_split"], row["fold"], bool(row["mask"]))
         for name, row in sources(taken).items()
     }
-    assert told == {
+    assert found == {
         "a0.nii.gz": ("0", "train", "0", False),
         "a1.nii.gz": ("1", "train", "1", False),
         "a2.nii.gz": ("0", "train", "2", False),
@@ -202,8 +204,8 @@ def test_an_nnunet_folder_gives_cases_by_their_first_channel(tmp_path: Path, int
     (folder / "dataset.json").write_text('{"channel_names": {"0": "CT", "1": "PET"}, "numTraining": 2}')
     taken = intake(folder)
     adds_up(taken, folder)
-    told = {name: (row["official_split"], bool(row["mask"])) for name, row in sources(taken).items()}
-    assert told == {
+    found = {name: (row["official_split"], bool(row["mask"])) for name, row in sources(taken).items()}
+    assert found == {
         "liver_1_0000.nii.gz": ("train", True),
         "liver_2_0000.nii.gz": ("train", True),
         "liver_3_0000.nii.gz": ("test", False),
@@ -227,8 +229,8 @@ def test_a_medmnist_file_gives_its_images_labels_and_official_split(
     assert len(taken.cases) == 9
     ours = {"train": "train", "val": "validation", "test": "test"}
     for row in taken.cases:
-        place = taken.links[row["case_id"]]["image"].partition("#")[2]
-        name, number = place[:-1].split("[")
+        path = taken.links[row["case_id"]]["image"].partition("#")[2]
+        name, number = path[:-1].split("[")
         part = name.removesuffix("_images")
         assert row["official_split"] == ours[part]
         assert int(row["label"]) == arrays[f"{part}_labels"][int(number), 0]
@@ -315,12 +317,12 @@ def test_radiographs_from_a_pacs_could_be_studied_as_they_came_in(tmp_path: Path
     for name, row in sources(taken).items():
         assert row["modality"] == "CR"
         np.testing.assert_array_equal(read_scan(taken.manifest.parent / row["image"]).pixels[0], stored[name])
-    told = check_data(taken.manifest)
-    assert "12 cases in the manifest, 12 studied, of 12 patients" in told
-    assert "A study can start." in told
+    printed = check_data(taken.manifest)
+    assert "12 cases in the manifest, 12 studied, of 12 patients" in printed
+    assert "A study can start." in printed
 
 
-def test_two_phases_in_one_series_are_two_cases_that_keep_their_names_and_are_told(
+def test_two_phases_in_one_series_are_two_cases_that_keep_their_names_and_are_reported(
     tmp_path: Path, intake: Intake
 ) -> None:
     def phase(number: int) -> phantoms.Change:

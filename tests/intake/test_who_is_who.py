@@ -18,8 +18,8 @@ Intake = Callable[..., Any]
 KEY = bytes(range(32))
 
 
-def shown(study: str, **says: str) -> ImageHeader:
-    return ImageHeader(study_uid=study, **says)
+def shown(study: str, **elements: str) -> ImageHeader:
+    return ImageHeader(study_uid=study, **elements)
 
 
 def patients(*headers: ImageHeader) -> list[int]:
@@ -144,16 +144,16 @@ DECISIONS: dict[str, tuple[list[ImageHeader], list[int], str]] = {
 
 
 @pytest.mark.parametrize("case", DECISIONS)
-def test_who_is_who_is_decided_by_the_table_and_told(case: str) -> None:
+def test_who_is_who_is_decided_by_the_table_and_reported(case: str) -> None:
     headers, expected, words = DECISIONS[case]
     assert patients(*headers) == expected
-    told = notes(*headers)
-    assert words in told if words else told == ""
-    assert not told or told.endswith(
+    found = notes(*headers)
+    assert words in found if words else found == ""
+    assert not found or found.endswith(
         "give --labels with a column series_uid, study_uid or folder and a column patient_id."
     )
     for name in ("ROWE", "SMITH", "JANE", "1950", "STUDY1", "P07"):
-        assert name not in told
+        assert name not in found
 
 
 @pytest.mark.parametrize("case", DECISIONS)
@@ -213,7 +213,7 @@ def radiograph(folder: Path, number: int, **tags: str) -> None:
     (folder / f"{number}").write_bytes(phantoms.as_bytes(dataset))
 
 
-def test_people_without_ids_are_told_apart_by_the_command_and_no_name_is_written(
+def test_people_without_ids_are_distinguished_by_the_command_and_no_name_is_written(
     tmp_path: Path, intake: Intake
 ) -> None:
     folder = tmp_path / "pacs"
@@ -226,10 +226,10 @@ def test_people_without_ids_are_told_apart_by_the_command_and_no_name_is_written
         path.read_bytes() for path in [*taken.manifest.parent.rglob("*"), *taken.home.rglob("*")] if path.is_file()
     ]
     for word in (b"CANARY", b"canary", b"19501112", b"19610203"):
-        assert not any(word in content for content in [*written, taken.said.encode(), taken.letter.encode()])
+        assert not any(word in content for content in [*written, taken.stdout.encode(), taken.stderr.encode()])
 
 
-def test_dates_that_software_fills_in_have_no_interval_and_are_told(tmp_path: Path, intake: Intake) -> None:
+def test_dates_that_software_fills_in_have_no_interval_and_are_reported(tmp_path: Path, intake: Intake) -> None:
     folder = tmp_path / "pacs"
     for number, day in enumerate(("20200101", "2020.02.01", "19000101", "", "20200301")):
         radiograph(folder, number, PatientID="7", StudyDate=day)
