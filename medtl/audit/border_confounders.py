@@ -62,7 +62,7 @@ TO_DO = {
 }
 
 
-class Border(Protocol):
+class BorderFacts(Protocol):
     """The border of one picture; imaging's fits."""
 
     @property
@@ -123,7 +123,7 @@ class BorderAudit:
 
 
 def border_audit(
-    cohort: Cohort, borders: Mapping[str, Border | None], *, seed: int, permutations: int = PERMUTATIONS
+    cohort: Cohort, borders: Mapping[str, BorderFacts | None], *, seed: int, permutations: int = PERMUTATIONS
 ) -> BorderAudit:
     """Ask for marks, frames and brightness whether they go with the label, and with the site where there are several.
 

@@ -54,7 +54,7 @@ VARIATIONS: dict[Preset, Variation] = {
 
 HALF = 0.5
 FIELD_POINTS = 4
-"""Random points per side between which the field of a coil is smooth: about a third of the picture apart."""
+"""Random points per side between which the field of a coil is smooth: about a third of the picture."""
 _chains = threading.local()
 
 

@@ -1,4 +1,4 @@
-"""What lies near the border of a picture that is no anatomy: frames, small bright marks such as letters, and its grey.
+"""What is not anatomy near the border of a picture: frames, burned-in marks such as letters, and grey levels.
 
 In: a picture as read. Out: a frozen `Border`, all in shares of the picture's sides. Nothing is read as text: a mark is
 a small bright shape with thin strokes near the border, which may also be an electrode, a clip or the end of a rib.
@@ -17,7 +17,7 @@ LONGEST_SIDE_PX = 512
 """Marks are sought in a picture no larger; a letter of 1 % of the height is then 5 pixels high."""
 
 SHORTEST_SIDE_PX = 64
-"""In a smaller picture a letter cannot be told from anatomy, so that no marks are sought."""
+"""In a smaller picture a letter looks like anatomy, so that no marks are sought."""
 
 GREY_CELLS = 32
 BLACK_AND_WHITE = (0.1, 99.9)
@@ -75,7 +75,7 @@ class Border(BaseModel):
 
 
 def border_of(scan: Scan) -> Border | None:
-    """The border of a picture; None for a volume and for a picture that is flat but for a few pixels."""
+    """Find the frames and marks at the border of a picture; None for a volume and for a picture that is almost flat."""
     if scan.affine is not None:
         return None
     grey = np.ascontiguousarray(scan.pixels.mean(axis=0), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A scan as people look at it: on its own grid, in the window that the encoder's picture was made with."""
+"""A scan as a radiologist sees it: on its own grid, in the display window used for the encoder's input."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from medtl.imaging.settings import PreparationSettings
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedScan:
     """A scan in [0, 1] on its own grid, one grey channel or three, and its window in words."""
 
     pixels: Float32[np.ndarray, "channel *space"]
     window: str
 
 
-def displayed(scan: Scan, settings: PreparationSettings) -> Shown:
-    """The scan between the black and the white of its preparation; what lies outside is clipped.
+def displayed_scan(scan: Scan, settings: PreparationSettings) -> DisplayedScan:
+    """Scale a scan to [0, 1] between the black and the white of its preparation; values outside are clipped.
 
     Raises:
         UnreadableScan: `not_hounsfield`, `constant` or `constant_in_window`, as in preparation.
@@ -32,4 +32,4 @@ def displayed(scan: Scan, settings: PreparationSettings) -> Shown:
     pixels = np.clip((channels - black) / (white - black), 0.0, 1.0).astype(np.float32)
     unit = " HU" if settings.preset == "ct" else ""
     named = f"{settings.window.replace('_', ' ')} window, " if settings.window else ""
-    return Shown(pixels, f"{named}black {black:g}{unit}, white {white:g}{unit}")
+    return DisplayedScan(pixels, f"{named}black {black:g}{unit}, white {white:g}{unit}")

@@ -1,4 +1,4 @@
-"""What is known of a scan without looking at it again, and which scans cannot be studied."""
+"""Facts about a scan, collected once, and the checks that refuse a scan that cannot be studied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from medtl.imaging.settings import PreparationSettings
 
 
 class ScanFacts(BaseModel):
-    """The facts of one scan for the manifest's lock; JSON both ways by `model_dump_json`, `model_validate_json`.
+    """The facts of one scan for manifest.lock.csv; JSON both ways by `model_dump_json`, `model_validate_json`.
 
     `sha256` is of the file's bytes, `pixel_sha256` of the decoded pixels with their shape (equal pixels in two formats
     are equal here), `perceptual_hash` of how a picture looks, empty for volumes. `shape`, `spacing_mm`, `pixel_aspect`
@@ -40,7 +40,7 @@ class ScanFacts(BaseModel):
     foreground: tuple[float, ...] | None = None
 
     def placement(self, settings: PreparationSettings) -> Placement:
-        """Where the scan lies on its prepared grid, and the way back; refusals as in `placement_of`."""
+        """The mapping between the scan and its prepared grid; refusals as in `placement_of`."""
         affine = None if self.affine is None else np.array(self.affine)
         return _placement(self.shape, affine, settings, pixel_size=self.pixel_size, foreground=self.foreground)
 
@@ -51,7 +51,7 @@ class ScanFacts(BaseModel):
 
 
 def placement_of(scan: Scan, settings: PreparationSettings) -> Placement:
-    """Where a scan lies on its prepared grid.
+    """Compute the mapping between a scan and its prepared grid.
 
     Raises:
         UnreadableScan: `not_a_picture` or `not_a_volume`, when the settings are for the other kind.
@@ -101,7 +101,7 @@ def _own_grid(shape: tuple[int, ...], affine: Float[np.ndarray, "4 4"]) -> str:
 
 
 def inspect_scan(scan: Scan, *, sha256: str) -> ScanFacts:
-    """The facts of a scan whose file has this sha256."""
+    """Collect the facts of a scan whose file has this sha256."""
     channels, *shape = scan.pixels.shape
     pixels = np.ascontiguousarray(scan.pixels, dtype="<f4") + np.float32(0)  # -0.0 and 0.0 are the same pixel
     written = f"{'x'.join(map(str, scan.pixels.shape))}:".encode()
@@ -132,7 +132,7 @@ def _middle_of_foreground(values: Float32[np.ndarray, "i j k"]) -> tuple[float, 
 
 
 def refuse_unusable(scan: Scan) -> None:
-    """Refuse a scan that shows nothing.
+    """Refuse a scan without usable pixel values.
 
     Raises:
         UnreadableScan: `all_nan`, `non_finite` (with the share of pixels), `empty` (all zero) or `constant`.

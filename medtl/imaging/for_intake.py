@@ -1,4 +1,4 @@
-"""The side door, for intake and for maps that go back: what reads, judges and writes scans at the archive's border."""
+"""Names for intake and for maps that return to the archive: what reads, checks and writes scans."""
 
 from __future__ import annotations
 

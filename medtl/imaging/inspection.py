@@ -1,11 +1,11 @@
-"""A look at every scan of a cohort without preparing one; neither torch nor MONAI is needed."""
+"""The facts of every scan of a cohort, without preparing one; neither torch nor MONAI is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from medtl.cohort import Case, Exclusion
-from medtl.imaging.display import displayed
+from medtl.imaging.display import displayed_scan
 from medtl.imaging.facts import ScanFacts, inspect_scan, refuse_unusable
 from medtl.imaging.one_scan import one_scan
 from medtl.imaging.reading import decode_scan, read_content, sha256_of_content
@@ -28,7 +28,7 @@ def inspect_cohort(
                 refuse_unusable(scan)
                 found = inspect_scan(scan, sha256=sha256_of_content(content))
                 found.placement(settings)
-                displayed(scan, settings)
+                displayed_scan(scan, settings)
         except UnreadableScan as refusal:
             exclusions.append(Exclusion(case.case_id, case.line, refusal.reason, str(refusal)))
         else:

@@ -45,7 +45,7 @@ def black_and_white(
     8 bits, else percentiles.
 
     Raises:
-        UnreadableScan: `not_hounsfield` when ct is asked of a picture file, `constant` when grey shows nothing.
+        UnreadableScan: `not_hounsfield` when the preset ct meets a picture file, `constant` when grey shows nothing.
     """
     if settings.preset == "ct":
         return _hounsfield(scan, settings)
@@ -70,7 +70,11 @@ def black_and_white(
 
 
 def refuse_outside(channels: Float32[np.ndarray, "channel *space"], *, black: float, white: float) -> None:
-    """Refuse a scan all of whose values lie on one side of the window: clipped, it is one brightness."""
+    """Refuse a scan whose values all lie on one side of the window: clipped, it has one brightness.
+
+    Raises:
+        UnreadableScan: `constant_in_window`.
+    """
     if float(channels.max()) <= black or float(channels.min()) >= white:
         raise UnreadableScan(
             f"Between {black:g} (black) and {white:g} (white) the image has one brightness: the window does not fit "

@@ -1,4 +1,4 @@
-"""Where a scan lies on its prepared grid, and the way back: one straight line for each axis.
+"""The mapping between a scan and its prepared grid: one linear map for each axis.
 
 A picture keeps its true aspect ratio, also where its pixels are not square: it is scaled to fit and lies centred on
 black. A volume is brought to the patient's axes (right, anterior, superior) by turning whole axes, and to a spacing and
@@ -113,10 +113,14 @@ class Placement:
         lengths: Sequence[int],
         centre: Sequence[float] | None = None,
     ) -> Placement:
-        """A volume on a grid of `lengths` voxels of `spacing_mm` along right, anterior and superior.
+        """The placement of a volume on a grid along right, anterior and superior; axes are turned, never mixed.
 
-        The scan's axes are turned, never mixed. `centre` is the point of the scan, in its own indices, that comes to
-        the middle; None takes the middle of the volume.
+        Args:
+            shape: of the scan, in voxels.
+            affine: from indices of the scan to the patient in mm (RAS).
+            spacing_mm: voxel size of the grid along right, anterior, superior.
+            lengths: voxels of the grid along right, anterior, superior.
+            centre: the point of the scan, in its own indices, at the middle of the grid; None for the scan's middle.
         """
         own_spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)
         towards = io_orientation(affine)

@@ -135,7 +135,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def sha256_of_content(content: ScanContent) -> str:
-    """What names a scan's content: of a folder over the sorted hashes of its files, so names do not matter."""
+    """The sha256 of a scan's content; of a folder over the sorted hashes of its files, so names do not matter."""
     if isinstance(content, bytes):
         return sha256_of(content)
     if isinstance(content, FilePair):

@@ -1,4 +1,4 @@
-"""A scan as it came out of its file, and the letter that says why one did not.
+"""A scan as read from its file, and the error that says why one cannot be read.
 
 Values are the file's own (grey levels, Hounsfield units after the rescale of the header); nothing is scaled here.
 """
@@ -93,7 +93,11 @@ def refuse_too_large(*sides: int, at_most: int = MAX_PIXELS) -> None:
 
 
 def refuse_several(count: int, *, what: str = "frames") -> None:
-    """Refuse a file of several frames, time points or pages (`several_frames`)."""
+    """Refuse a file of several frames, time points or pages.
+
+    Raises:
+        UnreadableScan: `several_frames`.
+    """
     if count != 1:
         raise UnreadableScan(
             f"The file holds {count} {what}; a case is one picture or one volume. "

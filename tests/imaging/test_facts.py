@@ -22,7 +22,7 @@ def test_facts_survive_json() -> None:
     assert ScanFacts.model_validate_json(facts.model_dump_json()) == facts
 
 
-def test_the_pixel_hash_tells_content_and_shape_apart_but_not_the_sign_of_zero() -> None:
+def test_the_pixel_hash_depends_on_content_and_shape_but_not_on_the_sign_of_zero() -> None:
     def hashed(pixels: np.ndarray) -> str:
         return inspect_scan(scan_of(pixels), sha256="").pixel_sha256
 

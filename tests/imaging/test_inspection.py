@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medtl.cohort import Case
-from medtl.imaging.display import displayed
+from medtl.imaging.display import displayed_scan
 from medtl.imaging.inspection import inspect_cohort
 from medtl.imaging.prepared.cache import PreparedCache
 from medtl.imaging.prepared.cohort import prepare_cohort
@@ -49,7 +49,7 @@ def test_a_window_that_does_not_fit_is_found_before_anything_is_prepared(tmp_pat
 )
 def test_a_scan_is_shown_on_its_own_grid_in_a_window_with_words(preset: str, words: str) -> None:
     scan = Scan(GREY[None].astype(np.float32), None, "pydicom", full_scale=255.0)
-    shown = displayed(scan, PreparationSettings.model_validate({"preset": preset}))
+    shown = displayed_scan(scan, PreparationSettings.model_validate({"preset": preset}))
     assert shown.window == words
     assert shown.pixels.shape == (1, 20, 30)
     assert 0 <= shown.pixels.min() < shown.pixels.max() <= 1

@@ -1,4 +1,4 @@
-"""The hash of how a scan looks survives what copies go through, and tells different pictures apart."""
+"""The hash of how a scan looks survives what copies go through, and differs between different pictures."""
 
 from __future__ import annotations
 

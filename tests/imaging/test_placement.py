@@ -21,9 +21,9 @@ SIZES = st.tuples(st.integers(16, 512), st.integers(16, 512))
 
 @given(SIDES, SIDES, SIZES)
 def test_the_scan_fits_touches_two_borders_and_lies_centred(height: int, width: int, size_px: tuple[int, int]) -> None:
-    place = Placement.fitted((height, width), size_px=size_px)
+    placement = Placement.fitted((height, width), size_px=size_px)
     filled = []
-    for axis, side in zip(place.axes, size_px, strict=True):
+    for axis, side in zip(placement.axes, size_px, strict=True):
         inside = np.flatnonzero(axis.prepared_from_scan().any(axis=1))
         before, behind = inside[0], side - 1 - inside[-1]
         assert 0 <= behind - before <= 1
@@ -35,7 +35,7 @@ def test_the_scan_fits_touches_two_borders_and_lies_centred(height: int, width: 
 
 @given(st.integers(30, 400), st.integers(30, 400))
 def test_coming_back_is_what_torch_interpolates_on_half_pixels(height: int, width: int) -> None:
-    place = Placement.fitted((height, width), size_px=(64, 48))
+    placement = Placement.fitted((height, width), size_px=(64, 48))
     prepared = np.random.default_rng(height * width).random((64, 48)).astype(np.float32)
     scale = min(64 / height, 48 / width)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
@@ -45,7 +45,7 @@ def test_coming_back_is_what_torch_interpolates_on_half_pixels(height: int, widt
         torch.from_numpy(inside.copy())[None, None], size=(height, width), mode="bilinear", align_corners=False
     )
     np.testing.assert_allclose(
-        place.to_scan_grid(prepared), witness[0, 0], atol=1e-4
+        placement.to_scan_grid(prepared), witness[0, 0], atol=1e-4
     )  # torch keeps positions in float32
 
 
@@ -60,14 +60,14 @@ def test_a_blob_comes_back_within_a_tenth_of_a_prepared_pixel(height: int, width
     scan = Scan(blob[None] * 255, spacing_mm, "Pillow PNG", full_scale=255.0)
     size_px = (224, 224)
     prepared = prepare(scan, PreparationSettings(size_px=size_px))[0]
-    place = Placement.fitted((height, width), size_px=size_px)
-    back = place.to_scan_grid(prepared)
+    placement = Placement.fitted((height, width), size_px=size_px)
+    back = placement.to_scan_grid(prepared)
     found = np.array([(back * rows).sum(), (back * columns).sum()]) / back.sum()
     truth = np.array([(blob * rows).sum(), (blob * columns).sum()]) / blob.sum()
     prepared_pixel_mm = spacing_mm[0] * max(height, width) / 224
     assert np.abs((found - truth) * spacing_mm[0]).max() < 0.1 * prepared_pixel_mm
     peak = np.unravel_index(int(prepared.argmax()), prepared.shape)
-    position = place.to_scan_position(peak)
+    position = placement.to_scan_position(peak)
     assert np.abs(np.subtract(position, centre)).max() * spacing_mm[0] <= 1.01 * prepared_pixel_mm
 
 
@@ -108,10 +108,10 @@ def test_a_prepared_voxel_lies_where_its_affine_says_and_its_axes_run_right_ante
     affine: np.ndarray,
 ) -> None:
     shape, spacing_mm = (20, 31, 12), (1.3, 0.9, 2.2)
-    place = Placement.in_patient(shape, affine, spacing_mm=spacing_mm, lengths=(17, 40, 9))
-    prepared = place.affine(affine)
+    placement = Placement.in_patient(shape, affine, spacing_mm=spacing_mm, lengths=(17, 40, 9))
+    prepared = placement.affine(affine)
     for index in [(0, 0, 0), (3, 20, 8), (16, 39, 0)]:
-        witness = point_mm(affine, place.to_scan_position(index))
+        witness = point_mm(affine, placement.to_scan_position(index))
         np.testing.assert_allclose(point_mm(prepared, index), witness, atol=1e-9)
     np.testing.assert_allclose(np.linalg.norm(prepared[:3, :3], axis=0), spacing_mm, atol=1e-9)
     assert (np.diag(prepared[:3, :3]) > 0).all()
@@ -125,20 +125,20 @@ def test_the_same_grid_is_nibabels_reorientation_to_ras(affine: np.ndarray) -> N
 
     volume = np.random.default_rng(1).random((7, 9, 8)).astype(np.float32)
     witness = nibabel.as_closest_canonical(nibabel.Nifti1Image(volume, affine))
-    place = Placement.in_patient(volume.shape, affine, spacing_mm=witness.header.get_zooms(), lengths=witness.shape)
-    np.testing.assert_allclose(place.affine(affine), witness.affine, atol=1e-5)
-    np.testing.assert_allclose(place.to_scan_grid(witness.get_fdata(dtype=np.float32)), volume, atol=1e-5)
-    assert place.seen().all()
+    placement = Placement.in_patient(volume.shape, affine, spacing_mm=witness.header.get_zooms(), lengths=witness.shape)
+    np.testing.assert_allclose(placement.affine(affine), witness.affine, atol=1e-5)
+    np.testing.assert_allclose(placement.to_scan_grid(witness.get_fdata(dtype=np.float32)), volume, atol=1e-5)
+    assert placement.seen().all()
 
 
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES.keys())
-def test_a_blob_goes_to_the_prepared_grid_and_back_to_its_place_in_mm(affine: np.ndarray) -> None:
+def test_a_blob_goes_to_the_prepared_grid_and_back_to_its_position_in_mm(affine: np.ndarray) -> None:
     shape = (60, 50, 40)
     target = point_mm(affine, (35.0, 20.0, 18.0))
     indices = np.moveaxis(np.indices(shape), 0, -1).astype(float)
-    places_mm = indices @ affine[:3, :3].T + affine[:3, 3]
+    positions_mm = indices @ affine[:3, :3].T + affine[:3, 3]
     spread_mm = 3.0 * np.linalg.norm(affine[:3, :3], axis=0).max()
-    blob = np.exp(-(((places_mm - target) ** 2).sum(axis=-1)) / (2 * spread_mm**2)).astype(np.float32)
+    blob = np.exp(-(((positions_mm - target) ** 2).sum(axis=-1)) / (2 * spread_mm**2)).astype(np.float32)
     extent_mm = tuple(
         1.2 * count * size for count, size in zip(shape, np.linalg.norm(affine[:3, :3], axis=0), strict=True)
     )
@@ -147,27 +147,30 @@ def test_a_blob_goes_to_the_prepared_grid_and_back_to_its_place_in_mm(affine: np
         preset="mr", spacing_mm=(largest / 48, largest / 48, largest / 40), extent_mm=(largest,) * 3
     )
     scan = Scan(np.sqrt(blob)[None], None, "nibabel", affine=affine)
-    place = placement_of(scan, settings)
+    placement = placement_of(scan, settings)
     prepared = prepare(scan, settings)[0]
     assert prepared.shape == settings.shape
     grid_mm = (
-        np.moveaxis(np.indices(prepared.shape), 0, -1) @ place.affine(affine)[:3, :3].T + place.affine(affine)[:3, 3]
+        np.moveaxis(np.indices(prepared.shape), 0, -1) @ placement.affine(affine)[:3, :3].T
+        + placement.affine(affine)[:3, 3]
     )
     weight = np.where(prepared > 0.6, prepared, 0.0)
     found = (grid_mm * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
     assert np.linalg.norm(found - target) < 0.25 * max(settings.spacing_mm or ())
-    back = place.to_scan_grid(prepared)
+    back = placement.to_scan_grid(prepared)
     assert back.shape == shape
     weight = np.where(back > 0.6, back, 0.0)
-    found = (places_mm * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
+    found = (positions_mm * weight[..., None]).sum(axis=(0, 1, 2)) / weight.sum()
     assert np.linalg.norm(found - target) < 0.25 * max(settings.spacing_mm or ())
 
 
-def test_what_a_crop_left_out_is_zero_and_marked_as_unseen() -> None:
+def test_what_a_crop_left_out_is_zero_and_unseen() -> None:
     affine = np.diag([-1.0, 1.0, 2.0, 1.0])
-    place = Placement.in_patient((30, 20, 10), affine, spacing_mm=(1, 1, 2), lengths=(10, 20, 4), centre=(7, 9.5, 4.5))
-    back = place.to_scan_grid(np.ones((10, 20, 4), np.float32))
-    seen = place.seen()
+    placement = Placement.in_patient(
+        (30, 20, 10), affine, spacing_mm=(1, 1, 2), lengths=(10, 20, 4), centre=(7, 9.5, 4.5)
+    )
+    back = placement.to_scan_grid(np.ones((10, 20, 4), np.float32))
+    seen = placement.seen()
     np.testing.assert_array_equal(back > 0, seen)
     assert back[seen].min() == pytest.approx(1.0)
     rows, columns, slices = np.nonzero(seen)
@@ -189,8 +192,8 @@ def test_any_placement_keeps_a_constant_where_it_sees_and_is_black_elsewhere(
 ) -> None:
     affine = np.eye(4)
     affine[:3, :3] = np.eye(3)[:, order] @ np.diag(signs)
-    place = Placement.in_patient(shape, affine, spacing_mm=spacing, lengths=lengths)
-    for axis in place.axes:
+    placement = Placement.in_patient(shape, affine, spacing_mm=spacing, lengths=lengths)
+    for axis in placement.axes:
         there, back = axis.prepared_from_scan(), axis.scan_from_prepared()
         sums = there.sum(axis=1)
         assert np.isclose(sums, 0).sum() + np.isclose(sums, 1, atol=1e-5).sum() == axis.length
@@ -215,7 +218,7 @@ def test_a_grid_around_the_foreground_follows_it() -> None:
 
 @pytest.mark.parametrize(("spacing_mm", "aspect"), [((0.4, 0.1), 1.0), ((0.15, 0.45), 1.0), (None, 2.5), (None, 0.3)])
 @pytest.mark.parametrize("preset", ["radiograph", "photograph"])
-def test_a_disc_in_millimetres_is_a_disc_when_prepared_and_comes_back_to_its_place(
+def test_a_disc_in_millimetres_is_a_disc_when_prepared_and_comes_back_to_its_position(
     spacing_mm: tuple[float, float] | None, aspect: float, preset: str
 ) -> None:
     row_mm, column_mm = spacing_mm or (aspect, 1.0)

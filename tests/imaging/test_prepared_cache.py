@@ -104,9 +104,9 @@ def test_any_flipped_bit_is_found_and_the_entry_made_again(
 ) -> None:
     good = cache.get_or_prepare(image, SETTINGS)
     pixels, content = good.pixels(), good.entry.read_bytes()
-    for place in [*range(0, len(content), 97), len(content) - 1]:
+    for index in [*range(0, len(content), 97), len(content) - 1]:
         damaged = bytearray(content)
-        damaged[place] ^= 4
+        damaged[index] ^= 4
         good.entry.write_bytes(damaged)
         found = cache.get_or_prepare(image, SETTINGS)
         assert found.facts == good.facts
@@ -193,7 +193,7 @@ def cohort_of(folder: Path) -> list[Case]:
 
 def test_a_cohort_is_prepared_alike_by_any_number_of_workers(tmp_path: Path) -> None:
     cases = cohort_of(tmp_path)
-    told = []
+    results = []
     for workers in (1, 3):
         prepared = prepare_cohort(cases, SETTINGS, cache=PreparedCache(tmp_path / str(workers)), workers=workers)
         assert list(prepared.scans) == list(prepared.facts) == list(prepared.keys) == ["c0", "c1", "c3", "c4"]
@@ -202,10 +202,10 @@ def test_a_cohort_is_prepared_alike_by_any_number_of_workers(tmp_path: Path) -> 
         assert prepared.exclusions[0].reason in ("truncated", "undecodable")
         assert not any(str(tmp_path) in gone.detail for gone in prepared.exclusions)
         assert prepared.seconds > 0
-        told.append((prepared.keys, prepared.facts, prepared.exclusions))
+        results.append((prepared.keys, prepared.facts, prepared.exclusions))
         for case_id in prepared.scans:
-            told[-1] += (prepared.pixels(case_id).tobytes(),)
-    assert told[0] == told[1]
+            results[-1] += (prepared.pixels(case_id).tobytes(),)
+    assert results[0] == results[1]
 
 
 def test_an_unknown_case_has_no_pixels(tmp_path: Path) -> None:

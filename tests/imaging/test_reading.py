@@ -153,8 +153,8 @@ def test_a_picture_of_13000_by_13000_is_refused_from_its_header(recwarn: pytest.
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 13000, 13000, 8, 0, 0, 0, 0))
     data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(13001 * 13000), 1)) + chunk(b"IEND", b"")
-    letter = refused(data, "too_large", "13000 x 13000 = 169,000,000 pixels; at most 100,000,000")
-    assert letter.facts["sides"] == (13000, 13000)
+    error = refused(data, "too_large", "13000 x 13000 = 169,000,000 pixels; at most 100,000,000")
+    assert error.facts["sides"] == (13000, 13000)
     assert not recwarn.list
 
 
@@ -218,11 +218,11 @@ def test_what_cannot_be_opened_is_named_by_reason(tmp_path: Path, monkeypatch: p
 
 
 def turned(stored: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """The display array by the definition: look up each stored voxel's place in the patient and sort by it."""
+    """The display array by the definition: look up each stored voxel's position in the patient and sort by it."""
     index = np.indices(stored.shape).reshape(3, -1)
-    place = nibabel.affines.apply_affine(affine, index.T)
-    axes = [axis for axis in range(3) if np.ptp(place[:, axis]) > 0]
-    columns, rows = place[:, axes[0]], place[:, axes[1]]
+    position = nibabel.affines.apply_affine(affine, index.T)
+    axes = [axis for axis in range(3) if np.ptp(position[:, axis]) > 0]
+    columns, rows = position[:, axes[0]], position[:, axes[1]]
     order = np.lexsort((-columns, -rows))  # right before left (front before back), high before low
     sides = (len(np.unique(rows)), len(np.unique(columns)))
     return stored.reshape(-1)[order].reshape(sides)
@@ -353,7 +353,7 @@ def test_a_nifti_of_one_axis_is_refused() -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_damaged_files_give_a_scan_or_a_letter_and_nothing_else(data: st.DataObject) -> None:
+def test_damaged_files_give_a_scan_or_an_error_and_nothing_else(data: st.DataObject) -> None:
     whole = data.draw(
         st.sampled_from(
             [
@@ -371,9 +371,9 @@ def test_damaged_files_give_a_scan_or_a_letter_and_nothing_else(data: st.DataObj
     try:
         scan = decode_scan(bytes(damaged))
     except UnreadableScan as refusal:
-        letter = refusal
+        error = refusal
         scan = None
-    assert (letter.reason != "") if scan is None else isinstance(scan, Scan)
+    assert (error.reason != "") if scan is None else isinstance(scan, Scan)
 
 
 def test_reading_settings_and_a_filled_cache_import_neither_torch_nor_monai() -> None:

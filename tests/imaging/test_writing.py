@@ -1,4 +1,4 @@
-"""What is written holds the pixels and the place of the scan, read back the same, and not a word more."""
+"""What is written holds the pixels and the geometry of the scan, read back the same, and not a word more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an array with its place in the patient to a `Scan`: a volume as it is stored, or one slice as a picture.
+"""From an array with its position in the patient to a `Scan`: a volume as it is stored, or one slice as a picture.
 
 A volume keeps the order of its file and carries its affine. A picture (one slice) is turned as a radiologist sees it:
 with an orientation, columns run towards the patient's left (sagittal: towards posterior) and rows towards posterior
@@ -27,7 +27,7 @@ class Stored:
     """An array (i, j, k), or (i, j, k, channel) for a colour slice, and what its header says besides.
 
     `affine` is that of a volume, in mm, RAS. Of a slice, `orientation` says as nibabel does which stored axis runs
-    along right, anterior, superior, None when nothing does; `sizes_mm` is None when no size was said.
+    along right, anterior, superior, None when nothing does; `sizes_mm` is None without a voxel size.
     """
 
     values: np.ndarray
@@ -53,7 +53,11 @@ def first_three(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def refuse_size(shape: tuple[int, ...], *, what: str) -> None:
-    """Refuse by the header alone what is no picture or volume, or too large to unpack."""
+    """Refuse, from the header alone, what is no picture or volume or is too large to unpack.
+
+    Raises:
+        UnreadableScan: `undecodable` below two axes; `too_large`.
+    """
     if len(shape) < 2:
         size = " x ".join(map(str, shape)) or "nothing"
         raise UnreadableScan(

@@ -1,4 +1,4 @@
-"""What files are that no reader takes, by their first bytes: the name of the format, and what to do with it."""
+"""Recognise files that no reader takes by their first bytes: the name of the format, and what to do with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NIFTI_SIZES = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c", b"\x1c\x02\x00\x00", b"
 """A NIfTI or Analyze header begins with its own length, 348 or 540, in either byte order."""
 
 PIECE = 64
-"""Bytes unpacked at a time, so that a damaged place does not hide what stands before it."""
+"""Bytes unpacked at a time, so that a damaged byte does not hide what stands before it."""
 
 SHORTEST_HEADER = 348
 MGH_HEADER = re.compile(rb"\x00\x00\x00\x01(?:\x00{2}[^\x00].|\x00{3}[^\x00]){4}", re.DOTALL)
@@ -117,11 +117,11 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1", b"avif", b"
 
 
 def foreign_kind(start: bytes) -> Foreign | None:
-    """What the first bytes of a file say it is, None when they say nothing; for files that no reader takes."""
+    """The kind of a file that no reader takes, by its first bytes; None when they do not tell."""
     if start.startswith(GZIP):
         return _packed(start)
-    for offset, mark, foreign in NUMBERED:
-        if start[offset : offset + len(mark)] == mark:
+    for offset, magic, foreign in NUMBERED:
+        if start[offset : offset + len(magic)] == magic:
             return foreign
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(start)
@@ -187,7 +187,7 @@ def _by_brand(start: bytes) -> Foreign | None:
 def _text(start: bytes) -> Foreign | None:
     words = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = words[:1024].lower()
-    marks: tuple[tuple[Callable[[], bool], Foreign], ...] = (
+    tests: tuple[tuple[Callable[[], bool], Foreign], ...] = (
         (lambda: words.startswith(b"version https://git-lfs.github.com/"), LFS),
         (lambda: words.startswith((b"/annex/objects/", b"../.git/annex/", b".git/annex/")), ANNEX),
         (lambda: lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body")), WEB_PAGE),
@@ -195,12 +195,12 @@ def _text(start: bytes) -> Foreign | None:
         (lambda: lower.startswith((b"<?xml", b"<!--")) and b"<html" in lower, WEB_PAGE),
         (lambda: bool(words) and _is_text(start), TEXT),
     )
-    return next((foreign for fits, foreign in marks if fits()), None)
+    return next((foreign for fits, foreign in tests if fits()), None)
 
 
 def _is_text(start: bytes) -> bool:
     try:
-        decoded = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last letter may be cut
+        decoded = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last character may be cut
     except UnicodeDecodeError:
         return False
     return all(sign.isprintable() or sign in "\r\n\t\f" for sign in decoded)

@@ -1,4 +1,4 @@
-"""What every format gives, and what a reader may be asked for."""
+"""The interface of a file format, and the options of its reader."""
 
 from __future__ import annotations
 

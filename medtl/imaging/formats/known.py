@@ -1,4 +1,4 @@
-"""Every format that is read, in the order in which a file is asked whether it is one; and what other files are."""
+"""Every format that is read, in the order in which their first bytes are checked; and what other files are."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class MetaHeader:
 
 
 def begins_metaimage(start: bytes) -> bool:
-    """Whether these are the first bytes of a MetaImage header; it has no mark, and some writers change its order."""
+    """Whether these are the first bytes of a MetaImage header; it has no magic, and some writers change its order."""
     return bool(BEGIN.match(start) and AXES.search(start) and SIZES.search(start))
 
 
@@ -144,7 +144,7 @@ def _scan(header: MetaHeader, packed: bytes, choice: Choice) -> Scan:
     three = first_three(sizes)
     count = math.prod(sizes[3:])
     indices = wanted_volumes(count, choice)
-    affine, spacing_mm, notes = _place(header, count_axes)
+    affine, spacing_mm, notes = _geometry(header, count_axes)
     if is_volume(sizes):
         refuse_photograph(three, spacing_mm, what=META)
     kind = _kind(header)
@@ -165,7 +165,7 @@ def _scan(header: MetaHeader, packed: bytes, choice: Choice) -> Scan:
     )
 
 
-def _place(header: MetaHeader, axes: int) -> tuple[np.ndarray, tuple[float, float, float], tuple[str, ...]]:
+def _geometry(header: MetaHeader, axes: int) -> tuple[np.ndarray, tuple[float, float, float], tuple[str, ...]]:
     """The affine, the voxel sizes in mm, and notes; of a picture the third axis stands across it."""
     mm = UNIT_MM.get(header.tags.get("distanceunits", "").lower())
     spacing = header.numbers("elementspacing", "elementsize")

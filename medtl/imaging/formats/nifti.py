@@ -1,7 +1,7 @@
 """NIfTI 1 and 2 by nibabel: one file (.nii, .nii.gz), or a header and its voxels (.hdr and .img, packed or not).
 
-The header is taken as it is written: nibabel's own repairs (0 mm becomes 1 mm) and what it prints of them are not
-asked for. `nifti_place` says where the voxels lie. Refused by name: several volumes without a choice, colours and
+The header is taken as it is written: nibabel's own repairs (0 mm becomes 1 mm) and its messages about them are
+switched off. `nifti_affine` says where the voxels lie. Refused by name: several volumes without a choice, colours and
 vectors, an array that may be a photograph, complex numbers, cut or lengthened files.
 """
 
@@ -27,13 +27,13 @@ from medtl.imaging.formats.array_scan import Stored, first_three, is_volume, pic
 from medtl.imaging.formats.foreign import ANALYZE, GZIP, NIFTI_SIZES, unpacked_start
 from medtl.imaging.formats.format import START_BYTES, Choice, Content, FilePair
 from medtl.imaging.formats.geometry import refuse_photograph
-from medtl.imaging.formats.nifti_place import place_of, slice_orientation, volume_affine
+from medtl.imaging.formats.nifti_affine import geometry_of, slice_orientation, volume_affine
 from medtl.imaging.formats.several import only_or_mean, refuse_vectors, volume_note, wanted_volumes
 from medtl.imaging.formats.stream import Voxels, cut_short, layer_bytes, voxels_in
 from medtl.imaging.scan import Scan, UnreadableScan, undecodable
 
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
-"""nibabel prints its repairs of a header on the terminal, in every place that opens one; what matters is said here."""
+"""nibabel prints its repairs of a header on the terminal wherever one is opened; what matters is noted here."""
 
 ONE_FILE, PAIR, ONE_FILE_2, PAIR_2 = b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"
 """The magic of NIfTI-1 and NIfTI-2, with the NUL that ends it."""
@@ -91,25 +91,25 @@ def decode_nifti(content: Content, choice: Choice) -> Scan:
         indices = wanted_volumes(math.prod(shape[3:]), choice)
         voxels, unpacked = _voxels(content, header, shape, kind, is_pair=is_pair)
         three = first_three(shape)
-        place = place_of(header, three)
+        geometry = geometry_of(header, three)
         if is_volume(shape) and kind.names is None:
-            refuse_photograph(three, place.sizes_mm, what=NIFTI)
+            refuse_photograph(three, geometry.sizes_mm, what=NIFTI)
         values = _values(voxels, header, three, kind, indices, count=math.prod(shape[3:]))
         notes = volume_note(math.prod(shape[3:]), choice)
         notes += voxels.end(layer_bytes=layer_bytes(shape, itemsize=kind.itemsize)) + unpacked
         scale = _full_scale(header, kind)
         if is_volume(shape):
-            affine, said = volume_affine(place)
-            return volume_scan(Stored(values, "nibabel", (*said, *notes), affine=affine, full_scale=scale))
-        by_ratio = header["descrip"].item() == PIXELS_BY_RATIO and min(place.sizes_mm[:2]) > 0
-        known = place.affine is not None or place.says_unit or any(size != 1.0 for size in place.sizes_mm[:2])
+            affine, affine_notes = volume_affine(geometry)
+            return volume_scan(Stored(values, "nibabel", (*affine_notes, *notes), affine=affine, full_scale=scale))
+        by_ratio = header["descrip"].item() == PIXELS_BY_RATIO and min(geometry.sizes_mm[:2]) > 0
+        known = geometry.affine is not None or geometry.says_unit or any(size != 1.0 for size in geometry.sizes_mm[:2])
         stored = Stored(
             values,
             "nibabel",
-            (*place.notes, *notes),
-            orientation=slice_orientation(place),
-            sizes_mm=place.sizes_mm if known and not by_ratio else None,
-            pixel_aspect=place.sizes_mm[1] / place.sizes_mm[0] if by_ratio else 1.0,
+            (*geometry.notes, *notes),
+            orientation=slice_orientation(geometry),
+            sizes_mm=geometry.sizes_mm if known and not by_ratio else None,
+            pixel_aspect=geometry.sizes_mm[1] / geometry.sizes_mm[0] if by_ratio else 1.0,
             window=_window(header),
             full_scale=scale,
         )
@@ -141,10 +141,10 @@ def _header(content: bytes) -> tuple[nibabel.Nifti1Header, bool]:
     length = NIFTI2_LENGTH if long else NIFTI1_LENGTH
     if start[:4] in NIFTI_SIZES and len(start) < length:
         raise cut_short(NIFTI, length, f"{len(start)}")
-    mark = start[4:8] if long else start[344:348]
-    if mark in ((ONE_FILE_2, PAIR_2) if long else (ONE_FILE, PAIR)):
+    magic = start[4:8] if long else start[344:348]
+    if magic in ((ONE_FILE_2, PAIR_2) if long else (ONE_FILE, PAIR)):
         reader = nibabel.Nifti2Header if long else nibabel.Nifti1Header
-        return reader(start[:length], check=False), mark in (PAIR, PAIR_2)
+        return reader(start[:length], check=False), magic in (PAIR, PAIR_2)
     if start[:4] in NIFTI_SIZES[:2]:
         raise UnreadableScan(ANALYZE.sentence, reason="unsupported_format")
     raise UnreadableScan(

@@ -63,7 +63,7 @@ PYNRRD_FAULTS = (
 """What pynrrd raises on damaged files."""
 
 NRRD = "NRRD"
-MARK = b"NRRD000"
+MAGIC = b"NRRD000"
 DATA_FILE = re.compile(rb"^data ?file:[ \t]*(.*?)\r?$", re.MULTILINE)
 BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -85,7 +85,7 @@ SEPARATE_KINDS = frozenset({"list", "time", "point", "???", "none", "stub", "sca
 
 def begins_nrrd(start: bytes) -> bool:
     """Whether these are the first bytes of an NRRD header."""
-    return start.startswith(MARK)
+    return start.startswith(MAGIC)
 
 
 def nrrd_data_files(content: bytes, _name: str) -> tuple[str, ...]:
@@ -140,7 +140,7 @@ def _scan(header: dict[str, Any], packed: bytes, choice: Choice) -> Scan:
     three = first_three(space)
     count = 1 if across is None else sizes[across]
     indices = wanted_volumes(count, choice)
-    affine, spacing_mm, notes = _place(header, across, len(space))
+    affine, spacing_mm, notes = _geometry(header, across, len(space))
     if is_volume(space) and spacing_mm is not None:
         refuse_photograph(three, spacing_mm, what=NRRD)
     kind = _kind(header)
@@ -192,10 +192,10 @@ def _axis_across(header: dict[str, Any], sizes: tuple[int, ...]) -> int | None:
     return across[0] if across else None
 
 
-def _place(
+def _geometry(
     header: dict[str, Any], across: int | None, dimension: int
 ) -> tuple[np.ndarray | None, tuple[float, float, float] | None, tuple[str, ...]]:
-    """The affine (None when no patient coordinates are said), the voxel sizes in mm (None when none), and notes."""
+    """The affine (None without patient coordinates), the voxel sizes in mm (None when none), and notes."""
     units = {str(unit).strip().lower() for unit in header.get("space units", header.get("units", [])) or [""]}
     units -= {"", "none", "???", "n/a"} if len(units) > 1 else set()
     if len(units) != 1 or not units <= set(MM_PER_UNIT):
@@ -217,14 +217,14 @@ def _place(
     if name not in TO_RAS or any(len(step) < 3 for step in steps):
         return None, _three(sizes), ()
     origin = header.get("space origin")
-    said = origin is not None and len(origin) >= 3 and np.isfinite(origin).all()
-    notes = () if said else ("the header says no space origin: the first voxel is taken to lie at 0",)
+    has_origin = origin is not None and len(origin) >= 3 and np.isfinite(origin).all()
+    notes = () if has_origin else ("the header says no space origin: the first voxel is taken to lie at 0",)
     affine = np.eye(4)
     for column, step in enumerate(steps):
         affine[:3, column] = step[:3]
     if dimension == 2:
         affine[:3, 2] = np.cross(affine[:3, 0], affine[:3, 1]) / (sizes[0] * sizes[1])
-    if said:
+    if has_origin:
         affine[:3, 3] = np.asarray(origin, float)[:3] * mm
     return TO_RAS[name] @ affine, _three(sizes), notes
 
@@ -251,8 +251,8 @@ def _raw_header(header: dict[str, Any], *, sizes: tuple[int, ...]) -> dict[str, 
 
 
 def _voxels(header: dict[str, Any], packed: bytes, *, promised: int) -> Voxels:
-    said = str(header["encoding"]).lower()
-    if said not in ENCODINGS:
+    encoding = str(header["encoding"]).lower()
+    if encoding not in ENCODINGS:
         raise UnreadableScan(
             f"The NRRD voxels are not stored as {', '.join(ENCODINGS)}, the encodings that are read. Save it with "
             "encoding gzip.",
@@ -264,7 +264,7 @@ def _voxels(header: dict[str, Any], packed: bytes, *, promised: int) -> Voxels:
     for _ in range(lines):
         start = packed.index(b"\n", start) + 1
     packed = packed[start:]
-    encoding = ENCODINGS[said]
+    encoding = ENCODINGS[encoding]
     if skipped == -1 and encoding == "raw":
         packed, skipped = packed[max(0, len(packed) - promised) :], 0
     if skipped < 0 or lines < 0:

@@ -2,7 +2,7 @@
 
 The format's own class is opened, so that the size is known and judged before a pixel is decoded. Of a JPEG with
 further pictures behind it (MPO: a preview, a depth or gain map, as telephones write them) the first is the photograph.
-Of a TIFF, pages that are marked as reduced copies of another are left aside.
+Of a TIFF, pages with the tag of a reduced copy of another are left aside.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00")
 """The usual TIFF in both byte orders, and BigTIFF in the one that is written; Pillow reads no other."""
 
 BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
-"""Lengths of the second header, one for each version; the mark alone could begin a text."""
+"""Lengths of the second header, one for each version; the magic alone could begin a text."""
 
 GREY_8, GREY_WIDE = ("1", "L"), ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 FULL_SCALE = {8: 255.0, 16: 65535.0}
@@ -79,7 +79,7 @@ def begins_tiff(start: bytes) -> bool:
 
 
 def begins_bmp(start: bytes) -> bool:
-    """Whether these are the first bytes of a BMP: its mark, and a length of its second header that exists."""
+    """Whether these are the first bytes of a BMP: its magic, and a length of its second header that exists."""
     return start.startswith(BMP) and int.from_bytes(start[14:18], "little") in BMP_HEADERS
 
 
@@ -138,8 +138,8 @@ def decode_picture(content: Content, choice: Choice) -> Scan:
 
 
 def _name(data: bytes) -> str:
-    marks = {"PNG": PNG, "JPEG": JPEG, "BMP": BMP}
-    return next((name for name, mark in marks.items() if data.startswith(mark)), "TIFF")
+    magics = {"PNG": PNG, "JPEG": JPEG, "BMP": BMP}
+    return next((name for name, magic in magics.items() if data.startswith(magic)), "TIFF")
 
 
 def _opened(data: bytes, *, name: str) -> ImageFile.ImageFile:

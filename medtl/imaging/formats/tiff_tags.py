@@ -39,18 +39,22 @@ def pages_of(image: ImageFile.ImageFile) -> list[int]:
 
 
 def _refuse_hidden(description: str) -> None:
-    """ImageJ and tifffile may write one page and further ones behind it that only a text tells of."""
-    told = HIDDEN_PAGES.search(description)
-    if told and int(told[1]) > 1:
+    """ImageJ and tifffile may write one page and further ones behind it that only a text tag mentions."""
+    hidden = HIDDEN_PAGES.search(description)
+    if hidden and int(hidden[1]) > 1:
         raise UnreadableScan(
-            f"The TIFF holds {told[1]} images behind a single page, as ImageJ writes large stacks; only the first "
+            f"The TIFF holds {hidden[1]} images behind a single page, as ImageJ writes large stacks; only the first "
             "would be read. Save it again with a page for each image.",
             reason="several_pages",
         )
 
 
 def refuse_planes(image: PillowImage.Image, depth: int) -> None:
-    """Colours of 16 bits that are stored plane by plane come out of Pillow 13 as noise, without an error."""
+    """Refuse colours of 16 bits that are stored plane by plane: Pillow 13 reads them as noise, without an error.
+
+    Raises:
+        UnreadableScan: `unsupported_format`.
+    """
     if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.tag_v2.get(TIFF_SAMPLES, 1) == 1:
         return
     if image.tag_v2.get(TIFF_PLANES, 1) == SEPARATE and depth != 8:

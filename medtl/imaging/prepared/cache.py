@@ -87,7 +87,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class CachedScan:
-    """A prepared scan that lies in the cache: its key, its facts, and its pixels when asked."""
+    """A prepared scan in the cache: its key, its facts, and its pixels, read on demand."""
 
     key: str
     facts: ScanFacts
@@ -159,7 +159,7 @@ class PreparedCache:
 
 
 def prepared_key(sha256: str, settings: PreparationSettings) -> str:
-    """The name of a prepared scan: 64 hexadecimal digits over the file's sha256, the settings and the versions."""
+    """The cache key of a prepared scan: 64 hexadecimal digits over the file's sha256, the settings and the versions."""
     return sha256_of(json.dumps([sha256, settings.model_dump_json(), SCHEMA, deciding_versions()]).encode())
 
 
@@ -178,7 +178,7 @@ def deciding_versions() -> tuple[str, ...]:
 def _write(
     entry: Path, content: ScanContent, *, key: str, sha256: str, settings: PreparationSettings, shared: Path
 ) -> ScanFacts:
-    """Decode, prepare and store one scan; its facts. A file name would be personal data and is not stored."""
+    """Decode, prepare and store one scan; returns its facts. A file name would be personal data and is not stored."""
     from safetensors.numpy import save
 
     from medtl.imaging.prepared.preparation import prepare
@@ -188,8 +188,13 @@ def _write(
         prepared = prepare(scan, settings)
         facts = inspect_scan(scan, sha256=sha256)
     stored = np.rint(prepared * WHITE).astype("<u2")
-    told = facts.model_dump_json()
-    seals = {"key": key, "facts": told, "facts_sha256": _seal(key, told), "sha256": _seal(key, stored.tobytes())}
+    facts_json = facts.model_dump_json()
+    seals = {
+        "key": key,
+        "facts": facts_json,
+        "facts_sha256": _seal(key, facts_json),
+        "sha256": _seal(key, stored.tobytes()),
+    }
     packed = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
     with (
         _one_writer,

@@ -1,4 +1,4 @@
-"""All scans of a cohort, prepared once; who could not be read is left out by name."""
+"""All scans of a cohort, prepared once; unreadable ones become exclusions by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxtyping import Float32
 
 from medtl.cohort import Case, Exclusion
 from medtl.errors import ConfigurationError
-from medtl.imaging.display import Shown, displayed
+from medtl.imaging.display import DisplayedScan, displayed_scan
 from medtl.imaging.facts import ScanFacts
 from medtl.imaging.prepared.cache import CachedScan, PreparedCache
 from medtl.imaging.reading import read_scan
@@ -27,7 +27,7 @@ AHEAD = 8
 
 @dataclass(frozen=True)
 class PreparedCohort:
-    """The prepared scans by case_id in the cohort's order, who was refused and why, and the time it took."""
+    """The prepared scans by case_id in the cohort's order, the exclusions with reasons, and the seconds it took."""
 
     scans: Mapping[str, CachedScan]
     exclusions: tuple[Exclusion, ...]
@@ -51,15 +51,15 @@ class PreparedCohort:
         """
         return self._known(case_id).pixels()
 
-    def displayed(self, case_id: str) -> Shown:
-        """The scan of a case as people look at it, on its own grid, read from its file.
+    def displayed(self, case_id: str) -> DisplayedScan:
+        """The scan of a case in its display window, on its own grid, read from its file.
 
         Raises:
             ConfigurationError: no such case was prepared.
             UnreadableScan: the scan's file can no longer be read.
         """
         scan = self._known(case_id)
-        return displayed(read_scan(scan.source), scan.settings)
+        return displayed_scan(read_scan(scan.source), scan.settings)
 
     def _known(self, case_id: str) -> CachedScan:
         if case_id not in self.scans:

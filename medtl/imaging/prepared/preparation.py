@@ -1,4 +1,4 @@
-"""From a scan to what an encoder looks at: a short MONAI chain on an array that we read ourselves.
+"""From a scan to the input of an encoder: a short MONAI chain on an array that we read ourselves.
 
 In: `Scan`. Out: float32 in [0, 1], (channel, height, width) or (1, right, anterior, superior), of
 exactly the settings' shape. The encoder's own normalisation follows later, from its card.

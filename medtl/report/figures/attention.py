@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from medtl.record.run import Run
 from medtl.record.view import LETTERS, NORMAL, Plane, Weights
-from medtl.report.figures.gallery import GalleryRow, Shown
+from medtl.report.figures.gallery import GalleryCase, GalleryRow
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
 from medtl.report.html.numbers import count
 from medtl.report.html.page import Drawn
@@ -108,7 +108,7 @@ def _axis_words(plane: Plane) -> str:
     return f"mm, {lower} below 0, {upper} above"
 
 
-def _weighted(case: Shown) -> WeightedCase | None:
+def _weighted(case: GalleryCase) -> WeightedCase | None:
     view = case.volume.view if case.volume else None
     if view is None or view.slice_weights is None:
         return None

@@ -32,7 +32,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Shown:
+class GalleryCase:
     """One case in the gallery. `probability` is that of the target class for this image."""
 
     case_id: str
@@ -73,7 +73,7 @@ class GalleryRow:
 
     title: str
     explanation: str
-    shown: tuple[Shown, ...]
+    shown: tuple[GalleryCase, ...]
 
 
 def gallery(
@@ -130,7 +130,7 @@ def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryR
     )
 
 
-def _opened(case: Shown) -> Shown:
+def _opened(case: GalleryCase) -> GalleryCase:
     return case if case.volume is None else replace(case, pictures=with_viewer(case.volume, fold=case.fold))
 
 
@@ -144,13 +144,13 @@ def has_viewers(rows: Sequence[GalleryRow]) -> bool:
     return any(case.volume is not None and case.volume.viewer is not None for row in rows for case in row.shown)
 
 
-def _surest(items: Iterable[tuple[SaliencyCase, str, float]], *, up: str) -> tuple[Shown, ...]:
+def _surest(items: Iterable[tuple[SaliencyCase, str, float]], *, up: str) -> tuple[GalleryCase, ...]:
     ranked = sorted(items, key=lambda item: (-item[2], item[0].case_id, item[0].fold))
     return tuple(_shown(case, decision, up=up) for case, decision, _ in ranked[:CASES_PER_ROW])
 
 
-def _shown(case: SaliencyCase, decision: str, *, up: str) -> Shown:
-    return Shown(
+def _shown(case: SaliencyCase, decision: str, *, up: str) -> GalleryCase:
+    return GalleryCase(
         case_id=case.case_id,
         fold=case.fold,
         truth=case.truth,

@@ -46,16 +46,16 @@ def test_an_sform_wins_over_a_qform_of_another_code_as_in_spm(codes: tuple[int, 
     scan = decode_scan(made.to_bytes())
     np.testing.assert_allclose(scan.affine, nibabel.Nifti1Image.from_bytes(made.to_bytes()).affine, atol=1e-5)
     np.testing.assert_allclose(scan.affine, MOVED, atol=1e-3)
-    told = [note for note in scan.notes if f"the sform (code {codes[0]}) is taken" in note]
-    assert len(told) == (1 if codes[1] else 0)
+    notes = [note for note in scan.notes if f"the sform (code {codes[0]}) is taken" in note]
+    assert len(notes) == (1 if codes[1] else 0)
 
 
 def test_two_orientations_of_one_code_that_disagree_are_refused() -> None:
     made = image()
     made.set_sform(MOVED, code=1)
     corners = [(i, j, k, 1) for i in (0, 5) for j in (0, 6) for k in (0, 4)]
-    apart = max(np.linalg.norm((MOVED - AFFINE) @ corner) for corner in corners)
-    refused(made.to_bytes(), "bad_geometry", f"have the same code 1 and put a corner {apart:.3g} mm apart")
+    distance = max(np.linalg.norm((MOVED - AFFINE) @ corner) for corner in corners)
+    refused(made.to_bytes(), "bad_geometry", f"have the same code 1 and put a corner {distance:.3g} mm apart")
 
 
 def test_a_mirror_image_is_refused_whatever_the_codes() -> None:
@@ -204,7 +204,7 @@ def test_a_header_and_its_voxels_are_read_under_either_name(
         read_scan(tmp_path / names[0])
 
 
-def test_a_pair_is_known_apart_from_another_with_the_same_header(tmp_path: Path) -> None:
+def test_a_pair_is_distinguished_from_another_with_the_same_header(tmp_path: Path) -> None:
     from medtl.imaging.reading import read_content, sha256_of_content
 
     pair(tmp_path)
@@ -241,7 +241,7 @@ def test_one_of_several_volumes_is_taken_as_it_was_chosen(
     data = nibabel.Nifti1Image(SERIES, AFFINE).to_bytes()
     scan = decode_scan(gzip.compress(data) if packed else data, Choice(volume=volume))  # type: ignore[arg-type]
     np.testing.assert_allclose(scan.pixels[0], value, rtol=1e-6)
-    assert any(note in told for told in scan.notes)
+    assert any(note in line for line in scan.notes)
 
 
 def test_several_volumes_are_refused_without_a_choice_or_cut_short_with_one() -> None:
@@ -284,9 +284,9 @@ def test_a_damaged_header_is_refused_by_its_fault(change: Callable[[bytearray], 
 
 
 def test_nibabel_prints_nothing(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    for place in range(40, 348, 2):
+    for index in range(40, 348, 2):
         data = bytearray(image().to_bytes())
-        data[place : place + 2] = b"\x00\x00"
+        data[index : index + 2] = b"\x00\x00"
         with suppress(UnreadableScan):
             decode_scan(bytes(data))
     with suppress(nibabel.spatialimages.HeaderDataError):

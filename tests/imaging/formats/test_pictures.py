@@ -165,9 +165,9 @@ def test_pages_that_do_not_belong_to_one_volume_are_refused() -> None:
 
 
 def test_images_that_imagej_hides_behind_one_page_are_not_lost() -> None:
-    told = "ImageJ=1.53t\nimages=48\nslices=48\nloop=false\n"
-    refused(tiff(GREY, description=told, metadata=None), "several_pages", "holds 48 images behind a single page")
-    one = tiff(GREY, description=told.replace("48", "1"), metadata=None)
+    description = "ImageJ=1.53t\nimages=48\nslices=48\nloop=false\n"
+    refused(tiff(GREY, description=description, metadata=None), "several_pages", "holds 48 images behind a single page")
+    one = tiff(GREY, description=description.replace("48", "1"), metadata=None)
     np.testing.assert_array_equal(decode_scan(one).pixels[0], GREY)
 
 
@@ -208,7 +208,7 @@ def test_a_damaged_picture_prints_nothing() -> None:
         "import io, sys\nimport tifffile, numpy\nfrom medtl.imaging.reading import decode_scan\n"
         "from medtl.imaging.scan import UnreadableScan\nstream = io.BytesIO()\n"
         "tifffile.imwrite(stream, numpy.zeros((9, 9), numpy.uint16))\n"
-        "for place in range(8, 200, 3):\n    damaged = bytearray(stream.getvalue())\n    damaged[place] ^= 0x7F\n"
+        "for index in range(8, 200, 3):\n    damaged = bytearray(stream.getvalue())\n    damaged[index] ^= 0x7F\n"
         "    try:\n        decode_scan(bytes(damaged))\n    except UnreadableScan:\n        pass\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -83,8 +83,8 @@ def refused(data: bytes, reason: str, words: str, choice: Choice | None = None) 
 
 def lies_where_itk_says(scan: object) -> None:
     for index, (left, posterior, superior) in LPS_MM.items():
-        place = scan.affine @ (*index, 1)  # type: ignore[attr-defined]
-        np.testing.assert_allclose(place[:3], (-left, -posterior, superior), atol=1e-9)
+        position = scan.affine @ (*index, 1)  # type: ignore[attr-defined]
+        np.testing.assert_allclose(position[:3], (-left, -posterior, superior), atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ TO_RAS = {
 @pytest.mark.parametrize("space", TO_RAS)
 def test_each_space_of_nrrd_is_turned_to_right_anterior_superior(space: str) -> None:
     scan = decode_scan(changed(nrrd(), "left-posterior-superior", space))
-    for index, place in LPS_MM.items():
-        np.testing.assert_allclose((scan.affine @ (*index, 1))[:3], np.multiply(TO_RAS[space], place), atol=1e-9)
+    for index, position in LPS_MM.items():
+        np.testing.assert_allclose((scan.affine @ (*index, 1))[:3], np.multiply(TO_RAS[space], position), atol=1e-9)
 
 
 @pytest.mark.parametrize("space", ["space: scanner-xyz\n", "space: 3D-right-handed\n", "space dimension: 3\n"])
@@ -267,7 +267,7 @@ def test_a_header_in_another_order_of_its_tags_is_known() -> None:
         decode_scan(b"name = value\n" * 20)
 
 
-def test_without_a_matrix_itks_axes_are_taken_and_said() -> None:
+def test_without_a_matrix_itks_axes_are_taken_and_noted() -> None:
     lines = [line for line in META.split("\n") if not line.startswith("TransformMatrix")]
     data = "\n".join(lines).format(packed=False, kind="MET_SHORT", file="LOCAL").encode() + RAW
     scan = decode_scan(data)

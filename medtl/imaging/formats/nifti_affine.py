@@ -1,9 +1,9 @@
-"""Where the voxels of a NIfTI file lie: sform, qform, or neither.
+"""The affine of a NIfTI file: from its sform, its qform, or neither.
 
 The rule, as nibabel, SPM and FSL follow it:
 
-1. An sform with a code above 0 wins, also over a qform that says something else (SPM writes a registered place into
-   the sform, code 2, and leaves the scanner's place in the qform, code 1); the difference is noted.
+1. An sform with a code above 0 wins, also over a qform that says something else (SPM writes a registered position
+   into the sform, code 2, and leaves the scanner's position in the qform, code 1); the difference is noted.
 2. Without an sform, or when all its numbers are 0, a qform with a code above 0 holds. It needs voxel sizes above 0 in
    pixdim.
 3. Without either, pixdim is the voxel size and the axes are only assumed, with a note.
@@ -34,18 +34,18 @@ MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
 LENGTH_UNIT = 0b111
 """The lower bits of xyzt_units; the others are of time."""
 
-FORMS_APART = 0.5
-"""Voxels that sform and qform may put a corner apart."""
+MOST_CORNER_DISTANCE = 0.5
+"""Largest distance, in voxels, between a corner by the sform and the same corner by the qform."""
 
-SIZES_APART = 0.01
+SIZE_TOLERANCE = 0.01
 """Share by which pixdim and sform may differ unnoted."""
 
 NIFTI = "NIfTI"
 
 
 @dataclass(frozen=True)
-class NiftiPlace:
-    """The affine (None: no orientation is said) and voxel sizes in mm, as said; and what to note."""
+class NiftiGeometry:
+    """The affine (None without an orientation) and the voxel sizes in mm as the header states them, and notes."""
 
     affine: np.ndarray | None
     sizes_mm: tuple[float, float, float]
@@ -53,8 +53,8 @@ class NiftiPlace:
     notes: tuple[str, ...]
 
 
-def place_of(header: nibabel.Nifti1Header, shape: tuple[int, int, int]) -> NiftiPlace:
-    """Where the voxels lie by the rule above; the affine is not judged further.
+def geometry_of(header: nibabel.Nifti1Header, shape: tuple[int, int, int]) -> NiftiGeometry:
+    """Read the affine and voxel sizes of a NIfTI header by the rule above; the affine is not checked further.
 
     Raises:
         UnreadableScan: `bad_geometry`.
@@ -70,28 +70,28 @@ def place_of(header: nibabel.Nifti1Header, shape: tuple[int, int, int]) -> Nifti
         notes += _difference(header, sform, qform, shape)
     if sform is not None:
         notes += _sizes_differ(pixdim, sform, shape)
-        return NiftiPlace(sform, _three(np.linalg.norm(sform[:3, :3], axis=0)), code in MM_PER_UNIT, notes)
+        return NiftiGeometry(sform, _three(np.linalg.norm(sform[:3, :3], axis=0)), code in MM_PER_UNIT, notes)
     if max(shape) > 1 and min(shape) > 1:
         _refuse_sizes(pixdim)
     if qform is not None:
-        return NiftiPlace(qform, _three(pixdim), code in MM_PER_UNIT, notes)
-    return NiftiPlace(None, _three(pixdim), code in MM_PER_UNIT, notes)
+        return NiftiGeometry(qform, _three(pixdim), code in MM_PER_UNIT, notes)
+    return NiftiGeometry(None, _three(pixdim), code in MM_PER_UNIT, notes)
 
 
-def volume_affine(place: NiftiPlace) -> tuple[np.ndarray, tuple[str, ...]]:
+def volume_affine(geometry: NiftiGeometry) -> tuple[np.ndarray, tuple[str, ...]]:
     """From voxel indices to the patient in mm, and the notes.
 
     Raises:
         UnreadableScan: `bad_geometry`.
     """
-    if place.affine is not None:
-        return believed(place.affine, what=NIFTI), place.notes
-    return believed(np.diag([*place.sizes_mm, 1.0]), what=NIFTI), (NO_ORIENTATION, *place.notes)
+    if geometry.affine is not None:
+        return believed(geometry.affine, what=NIFTI), geometry.notes
+    return believed(np.diag([*geometry.sizes_mm, 1.0]), what=NIFTI), (NO_ORIENTATION, *geometry.notes)
 
 
-def slice_orientation(place: NiftiPlace) -> np.ndarray | None:
+def slice_orientation(geometry: NiftiGeometry) -> np.ndarray | None:
     """Which stored axis runs along right, anterior, superior; None when the header does not say."""
-    return None if place.affine is None else axis_orientation(place.affine)
+    return None if geometry.affine is None else axis_orientation(geometry.affine)
 
 
 def _sform(header: nibabel.Nifti1Header, unit: float) -> np.ndarray | None:
@@ -130,8 +130,8 @@ def _difference(
     if not (np.isfinite(sform).all() and np.isfinite(qform).all()) or not np.linalg.det(qform[:3, :3]):
         return ()
     corners = np.array([(*corner, 1.0) for corner in np.ndindex(2, 2, 2)]) * (*(count - 1 for count in shape), 1.0)
-    apart = float(np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max())
-    if apart <= FORMS_APART * float(np.linalg.norm(sform[:3, :3], axis=0).min()):
+    distance = float(np.linalg.norm((corners @ (sform - qform).T)[:, :3], axis=1).max())
+    if distance <= MOST_CORNER_DISTANCE * float(np.linalg.norm(sform[:3, :3], axis=0).min()):
         return ()
     codes = int(header["sform_code"]), int(header["qform_code"])
     if np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:
@@ -143,29 +143,29 @@ def _difference(
     if codes[0] == codes[1]:
         raise bad_geometry(
             NIFTI,
-            f"its two orientations (sform and qform) have the same code {codes[0]} and put a corner {apart:.3g} mm "
+            f"its two orientations (sform and qform) have the same code {codes[0]} and put a corner {distance:.3g} mm "
             "apart, more than half a voxel; decide which one is right and write it to both",
         )
     return (
         f"the sform (code {codes[0]}) is taken, as SPM, FSL and nibabel do; the qform (code {codes[1]}) puts a corner "
-        f"{apart:.3g} mm away",
+        f"{distance:.3g} mm away",
     )
 
 
 def _sizes_differ(pixdim_mm: np.ndarray, sform: np.ndarray, shape: tuple[int, int, int]) -> tuple[str, ...]:
     sizes = np.linalg.norm(sform[:3, :3], axis=0)
-    apart = np.abs(np.abs(pixdim_mm) - sizes) > SIZES_APART * sizes
-    if not (apart | ~np.isfinite(pixdim_mm))[np.array(shape) > 1].any():
+    differs = np.abs(np.abs(pixdim_mm) - sizes) > SIZE_TOLERANCE * sizes
+    if not (differs | ~np.isfinite(pixdim_mm))[np.array(shape) > 1].any():
         return ()
-    said = " x ".join(f"{size:.4g}" for size in pixdim_mm)
-    return (f"voxel sizes are those of the sform; pixdim says {said} mm",)
+    listed = " x ".join(f"{size:.4g}" for size in pixdim_mm)
+    return (f"voxel sizes are those of the sform; pixdim says {listed} mm",)
 
 
 def _refuse_sizes(pixdim_mm: np.ndarray) -> None:
     if not (np.isfinite(pixdim_mm) & (pixdim_mm > 0)).all():
-        said = " x ".join(f"{size:.4g}" for size in pixdim_mm)
+        listed = " x ".join(f"{size:.4g}" for size in pixdim_mm)
         raise bad_geometry(
-            NIFTI, f"pixdim says voxels of {said} mm and no sform says otherwise; every size must be above 0"
+            NIFTI, f"pixdim says voxels of {listed} mm and no sform says otherwise; every size must be above 0"
         )
 
 
