@@ -1,6 +1,6 @@
 """The controls of a study, one after the other, in the study's own folds.
 
-In: what a run has once its features are there. Out: `Controls`, and what the fitted ones said, as predictions.
+In: the cohort, folds and frozen features of a run. Out: `Controls`, and the predictions of the fitted controls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from medtl.adaptation import probe
 from medtl.cohort import Cohort
 from medtl.controls.grey_cells import grey_cells
 from medtl.controls.permuted_labels import permuted_labels
-from medtl.controls.same_folds import Features, Labels, auroc_of, plain_logistic, said_in_folds
+from medtl.controls.same_folds import Features, Labels, auroc_of, plain_logistic, predict_in_folds
 from medtl.controls.settings import ControlSettings
 from medtl.folds import FoldTable
 from medtl.predictions import PredictionTable, concatenate
@@ -31,7 +31,7 @@ MIDDLE = 0.25
 
 @dataclass(frozen=True)
 class ControlTask:
-    """Who is studied and kept apart.
+    """The cohort, its folds and its features, for the controls.
 
     `features` are frozen, (case, feature) in cohort order, of the prepared scans that `keys` names by case; `featured`
     makes them of other scans, given a key for each case's content.
@@ -48,33 +48,33 @@ class ControlTask:
 
 
 def run_controls(task: ControlTask, settings: ControlSettings) -> tuple[Controls, PredictionTable | None]:
-    """Run the controls that the settings ask for; the predictions are None when none was fitted."""
+    """Run the controls in the settings; the predictions are None when none was fitted."""
     permuted = None
     if settings.permutations:
         permuted = permuted_labels(
             task.features, task.cohort, task.folds, groups=task.groups, draws=settings.permutations, seed=task.seed
         )
-    said: dict[Name, PredictionTable] = {}
+    tables: dict[Name, PredictionTable] = {}
     if settings.thumbnail or settings.border_only:
         cells = grey_cells(task.scans.pixels, [case.case_id for case in task.cohort.cases])
         if settings.thumbnail:
-            said["thumbnail"] = _said(cells.thumbnail, task, "thumbnail")
+            tables["thumbnail"] = _predicted(cells.thumbnail, task, "thumbnail")
         if settings.border_only:
-            said["border_only"] = _said(cells.border, task, "border_only")
+            tables["border_only"] = _predicted(cells.border, task, "border_only")
     if settings.centre_masked:
-        said["centre_masked"] = _centre_masked(task)
+        tables["centre_masked"] = _centre_masked(task)
     if settings.image_level_split:
-        said["image_level_split"] = _image_level_split(task)
+        tables["image_level_split"] = _image_level_split(task)
     found = Controls(
         permuted_labels=permuted if isinstance(permuted, PermutedLabels) else None,
         why=permuted if isinstance(permuted, str) else "",
-        controls=tuple(Control(name=name, auroc=auroc_of(table, seed=task.seed)) for name, table in said.items()),
+        controls=tuple(Control(name=name, auroc=auroc_of(table, seed=task.seed)) for name, table in tables.items()),
     )
-    return found, concatenate(list(said.values())) if said else None
+    return found, concatenate(list(tables.values())) if tables else None
 
 
-def _said(features: Features, task: ControlTask, model: Name) -> PredictionTable:
-    return said_in_folds(features, task.cohort, task.folds, fit=plain_logistic, model=model)
+def _predicted(features: Features, task: ControlTask, model: Name) -> PredictionTable:
+    return predict_in_folds(features, task.cohort, task.folds, fit=plain_logistic, model=model)
 
 
 def _centre_masked(task: ControlTask) -> PredictionTable:
@@ -85,10 +85,12 @@ def _centre_masked(task: ControlTask) -> PredictionTable:
     features = task.featured(masked, keys)
     names = [task.groups[case.case_id] for case in task.cohort.cases]
 
-    def fit(learnt: Features, labels: Labels, places: tuple[int, ...], asked: Features) -> np.ndarray:
-        return _probed(learnt, labels, asked, groups=[names[place] for place in places], task=task)
+    def fit(
+        training_features: Features, labels: Labels, indices: tuple[int, ...], test_features: Features
+    ) -> np.ndarray:
+        return _probed(training_features, labels, test_features, groups=[names[index] for index in indices], task=task)
 
-    return said_in_folds(features, task.cohort, task.folds, fit=fit, model="centre_masked")
+    return predict_in_folds(features, task.cohort, task.folds, fit=fit, model="centre_masked")
 
 
 def _without_middle(pixels: Callable[[str], np.ndarray], case_id: str) -> Float[np.ndarray, "channel ..."]:
@@ -102,19 +104,23 @@ def _image_level_split(task: ControlTask) -> PredictionTable:
     features, classes = task.features, task.cohort.classes
     labels = task.cohort.outcome.targets(case.label for case in task.cohort.cases)
     drawn = StratifiedKFold(n_splits=IMAGE_FOLDS, shuffle=True, random_state=task.seed % 2**32)
-    said = []
+    tables = []
     for fold, (training, test) in enumerate(drawn.split(features, labels)):
-        images = [str(place) for place in training]
+        images = [str(index) for index in training]
         values = _probed(features[training], labels[training], features[test], groups=images, task=task)
-        said.append(
+        tables.append(
             PredictionTable.of_cases(
-                [task.cohort.cases[place] for place in test], values, classes=classes,
+                [task.cohort.cases[index] for index in test], values, classes=classes,
                 fold=fold, role="test", model="image_level_split",
             )
         )  # fmt: skip
-    return concatenate(said)
+    return concatenate(tables)
 
 
-def _probed(learnt: Features, labels: Labels, asked: Features, *, groups: list[str], task: ControlTask) -> np.ndarray:
-    fitted = probe.fit_probe(learnt, labels, groups=groups, classes=task.cohort.outcome.head_width, seed=task.seed)
-    return fitted.probabilities(asked.astype(np.float64))
+def _probed(
+    training_features: Features, labels: Labels, test_features: Features, *, groups: list[str], task: ControlTask
+) -> np.ndarray:
+    fitted = probe.fit_probe(
+        training_features, labels, groups=groups, classes=task.cohort.outcome.head_width, seed=task.seed
+    )
+    return fitted.probabilities(test_features.astype(np.float64))

@@ -3,11 +3,11 @@
 In: the true labels with the patient, the fold group and the test fold of each case. Out: permuted labels, and the block
 of each case, within which every case is equally likely to carry each label.
 
-What may change places: the labels of groups that are tested in the same fold, since a pooled AUROC over folds of
+Labels that may be exchanged: those of groups that are tested in the same fold, since a pooled AUROC over folds of
 unequal prevalence lies below 0.5 by itself. Where every patient has one label, the labels of a group's patients go to a
 group of as many patients. Where a patient has several (paired organs, follow-ups), a patient's whole label vector goes
 to a patient with as many images, and is shuffled there: in a fixed order (first well, then ill) the time or side of an
-image would go on telling the label.
+image would still give the label.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Labels = Int[np.ndarray, "draw case"]
 
 @dataclass(frozen=True, eq=False)
 class Exchanged:
-    """`labels` (draw, case) with the true ones in the first row; `blocks` (case): who changes labels with whom."""
+    """`labels` (draw, case) with the true ones in the first row; `blocks` (case): cases that exchange labels."""
 
     labels: Labels
     blocks: Int[np.ndarray, "case"]
@@ -32,7 +32,7 @@ class Exchanged:
 
 @dataclass(frozen=True)
 class _Group:
-    """A fold group: the places of each of its patients' cases, patients with fewer cases first."""
+    """A fold group: indices of each of its patients' cases, patients with fewer cases first."""
 
     fold: int
     patients: tuple[tuple[int, ...], ...]
@@ -47,7 +47,7 @@ def exchange_labels(
     draws: int,
     seed: int,
 ) -> Exchanged:
-    """The true labels and `draws` permutations of them.
+    """Permute labels between patients of a fold: the true labels, then `draws` permutations.
 
     Args:
         truth: class index of each case.
@@ -67,11 +67,11 @@ def exchange_labels(
     numbers: dict[tuple[tuple[int, ...], int, int], int] = {}
     blocks = np.zeros(len(truth), dtype=np.int64)
     for key, kin in alike.items():
-        for own in (places for group in kin for places in group.patients):
-            for place in own:
+        for own in (indices for group in kin for indices in group.patients):
+            for index in own:
                 # a group that leaks over folds has cases in several, and only those of one fold are compared
-                block = (key, int(folds[place]), len(own) if several else 0)
-                blocks[place] = numbers.setdefault(block, len(numbers))
+                block = (key, int(folds[index]), len(own) if several else 0)
+                blocks[index] = numbers.setdefault(block, len(numbers))
         order = chance.permuted(np.tile(np.arange(len(kin)), (draws, 1)), axis=1)
         (_exchange_vectors if several else _exchange_patient_labels)(labels[1:], truth, kin, order, chance)
     return Exchanged(labels, blocks)
@@ -79,11 +79,11 @@ def exchange_labels(
 
 def _groups(patients: Sequence[str], groups: Sequence[str], folds: Int[np.ndarray, "case"]) -> list[_Group]:
     members: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for place, (group, patient) in enumerate(zip(groups, patients, strict=True)):
-        members[group][patient].append(place)
+    for index, (group, patient) in enumerate(zip(groups, patients, strict=True)):
+        members[group][patient].append(index)
     found = []
     for own in members.values():
-        by_size = sorted((tuple(places) for places in own.values()), key=len)
+        by_size = sorted((tuple(indices) for indices in own.values()), key=len)
         found.append(_Group(int(folds[next(iter(own.values()))[0]]), tuple(by_size)))
     return found
 
@@ -96,11 +96,11 @@ def _exchange_patient_labels(
     chance: np.random.Generator,
 ) -> None:
     """Each group's patients get the labels of another group's patients, in any order."""
-    own = np.array([[truth[places[0]] for places in group.patients] for group in kin])
+    own = np.array([[truth[indices[0]] for indices in group.patients] for group in kin])
     given = chance.permuted(own[order], axis=2)
     for at, group in enumerate(kin):
-        for patient, places in enumerate(group.patients):
-            labels[:, list(places)] = given[:, at, patient, None]
+        for patient, indices in enumerate(group.patients):
+            labels[:, list(indices)] = given[:, at, patient, None]
 
 
 def _exchange_vectors(
@@ -112,8 +112,8 @@ def _exchange_vectors(
 ) -> None:
     """Each patient gets the labels of another patient with as many images, in any order."""
     for patient in range(len(kin[0].patients)):
-        places = np.array([group.patients[patient] for group in kin])
-        labels[:, places] = chance.permuted(truth[places][order], axis=2)
+        indices = np.array([group.patients[patient] for group in kin])
+        labels[:, indices] = chance.permuted(truth[indices][order], axis=2)
 
 
 def _any_with_several_labels(truth: Int[np.ndarray, "case"], patients: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The control that sees no scan: how well the label can be told from the properties of case and file alone.
+"""The control that sees no scan: how well properties of case and file alone predict the label.
 
 In: properties as numbers, labels, patients. Out: an AUROC with the patient bootstrap of every other model. It has to be
 near 0.5; where it is not, whatever a model of the scans reaches up to this number needs no disease. Where a class has
@@ -20,7 +20,7 @@ from medtl.record.controls import BlindAuroc
 
 FOLDS = 5
 RESAMPLES = 500
-"""Each tail of 2.5 % then rests on 12 draws: enough to tell 0.5 from not 0.5."""
+"""Each tail of 2.5 % then rests on 12 draws: enough to distinguish 0.5 from not 0.5."""
 
 DRAWS = 500
 """Permutations of the labels where there is no interval; 12 of them may reach the observed AUROC at the level below."""
@@ -66,8 +66,10 @@ def blind_auroc(
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed % 2**32)
     scores = cross_val_predict(model, features, labels, groups=groups, cv=folds, method="predict_proba")
-    said = PredictionTable.of_cases(cohort.cases, scores, classes=cohort.classes, fold=0, role="test", model=MODEL)
-    (judged,) = evaluate_fold(said, 0, resamples=resamples, seed=seed).models
+    predictions = PredictionTable.of_cases(
+        cohort.cases, scores, classes=cohort.classes, fold=0, role="test", model=MODEL
+    )
+    (judged,) = evaluate_fold(predictions, 0, resamples=resamples, seed=seed).models
     found = judged.patient.metrics.auroc
     if found.value is None or found.low is not None:
         return BlindAuroc(names, found)
@@ -78,7 +80,7 @@ def blind_auroc(
 
 
 def blind_notes(blind: BlindAuroc) -> tuple[str, ...]:
-    """What the control found, as a sentence."""
+    """The result of the control as a sentence."""
     if not blind.names:
         return ("Covariates, image size, file type and spacing are the same in all cases: they cannot give the label.",)
     found, what = blind.auroc, ", ".join(blind.names)

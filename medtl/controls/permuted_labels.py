@@ -1,4 +1,4 @@
-"""What the folds give when there is nothing to learn: labels permuted between patients, a probe fitted to each draw.
+"""The AUROC when there is nothing to learn: labels permuted between patients, a probe fitted to each draw.
 
 In: frozen features, folds, groups that stay together. Out: the null distribution of the AUROC and the p value of the
 observed one. A mean above 0.5 means that something other than the label's patients reaches the test side. Below 0.5
@@ -32,7 +32,7 @@ PENALTY = 400.0
 
 @dataclass(frozen=True)
 class Side:
-    """One fold: the places of the cases that are learnt from, and of those that are tested."""
+    """One fold: indices of its training cases and of its test cases."""
 
     training: Int[np.ndarray, "training"]
     test: Int[np.ndarray, "test"]
@@ -47,12 +47,21 @@ def permuted_labels(
     draws: int,
     seed: int,
 ) -> PermutedLabels | str:
-    """The control, or the reason why it cannot be drawn; `features` are in cohort order."""
-    places = {case.case_id: place for place, case in enumerate(cohort.cases)}
+    """Permute labels between patients and fit a ridge probe to each draw; a reason where that is impossible.
+
+    Args:
+        features: frozen features in cohort order.
+        cohort: the cases.
+        folds: the study's folds; the first repeat is used.
+        groups: the fold group of each case id.
+        draws: permutations of the labels.
+        seed: of the draws.
+    """
+    index_of = {case.case_id: index for index, case in enumerate(cohort.cases)}
     sides = []
     for fold in first_repeat(folds):
         split = folds.split(fold)
-        sides.append(Side(*(np.array([places[case] for case in side]) for side in (split.training, split.test))))
+        sides.append(Side(*(np.array([index_of[case] for case in side]) for side in (split.training, split.test))))
     of_groups = [groups[case.case_id] for case in cohort.cases]
     return permuted_in(sides, features, cohort, groups=of_groups, draws=draws, seed=seed)
 
@@ -66,7 +75,16 @@ def permuted_in(
     draws: int,
     seed: int,
 ) -> PermutedLabels | str:
-    """The same in folds given as places of cases, with the fold group of each case in cohort order."""
+    """`permuted_labels` for folds that are given as indices of cases.
+
+    Args:
+        sides: training and test cases of each fold.
+        features: frozen features in cohort order.
+        cohort: the cases.
+        groups: the fold group of each case, in cohort order.
+        draws: permutations of the labels.
+        seed: of the draws.
+    """
     truth = cohort.outcome.targets(case.label for case in cohort.cases)
     patients = [case.patient_id for case in cohort.cases]
     tested_in = np.full(len(truth), -1)
@@ -84,7 +102,7 @@ def permuted_in(
     labels = exchanged.labels[:, tested]
     if (labels == truth[tested]).all():
         return "no two patients of a fold can change their labels"
-    names = np.unique([patients[place] for place in tested], return_inverse=True)[1]
+    names = np.unique([patients[index] for index in tested], return_inverse=True)[1]
     positive = cohort.outcome.judged
     areas = np.mean(
         [
@@ -124,15 +142,15 @@ def _scores(
         mean, scale = learnt.mean(axis=0), learnt.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
         learnt = (learnt - mean) / scale
-        asked = (features[side.test].astype(np.float64) - mean) / scale
+        tested = (features[side.test].astype(np.float64) - mean) / scale
         target = wanted[:, side.training].T.astype(np.float64)
         base = target.mean(axis=0)
         if learnt.shape[1] <= len(learnt):
             gram = learnt.T @ learnt + PENALTY * np.eye(learnt.shape[1])
-            score = asked @ cho_solve(cho_factor(gram), learnt.T @ (target - base))
+            score = tested @ cho_solve(cho_factor(gram), learnt.T @ (target - base))
         else:
             gram = learnt @ learnt.T + PENALTY * np.eye(len(learnt))
-            score = (asked @ learnt.T) @ cho_solve(cho_factor(gram), target - base)
+            score = (tested @ learnt.T) @ cho_solve(cho_factor(gram), target - base)
         parts.append((score + base).T)
     return np.concatenate(parts, axis=1)
 
@@ -145,9 +163,16 @@ def areas_within_blocks(
     patients: Int[np.ndarray, "case"],
     blocks: Int[np.ndarray, "case"],
 ) -> Float[np.ndarray, "draw"]:
-    """The share of pairs in the right order, of those that stand in one block; ties half, NaN without a pair.
+    """AUROC per draw over pairs within a block: the share in the right order, ties half, NaN without a pair.
 
     A patient is one unit for each label that its images of the block carry, with their mean score.
+
+    Args:
+        scores: of the tested cases in every draw.
+        labels: class index of the tested cases in every draw.
+        positive: index of the positive class.
+        patients: number of each case's patient.
+        blocks: number of each case's block; only cases of one block are compared.
     """
     right, pairs = np.zeros(len(scores)), np.zeros(len(scores))
     for block in np.unique(blocks):

@@ -1,4 +1,4 @@
-"""Who is kept apart.
+"""Patient-level folds.
 
 In: a cohort and the fold settings. Out: a `FoldTable` in which every patient is, per fold, on exactly one side;
 written to `folds.csv`, read back, and asserted.

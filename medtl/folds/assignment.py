@@ -54,14 +54,14 @@ def assign(cohort: Cohort, settings: FoldSettings, *, groups: Mapping[str, str])
     else:
         _refuse_other_column(cohort, settings)
         roles = _from_column(units, settings)
-    table = table_of((repeat, fold, units.cases[place], role) for repeat, fold, place, role in roles)
+    table = table_of((repeat, fold, units.cases[index], role) for repeat, fold, index, role in roles)
     refuse_leaks(table, groups=groups)
     _refuse_missing_classes(table, cohort, settings)
     return table
 
 
 _Entry = tuple[int, int, int, str]
-"""Repeat, fold, place of the case in the cohort, role."""
+"""Repeat, fold, index of the case in the cohort, role."""
 
 
 def _drawn(units: _Units, settings: FoldSettings, *, repeat: int) -> list[_Entry]:
@@ -85,7 +85,7 @@ def _from_column(units: _Units, settings: FoldSettings) -> list[_Entry]:
     if settings.official is not None:
         roles = official_roles(units.cases, column=settings.official)
         if VALIDATION in roles:
-            return [(0, 0, place, role) for place, role in enumerate(roles)]
+            return [(0, 0, index, role) for index, role in enumerate(roles)]
         return _with_validation(units, roles, settings, repeat=0, fold=0)
     entries: list[_Entry] = []
     for fold, tested in enumerate(column_tests(units.cases, column=str(settings.from_column))):
@@ -102,18 +102,18 @@ def _with_validation(
     The training side is divided into 1 / validation_fraction like parts and the first is taken; into fewer when a
     class has fewer groups than that, down to halves.
     """
-    places = [place for place, role in enumerate(roles) if role == TRAINING]
-    labels = [units.strata[place] for place in places]
-    groups = [units.groups[place] for place in places]
+    training = [index for index, role in enumerate(roles) if role == TRAINING]
+    labels = [units.strata[index] for index in training]
+    groups = [units.groups[index] for index in training]
     rarest = min(patients_by_class(labels, groups).values(), default=0)
     wanted = max(2, round(1 / settings.validation_fraction))
     held: set[int] = set()
     for count in range(min(wanted, rarest), 1, -1):
         parts = divided(labels, groups, count=count, seed=f"{settings.seed}|{fold}|validation")
         if parts is not None:
-            held = {place for place, part in zip(places, parts, strict=True) if part == 0}
+            held = {index for index, part in zip(training, parts, strict=True) if part == 0}
             break
-    return [(repeat, fold, place, VALIDATION if place in held else role) for place, role in enumerate(roles)]
+    return [(repeat, fold, index, VALIDATION if index in held else role) for index, role in enumerate(roles)]
 
 
 def _units_of(cohort: Cohort, groups: Mapping[str, str]) -> _Units:
@@ -137,9 +137,9 @@ def _refuse_few(units: _Units, settings: FoldSettings) -> None:
     named = " and ".join(f"{label} has {n} patient{'s' if n != 1 else ''}" for label, n in rare.items())
     fewest = min(rare.values())
     advice = f"at most {fewest} folds (folds: {{count: {fewest}}})" if fewest >= FEWEST_PATIENTS else "more patients"
-    asked = f"{settings.count} folds" if settings.column is None else f"the folds of column {settings.column!r}"
+    design = f"{settings.count} folds" if settings.column is None else f"the folds of column {settings.column!r}"
     raise DataRefused(
-        f"The class {named}, and {asked} need at least {needed} of each class: every fold must train, validate and "
+        f"The class {named}, and {design} need at least {needed} of each class: every fold must train, validate and "
         f"test on every class, and a patient is on one side only. Patients who share an identical image count once. "
         f"Use {advice}, or leave the class out (leave_out_labels) or join it with another in the manifest.",
         patients=counts,
@@ -160,7 +160,7 @@ def _refuse_missing_classes(table: FoldTable, cohort: Cohort, settings: FoldSett
     rows = table.rows
     for fold, role, label, patient in zip(rows["fold"], rows["role"], rows["label"], rows["patient_id"], strict=True):
         members[int(fold), str(role), str(label)].add(str(patient))
-    found = {place: len(patients) for place, patients in members.items()}
+    found = {index: len(patients) for index, patients in members.items()}
     gaps = [
         f"  fold {fold}: no {label} in {role} (training {found.get((fold, TRAINING, label), 0)}, validation "
         f"{found.get((fold, VALIDATION, label), 0)}, test {found.get((fold, TEST, label), 0)} patients)"

@@ -10,7 +10,7 @@ from medtl.errors import DataRefused, MedtlError
 from medtl.folds.table import ROLES, FoldTable
 
 LEAKS_SHOWN = 10
-"""Leaks printed in a letter; the rest is counted, and all are in the error's facts."""
+"""Leaks printed in one message; the rest is counted, and all are in the error's facts."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The sealed test: cases that nobody looks at until the study is finished.
+"""The sealed test: cases that stay unseen until the study is finished.
 
 In: a cohort read with the column of an official split, and the groups of its cases. Out: the cohort to develop on and
 the sealed one. A patient is never on both sides: the sealed side is left whole, and whoever is tied to it by a patient
@@ -34,7 +34,7 @@ def seal(cohort: Cohort, *, column: str, groups: Mapping[str, str]) -> Sealing:
     """
     ids = sealed_ids(cohort, column=column)
     sealed = tuple(case for case in cohort.cases if case.case_id in ids)
-    apart = {groups[case.case_id] for case in sealed}
+    sealed_groups = {groups[case.case_id] for case in sealed}
     tied = tuple(
         Exclusion(
             case.case_id,
@@ -43,7 +43,7 @@ def seal(cohort: Cohort, *, column: str, groups: Mapping[str, str]) -> Sealing:
             "Its patient, or a patient with an identical image, is in the sealed test, which is left whole.",
         )
         for case in cohort.cases
-        if case.case_id not in ids and groups[case.case_id] in apart
+        if case.case_id not in ids and groups[case.case_id] in sealed_groups
     )
     rest = replace(cohort, cases=tuple(case for case in cohort.cases if case.case_id not in ids))
     return Sealing(rest.without(tied), replace(cohort, cases=sealed, exclusions=(), notes=(), limited=None))
@@ -60,5 +60,5 @@ def sealed_ids(cohort: Cohort, *, column: str) -> frozenset[str]:
 
 
 def commitment(cohort: Cohort, pixel_sha256: Mapping[str, str]) -> str:
-    """A name for exactly these cases with these labels and pixels, whatever their order and pseudonyms."""
+    """The fingerprint of these cases with their labels and pixels, whatever their order and pseudonyms."""
     return fingerprint(sorted([case.chance_key, case.label, pixel_sha256[case.case_id]] for case in cohort.cases))

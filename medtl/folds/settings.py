@@ -1,4 +1,4 @@
-"""How patients are kept apart: by chance, by a column of folds, or by an official split."""
+"""How patients are split: at random, by a column of folds, or by an official split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class FoldSettings(BaseModel):
     """One of `{count: 5, repeats: 1, seed: 7}`, `{from_column: fold}` and `{official: split}`.
 
     Each also takes `validation_fraction`, `seed` for the validation part, and `tie_near_duplicates`; drawn folds take
-    `sealed`: the cases that this column calls test are kept apart from the study until `medtl unseal`. Written out,
+    `sealed`: the cases that this column calls test are held out of the study until `medtl unseal`. Written out,
     only what counts is shown.
     """
 

@@ -37,7 +37,7 @@ class _Answer(BaseModel):
 
 @dataclass(frozen=True)
 class OpeningLog:
-    """The two places where openings are kept: `folder` of the run, and one by `images` for the user.
+    """The two logs of openings: one in `folder` of the run, and one by `images` for the user.
 
     `images` names the set of the cohort's images, `pixels` are the sha256 of each; an opening of any of them counts.
     """
@@ -75,7 +75,7 @@ class OpeningLog:
         )
 
     def refuse_other_images(self) -> None:
-        """A name stands for one cohort; another under the same name would take the place of its answers.
+        """A name stands for one cohort; another under the same name would replace its answers.
 
         Raises:
             ConfigurationError: the folder holds the answers on other images.
@@ -112,7 +112,7 @@ class OpeningLog:
         )
 
     def write(self, *, run: str, fingerprint: str) -> Opening:
-        """Write an opening down in both places; nothing may be predicted before."""
+        """Record an opening in both logs; nothing may be predicted before."""
         opening = Opening(at=_now(), run=run, fingerprint=fingerprint, opened=self._short, is_answered=False)
         self._add(opening.model_dump_json(exclude={"is_answered"}))
         return opening
@@ -157,7 +157,7 @@ def _now() -> str:
 
 
 def _read(path: Path) -> tuple[Opening, ...]:
-    """The openings of a log; a last line that was torn by a kill is left aside, since nothing was asked before it."""
+    """The openings of a log; a last line that was torn by a kill is ignored, since nothing was predicted before it."""
     lines = [line for line in whole_lines(path) if line.strip()]
     try:
         values = [json.loads(line) for line in lines]
@@ -168,10 +168,10 @@ def _read(path: Path) -> tuple[Opening, ...]:
             f"{path.name} does not hold openings as medtl writes them: it was changed afterwards. Restore it from a "
             "backup; an opening cannot be taken back."
         ) from error
-    return tuple(_marked(openings, answers))
+    return tuple(_with_answers(openings, answers))
 
 
-def _marked(openings: Iterable[Opening], answers: set[str]) -> Iterable[Opening]:
-    """The openings with whether each was answered; logs of an earlier medtl, without images, do not tell."""
+def _with_answers(openings: Iterable[Opening], answers: set[str]) -> Iterable[Opening]:
+    """The openings with whether each was answered; logs of an earlier medtl, without images, do not say."""
     for one in openings:
         yield one.model_copy(update={"is_answered": not one.opened or one.at in answers})

@@ -98,19 +98,19 @@ def test_folds_by_image_claim_what_patients_do_not_give() -> None:
 
 
 def test_what_is_written_gives_the_number_again() -> None:
-    found, said = run_controls(task_of(with_marker), ControlSettings(permutations=0))
-    assert said is not None
-    rows = said.of(model="border_only").rows
+    found, predictions = run_controls(task_of(with_marker), ControlSettings(permutations=0))
+    assert predictions is not None
+    rows = predictions.of(model="border_only").rows
     area = roc_auc_score(rows["truth"] == "ill", rows["p_ill"])
     assert {one.name: one.auroc.value for one in found.controls}["border_only"] == pytest.approx(area, abs=1e-12)
     assert found.permuted_labels is None
     assert set(rows["case_id"]) == {f"c{patient}-0" for patient in range(80)}
 
 
-def test_nothing_is_asked_nothing_is_told() -> None:
+def test_without_controls_there_are_no_results() -> None:
     none = ControlSettings(permutations=0, thumbnail=False, border_only=False)
-    found, said = run_controls(task_of(noise), none)
-    assert said is None
+    found, predictions = run_controls(task_of(noise), none)
+    assert predictions is None
     assert found.controls == ()
 
 

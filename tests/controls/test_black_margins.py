@@ -36,9 +36,9 @@ def test_the_note_says_the_share_of_pairs_that_the_margin_orders() -> None:
     labels, shares = ["a", "a", "a", "b", "b"], [0.5, 0.7, 0.9, 0.8, 1.0]
     cases = tuple(Case(f"c{n}", f"p{n}", Path("/x"), label, n + 2) for n, label in enumerate(labels))
     names, cohort = [case.case_id for case in cases], Cohort(cases=cases, classes=("a", "b"))
-    told = margin_notes(cohort, dict(zip(names, shares, strict=True)), grid="9 mm")
-    assert "reaches beyond 4 of 5 scans" in told[0]
-    assert "a 70.0 %, b 90.0 %" in told[0]
-    assert "AUROC of 0.83" in told[0], "5 of 6 pairs of an a and a b"
+    notes = margin_notes(cohort, dict(zip(names, shares, strict=True)), grid="9 mm")
+    assert "reaches beyond 4 of 5 scans" in notes[0]
+    assert "a 70.0 %, b 90.0 %" in notes[0]
+    assert "AUROC of 0.83" in notes[0], "5 of 6 pairs of an a and a b"
     within = margin_notes(cohort, dict.fromkeys(names, 1.0), grid="")
     assert "lies within every scan" in within[0]

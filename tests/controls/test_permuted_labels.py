@@ -50,11 +50,11 @@ def drawn(cohort: Cohort, features: np.ndarray, *, draws: int = 200, folds: Fold
 
 def by_plain_loop(cohort: Cohort, features: np.ndarray, folds: FoldTable, labels: np.ndarray) -> float:
     """scikit-learn's ridge per fold, scores averaged by patient, the share of a fold's pairs in the right order."""
-    place = {case.case_id: at for at, case in enumerate(cohort.cases)}
+    index = {case.case_id: at for at, case in enumerate(cohort.cases)}
     right, pairs = 0.0, 0
     for fold in folds.folds:
         split = folds.split(fold)
-        training, test = ([place[name] for name in side] for side in (split.training, split.test))
+        training, test = ([index[name] for name in side] for side in (split.training, split.test))
         scale = StandardScaler().fit(features[training])
         model = Ridge(alpha=PENALTY).fit(scale.transform(features[training]), labels[training])
         sums: dict[str, list[float]] = {}
@@ -123,7 +123,7 @@ def test_three_classes_are_averaged_over_one_against_the_rest() -> None:
     assert abs(found.mean - 0.5) < 4 * found.error_of_mean
 
 
-def test_where_no_labels_can_change_places_it_says_so() -> None:
+def test_where_no_labels_can_be_exchanged_it_says_so() -> None:
     """In every fold the ill are one group of four patients and the well one of eight: neither finds its like."""
     cases = tuple(replace(case, label="well" if at % 3 else "ill") for at, case in enumerate(cohort_of(60).cases))
     cohort = Cohort(cases, ("ill", "well"))

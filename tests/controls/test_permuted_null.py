@@ -70,7 +70,7 @@ def design(labels_of: Labels, seed: int) -> tuple[Cohort, FoldTable]:
 
 
 def features_of(cohort: Cohort, seed: int) -> np.ndarray:
-    """Features that know the patient and the place of the image in its series, and nothing of the label."""
+    """Features that know the patient and the position of the image in its series, and nothing of the label."""
     chance = np.random.default_rng([seed, 2])
     of_patient = dict.fromkeys(case.patient_id for case in cohort.cases)
     for name in of_patient:

@@ -1,4 +1,4 @@
-"""Folds: nobody on both sides, everybody tests once, and letters when it cannot be."""
+"""Folds: nobody on both sides, everybody tests once, and errors when it cannot be."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def folds_of(cohort: Cohort, **named: object) -> FoldTable:
     return assign(cohort, FoldSettings(**named), groups=audit.fold_groups(cohort))
 
 
-def places(table: FoldTable) -> dict[tuple[str, int], str]:
+def roles_of(table: FoldTable) -> dict[tuple[str, int], str]:
     return {(case, fold): role for case, fold, role in table.rows[["case_id", "fold", "role"]].itertuples(index=False)}
 
 
@@ -110,7 +110,7 @@ def test_folds_do_not_depend_on_the_order_of_rows() -> None:
     cohort = simple(7, 9)
     rows = list(cohort.cases)
     random.Random(5).shuffle(rows)
-    assert places(folds_of(cohort)) == places(folds_of(replace(cohort, cases=tuple(rows))))
+    assert roles_of(folds_of(cohort)) == roles_of(folds_of(replace(cohort, cases=tuple(rows))))
 
 
 def test_folds_do_not_depend_on_the_pseudonym_key() -> None:
@@ -138,7 +138,7 @@ def test_classes_and_sizes_are_even() -> None:
 
 def test_cases_stay_in_cohort_order_within_a_split() -> None:
     cohort = simple()
-    order = {case.case_id: place for place, case in enumerate(cohort.cases)}
+    order = {case.case_id: index for index, case in enumerate(cohort.cases)}
     split = folds_of(cohort).split(3)
     for side in (split.training, split.validation, split.test):
         assert [order[case] for case in side] == sorted(order[case] for case in side)
@@ -156,9 +156,9 @@ def test_patients_who_share_an_image_are_on_one_side() -> None:
 def test_a_class_with_fewer_patients_than_folds_is_refused_with_the_numbers_and_a_way_out() -> None:
     with pytest.raises(DataRefused) as caught:
         folds_of(simple(4, 20))
-    letter = str(caught.value)
-    assert "The class a has 4 patients, and 5 folds need at least 5 of each class" in letter
-    assert "at most 4 folds (folds: {count: 4})" in letter
+    message = str(caught.value)
+    assert "The class a has 4 patients, and 5 folds need at least 5 of each class" in message
+    assert "at most 4 folds (folds: {count: 4})" in message
     assert caught.value.facts["patients"] == {"a": 4, "b": 20}
     assert folds_of(simple(4, 20), count=4).folds == (0, 1, 2, 3)
 

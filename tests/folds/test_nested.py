@@ -23,7 +23,7 @@ def test_inner_folds_hold_every_case_once_and_no_group_twice(
     folds = inner_folds(groups, labels, count=count, seed=seed)
     rarest = min(sum(label == name for label, _ in drawn) for name in set(labels))
     assert len(folds) == (min(count, rarest) if rarest > 1 else 0)
-    held = [place for _, validation in folds for place in validation.tolist()]
+    held = [index for _, validation in folds for index in validation.tolist()]
     assert sorted(held) == (list(range(len(labels))) if folds else [])
     for training, validation in folds:
         assert not {groups[n] for n in training} & {groups[n] for n in validation}

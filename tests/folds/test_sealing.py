@@ -24,10 +24,10 @@ def cohort_of(*cells: tuple[int, str]) -> Cohort:
     """A cohort from (patient, split cell)."""
     cases = tuple(
         Case(
-            f"c{place}", f"P{patient}", Path(f"/{place}"), "ab"[patient % 2], place + 2, split=cell,
-            chance_key=sha256_of(f"{place}".encode())[:16],
+            f"c{index}", f"P{patient}", Path(f"/{index}"), "ab"[patient % 2], index + 2, split=cell,
+            chance_key=sha256_of(f"{index}".encode())[:16],
         )
-        for place, (patient, cell) in enumerate(cells)
+        for index, (patient, cell) in enumerate(cells)
     )  # fmt: skip
     return Cohort(cases=cases, classes=("a", "b"), split_column="split")
 
@@ -44,13 +44,13 @@ def test_the_test_is_left_whole_and_shares_no_patient_and_no_image_with_the_rest
     cohort, duplicates = cohort_of(*cells), [("c0", f"c{tie}")] if tie else []
     parts = sealed(cohort, duplicates=duplicates)
     assert [case.case_id for case in parts.sealed.cases] == [
-        f"c{place}" for place, (_, side) in enumerate(cells) if side == "TEST"
+        f"c{index}" for index, (_, side) in enumerate(cells) if side == "TEST"
     ]
-    kept, apart = ({case.case_id for case in side.cases} for side in (parts.development, parts.sealed))
+    kept, held = ({case.case_id for case in side.cases} for side in (parts.development, parts.sealed))
     assert not {c.patient_id for c in parts.development.cases} & {c.patient_id for c in parts.sealed.cases}
-    assert not any(set(group) & kept and set(group) & apart for group in duplicates)
+    assert not any(set(group) & kept and set(group) & held for group in duplicates)
     left = {gone.case_id for gone in parts.development.exclusions}
-    assert kept | apart | left == {case.case_id for case in cohort.cases}, "nobody is lost without a reason"
+    assert kept | held | left == {case.case_id for case in cohort.cases}, "nobody is lost without a reason"
 
 
 def test_who_is_tied_to_the_test_is_left_out_by_name() -> None:
@@ -61,7 +61,7 @@ def test_who_is_tied_to_the_test_is_left_out_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "message"),
     [
         ([(0, "train"), (1, "")], "The column 'split' is empty in 1 of 2 lines (line 3)"),
         ([(0, "train"), (1, "fold 3")], "holds 'fold 3' (line 3); expected train, validation (or val) and test"),
@@ -69,10 +69,10 @@ def test_who_is_tied_to_the_test_is_left_out_by_name() -> None:
         ([(0, "test"), (1, "test")], "has no case for training"),
     ],
 )
-def test_a_split_that_seals_nothing_is_refused(cells: list[tuple[int, str]], told: str) -> None:
+def test_a_split_that_seals_nothing_is_refused(cells: list[tuple[int, str]], message: str) -> None:
     with pytest.raises(DataRefused) as refused:
         sealed(cohort_of(*cells))
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_a_sealed_test_goes_with_drawn_folds_only() -> None:

@@ -18,7 +18,7 @@ def log_of(
     return OpeningLog(folder, images, pixels or (images * 20,), home=tmp_path / "home")
 
 
-def test_an_opening_is_counted_by_its_run_and_told_to_others_that_open_the_same_images(tmp_path: Path) -> None:
+def test_an_opening_is_counted_by_its_run_and_by_others_that_open_the_same_images(tmp_path: Path) -> None:
     first, second, other = log_of(tmp_path, "one"), log_of(tmp_path, "two"), log_of(tmp_path, "three", images="xyz")
     assert (first.by_this_run, first.elsewhere) == ((), ())
     opening = first.write(run="one", fingerprint="f1")
@@ -61,9 +61,9 @@ def test_the_same_images_under_another_name_or_in_another_selection_are_opened_a
     first.write(run="one", fingerprint="f1")
     renamed = log_of(tmp_path, "one", images="all", name="hospital-c", pixels=everyone)
     part = log_of(tmp_path, "one", images="part", name="hospital-d", pixels=some)
-    apart = log_of(tmp_path, "one", images="none", name="hospital-e", pixels=others)
-    assert [len(log.by_this_run) for log in (renamed, part, apart)] == [1, 1, 0]
-    assert [len(log.elsewhere) for log in (renamed, part, apart)] == [0, 0, 0]
+    separate = log_of(tmp_path, "one", images="none", name="hospital-e", pixels=others)
+    assert [len(log.by_this_run) for log in (renamed, part, separate)] == [1, 1, 0]
+    assert [len(log.elsewhere) for log in (renamed, part, separate)] == [0, 0, 0]
     abroad = log_of(tmp_path, "two", images="part", pixels=some)
     assert [one.run for one in abroad.elsewhere] == ["one"]
     assert renamed.folders == (renamed.folder, first.folder)
