@@ -1,4 +1,4 @@
-"""What the page shows of a case as a secondary capture, which every viewer of an archive opens (PS3.3, A.8)."""
+"""The pictures of a case on the page as a secondary capture, which every viewer of an archive opens (PS3.3, A.8)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ def capture(
 ) -> pydicom.Dataset:
     """A picture as an object of its own series in the source's study, with references to the source images.
 
-    `plane` is that of a montage's slices; without one the source's own orientation is told, if it has one.
+    Args:
+        picture: the pixels, red, green and blue from 0 to 255.
+        headers: the headers of the source images that the object refers to.
+        identity: patient and study, as they stand in the source.
+        words: the run, the series description and the content.
+        plane: the plane of a montage's slices; without one the source's own orientation is written, if it has one.
 
     Raises:
         LeftOut: the source has no identifiers to refer to.

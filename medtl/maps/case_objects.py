@@ -1,7 +1,7 @@
-"""The DICOM objects of one case: a parametric map where the map has a place in the patient, a capture where there is a
-picture of it.
+"""The DICOM objects of one case: a parametric map where the map has a position in the patient, a capture where there
+is a picture of it.
 
-In: a map of the run and the files of its source. Out: objects not yet written, and what the table says of them.
+In: a map of the run and the files of its source. Out: objects not yet written, and the values of their table row.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from medtl.maps.source_series import LPS_TO_RAS, SourceSeries, headers_of, serie
 from medtl.maps.sources import SourceFiles
 
 NO_PICTURE = "No montage: the run draws pictures only of the cases on its pages (saliency.csv)."
-NO_PLACE = "No parametric map: the run studied it as a picture, which has no place in the patient."
+NO_POSITION = "No parametric map: the run studied it as a picture, which has no place in the patient."
 OF_ZEROS = "The map is zero everywhere."
 UPPER_ROW, LEFT_HALF = "Above the scan, below the map over it", "Left the scan, right the map over it"
 
 
 @dataclass(frozen=True)
 class Made:
-    """What was made of a case. `peak_mm` is the strongest voxel: left, posterior, superior of the scanner's origin.
+    """The objects made of a case. `peak_mm` is the strongest voxel: left, posterior, superior of the scanner's origin.
 
     `unseen_share` is the part of the voxels that the network did not see; they are 0 in the map.
     """
@@ -46,7 +46,7 @@ class Made:
 
 
 def volume_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
-    """The objects of a volume's map.
+    """Parametric map and montage of a volume's map, as far as they can be made.
 
     Raises:
         LeftOut: the source is not the map's, or neither object can be made.
@@ -73,7 +73,7 @@ def volume_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
 
 
 def picture_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
-    """The object of a picture's map: scan and overlay side by side.
+    """The secondary capture of a picture's map: scan and overlay side by side.
 
     Raises:
         LeftOut: the run drew no picture of the case, or the source is not one image of the map's size.
@@ -84,14 +84,14 @@ def picture_objects(one: CaseMap, source: SourceFiles, *, run: str) -> Made:
     if len(headers) != 1 or headers[0].frames != 1 or not _same_size(one, headers[0]):
         raise LeftOut("The source is not one image of the map's size: it was cut or scaled between archive and run.")
     if not one.pictures:
-        raise LeftOut(f"{NO_PLACE} {NO_PICTURE}")
+        raise LeftOut(f"{NO_POSITION} {NO_PICTURE}")
     made = capture(
         picture_of(one.pictures),
         headers,
         identity=read_identity(source.files[0]),
         words=_words(one, run=run, content=LEFT_HALF),
     )
-    return Made(headers[0].series_uid, None, made, 1, remarks=(NO_PLACE,))
+    return Made(headers[0].series_uid, None, made, 1, remarks=(NO_POSITION,))
 
 
 def _remarks(peak: tuple[float, float, float] | None, unseen: float) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Write a run's maps for the archive: objects of each case, a table of all, and a word on what was left out.
+"""Write a run's maps for the archive: objects of each case, a table of all, and a sentence on what was left out.
 
 In: a run folder and a new folder outside of it. Out: `<case>_saliency.dcm`, `<case>_montage.dcm` and `maps.csv`, for
 the user's eyes alone, since they bear patients' names and identifiers.
@@ -32,12 +32,12 @@ PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 """Ids that can be file names as they are."""
 
-MOST_TOLD = 20
+MOST_NAMED = 20
 """Cases left out that are named one by one; all are in the table."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ExportRow:
     """A line of the table. `peak_*_mm` is the map's strongest voxel, the first of equals, in DICOM's coordinates."""
 
     case_id: str
@@ -56,19 +56,19 @@ class Row:
 
     @property
     def is_exported(self) -> bool:
-        """Whether any object was written for it."""
+        """Whether an object was written for the case."""
         return bool(self.saliency_file or self.montage_file)
 
 
 def export_maps(run: Path, out: Path, *, cases: Sequence[str] = ()) -> str:
-    """Write the maps of a run, of all cases or the named ones, into the folder `out`; what to tell.
+    """Write the maps of a run, of all cases or the named ones, into the folder `out`; the summary for the console.
 
     Raises:
         ConfigurationError: `out` lies in the run or holds files, or there is no such run, map or case.
-        DataRefused: no map could be exported; the letter says why.
+        DataRefused: no map could be exported; the message says why.
         IntegrityFailure: the run's files are not what it wrote.
     """
-    _refuse_place(out, run=run)
+    _refuse_folder(out, run=run)
     maps = read_maps(run, cases=cases)
     sources = SourceTables.read(
         read_study(run / names.STUDY), cases=[one.case_id for one in maps], sha256=_sha256_of(run)
@@ -84,13 +84,13 @@ def export_maps(run: Path, out: Path, *, cases: Sequence[str] = ()) -> str:
         if not was_there:
             out.rmdir()
         raise _none_exported(rows, run=run)
-    table = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(Row)])
+    table = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(ExportRow)])
     write_csv(out / TABLE, table.astype({"slices": "Int64"}))
     (out / TABLE).chmod(PRIVATE_FILE)
-    return _told(rows, out=out)
+    return _summary(rows, out=out)
 
 
-def _refuse_place(out: Path, *, run: Path) -> None:
+def _refuse_folder(out: Path, *, run: Path) -> None:
     if out.resolve().is_relative_to(run.resolve()):
         raise ConfigurationError(
             f"{out.name} lies in the run folder, and what is written there bears patients' names, while a run folder "
@@ -131,9 +131,9 @@ def _stem(one: CaseMap, *, number: int) -> str:
     return name if one.is_only else f"{name}_fold{one.fold}"
 
 
-def _exported(one: CaseMap, sources: SourceTables, *, out: Path, stem: str, run: str) -> Row:
+def _exported(one: CaseMap, sources: SourceTables, *, out: Path, stem: str, run: str) -> ExportRow:
     """The objects of one case on disk; a case that cannot be exported is a row with a remark."""
-    row = Row(one.case_id, one.fold, one.model, one.target_class)
+    row = ExportRow(one.case_id, one.fold, one.model, one.target_class)
     try:
         with one_scan():
             try:
@@ -168,24 +168,24 @@ def _written(made: pydicom.Dataset | None, path: Path) -> str:
     return path.name
 
 
-def _none_exported(rows: Sequence[Row], *, run: Path) -> DataRefused:
+def _none_exported(rows: Sequence[ExportRow], *, run: Path) -> DataRefused:
     reasons = Counter(row.remarks for row in rows).most_common()
     first = {remark: next(row.case_id for row in rows if row.remarks == remark) for remark, _ in reasons}
-    told = "\n".join(f"  {count} x, first case {first[remark]}: {remark}" for remark, count in reasons)
+    kinds = "\n".join(f"  {count} x, first case {first[remark]}: {remark}" for remark, count in reasons)
     return DataRefused(
-        f"None of the {len(rows)} maps of {run.name} can be exported as DICOM; they stay in fold_K/saliency/.\n{told}",
+        f"None of the {len(rows)} maps of {run.name} can be exported as DICOM; they stay in fold_K/saliency/.\n{kinds}",
         cases=tuple(row.case_id for row in rows),
     )
 
 
-def _told(rows: Sequence[Row], *, out: Path) -> str:
+def _summary(rows: Sequence[ExportRow], *, out: Path) -> str:
     volumes, captures = sum(bool(row.saliency_file) for row in rows), sum(bool(row.montage_file) for row in rows)
     lost = [row for row in rows if not row.is_exported]
     lines = [
         f"{len(rows) - len(lost)} of {len(rows)} maps exported: {volumes} as parametric map, {captures} as picture.",
         f"They bear patients' names and identifiers. {out.name} is readable by you alone; keep it so.",
-        *(f"Left out: case {row.case_id}: {row.remarks}" for row in lost[:MOST_TOLD]),
+        *(f"Left out: case {row.case_id}: {row.remarks}" for row in lost[:MOST_NAMED]),
     ]
-    if len(lost) > MOST_TOLD:
-        lines.append(f"and {len(lost) - MOST_TOLD} more; {TABLE} names each.")
+    if len(lost) > MOST_NAMED:
+        lines.append(f"and {len(lost) - MOST_NAMED} more; {TABLE} names each.")
     return "\n".join([*lines, str(out / TABLE)])

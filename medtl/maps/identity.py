@@ -39,7 +39,7 @@ LONGEST_TEXT = 64
 
 @dataclass(frozen=True)
 class Words:
-    """What an object says of itself: the run it is from, and what the map is of. Plain ASCII, 64 letters at most."""
+    """The texts of an object: the run it is from, and what the map is of. Plain ASCII, at most 64 characters each."""
 
     run: str
     description: str
@@ -47,13 +47,13 @@ class Words:
 
     @classmethod
     def of(cls, *, run: str, description: str, content: str) -> Words:
-        """Words that fit into a header, whatever characters a class is named with."""
+        """The texts shortened to fit into a header, whatever characters a class is named with."""
         return cls(_short(run), _short(description), _short(content))
 
 
 def _short(text: str) -> str:
     plain = text.replace("\\", "/").encode("ascii", "replace").decode("ascii")
-    return "".join(letter for letter in plain if letter.isprintable())[:LONGEST_TEXT]
+    return "".join(character for character in plain if character.isprintable())[:LONGEST_TEXT]
 
 
 def read_identity(file: Path) -> pydicom.Dataset:
@@ -107,5 +107,5 @@ def refer_to(made: pydicom.Dataset, headers: Sequence[ImageHeader]) -> None:
 
 
 def software_version() -> str:
-    """The version that an object names."""
+    """The version of medtl, as a DICOM object names it."""
     return __version__

@@ -15,7 +15,7 @@ from medtl.maps.left_out import LeftOut
 from medtl.maps.source_series import SourceSeries
 
 MEANING = "saliency, no units, 0-1 relative, not validated as localisation"
-"""At most 64 letters; goes into the mapping of values, which a viewer shows beside a number."""
+"""At most 64 characters; goes into the mapping of values, which a viewer shows beside a number."""
 
 LABEL = "SALIENCY"
 SERIES_NUMBER = 9001
@@ -84,10 +84,10 @@ def parametric_map(
 def _thickness(identity: pydicom.Dataset, series: SourceSeries) -> float:
     """The source's slice thickness, else the distance of its slices."""
     try:
-        told = float(identity.get("SliceThickness") or 0)
+        thickness_mm = float(identity.get("SliceThickness") or 0)
     except (TypeError, ValueError):
-        told = 0.0
-    return told if np.isfinite(told) and told > 0 else series.spacing_mm
+        thickness_mm = 0.0
+    return thickness_mm if np.isfinite(thickness_mm) and thickness_mm > 0 else series.spacing_mm
 
 
 def _stand_ins(series: SourceSeries, *, thickness_mm: float) -> list[pydicom.Dataset]:
@@ -96,7 +96,7 @@ def _stand_ins(series: SourceSeries, *, thickness_mm: float) -> list[pydicom.Dat
         return [_of_frames(series, thickness_mm=thickness_mm)]
     images = []
     for one in series.slices:
-        image = _placed(one.header)
+        image = _with_frame_of_reference(one.header)
         image.ImagePositionPatient = list(one.plane.position or ())
         image.ImageOrientationPatient = _orientation(series)
         image.update(_measures(series, thickness_mm=thickness_mm))
@@ -106,7 +106,7 @@ def _stand_ins(series: SourceSeries, *, thickness_mm: float) -> list[pydicom.Dat
 
 def _of_frames(series: SourceSeries, *, thickness_mm: float) -> pydicom.Dataset:
     """One object of several frames, in the order of its own frames."""
-    image, shared, orientation, each = _placed(series.header), pydicom.Dataset(), pydicom.Dataset(), []
+    image, shared, orientation, each = _with_frame_of_reference(series.header), pydicom.Dataset(), pydicom.Dataset(), []
     orientation.ImageOrientationPatient = _orientation(series)
     shared.PlaneOrientationSequence = [orientation]
     shared.PixelMeasuresSequence = [_measures(series, thickness_mm=thickness_mm)]
@@ -120,7 +120,7 @@ def _of_frames(series: SourceSeries, *, thickness_mm: float) -> pydicom.Dataset:
     return image
 
 
-def _placed(header: ImageHeader) -> pydicom.Dataset:
+def _with_frame_of_reference(header: ImageHeader) -> pydicom.Dataset:
     image = nameless(header)
     image.FrameOfReferenceUID = header.frame_of_reference_uid
     return image

@@ -34,8 +34,8 @@ MOST_LISTED = 5
 class CaseMap:
     """One map of one out-of-fold case.
 
-    `map_file` is a NIfTI on the scan's own grid, or a PNG for a picture. `seen_file` marks what the network saw, None
-    when that was all. `pictures` are what the fold's page shows of the case: a montage, or scan and overlay; none for
+    `map_file` is a NIfTI on the scan's own grid, or a PNG for a picture. `seen_file` is the mask of what the network saw,
+    None when that was all. `pictures` are what the fold's page shows of the case: a montage, or scan and overlay; none for
     cases that are not on the page. `plane` is the montage's. `is_only` is false when other folds have maps of the case.
     """
 
@@ -52,7 +52,7 @@ class CaseMap:
 
     @property
     def is_volume(self) -> bool:
-        """Whether the map has a place in the patient."""
+        """Whether the map is of a volume, and so has a position in the patient."""
         return self.map_file.name.endswith((".nii.gz", ".nii"))
 
 
@@ -72,11 +72,11 @@ def read_maps(folder: Path, *, cases: Sequence[str] = ()) -> tuple[CaseMap, ...]
     finished = [fold for fold in run.finished_folds() if run.is_finished(fold)]
     found = [one for fold in finished for one in _maps_of(run.fold(fold) / names.SALIENCY, fold=fold)]
     if not found:
-        told = (
+        reason = (
             "no fold is finished" if not finished else "its folds kept no maps (explanation.maps, cases_of_each_kind)"
         )
         raise ConfigurationError(
-            f"{folder.name} has no saliency maps to export: {told}. Run the study with maps first."
+            f"{folder.name} has no saliency maps to export: {reason}. Run the study with maps first."
         )
     unknown = sorted(set(cases) - {one.case_id for one in found})
     if unknown:
@@ -152,7 +152,7 @@ def _within(folder: Path, name: object) -> Path | None:
 
 
 def _plane(view: Path | None) -> str:
-    """The plane of a montage's slices, empty when it is not told."""
+    """The plane of a montage's slices, empty without a file that gives it."""
     if view is None:
         return ""
     try:

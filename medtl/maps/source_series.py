@@ -53,18 +53,22 @@ class SourceSeries:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Columns, rows and slices."""
+        """The number of columns, rows and slices."""
         return self.header.columns, self.header.rows, len(self.slices)
 
     @property
     def spacing_mm(self) -> float:
-        """From one slice to the next."""
+        """The distance from one slice to the next."""
         return float(np.linalg.norm(self.affine[:3, 2]))
 
     def planes_of(
         self, values: Float[np.ndarray, "i j k"], affine: Float[np.ndarray, "4 4"]
     ) -> Float32[np.ndarray, "slice row column"]:
-        """A map, with its affine in right, anterior, superior, as planes on the source's slices."""
+        """A map, with its affine in right, anterior, superior, as planes on the source's slices.
+
+        Raises:
+            LeftOut: the map lies on another grid.
+        """
         towards = _whole_axes(self, values.shape, affine)
         if towards is None:
             raise LeftOut(OTHER_GRID)
@@ -144,8 +148,8 @@ def _why_none(volumes: Sequence[Candidate]) -> str:
 
 def _series(candidate: Candidate, files: Sequence[Path]) -> SourceSeries:
     order = range(len(candidate.slices)) if candidate.stack is None else candidate.stack.order
-    slices = tuple(candidate.slices[place] for place in order)
-    first, last = (np.array(slices[place].plane.position, dtype=np.float64) for place in (0, -1))
+    slices = tuple(candidate.slices[index] for index in order)
+    first, last = (np.array(slices[index].plane.position, dtype=np.float64) for index in (0, -1))
     orientation = np.array(slices[0].plane.orientation, dtype=np.float64)
     row_mm, column_mm = slices[0].plane.pixel_mm or (1.0, 1.0)
     affine = np.eye(4)

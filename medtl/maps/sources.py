@@ -29,7 +29,7 @@ class SourceFiles:
 
 @dataclass(frozen=True)
 class SourceTables:
-    """What this computer knows of a run's cases; each table was read once."""
+    """The link tables of this computer on a run's cases; each table was read once."""
 
     manifest_ids: Mapping[str, str]
     taken_in: Mapping[str, CaseSource]

@@ -26,8 +26,8 @@ COLUMNS = ("case_id", "patient_id", "model", "target_class", "truth", "probabili
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the command said, its exit code, and the folder it wrote to."""
+class ExportResult:
+    """The exit code of the command, its output, and the folder it wrote to."""
 
     code: int
     out: str
@@ -41,8 +41,8 @@ class Told:
             return {row["case_id"]: row for row in csv.DictReader(stream)}
 
     @property
-    def letter(self) -> str:
-        """The letter on standard error, on one line."""
+    def message(self) -> str:
+        """The message on standard error, on one line."""
         return " ".join(self.err.split())
 
     def dicom(self, name: str) -> pydicom.FileDataset:
@@ -92,28 +92,28 @@ class MadeRun:
         run_id: str = "",
     ) -> None:
         """A case with a map as NIfTI, and with a montage of `plane` where one is named."""
-        row, place = self.case(name, image, fold=fold, run_id=run_id), self.folder / f"fold_{fold}" / "saliency"
-        nibabel.Nifti1Image(values.astype(np.float32), affine).to_filename(place / f"{name}-map.nii.gz")
+        row, target = self.case(name, image, fold=fold, run_id=run_id), self.folder / f"fold_{fold}" / "saliency"
+        nibabel.Nifti1Image(values.astype(np.float32), affine).to_filename(target / f"{name}-map.nii.gz")
         row["map_file"] = f"{name}-map.nii.gz"
         if seen is not None:
-            nibabel.Nifti1Image(seen.astype(np.uint8), affine).to_filename(place / f"{name}-seen.nii.gz")
+            nibabel.Nifti1Image(seen.astype(np.uint8), affine).to_filename(target / f"{name}-seen.nii.gz")
             row["seen_file"] = f"{name}-seen.nii.gz"
         if plane:
-            Image.fromarray(montage_pixels()).save(place / f"{name}-montage.png")
-            write_json(place / f"{name}-view.json", {"montage": {"plane": plane}})
-            told = row | {"montage_png": f"{name}-montage.png", "view_json": f"{name}-view.json"}
-            self.shown.setdefault(fold, []).append(told)
+            Image.fromarray(montage_pixels()).save(target / f"{name}-montage.png")
+            write_json(target / f"{name}-view.json", {"montage": {"plane": plane}})
+            shown = row | {"montage_png": f"{name}-montage.png", "view_json": f"{name}-view.json"}
+            self.shown.setdefault(fold, []).append(shown)
 
     def picture(self, name: str, image: str, *, size: tuple[int, int], is_shown: bool = True) -> None:
         """A case with a map as PNG of (rows, columns), and with scan and overlay where it is shown."""
-        row, place = self.case(name, image), self.folder / "fold_0" / "saliency"
-        Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint16).reshape(size)).save(place / f"{name}-map.png")
+        row, target = self.case(name, image), self.folder / "fold_0" / "saliency"
+        Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint16).reshape(size)).save(target / f"{name}-map.png")
         row["map_file"] = f"{name}-map.png"
         if is_shown:
             for kind, grey in (("scan", 40), ("overlay", 200)):
-                Image.fromarray(np.full((*size, 3), grey, np.uint8)).save(place / f"{name}-{kind}.png")
-            told = row | {"scan_png": f"{name}-scan.png", "overlay_png": f"{name}-overlay.png"}
-            self.shown.setdefault(0, []).append(told)
+                Image.fromarray(np.full((*size, 3), grey, np.uint8)).save(target / f"{name}-{kind}.png")
+            shown = row | {"scan_png": f"{name}-scan.png", "overlay_png": f"{name}-overlay.png"}
+            self.shown.setdefault(0, []).append(shown)
 
     def finish(self) -> Path:
         """Write every table as a run does, with the hashes of each fold."""
@@ -124,10 +124,10 @@ class MadeRun:
         write_json(self.folder / "environment.json", {"fingerprint": "0123456789ab"})
         write_csv(self.folder / "manifest.lock.csv", pd.DataFrame(self.lock))
         for fold, rows in self.maps.items():
-            place = self.folder / f"fold_{fold}" / "saliency"
-            write_csv(place / "maps.csv", pd.DataFrame(rows))
+            target = self.folder / f"fold_{fold}" / "saliency"
+            write_csv(target / "maps.csv", pd.DataFrame(rows))
             if fold in self.shown:
-                write_csv(place / "saliency.csv", pd.DataFrame(self.shown[fold]))
+                write_csv(target / "saliency.csv", pd.DataFrame(self.shown[fold]))
             RunFolder(self.folder).finish_fold(fold)
         return self.folder
 
@@ -153,15 +153,15 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MadeRun:
 
 
 @pytest.fixture
-def export(tmp_path: Path) -> Callable[..., Told]:
+def export(tmp_path: Path) -> Callable[..., ExportResult]:
     """`medtl maps` as typed; further words are options."""
 
-    def run(folder: Path, *options: object, out: Path | None = None, code: int = 0) -> Told:
-        place = out or tmp_path / "objects"
-        done = CliRunner().invoke(app, ["maps", str(folder), "--out", str(place), *map(str, options)])
+    def run(folder: Path, *options: object, out: Path | None = None, code: int = 0) -> ExportResult:
+        target = out or tmp_path / "objects"
+        done = CliRunner().invoke(app, ["maps", str(folder), "--out", str(target), *map(str, options)])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == code, done.stderr
-        return Told(done.exit_code, done.stdout, done.stderr, place)
+        return ExportResult(done.exit_code, done.stdout, done.stderr, target)
 
     return run

@@ -42,12 +42,12 @@ def test_the_peak_and_every_voxel_lie_where_the_nifti_map_has_them(
         image = nibabel.as_closest_canonical(image)
     values = np.asarray(image.dataobj)
     made.volume("a", "scans/a", values=values, affine=image.affine)
-    told = export(made.finish())
-    expected, found = by_nibabel(values, image.affine), read_back(told.dicom("a_saliency.dcm"))
+    done = export(made.finish())
+    expected, found = by_nibabel(values, image.affine), read_back(done.dicom("a_saliency.dcm"))
     assert np.linalg.norm(found.peak_mm - expected.peak_mm) < 0.1
     assert len(found.values) == values.size
     np.testing.assert_array_equal(found.values, expected.values_at(found.mm))
-    row = told.table["a"]
+    row = done.table["a"]
     named = [float(row[f"peak_{axis}_mm"]) for axis in ("left", "posterior", "superior")]
     np.testing.assert_allclose(named, expected.peak_mm, atol=1e-3)
 
@@ -56,7 +56,7 @@ def test_the_peak_and_every_voxel_lie_where_the_nifti_map_has_them(
 def test_each_plane_refers_to_the_image_at_its_own_position_and_all_are_listed(
     how: str, made: Any, export: Export
 ) -> None:
-    """InstanceNumber runs against the positions here, and the file names say nothing."""
+    """InstanceNumber runs against the positions here, and the file names decide nothing."""
 
     def backwards(dataset: pydicom.FileDataset, k: int) -> None:
         dataset.InstanceNumber = 100 - k
@@ -64,8 +64,8 @@ def test_each_plane_refers_to_the_image_at_its_own_position_and_all_are_listed(
     phantom = series(directions=DIRECTIONS[how], slices=7, change=backwards)
     phantom.write(made.root / "scans" / "a")
     made.volume("a", "scans/a", values=map_of(phantom), affine=phantom.affine, plane="axial")
-    told = export(made.finish())
-    saliency, montage = told.dicom("a_saliency.dcm"), told.dicom("a_montage.dcm")
+    done = export(made.finish())
+    saliency, montage = done.dicom("a_saliency.dcm"), done.dicom("a_montage.dcm")
     lies = {one.SOPInstanceUID: np.array(one.ImagePositionPatient, dtype=float) for one in phantom.datasets}
     for groups in saliency.PerFrameFunctionalGroupsSequence:
         (source,) = groups.DerivationImageSequence[0].SourceImageSequence
@@ -84,8 +84,8 @@ def test_each_plane_refers_to_the_image_at_its_own_position_and_all_are_listed(
         assert made_of.SeriesInstanceUID != first.SeriesInstanceUID
     assert saliency.FrameOfReferenceUID == first.FrameOfReferenceUID
     assert saliency.SeriesInstanceUID != montage.SeriesInstanceUID
-    assert told.table["a"]["source_series_uid"] == first.SeriesInstanceUID
-    assert told.table["a"]["slices"] == "7"
+    assert done.table["a"]["source_series_uid"] == first.SeriesInstanceUID
+    assert done.table["a"]["slices"] == "7"
 
 
 def test_an_enhanced_object_of_one_time_is_referred_to_by_frame(made: Any, export: Export) -> None:
@@ -109,7 +109,7 @@ def test_an_enhanced_object_of_one_time_is_referred_to_by_frame(made: Any, expor
     np.testing.assert_array_equal(found.values, expected.values_at(found.mm))
 
 
-def test_what_a_value_means_is_said_in_the_object(made: Any, export: Export) -> None:
+def test_what_a_value_means_is_stated_in_the_object(made: Any, export: Export) -> None:
     phantom = series()
     phantom.write(made.root / "scans" / "a")
     made.volume("a", "scans/a", values=map_of(phantom), affine=phantom.affine)
@@ -124,16 +124,16 @@ def test_what_a_value_means_is_said_in_the_object(made: Any, export: Export) -> 
     assert saliency.ContentDescription == "0 to 1, relative"
 
 
-def test_what_the_network_did_not_see_is_told_as_such(made: Any, export: Export) -> None:
+def test_what_the_network_did_not_see_is_noted_as_such(made: Any, export: Export) -> None:
     phantom = series()
     seen = np.ones(phantom.values.shape, dtype=bool)
     seen[:, :, :1] = False
     phantom.write(made.root / "scans" / "a")
     made.volume("a", "scans/a", values=map_of(phantom) * seen, affine=phantom.affine, seen=seen)
-    told = export(made.finish())
-    assert told.dicom("a_saliency.dcm").ContentDescription == "0 to 1, relative; 0 where the network did not see (20 %)"
-    assert float(told.table["a"]["unseen_share"]) == pytest.approx(0.2)
-    assert "20 % of the voxels were not seen by the network; they are 0 in the map." in told.table["a"]["remarks"]
+    done = export(made.finish())
+    assert done.dicom("a_saliency.dcm").ContentDescription == "0 to 1, relative; 0 where the network did not see (20 %)"
+    assert float(done.table["a"]["unseen_share"]) == pytest.approx(0.2)
+    assert "20 % of the voxels were not seen by the network; they are 0 in the map." in done.table["a"]["remarks"]
 
 
 def test_a_map_of_zeros_has_no_peak_and_says_so(made: Any, export: Export) -> None:

@@ -39,7 +39,7 @@ def volume(made: Any, name: str = "a", **options: Any) -> None:
 
 
 def radiograph(made: Any, name: str = "r", *, is_shown: bool = True, size: tuple[int, int] = (24, 30)) -> Any:
-    """A chest picture without a place in the patient."""
+    """A chest picture without a position in the patient."""
     picture = image(np.arange(24 * 30, dtype=np.uint16).reshape(24, 30), uid="7", sop_class=CR, modality="CR")
     picture.PatientOrientation = ["L", "F"]
     named(picture, 0)
@@ -64,25 +64,30 @@ def modes(folder: Path) -> dict[str, int]:
 @pytest.mark.usefixtures("open_umask")
 def test_only_the_owner_can_read_what_was_written(made: Any, export: Export) -> None:
     volume(made, plane="axial")
-    told = export(made.finish())
-    assert modes(told.folder) == {"objects": 0o700, "a_saliency.dcm": 0o600, "a_montage.dcm": 0o600, "maps.csv": 0o600}
-    assert "They bear patients' names and identifiers. objects is readable by you alone; keep it so." in told.out
+    done = export(made.finish())
+    assert modes(done.folder) == {
+        "objects": 0o700,
+        "a_saliency.dcm": 0o600,
+        "a_montage.dcm": 0o600,
+        "maps.csv": 0o600,
+    }
+    assert "They bear patients' names and identifiers. objects is readable by you alone; keep it so." in done.out
 
 
 @pytest.mark.usefixtures("open_umask")
 def test_an_empty_folder_that_others_could_read_is_closed_to_them(made: Any, export: Export, tmp_path: Path) -> None:
     volume(made)
     (tmp_path / "open").mkdir()
-    told = export(made.finish(), out=tmp_path / "open")
-    assert modes(told.folder)["open"] == 0o700
+    done = export(made.finish(), out=tmp_path / "open")
+    assert modes(done.folder)["open"] == 0o700
 
 
 def test_the_objects_are_the_patients_own_whatever_the_names_are_like(made: Any, export: Export) -> None:
     volume(made, plane="axial")
     radiograph(made)
-    told = export(made.finish())
+    done = export(made.finish())
     for file in ("a_saliency.dcm", "a_montage.dcm", "r_montage.dcm"):
-        found = told.dicom(file)
+        found = done.dicom(file)
         assert {name: str(found[name].value) for name in WHO} == WHO, file
 
 
@@ -106,9 +111,9 @@ def test_names_of_any_script_stay_as_they_are(
     phantom = series(change=spelt)
     phantom.write(made.root / "scans" / "a")
     made.volume("a", "scans/a", values=np.ones(phantom.values.shape), affine=phantom.affine, plane="axial")
-    told = export(made.finish())
+    done = export(made.finish())
     for file in ("a_saliency.dcm", "a_montage.dcm"):
-        assert str(told.dicom(file).PatientName) == name
+        assert str(done.dicom(file).PatientName) == name
 
 
 def test_what_was_made_of_a_lossy_image_says_so(made: Any, export: Export) -> None:
@@ -119,17 +124,17 @@ def test_what_was_made_of_a_lossy_image_says_so(made: Any, export: Export) -> No
     phantom = series(change=lossy)
     phantom.write(made.root / "scans" / "a")
     made.volume("a", "scans/a", values=np.ones(phantom.values.shape), affine=phantom.affine, plane="axial")
-    told = export(made.finish())
+    done = export(made.finish())
     for file in ("a_saliency.dcm", "a_montage.dcm"):
-        found = told.dicom(file)
+        found = done.dicom(file)
         assert (found.LossyImageCompression, float(found.LossyImageCompressionRatio)) == ("01", 10.0)
         assert found.LossyImageCompressionMethod == "ISO_10918_1"
 
 
-def test_nothing_of_the_patient_is_said_on_the_screen(made: Any, export: Export) -> None:
+def test_nothing_of_the_patient_is_printed_on_the_screen(made: Any, export: Export) -> None:
     volume(made)
-    told = export(made.finish())
-    assert not [value for value in (*WHO.values(), "1.2.826") if value in told.out + told.err]
+    done = export(made.finish())
+    assert not [value for value in (*WHO.values(), "1.2.826") if value in done.out + done.err]
 
 
 @pytest.mark.parametrize(
@@ -148,44 +153,44 @@ def test_a_montage_is_the_pages_sheet_pixel_by_pixel_and_says_which_way_it_hangs
 
 def test_a_volume_that_is_not_on_the_pages_gets_its_map_and_no_montage(made: Any, export: Export) -> None:
     volume(made)
-    told = export(made.finish())
-    assert not (told.folder / "a_montage.dcm").exists()
-    assert "No montage: the run draws pictures only of the cases on its pages" in told.table["a"]["remarks"]
+    done = export(made.finish())
+    assert not (done.folder / "a_montage.dcm").exists()
+    assert "No montage: the run draws pictures only of the cases on its pages" in done.table["a"]["remarks"]
 
 
 def test_a_radiograph_gets_a_picture_and_no_parametric_map(made: Any, export: Export) -> None:
     source = radiograph(made)
-    told = export(made.finish())
-    row = told.table["r"]
+    done = export(made.finish())
+    row = done.table["r"]
     assert (row["saliency_file"], row["montage_file"], row["peak_left_mm"]) == ("", "r_montage.dcm", "")
     assert "No parametric map: the run studied it as a picture, which has no place in the patient." in row["remarks"]
-    found = told.dicom("r_montage.dcm")
+    found = done.dicom("r_montage.dcm")
     (referenced,) = found.SourceImageSequence
     assert referenced.ReferencedSOPInstanceUID == source.SOPInstanceUID
     assert found.PatientOrientation == ["L", "F"]
     pixels = found.pixel_array
     assert (pixels[:, :30] == 40).all()
     assert (pixels[:, -30:] == 200).all()
-    assert "1 of 1 maps exported: 0 as parametric map, 1 as picture." in told.out
+    assert "1 of 1 maps exported: 0 as parametric map, 1 as picture." in done.out
 
 
 def test_a_class_with_any_name_fits_into_a_header(made: Any, export: Export) -> None:
     made.target_class = "Größe\\krank " * 9
     volume(made, plane="axial")
-    told = export(made.finish())
+    done = export(made.finish())
     for file in ("a_saliency.dcm", "a_montage.dcm"):
-        text = told.dicom(file).SeriesDescription
+        text = done.dicom(file).SeriesDescription
         assert text.startswith("Saliency, probe, class Gr??e/krank")
         assert len(text) <= 64
-    assert told.table["a"]["target_class"] == made.target_class
+    assert done.table["a"]["target_class"] == made.target_class
 
 
 def test_a_case_tested_in_two_folds_has_a_map_from_each(made: Any, export: Export) -> None:
     volume(made)
     again = series()
     made.volume("a", "scans/a", values=np.ones(again.values.shape), affine=again.affine, fold=5)
-    told = export(made.finish())
-    assert {path.name for path in told.folder.iterdir()} == {
+    done = export(made.finish())
+    assert {path.name for path in done.folder.iterdir()} == {
         "a_fold0_saliency.dcm", "a_fold5_saliency.dcm", "maps.csv",
     }  # fmt: skip
 
@@ -194,16 +199,16 @@ def test_an_id_that_cannot_be_a_file_name_is_numbered(made: Any, export: Export)
     volume(made, name="a")
     for row in (*made.maps[0], *made.lock, *made.manifest):
         row["case_id"] = "scan 7/left"
-    told = export(made.finish())
-    assert told.table["scan 7/left"]["saliency_file"] == "case-000_saliency.dcm"
-    assert (told.folder / "case-000_saliency.dcm").is_file()
+    done = export(made.finish())
+    assert done.table["scan 7/left"]["saliency_file"] == "case-000_saliency.dcm"
+    assert (done.folder / "case-000_saliency.dcm").is_file()
 
 
 def test_named_cases_alone_are_exported(made: Any, export: Export) -> None:
     for name in ("a", "b", "c"):
         volume(made, name)
-    told = export(made.finish(), "--cases", "a", "--cases", "c")
-    assert sorted(told.table) == ["a", "c"]
+    done = export(made.finish(), "--cases", "a", "--cases", "c")
+    assert sorted(done.table) == ["a", "c"]
 
 
 def test_the_same_map_exported_twice_is_two_objects(made: Any, tmp_path: Path) -> None:

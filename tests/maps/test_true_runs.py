@@ -50,8 +50,8 @@ def maps_of(run: Path) -> Mapping[str, Path]:
     }
 
 
-def assert_same_places(saliency: pydicom.Dataset, nifti: Path) -> None:
-    """Every voxel of the object has the value that the NIfTI map has at its place in the patient."""
+def assert_same_positions(saliency: pydicom.Dataset, nifti: Path) -> None:
+    """Every voxel of the object has the value that the NIfTI map has at its position in the patient."""
     image = nibabel.load(nifti)
     found, expected = read_back(saliency), by_nibabel(np.asarray(image.dataobj), image.affine)
     of_one_height = expected.mm[expected.values == expected.values.max()]
@@ -73,16 +73,16 @@ def test_series_folders_in_a_manifest_get_their_maps_back(made: Any, export: Exp
     (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n")
     grid = {"preset": "mr", "spacing_mm": [2.0, 2.0, 4.0], "extent_mm": [32.0, 32.0, 32.0]}
     run = studied(tmp_path, name="folders", manifest="manifest.csv", preparation=grid)
-    told = export(run)
+    done = export(run)
     maps = maps_of(run)
     assert len(maps) == 8
     assert not {f"s{number}" for number in range(8)} & set(maps)
     for case_id, nifti in maps.items():
-        assert_same_places(told.dicom(f"{case_id}_saliency.dcm"), nifti)
+        assert_same_positions(done.dicom(f"{case_id}_saliency.dcm"), nifti)
     shown = {
         row.case_id for table in run.glob("fold_*/saliency/saliency.csv") for row in pd.read_csv(table).itertuples()
     }
-    assert {path.name for path in told.folder.glob("*_montage.dcm")} == {f"{case_id}_montage.dcm" for case_id in shown}
+    assert {path.name for path in done.folder.glob("*_montage.dcm")} == {f"{case_id}_montage.dcm" for case_id in shown}
 
 
 @pytest.mark.real_data
@@ -100,12 +100,12 @@ def test_mr_series_from_an_archive_get_their_maps_back(made: Any, export: Export
         folds={"count": 3, "seed": 7, "validation_fraction": 0.5},
         preparation={"preset": "mr", "spacing_mm": [6.0, 6.0, 6.0], "extent_mm": [96.0, 96.0, 96.0]},
     )
-    told, maps = export(run), maps_of(run)
-    exported = {case_id: row for case_id, row in told.table.items() if row["saliency_file"]}
+    done, maps = export(run), maps_of(run)
+    exported = {case_id: row for case_id, row in done.table.items() if row["saliency_file"]}
     assert len(exported) >= 6
     for case_id, row in exported.items():
-        saliency = told.dicom(row["saliency_file"])
-        assert_same_places(saliency, maps[case_id])
+        saliency = done.dicom(row["saliency_file"])
+        assert_same_positions(saliency, maps[case_id])
         assert saliency.ReferencedSeriesSequence[0].SeriesInstanceUID == row["source_series_uid"]
-    for row in told.table.values():
+    for row in done.table.values():
         assert row["saliency_file"] or "no frame of reference" in row["remarks"]
