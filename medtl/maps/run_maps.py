@@ -34,9 +34,10 @@ MOST_LISTED = 5
 class CaseMap:
     """One map of one out-of-fold case.
 
-    `map_file` is a NIfTI on the scan's own grid, or a PNG for a picture. `seen_file` is the mask of what the network saw,
-    None when that was all. `pictures` are what the fold's page shows of the case: a montage, or scan and overlay; none for
-    cases that are not on the page. `plane` is the montage's. `is_only` is false when other folds have maps of the case.
+    `map_file` is a NIfTI on the scan's own grid, or a PNG for a picture. `seen_file` is the mask of what the network
+    saw, None when that was all. `pictures` are what the fold's page shows of the case: a montage, or scan and overlay;
+    none for cases that are not on the page. `plane` is the montage's. `is_only` is false when other folds have maps of
+    the case.
     """
 
     case_id: str

@@ -235,7 +235,7 @@ def test_radiographs_that_do_not_fit_or_were_not_drawn_are_reported(made: Any, e
     clip.NumberOfFrames, clip.PixelData = 2, np.zeros((2, 24, 30), np.uint16).tobytes()
     (made.root / "scans" / "clip.dcm").write_bytes(as_bytes(clip))
     made.picture("clip", "scans/clip.dcm", size=(24, 30))
-    text = export(made.finish(), code=3).text
+    text = export(made.finish(), code=3).message
     assert "case clip: The source is a clip, and the map is of one of its frames: such a map is not exported" in text
     assert "case cut: The source is not one image of the map's size" in text
     assert (
