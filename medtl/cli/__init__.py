@@ -1,6 +1,7 @@
-"""How it is spoken to.
+"""The command line.
 
-In: a command line. Out: what a verb does, its letter, and an exit code. Verbs only: what they do lives below.
+In: a command line. Out: the results of a verb, or a message on standard error; an exit code. Verbs only: what they do
+lives below.
 """
 
 import lazy_loader

@@ -30,7 +30,7 @@ LIBRARIES = frozenset(
 
 def message_of(error: BaseException, *, verb: str) -> str:
     """Write the log and give the message for the person at the console."""
-    where = next((f" in {place}" for place in reversed(_places(error)) if place.startswith("medtl/")), "")
+    where = next((f" in {frame}" for frame in reversed(_frames(error)) if frame.startswith("medtl/")), "")
     try:
         kept = f"What happened is in {LOGS}/{_kept(error, verb=verb)} in your private folder (MEDTL_HOME)"
     except (OSError, MedtlError) as fault:
@@ -42,26 +42,26 @@ def message_of(error: BaseException, *, verb: str) -> str:
 
 
 def described(error: BaseException, *, verb: str) -> str:
-    """The kinds of a chain of exceptions, and the file, line and function of each frame of the package."""
+    """The log: the kinds of a chain of exceptions, and file, line and function of each frame of the package."""
     lines = [f"medtl {environment.versions()['medtl']}, {environment.machine()['python']}, {utc_now()}, medtl {verb}"]
     link: BaseException | None = error
     for _ in range(MOST_CAUSES):
         if link is None:
             break
-        lines += [f"{type(link).__module__}.{type(link).__qualname__}", *(f"  {place}" for place in _places(link))]
+        lines += [f"{type(link).__module__}.{type(link).__qualname__}", *(f"  {frame}" for frame in _frames(link))]
         link = link.__cause__ or link.__context__
     return "\n".join(lines) + "\n"
 
 
-def _places(error: BaseException) -> list[str]:
+def _frames(error: BaseException) -> list[str]:
     """`file line N, function` of the package's frames; of others the library, where it is a known one."""
     return [
-        _place(frame.f_code.co_filename, frame.f_globals.get("__name__"), frame.f_code.co_name, line)
+        _location(frame.f_code.co_filename, frame.f_globals.get("__name__"), frame.f_code.co_name, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
     ]
 
 
-def _place(file: str, module: object, function: str, line: int) -> str:
+def _location(file: str, module: object, function: str, line: int) -> str:
     path = Path(file)
     if path.is_relative_to(PACKAGE):
         return f"{path.relative_to(PACKAGE.parent).as_posix()} line {line}, {function}"

@@ -1,4 +1,4 @@
-"""What the verbs that judge take, as the settings of an evaluation."""
+"""The options of the verbs that evaluate, as the settings of an evaluation."""
 
 from __future__ import annotations
 
@@ -35,12 +35,20 @@ HALF = "0.5"
 
 
 def rule_for(table: PredictionTable, threshold: str | None) -> str:
-    """The rule asked for, or the one that the table allows; refuses to choose where there is nobody to choose on."""
+    """The requested rule for the threshold, or the one that the table allows.
+
+    Raises:
+        ConfigurationError: the rule chooses on validation rows, and the table has none.
+    """
     return rule_for_all([table], threshold)
 
 
 def rule_for_all(tables: Sequence[PredictionTable], threshold: str | None) -> str:
-    """The same for several tables, each of which has to allow it."""
+    """The rule for the threshold of several tables, each of which has to allow it.
+
+    Raises:
+        ConfigurationError: the rule chooses on validation rows, and a table has none.
+    """
     is_chosen_on_validation = all(len(one.of(role="validation")) > 0 or not one.outcome.has_threshold for one in tables)
     if threshold is None:
         return "youden" if is_chosen_on_validation else HALF
@@ -56,25 +64,29 @@ def rule_for_all(tables: Sequence[PredictionTable], threshold: str | None) -> st
 def evaluation_settings(
     threshold: str, *, subgroups: Sequence[str] | None = None, prevalence: Sequence[float] = ()
 ) -> EvaluationSettings:
-    """The settings; refuses by a letter what they do not take."""
+    """The settings of an evaluation from the options of a command.
+
+    Raises:
+        ConfigurationError: some options cannot be followed, all in one message.
+    """
     from pydantic import ValidationError
 
     from medtl.evaluation import EvaluationSettings
 
-    asked: dict[str, object] = {"threshold": _rule(threshold), "prevalence": list(prevalence)}
+    values: dict[str, object] = {"threshold": _rule(threshold), "prevalence": list(prevalence)}
     if subgroups:
-        asked["subgroups"] = list(subgroups)
+        values["subgroups"] = list(subgroups)
     try:
-        return EvaluationSettings.model_validate(asked)
+        return EvaluationSettings.model_validate(values)
     except ValidationError as error:
         faults = [
             f"  - {'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}, "
             f"got {fault['input']!r}"
             for fault in error.errors()
         ]
-        told = "\n".join(faults)
+        shown = "\n".join(faults)
         raise ConfigurationError(
-            f"These predictions cannot be judged so:\n{told}\nA threshold is {RULES}; shares lie between 0 and 1.",
+            f"These predictions cannot be judged so:\n{shown}\nA threshold is {RULES}; shares lie between 0 and 1.",
             faults=len(faults),
         ) from error
 

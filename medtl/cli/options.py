@@ -1,4 +1,4 @@
-"""What several verbs take."""
+"""Options of several verbs."""
 
 from __future__ import annotations
 

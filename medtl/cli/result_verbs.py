@@ -94,8 +94,8 @@ def evaluate(
     refuse_other_results(out)
     refuse_changed_table(predictions)
     found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
-    for told in found.taken:
-        say(told)
+    for note in found.taken:
+        say(note)
     settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())
     page = write_predictions_page(
         found, source=predictions, out=out, settings=settings, resamples=resamples, seed=seed,

@@ -1,7 +1,7 @@
-"""How a command ends: quietly, or with a message on standard error and an exit code that says which kind.
+"""How a command ends: quietly, or with a message on standard error and an exit code for each kind of error.
 
-Every command passes through here, so nothing ends in a traceback: what is refused says so itself, a signal is an
-interruption, and a fault that nobody foresaw is written down without a value of the data.
+Every command passes through here, so nothing ends in a traceback: what is refused has a message of its own, a signal is
+an interruption, and a fault that nobody foresaw is written down without a value of the data.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ AGAIN = "No file was left half written: give the same command again."
 
 
 def speaking(verb: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """Let a command end as scripts need it: a message on standard error and an exit code that says which kind."""
+    """The command, ended as scripts need it: by a message on standard error and an exit code for each kind of error."""
 
     @functools.wraps(verb)
-    def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             with _stoppable():
                 verb(*args, **kwargs)
@@ -50,7 +50,7 @@ def speaking(verb: Callable[Arguments, None]) -> Callable[Arguments, None]:
         except BaseException as error:  # noqa: BLE001 - native codecs raise what is no Exception
             _end(error, verb=verb.__name__)
 
-    return spoken
+    return wrapped
 
 
 def _end(error: BaseException, *, verb: str) -> None:
@@ -96,13 +96,13 @@ def _stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
-        if asked:
+        if received:
             os.write(2, b"medtl: Stopped at once, at the second signal.\n")
             os._exit(Interrupted.exit_code)
-        asked.append(number)
+        received.append(number)
         raise KeyboardInterrupt
 
     before = {number: signal.getsignal(number) for number in STOPPING}

@@ -89,7 +89,11 @@ def pretrain(
 
 
 def pipeline(study: Study) -> None:
-    """Make a script of a study: the options of `medtl run`, and `--print-study` for its YAML."""
+    """Make a script of a study: the options of `medtl run`, and `--print-study` for its YAML.
+
+    Raises:
+        ConfigurationError: the manifest does not exist.
+    """
 
     @speaking
     def script(

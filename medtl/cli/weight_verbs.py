@@ -1,4 +1,4 @@
-"""Verbs about the encoders you can borrow."""
+"""Verbs about pretrained encoders."""
 
 from __future__ import annotations
 

@@ -50,14 +50,14 @@ def test_an_unforeseen_fault_ends_with_1_and_a_log_that_holds_its_kind_and_no_va
     error: BaseException, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(error) == 1
-    told = capfd.readouterr().err
+    message = capfd.readouterr().err
     (log,) = (home / "logs").iterdir()
-    assert f"medtl check met a fault that it did not foresee: {type(error).__name__}" in told
-    assert f"What happened is in logs/{log.name} in your private folder (MEDTL_HOME)" in told
+    assert f"medtl check met a fault that it did not foresee: {type(error).__name__}" in message
+    assert f"What happened is in logs/{log.name} in your private folder (MEDTL_HOME)" in message
     kept = log.read_text()
     assert type(error).__name__ in kept
     assert "medtl/cli/speaking.py line" in kept
-    for text in (told, kept):
+    for text in (message, kept):
         assert "Traceback" not in text
         assert "Meier" not in text
         assert str(home.parent) not in text
@@ -91,7 +91,7 @@ def test_where_no_log_can_be_written_the_command_still_ends_in_a_message(
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (DataRefused("no case"), 3, "medtl: no case"),
         (KeyboardInterrupt(), 4, "medtl: Stopped. No file was left half written: give the same command again."),
@@ -104,11 +104,11 @@ def test_where_no_log_can_be_written_the_command_still_ends_in_a_message(
     ],
 )
 def test_what_happens_on_any_machine_has_its_own_code(
-    error: BaseException, code: int, told: str, capfd: pytest.CaptureFixture[str]
+    error: BaseException, code: int, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(error) == code
     written = capfd.readouterr().err
-    assert told in written
+    assert message in written
     assert "Meier" not in written
 
 
@@ -158,9 +158,9 @@ def test_a_second_signal_ends_a_command_whose_cleaning_up_does_not_end() -> None
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "cleans\n"
         process.send_signal(signal.SIGTERM)
-        told = process.stderr.read()
+        message = process.stderr.read()
         assert process.wait() == 4
-    assert told == "medtl: Stopped at once, at the second signal.\n"
+    assert message == "medtl: Stopped at once, at the second signal.\n"
 
 
 def test_a_hangup_that_the_shell_ignores_stays_ignored() -> None:
