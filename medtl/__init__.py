@@ -8,11 +8,11 @@ The floors, from the top. Each imports only from floors below it (the order is a
 
     cli/          the commands; each imports what it needs when it is called
     maps/         saliency maps back to the archive, as DICOM objects that refer to the source series
-    study/        one study, told in order: settings, cohort, encoders, run, unseal, pretrain, check, demo, doctor
+    study/        one study in order: settings, cohort, encoders, run, unseal, pretrain, check, demo, doctor
     intake/       from a folder to a manifest, each series accepted or refused by name
     report/       the pages: pages > manuscript > findings > sections > figures > results > html
     controls/     what must fail: permuted labels, metadata only, thumbnails, borders, masked centres
-    held_out/     what was kept apart: openings, and the mean over the folds' models
+    held_out/     held-out cohorts: openings, and the mean over the folds' models
     explanation/  where the network looked: saliency maps on the scan's own grid, and checks of them
     training/     how it learns: the loop, checkpoints, the feature table
     adaptation/   what is changed: probe, heads, freezing, learning rates
@@ -21,7 +21,7 @@ The floors, from the top. Each imports only from floors below it (the order is a
     evaluation/   how well: metrics, intervals, thresholds, calibration, comparison
     audit/        what speaks against a cohort before training: duplicates, border, confounding, suspicious ids
     imaging/      what a scan is: formats, DICOM, preparation, augmentation, cache
-    folds/        who is kept apart: patient-level folds, leakage
+    folds/        how patients are split: patient-level folds, leakage
     predictions/  the one table between the learning and the counting wing
     cohort/       who is in the study: manifest, labels, covariates, pseudonyms, flow
     outcomes/     what is predicted: binary, multi-class

@@ -1,7 +1,7 @@
-"""The letters medtl writes when it cannot go on.
+"""The errors that end a command, each with an exit code.
 
 Every error says what was expected, what came, which case or line, and what to do. Each kind has one exit code, so that
-a shell script or a Slurm job can tell a typing mistake from a full disk.
+a shell script or a Slurm job can distinguish a typing mistake from a full disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ConfigurationError(MedtlError):
 
 
 class DataRefused(MedtlError):
-    """The manifest, the scans or a table of predictions cannot carry what was asked."""
+    """The manifest, the scans or a table of predictions do not support what was requested."""
 
     exit_code = 3
 

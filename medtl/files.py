@@ -82,7 +82,11 @@ def inherit_rights(folder: Path, *, shared: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, *, bytes_needed: int | None = None, shared: Path | None = None) -> Iterator[Path]:
-    """A temporary path beside `path` for a library to write to; takes its place when the block ends well."""
+    """A temporary path beside `path` for a library to write to; it replaces `path` when the block succeeds.
+
+    Raises:
+        ResourceExhausted: the disk or a quota is full; the old file stays.
+    """
     if shared is not None:
         inherit_rights(path.parent, shared=shared)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +117,7 @@ def replacing(path: Path, *, bytes_needed: int | None = None, shared: Path | Non
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of this name is one that `replacing` began and that never took its place."""
+    """Whether a file of this name was begun by `replacing` and never renamed."""
     return TEMPORARY.fullmatch(name) is not None
 
 
@@ -126,7 +130,7 @@ def sweep(folder: Path) -> None:
 
 
 def add_line(path: Path, line: str) -> None:
-    """Add a line to a log, flushed to disk; a last line that was torn by a kill is cut off first, and that is said."""
+    """Add a line to a log, flushed to disk; a last line that was torn by a kill is cut off first, with a message."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
         stream.seek(0)

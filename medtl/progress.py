@@ -1,4 +1,4 @@
-"""How long work shows itself: a bar on a terminal, a few plain lines in a log file."""
+"""Progress of long work: a bar on a terminal, a few plain lines in a log file."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ QUIET_SECONDS = 20.0
 
 
 def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
-    """Hand on the items one by one and show how far the work has come, on standard error."""
+    """Yield the items one by one and show how far the work has come, on standard error."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import track as bar
 
         yield from bar(items, description=what, total=total, console=Console(stderr=True), transient=True)
         return
-    started = said = time.monotonic()
+    started = reported = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
-        if now - said >= QUIET_SECONDS:
-            said = now
+        if now - reported >= QUIET_SECONDS:
+            reported = now
             say(f"{what}: {done} of {total} ({now - started:.0f} s)")
         yield item
 
 
 def say(sentence: str) -> None:
-    """One line for the person who watches, on standard error; standard output stays for results."""
+    """Print one line on standard error; standard output stays for results."""
     print(sentence, file=sys.stderr, flush=True)

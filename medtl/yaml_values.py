@@ -89,7 +89,7 @@ def _short(node: yaml.ScalarNode) -> str:
 
 
 def _write_out(node: yaml.Node | None, keys: frozenset[str], *, below: bool = False) -> None:
-    """Make text of every plain scalar below one of the keys; a null in the place of the whole value stays one."""
+    """Make text of every plain scalar below one of the keys; a null as the whole value stays one."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             named = isinstance(key, yaml.ScalarNode) and key.value in keys
@@ -117,7 +117,11 @@ def values_in(text: str, *, text_keys: frozenset[str] = frozenset()) -> Any:
 
 
 def read_yaml(path: Path, *, text_keys: frozenset[str] = frozenset()) -> Any:
-    """The values of a YAML file; refuses by a message what is not UTF-8 or not YAML with one meaning."""
+    """The values of a YAML file.
+
+    Raises:
+        ConfigurationError: it is not UTF-8, or not YAML with one meaning.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -128,7 +132,11 @@ def read_yaml(path: Path, *, text_keys: frozenset[str] = frozenset()) -> Any:
 
 
 def parsed_yaml(text: str, *, what: str, text_keys: frozenset[str] = frozenset()) -> Any:
-    """The values of YAML text; `what` names it in the message of refusal."""
+    """The values of YAML text; `what` names it in the error.
+
+    Raises:
+        ConfigurationError: it is not YAML with one meaning.
+    """
     try:
         return values_in(text, text_keys=text_keys)
     except (yaml.YAMLError, RecursionError, ValueError) as error:

@@ -86,14 +86,14 @@ def evaluate(
     The patient is the unit: a patient's cases are averaged, patients are resampled. FOLDER gets report.html,
     metrics.json, predictions.csv as it was judged, and a CSV for every figure and table. No run, no torch, no network.
     """
-    from medtl.predictions import read_foreign
+    from medtl.predictions import read_external
     from medtl.progress import say
     from medtl.record.run_seal import refuse_changed_table
     from medtl.report.pages.predictions_page import refuse_other_results, write_predictions_page
 
     refuse_other_results(out)
     refuse_changed_table(predictions)
-    found = read_foreign(predictions, positive=positive, ids_as_written=ids_as_written)
+    found = read_external(predictions, positive=positive, ids_as_written=ids_as_written)
     for note in found.taken:
         say(note)
     settings = evaluation_settings(rule_for(found.table, threshold), subgroups=subgroup, prevalence=prevalence or ())

@@ -1,4 +1,4 @@
-"""What was said.
+"""Predictions.
 
 The one table that crosses from the learning wing to the counting wing: a row per case, fold, role and model, with the
 reference standard and a probability for each class.

@@ -130,7 +130,7 @@ def _covariate(column: pd.Series) -> pd.Series:
 def _cell(cell: object) -> str | float:
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return float(cell)
-    return "".join(letter if letter.isprintable() else " " for letter in str(cell))
+    return "".join(character if character.isprintable() else " " for character in str(cell))
 
 
 def _is_written_float(cell: str) -> bool:

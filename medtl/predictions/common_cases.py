@@ -57,9 +57,9 @@ def on_common_cases(models: Sequence[tuple[str, PredictionTable]]) -> CommonCase
     columns = ["case_id", "patient_id", "fold", "role", "model", "truth"]
     columns += [PROBABILITY + name for name in first.classes] + covariates
     parts = []
-    for place, (name, table) in enumerate(models):
+    for index, (name, table) in enumerate(models):
         rows = table.rows[(table.rows["role"] == "validation") | table.rows["case_id"].isin(shared)]
-        fold = rows["fold"] if is_same else rows["fold"] + OWN_FOLDS * place
+        fold = rows["fold"] if is_same else rows["fold"] + OWN_FOLDS * index
         parts.append(rows.assign(model=name, fold=fold)[columns].astype(object))
     together = PredictionTable(pd.concat(parts, ignore_index=True))
     return CommonCases(
@@ -86,9 +86,9 @@ def _must_agree(models: Sequence[tuple[str, PredictionTable]]) -> None:
                 f"{name} has the classes {', '.join(table.classes)}, {first_name} has {', '.join(first.classes)}"
             )
             continue
-        for what, place in (("truth", 1), ("patient_id", 0)):
+        for what, index in (("truth", 1), ("patient_id", 0)):
             own = _identities(table)
-            other = sorted(case for case in known.keys() & own.keys() if known[case][place] != own[case][place])
+            other = sorted(case for case in known.keys() & own.keys() if known[case][index] != own[case][index])
             if other:
                 named = ", ".join(other[:NAMED_AT_MOST])
                 more = f" and {len(other) - NAMED_AT_MOST} more" if len(other) > NAMED_AT_MOST else ""

@@ -23,7 +23,7 @@ KEY = ["case_id", "fold", "role", "model"]
 
 
 def faults_of(rows: pd.DataFrame, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Every fault, in the order in which one would look for them."""
+    """Every fault as a sentence: of names, probabilities, truths, identities, then covariates."""
     faults = [*_names(rows, classes), *_probabilities(rows, classes), *_truths(rows, classes), *_identities(rows)]
     return tuple(faults) + tuple(_infinite_covariates(rows))
 
@@ -45,14 +45,14 @@ def _names(rows: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _probabilities(rows: pd.DataFrame, classes: tuple[str, ...]) -> Iterator[str]:
-    said = rows[[PROBABILITY + name for name in classes]].to_numpy(dtype="float64")
-    finite = np.isfinite(said).all(axis=1)
+    probabilities = rows[[PROBABILITY + name for name in classes]].to_numpy(dtype="float64")
+    finite = np.isfinite(probabilities).all(axis=1)
     if not finite.all():
         yield f"probabilities that are not finite (NaN or infinity): {_cases(rows[~finite])}"
-    outside = finite & ((said < 0.0) | (said > 1.0)).any(axis=1)
+    outside = finite & ((probabilities < 0.0) | (probabilities > 1.0)).any(axis=1)
     if outside.any():
         yield f"probabilities outside [0, 1]: {_cases(rows[outside])}"
-    total = np.where(finite, said.sum(axis=1, where=np.isfinite(said)), 1.0)
+    total = np.where(finite, probabilities.sum(axis=1, where=np.isfinite(probabilities)), 1.0)
     off = finite & ~outside & (np.abs(total - 1.0) > SUM_TOLERANCE)
     if off.any():
         yield (

@@ -40,7 +40,7 @@ def per_patient(table: PredictionTable) -> PredictionTable:
 
 
 def patients_with_several_labels(table: PredictionTable) -> tuple[str, ...]:
-    """The patients whose images carry more than one label, in order of appearance; the reader should be told."""
+    """The patients whose images carry more than one label, in order of appearance; the report notes them."""
     pairs = table.rows[["patient_id", "truth"]].drop_duplicates()
     return tuple(dict.fromkeys(pairs.loc[pairs.duplicated("patient_id"), "patient_id"]))
 
@@ -48,8 +48,8 @@ def patients_with_several_labels(table: PredictionTable) -> tuple[str, ...]:
 def _means(table: PredictionTable, group: Int[np.ndarray, " row"]) -> Float[np.ndarray, "group class"]:
     # Summed in the order of case ids, so that the last bit does not depend on the order of rows or on other patients.
     order = np.argsort(table.rows["case_id"].to_numpy(dtype=str), kind="stable")
-    said = table.probabilities[order]
-    sums = [np.bincount(group[order], weights=said[:, index]) for index in range(said.shape[1])]
+    probabilities = table.probabilities[order]
+    sums = [np.bincount(group[order], weights=probabilities[:, index]) for index in range(probabilities.shape[1])]
     means = np.stack(sums, axis=1) / np.bincount(group)[:, None]
     return np.clip(means, 0.0, 1.0)
 

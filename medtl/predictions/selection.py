@@ -1,4 +1,4 @@
-"""The candidate that a fold's validation patients choose, by what was said of them alone.
+"""The candidate model with the least log loss on a fold's validation patients.
 
 In: a fold's predictions of every model. Out: the choice, and the predictions with the chosen candidate's rows once more
 under the name `selected`. Nothing here looks at a test row.
@@ -23,8 +23,8 @@ LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 """What a probability of zero for the truth is taken for, as scikit-learn's log loss does."""
 
 
-class Candidate(BaseModel):
-    """A candidate and its mean log loss per validation patient, in nats."""
+class CandidateModel(BaseModel):
+    """A candidate model and its mean log loss per validation patient, in nats."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -33,21 +33,21 @@ class Candidate(BaseModel):
 
 
 class Selection(BaseModel):
-    """What the validation patients of a fold chose, and among what."""
+    """The model chosen on the validation patients of a fold, and its candidates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     chosen: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateModel, ...]
     patients: int
 
 
-def choose(said: PredictionTable) -> Selection:
-    """The candidate with the least log loss per validation patient; the first of the study's order among equals."""
-    patients = per_patient(said.of(role="validation"))
+def choose(predictions: PredictionTable) -> Selection:
+    """Choose the candidate with the least log loss per validation patient; of equals, the study's first."""
+    patients = per_patient(predictions.of(role="validation"))
     candidates = tuple(
-        Candidate(model=model, log_loss=_log_loss(patients.of(model=model)))
-        for model in said.models
+        CandidateModel(model=model, log_loss=_log_loss(patients.of(model=model)))
+        for model in predictions.models
         if model.split("@")[0] not in CONTROLS
     )
     best = min(candidates, key=lambda candidate: candidate.log_loss)
@@ -55,10 +55,10 @@ def choose(said: PredictionTable) -> Selection:
     return Selection(chosen=best.model, candidates=candidates, patients=int(count))
 
 
-def with_selected(said: PredictionTable, chosen: str) -> PredictionTable:
+def with_selected(predictions: PredictionTable, chosen: str) -> PredictionTable:
     """The predictions, led by those of the chosen candidate once more under the name `selected`."""
-    rows = said.of(model=chosen).rows.assign(model=SELECTED)
-    return concatenate([PredictionTable(rows), said])
+    rows = predictions.of(model=chosen).rows.assign(model=SELECTED)
+    return concatenate([PredictionTable(rows), predictions])
 
 
 def read_selection(path: Path) -> Selection:
@@ -78,5 +78,5 @@ def read_selection(path: Path) -> Selection:
 
 def _log_loss(table: PredictionTable) -> float:
     truths = table.outcome.targets(table.rows["truth"])
-    said = table.probabilities[np.arange(len(truths)), truths]
-    return -float(np.log(np.clip(said, LEAST_PROBABILITY, 1.0)).mean())
+    predictions = table.probabilities[np.arange(len(truths)), truths]
+    return -float(np.log(np.clip(predictions, LEAST_PROBABILITY, 1.0)).mean())

@@ -35,7 +35,7 @@ class PredictionTable:
     float64 (NaN when empty) or text (None when empty). A table may be empty.
 
     Raises:
-        IntegrityFailure: one letter with every fault: a probability that is not finite, outside [0, 1] or a row that
+        IntegrityFailure: one message with every fault: a probability that is not finite, outside [0, 1] or a row that
             does not sum to 1; a truth that is no class; a (case, fold, role, model) given twice; a case with two
             truths or two patients; a patient in validation and test of one fold; an empty or unprintable name.
     """
@@ -69,7 +69,7 @@ class PredictionTable:
 
     @property
     def outcome(self) -> Outcome:
-        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        """The outcome that is predicted; it answers everything that depends on the kind of the classes."""
         return outcome_of(self.classes)
 
     @property
@@ -141,19 +141,28 @@ class PredictionTable:
         role: Role,
         model: str,
     ) -> PredictionTable:
-        """What one model said about these cases in one fold.
+        """The predictions of one model for these cases in one fold.
+
+        Args:
+            cases: the cases, in the order of the rows of `probabilities`.
+            probabilities: (case, class).
+            classes: in the study's order.
+            covariates: names of the covariates that go into the table.
+            fold: number of the fold.
+            role: validation or test.
+            model: name of the model.
 
         Raises:
             IntegrityFailure: there is not one row of probabilities per case and one column per class; else as in the
                 constructor.
         """
-        said = np.asarray(probabilities, dtype="float64")
-        if said.shape != (len(cases), len(classes)):
+        values = np.asarray(probabilities, dtype="float64")
+        if values.shape != (len(cases), len(classes)):
             raise IntegrityFailure(
-                f"Expected probabilities of shape (case, class) = {(len(cases), len(classes))}, got {said.shape}: "
+                f"Expected probabilities of shape (case, class) = {(len(cases), len(classes))}, got {values.shape}: "
                 f"model {model} must say one probability per class for every case of fold {fold}.",
                 expected=(len(cases), len(classes)),
-                got=said.shape,
+                got=values.shape,
             )
         columns: dict[str, object] = {
             "case_id": [case.case_id for case in cases],
@@ -163,7 +172,7 @@ class PredictionTable:
             "model": [model] * len(cases),
             "truth": [case.label for case in cases],
         }
-        columns |= {PROBABILITY + name: said[:, index] for index, name in enumerate(classes)}
+        columns |= {PROBABILITY + name: values[:, index] for index, name in enumerate(classes)}
         columns |= {name: [case.covariates.get(name) for case in cases] for name in covariates}
         return cls(pd.DataFrame(columns))
 
@@ -201,10 +210,10 @@ def _part(rows: pd.DataFrame) -> PredictionTable:
     return table
 
 
-def _must_be_known(asked: str | int, known: Sequence[str | int], *, what: str) -> None:
-    if asked not in known:
+def _must_be_known(name: str | int, known: Sequence[str | int], *, what: str) -> None:
+    if name not in known:
         raise ConfigurationError(
-            f"The predictions have no {what} {asked!r}; there is {', '.join(str(name) for name in known) or 'none'}.",
-            asked=asked,
+            f"The predictions have no {what} {name!r}; there is {', '.join(str(name) for name in known) or 'none'}.",
+            asked=name,
             known=tuple(known),
         )

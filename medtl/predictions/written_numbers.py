@@ -53,14 +53,14 @@ def without_rounding(columns: Mapping[str, list[object]], texts: Mapping[str, Se
         return None
     divided = {name: list(cells) for name, cells in columns.items()}
     sums = []
-    for place, row in enumerate(zip(*columns.values(), strict=True)):
+    for index, row in enumerate(zip(*columns.values(), strict=True)):
         numbers = [float(str(cell)) for cell in row]
         total = math.fsum(numbers)
         if not all(0 <= number <= 1 for number in numbers) or not SUM_TOLERANCE < abs(total - 1) <= allowed + 1e-9:
             continue
         sums.append(total)
         for name, number in zip(columns, numbers, strict=True):
-            divided[name][place] = number / total
+            divided[name][index] = number / total
     return Rounded(divided, decimals, len(sums), min(sums), max(sums)) if sums else None
 
 

@@ -152,7 +152,7 @@ def test_a_really_full_disk_keeps_the_old_file_and_room_made_on_it_is_enough(sma
     assert path.read_bytes() == b"y" * 50_000
 
 
-def test_tensors_on_a_really_full_disk_are_told_in_the_same_words(small_disk: Path) -> None:
+def test_tensors_on_a_really_full_disk_are_refused_in_the_same_words(small_disk: Path) -> None:
     path = small_disk / "state.safetensors"
     with replacing(path) as temporary:
         save_file({"a": np.arange(1000.0)}, temporary)

@@ -96,7 +96,7 @@ def test_these_rooms_open_without_torch_or_monai(door: str) -> None:
 
 
 def test_what_depends_on_the_number_of_classes_is_asked_of_the_outcome() -> None:
-    may_refuse = {"cohort/settings.py", "cohort/labels.py", "predictions/columns.py", "predictions/foreign.py"}
+    may_refuse = {"cohort/settings.py", "cohort/labels.py", "predictions/columns.py", "predictions/external.py"}
     drawn = {"report/figures/confusion.py"}  # the size of its numbers
     counting = re.compile(r"len\([\w.]*classes\) *(?:==|!=|<|>)|is_binary|is_multi")
     found = {

@@ -24,7 +24,7 @@ def test_a_patients_probability_is_the_mean_over_the_images() -> None:
     assert patients.classes == table.classes
 
 
-def test_a_patient_with_two_labels_counts_once_per_label_and_is_told() -> None:
+def test_a_patient_with_two_labels_counts_once_per_label_and_is_named() -> None:
     table = table_of([("1", "a", 0, "yes", 0.5, None), ("2", "a", 0, "no", 0.25, None), ("3", "b", 0, "no", 0.0, None)])
     patients = per_patient(table)
     assert patients.rows["case_id"].tolist() == ["a [yes]", "a [no]", "b"]

@@ -15,7 +15,7 @@ from medtl.predictions import PredictionTable, per_patient, selection
 MODELS = ("probe", "lp_ft", "probe@other", "scratch", "centroid")
 
 
-def said(*, models: tuple[str, ...] = MODELS, seed: int = 0) -> PredictionTable:
+def predictions(*, models: tuple[str, ...] = MODELS, seed: int = 0) -> PredictionTable:
     rng = np.random.default_rng(seed)
     parts = []
     for role, patients in (("validation", range(12)), ("test", range(12, 24))):
@@ -34,7 +34,7 @@ def said(*, models: tuple[str, ...] = MODELS, seed: int = 0) -> PredictionTable:
 
 
 def test_the_candidate_with_the_least_log_loss_per_validation_patient_is_chosen_as_scikit_learn_counts_it() -> None:
-    table = said()
+    table = predictions()
     choice = selection.choose(table)
     patients = per_patient(table.of(role="validation")).rows
     witness = {
@@ -48,8 +48,8 @@ def test_the_candidate_with_the_least_log_loss_per_validation_patient_is_chosen_
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whatever_is_said_of_test_patients_the_choice_is_the_same(seed: int) -> None:
-    table = said()
+def test_the_choice_does_not_depend_on_test_patients(seed: int) -> None:
+    table = predictions()
     rows = table.rows.copy()
     tested = (rows["role"] == "test").to_numpy()
     drawn = np.random.default_rng(seed).uniform(size=int(tested.sum()))
@@ -60,7 +60,7 @@ def test_whatever_is_said_of_test_patients_the_choice_is_the_same(seed: int) -> 
 
 
 def test_a_control_is_never_chosen_however_good_and_among_equals_the_first_is() -> None:
-    rows = said(models=("probe", "lp_ft", "scratch")).rows.copy()
+    rows = predictions(models=("probe", "lp_ft", "scratch")).rows.copy()
     right = (rows["truth"] == "yes").to_numpy().astype(float)
     best = (rows["model"] == "scratch").to_numpy()
     rows["p_yes"] = np.where(best, right, 0.5)
@@ -71,17 +71,17 @@ def test_a_control_is_never_chosen_however_good_and_among_equals_the_first_is() 
 
 
 def test_a_certain_error_costs_much_but_not_everything() -> None:
-    rows = said(models=("probe",)).rows.copy()
+    rows = predictions(models=("probe",)).rows.copy()
     rows["p_yes"], rows["p_no"] = 1.0, 0.0
     (candidate,) = selection.choose(PredictionTable(rows)).candidates
     assert np.isfinite(candidate.log_loss)
 
 
 def test_the_selected_model_leads_and_says_what_the_chosen_one_says() -> None:
-    table = said()
-    told = selection.with_selected(table, "probe@other")
-    assert told.models == ("selected", *table.models)
-    assert np.array_equal(told.of(model="selected").probabilities, table.of(model="probe@other").probabilities)
+    table = predictions()
+    with_choice = selection.with_selected(table, "probe@other")
+    assert with_choice.models == ("selected", *table.models)
+    assert np.array_equal(with_choice.of(model="selected").probabilities, table.of(model="probe@other").probabilities)
 
 
 def test_a_choice_that_was_changed_is_refused(tmp_path: Path) -> None:

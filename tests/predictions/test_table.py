@@ -81,8 +81,8 @@ def test_an_unknown_model_role_or_fold_is_refused_with_what_there_is() -> None:
 
 
 def test_non_finite_probabilities_are_refused_by_naming_the_cases() -> None:
-    letter = refusal(rows(p_no=[math.nan, 0.2, math.inf]))
-    assert "not finite (NaN or infinity): case c1, c3" in letter
+    message = refusal(rows(p_no=[math.nan, 0.2, math.inf]))
+    assert "not finite (NaN or infinity): case c1, c3" in message
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_a_case_given_twice_is_refused() -> None:
     assert "the same case, fold, role and model more than once: case c1" in refusal(twice)
 
 
-def test_all_faults_come_in_one_letter() -> None:
-    letter = refusal(rows(p_no=[math.nan, 0.3, 0.5], truth=["no", "maybe", "yes"]))
-    assert "3 faults" in letter
-    assert "Nothing was dropped or repaired" in letter
+def test_all_faults_come_in_one_message() -> None:
+    message = refusal(rows(p_no=[math.nan, 0.3, 0.5], truth=["no", "maybe", "yes"]))
+    assert "3 faults" in message
+    assert "Nothing was dropped or repaired" in message
 
 
 def test_many_faulty_cases_are_counted_after_the_first_eight() -> None:
@@ -127,8 +127,8 @@ def test_many_faulty_cases_are_counted_after_the_first_eight() -> None:
 def test_missing_and_doubled_columns_are_refused_together() -> None:
     broken = rows().drop(columns=["truth", "p_no"])
     broken = pd.concat([broken, broken[["fold"]]], axis="columns")
-    letter = refusal(broken)
-    assert "missing columns: truth; columns named twice: fold; probability columns (p_<class>) for 1 classes" in letter
+    message = refusal(broken)
+    assert "missing columns: truth; columns named twice: fold; probability columns (p_<class>) for 1 classes" in message
 
 
 def test_text_where_a_number_must_be_is_refused() -> None:
@@ -143,9 +143,9 @@ def test_a_fold_that_is_no_whole_number_is_refused(fold: float) -> None:
 
 
 def test_float32_softmax_sums_are_accepted_and_kept_exactly() -> None:
-    said = np.random.default_rng(1).dirichlet(np.ones(2), 3).astype("float32")
-    table = PredictionTable(rows(p_no=said[:, 0], p_yes=said[:, 1]))
-    assert np.array_equal(table.probabilities, said.astype("float64"))
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(2), 3).astype("float32")
+    table = PredictionTable(rows(p_no=probabilities[:, 0], p_yes=probabilities[:, 1]))
+    assert np.array_equal(table.probabilities, probabilities.astype("float64"))
 
 
 def test_awkward_names_survive_the_csv_and_no_cell_is_a_formula(tmp_path: Path) -> None:
@@ -176,17 +176,17 @@ covariates = st.one_of(st.none(), names, st.floats(allow_nan=False, allow_infini
 @given(
     ids=st.lists(printable, min_size=1, max_size=6, unique=True),
     share=st.floats(0.0, 1.0),
-    told=st.lists(covariates, min_size=6, max_size=6),
+    texts=st.lists(covariates, min_size=6, max_size=6),
 )
 def test_writing_and_reading_gives_the_same_table_to_the_bit(
-    tmp_path_factory: pytest.TempPathFactory, ids: list[str], share: float, told: list[object]
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str], share: float, texts: list[object]
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "predictions.csv"
     n = len(ids)
     table = PredictionTable(
         pd.DataFrame(
             {"case_id": ids, "patient_id": ids, "fold": 3, "role": "test", "model": "probe", "truth": "b",
-             "p_a": share, "p_b": 1.0 - share, "told": pd.Series(told[:n], dtype=object)}
+             "p_a": share, "p_b": 1.0 - share, "told": pd.Series(texts[:n], dtype=object)}
         )
     )  # fmt: skip
     table.write(path)
@@ -203,7 +203,7 @@ def test_a_covariate_is_a_number_only_when_written_as_one() -> None:
     assert typed["ok"].tolist() == ["True", "1.0", "0.0"]
 
 
-def test_a_missing_file_and_an_empty_one_are_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_empty_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"predictions\.csv is missing"):
         PredictionTable.read(tmp_path / "predictions.csv")
     PredictionTable(rows().iloc[:0]).write(tmp_path / "predictions.csv")
@@ -216,14 +216,16 @@ def test_cases_and_probabilities_make_a_table() -> None:
         Case("c1", "a", Path("/x/1.png"), "no", 2, {"site": "x"}),
         Case("c2", "b", Path("/x/2.png"), "yes", 3, {"site": None}),
     ]
-    said = np.array([[0.75, 0.25], [0.5, 0.5]], dtype="float32")
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5]], dtype="float32")
     table = PredictionTable.of_cases(
-        cases, said, classes=("no", "yes"), covariates=("site",), fold=2, role="test", model="probe"
+        cases, probabilities, classes=("no", "yes"), covariates=("site",), fold=2, role="test", model="probe"
     )
     assert table.rows["truth"].tolist() == ["no", "yes"]
     assert table.rows["site"].tolist() == ["x", None]
     with pytest.raises(IntegrityFailure, match=r"shape \(case, class\) = \(2, 3\), got \(2, 2\)"):
-        PredictionTable.of_cases(cases, said, classes=("no", "yes", "other"), fold=2, role="test", model="probe")
+        PredictionTable.of_cases(
+            cases, probabilities, classes=("no", "yes", "other"), fold=2, role="test", model="probe"
+        )
 
 
 def test_tables_are_put_together_only_when_they_fit() -> None:

@@ -15,7 +15,7 @@ from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
 from medtl.findings import Concern
-from medtl.predictions import ForeignTable, PredictionTable
+from medtl.predictions import ExternalTable, PredictionTable
 from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.figures.from_predictions import (
@@ -92,7 +92,7 @@ def refuse_other_results(out: Path) -> None:
 
 
 def write_predictions_page(
-    found: ForeignTable, *, source: Path, out: Path, settings: EvaluationSettings, resamples: int, seed: int,
+    found: ExternalTable, *, source: Path, out: Path, settings: EvaluationSettings, resamples: int, seed: int,
     threshold_declared: bool = True,
 ) -> Path:  # fmt: skip
     """Judge the predictions read from `source` and write the folder `out`; gives the path of the page.

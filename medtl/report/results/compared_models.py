@@ -15,7 +15,7 @@ import pandas as pd
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
 from medtl.files import sha256_of_file
-from medtl.predictions import PredictionTable, read_foreign
+from medtl.predictions import PredictionTable, read_external
 from medtl.record.run import Run, read_run
 
 FEWEST = 2
@@ -101,7 +101,7 @@ def _source(path: Path, *, ids_as_written: bool) -> tuple[Run | None, Prediction
     if path.is_dir():
         run = read_run(path)
         return run, run.predictions, path.resolve()
-    return None, read_foreign(path, ids_as_written=ids_as_written).table, path
+    return None, read_external(path, ids_as_written=ids_as_written).table, path
 
 
 def _usual(run: Run | None, table: PredictionTable) -> str:

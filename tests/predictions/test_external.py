@@ -1,4 +1,4 @@
-"""A table of predictions from any tool is read as it stands, or refused by one letter that tells every fault."""
+"""A table of predictions from any tool is read as it stands, or refused by one message with every fault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from medtl.errors import ConfigurationError, DataRefused
-from medtl.predictions import PredictionTable, read_foreign
+from medtl.predictions import PredictionTable, read_external
 
 LEAST = "case_id,patient_id,fold,truth,p_no,p_yes\n" + "".join(
     f"c{number},p{number // 2},{number % 2},{('no', 'yes')[number % 2]},{0.25 + number / 20},{0.75 - number / 20}\n"
@@ -28,12 +28,12 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 def refusal(folder: Path, text: str) -> str:
     with pytest.raises(DataRefused) as caught:
-        read_foreign(written(folder, text))
+        read_external(written(folder, text))
     return str(caught.value)
 
 
 def test_the_least_table_becomes_test_rows_of_one_model_and_says_so(tmp_path: Path) -> None:
-    found = read_foreign(written(tmp_path, LEAST))
+    found = read_external(written(tmp_path, LEAST))
     theirs = pd.read_csv(tmp_path / "theirs.csv")
     assert found.table.models == ("model",)
     assert set(found.table.rows["role"]) == {"test"}
@@ -48,8 +48,8 @@ def test_the_least_table_becomes_test_rows_of_one_model_and_says_so(tmp_path: Pa
 
 @pytest.mark.parametrize("change", [str.encode, lambda text: b"\xef\xbb\xbf" + text.replace(",", ";").encode()])
 def test_a_byte_order_mark_and_semicolons_change_nothing(tmp_path: Path, change: object) -> None:
-    plain = read_foreign(written(tmp_path, LEAST)).table.rows
-    found = read_foreign(written(tmp_path, change(LEAST))).table.rows  # type: ignore[operator]
+    plain = read_external(written(tmp_path, LEAST)).table.rows
+    found = read_external(written(tmp_path, change(LEAST))).table.rows  # type: ignore[operator]
     pd.testing.assert_frame_equal(found, plain)
 
 
@@ -63,24 +63,24 @@ def test_what_medtl_wrote_is_read_to_the_same_table(tmp_path: Path) -> None:
         }
     )  # fmt: skip
     PredictionTable(rows).write(tmp_path / "predictions.csv")
-    found = read_foreign(tmp_path / "predictions.csv")
+    found = read_external(tmp_path / "predictions.csv")
     pd.testing.assert_frame_equal(found.table.rows, PredictionTable.read(tmp_path / "predictions.csv").rows)
-    assert len(found.taken) == 1, "which class is positive is always said"
+    assert len(found.taken) == 1, "which class is positive is always noted"
 
 
 def test_ages_in_whole_years_are_numbers_and_numbered_sites_are_names(tmp_path: Path) -> None:
     lines = LEAST.strip().split("\n")
     also = ["age_years,site,code", *(f"{40 + n},{n},00{n}" for n in range(5)), ",,"]
     text = "\n".join(f"{line},{more}" for line, more in zip(lines, also, strict=True))
-    rows = read_foreign(written(tmp_path, text)).table.rows
+    rows = read_external(written(tmp_path, text)).table.rows
     assert rows["age_years"].dtype == np.float64
     assert rows["age_years"].isna().tolist() == [False] * 5 + [True]
     assert list(rows["site"])[:2] == ["0", "1"]
     assert list(rows["code"])[:2] == ["000", "001"]
 
 
-def test_one_letter_tells_every_fault_with_its_line_or_case(tmp_path: Path) -> None:
-    told = refusal(
+def test_one_message_has_every_fault_with_its_line_or_case(tmp_path: Path) -> None:
+    message = refusal(
         tmp_path,
         "case_id,patient_id,fold,role,truth,p_no,p_yes\n"
         "c1,p1,0,test,no,0.9,0.1\n"
@@ -108,19 +108,20 @@ def test_one_letter_tells_every_fault_with_its_line_or_case(tmp_path: Path) -> N
         "outside [0, 1]: case c10",
         "the same case, fold, role and model more than once: case c1",
     ):
-        assert fault in told
-    assert "10 faults" in told
-    assert "role (validation or test), model and covariates may be added" in told
+        assert fault in message
+    assert "10 faults" in message
+    assert "role (validation or test), model and covariates may be added" in message
 
 
-def test_missing_columns_are_told_with_the_name_that_may_be_meant(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "id,patient_id,fold,label,p_yes\nc1,p1,x,yes,0.5\n")
-    assert "there is no column case_id; if id is this, rename it" in told
-    assert "there is no column truth; if label is this, rename it" in told
+def test_missing_columns_are_named_with_the_column_that_may_be_meant(tmp_path: Path) -> None:
+    message = refusal(tmp_path, "id,patient_id,fold,label,p_yes\nc1,p1,x,yes,0.5\n")
+    assert "there is no column case_id; if id is this, rename it" in message
+    assert "there is no column truth; if label is this, rename it" in message
     assert (
-        "one column of probabilities, p_yes, and each class needs one: of two classes the other's is 1 - p_yes" in told
+        "one column of probabilities, p_yes, and each class needs one: of two classes the other's is 1 - p_yes"
+        in message
     )
-    assert "fold is not a whole number from 0 on in line 2 ('x')" in told
+    assert "fold is not a whole number from 0 on in line 2 ('x')" in message
 
 
 @pytest.mark.parametrize(
@@ -137,18 +138,18 @@ def test_a_table_without_rows_or_probabilities_is_refused(tmp_path: Path, text: 
 
 def test_a_positive_class_is_put_last(tmp_path: Path) -> None:
     path = written(tmp_path, LEAST)
-    assert read_foreign(path, positive="no").table.classes == ("yes", "no")
-    assert read_foreign(path, positive="yes").table.classes == ("no", "yes")
+    assert read_external(path, positive="no").table.classes == ("yes", "no")
+    assert read_external(path, positive="yes").table.classes == ("no", "yes")
     with pytest.raises(ConfigurationError, match="got 'maybe', and the table's classes are no, yes"):
-        read_foreign(path, positive="maybe")
+        read_external(path, positive="maybe")
 
 
-def test_decimal_commas_between_semicolons_are_read_and_told(tmp_path: Path) -> None:
+def test_decimal_commas_between_semicolons_are_read_and_noted(tmp_path: Path) -> None:
     lines = LEAST.replace(",", ";").replace(".", ",")
-    found = read_foreign(written(tmp_path, "\ufeff" + lines))
-    pd.testing.assert_frame_equal(found.table.rows, read_foreign(written(tmp_path, LEAST)).table.rows)
-    assert any("comma in numbers was read as a decimal point" in told for told in found.taken)
-    tabs = read_foreign(written(tmp_path, LEAST.replace(",", "\t").replace(".", ",")))
+    found = read_external(written(tmp_path, "\ufeff" + lines))
+    pd.testing.assert_frame_equal(found.table.rows, read_external(written(tmp_path, LEAST)).table.rows)
+    assert any("comma in numbers was read as a decimal point" in message for message in found.taken)
+    tabs = read_external(written(tmp_path, LEAST.replace(",", "\t").replace(".", ",")))
     pd.testing.assert_frame_equal(found.table.rows, tabs.table.rows)
 
 
@@ -161,16 +162,18 @@ def test_decimal_commas_between_semicolons_are_read_and_told(tmp_path: Path) -> 
         (("0.34,0.34,0.33", "1.0,0.0,0.0", "0.99,0.01,0.01"), 2, 2),
     ],
 )
-def test_probabilities_rounded_to_few_decimals_are_divided_by_their_sum_and_told(
+def test_probabilities_rounded_to_few_decimals_are_divided_by_their_sum_and_noted(
     tmp_path: Path, rows: tuple[str, ...], decimals: int, count: int
 ) -> None:
     text = HEAD + "".join(f"c{n},q{n},0,{'abc'[n]},{row}\n" for n, row in enumerate(rows))
-    found = read_foreign(written(tmp_path, text))
-    said = np.array([[float(cell) for cell in row.split(",")] for row in rows])
-    np.testing.assert_allclose(found.table.probabilities, said / said.sum(axis=1, keepdims=True), atol=1e-12)
-    (told,) = [told for told in found.taken if "divided by its sum" in told]
-    assert told.startswith(f"The probabilities of {count} rows sum to ")
-    assert f"rounded to {decimals} decimals" in told
+    found = read_external(written(tmp_path, text))
+    probabilities = np.array([[float(cell) for cell in row.split(",")] for row in rows])
+    np.testing.assert_allclose(
+        found.table.probabilities, probabilities / probabilities.sum(axis=1, keepdims=True), atol=1e-12
+    )
+    (message,) = [message for message in found.taken if "divided by its sum" in message]
+    assert message.startswith(f"The probabilities of {count} rows sum to ")
+    assert f"rounded to {decimals} decimals" in message
 
 
 @pytest.mark.parametrize(
@@ -187,19 +190,19 @@ def test_a_sum_that_rounding_does_not_explain_is_still_refused(tmp_path: Path, r
 
 
 def test_per_cents_are_called_so(tmp_path: Path) -> None:
-    told = refusal(tmp_path, HEAD + "c0,q0,0,a,33,33,34\nc1,q1,0,b,20,50,30\n")
-    assert "the probabilities of each row sum to 100: they are per cent, divide them by 100" in told
+    message = refusal(tmp_path, HEAD + "c0,q0,0,a,33,33,34\nc1,q1,0,b,20,50,30\n")
+    assert "the probabilities of each row sum to 100: they are per cent, divide them by 100" in message
 
 
 @pytest.mark.parametrize(
     "header", ["Case_ID,Patient_ID,Fold,Truth,P_no,P_yes", "CASE ID,Patient-Id,FOLD,TRUTH,P_NO,P_YES"]
 )
 def test_columns_that_differ_only_in_capitals_are_named(tmp_path: Path, header: str) -> None:
-    told = refusal(tmp_path, header + LEAST[LEAST.index("\n") :])
+    message = refusal(tmp_path, header + LEAST[LEAST.index("\n") :])
     first, patient, *_, last = header.split(",")
-    assert f"there is no column case_id; {first} differs only in how it is written, rename it" in told
-    assert f"there is no column patient_id; {patient} differs only in how it is written" in told
-    assert f"{last} begin with a capital, rename them" in told
+    assert f"there is no column case_id; {first} differs only in how it is written, rename it" in message
+    assert f"there is no column patient_id; {patient} differs only in how it is written" in message
+    assert f"{last} begin with a capital, rename them" in message
 
 
 @pytest.mark.parametrize(("one", "other"), [("p0", "P0"), ("p0", "p00"), ("p0", "Ｐ0"), ("p0", "p 0")])
@@ -207,15 +210,15 @@ def test_patients_that_may_be_one_are_refused_with_both_lines_unless_they_are_as
     tmp_path: Path, one: str, other: str
 ) -> None:
     text = LEAST.replace("c5,p2", f"c5,{other}")
-    told = refusal(tmp_path, text)
-    assert "line 7: the patient in patient_id differs from the one in line 2 only in " in told
-    assert "say so with --ids-as-written" in told
-    rows = read_foreign(written(tmp_path, text), ids_as_written=True).table.rows
+    message = refusal(tmp_path, text)
+    assert "line 7: the patient in patient_id differs from the one in line 2 only in " in message
+    assert "say so with --ids-as-written" in message
+    rows = read_external(written(tmp_path, text), ids_as_written=True).table.rows
     assert {one, other} <= set(rows["patient_id"])
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("c1,p9", "c1,NA", "patient_id is 'NA', which stands for a missing value, not for an id: line 3"),
         ("c1,p9", "c1,1.2E+10", "patient_id is a number as a spreadsheet shows it"),
@@ -223,18 +226,20 @@ def test_patients_that_may_be_one_are_refused_with_both_lines_unless_they_are_as
         ("c1,p9,1,yes", "c1,p9,1,n/a", "truth is missing in line 3 ('n/a')"),
     ],
 )
-def test_missing_markers_are_no_id_and_no_truth(tmp_path: Path, old: str, new: str, told: str) -> None:
-    assert told in refusal(tmp_path, LEAST.replace(old, new))
+def test_missing_markers_are_no_id_and_no_truth(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refusal(tmp_path, LEAST.replace(old, new))
 
 
 def test_missing_covariates_and_truths_written_as_decimals_are_read(tmp_path: Path) -> None:
     text = LEAST.replace("p_no,p_yes", "p_0,p_1").replace(",no,", ",0.0,").replace(",yes,", ",1.0,")
     lines = text.strip().split("\n")
     also = ["age_years,sex,site", "51,female,NA", "NA,m,a", "89+,?,b", "045Y,F,b", "n/a,M,NULL", "60,M,a"]
-    found = read_foreign(written(tmp_path, "\n".join(f"{line},{more}" for line, more in zip(lines, also, strict=True))))
+    found = read_external(
+        written(tmp_path, "\n".join(f"{line},{more}" for line, more in zip(lines, also, strict=True)))
+    )
     rows = found.table.rows
     assert list(rows["truth"]) == ["0", "1"] * 3
-    assert any("one number are one class" in told for told in found.taken)
+    assert any("one number are one class" in message for message in found.taken)
     assert list(rows["age_years"].dropna()) == [51.0, 89.0, 45.0, 60.0]
     assert list(rows["sex"]) == ["F", "M", None, "F", "M", "M"]
     assert list(rows["site"]) == [None, "a", "b", "b", None, "a"]
@@ -242,11 +247,11 @@ def test_missing_covariates_and_truths_written_as_decimals_are_read(tmp_path: Pa
 
 def test_a_last_column_that_looks_healthy_is_warned_of(tmp_path: Path) -> None:
     text = LEAST.replace("p_no,p_yes", "p_ill,p_normal").replace(",no,", ",ill,").replace(",yes,", ",normal,")
-    first, warning, *_ = read_foreign(written(tmp_path, text)).taken
+    first, warning, *_ = read_external(written(tmp_path, text)).taken
     assert first.startswith("The positive class is normal, the last column")
     assert "looks like the healthy one" in warning
     assert "--positive 'ill'" in warning
     assert (
-        read_foreign(tmp_path / "theirs.csv", positive="ill").taken[0]
+        read_external(tmp_path / "theirs.csv", positive="ill").taken[0]
         == "The positive class is ill, as --positive says."
     )

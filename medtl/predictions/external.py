@@ -1,4 +1,4 @@
-"""A table of predictions from any tool: the least that it must hold, and every fault of it in one letter.
+"""A table of predictions from any tool: the columns it needs, and all its faults in one message.
 
 In: a CSV with `case_id`, `patient_id`, `fold`, `truth` (the reference standard) and `p_<class>` for each class. `role`
 and `model` may be left out; further columns are covariates. Out: the frozen table, and what was taken for granted.
@@ -37,28 +37,28 @@ OTHER_NAMES = {
     "fold": ("cv_fold", "split"),
     "truth": ("label", "target", "y_true", "y", "class", "reference_standard", "ground_truth", "gt"),
 }
-"""How other tools call the needed columns; a letter names them, and nothing is renamed by itself."""
+"""How other tools call the needed columns; a message names them, and nothing is renamed automatically."""
 
 NAMES_OF_GROUPS = ("site", "sex", "manufacturer", "model_name", "scanner", "modality")
 """Covariates that are names, even where the names are numbers."""
 
 
 @dataclass(frozen=True)
-class ForeignTable:
+class ExternalTable:
     """The table, and sentences on what was taken for granted where a column was left out."""
 
     table: PredictionTable
     taken: tuple[str, ...]
 
 
-def read_foreign(path: Path, *, positive: str | None = None, ids_as_written: bool = False) -> ForeignTable:
+def read_external(path: Path, *, positive: str | None = None, ids_as_written: bool = False) -> ExternalTable:
     """Read predictions that any tool wrote; `positive` puts this one of two classes last, where the positive class is.
 
     Patients whose ids differ only in how they are written are refused unless `ids_as_written`.
 
     Raises:
         ConfigurationError: there is no such file, or `positive` is none of two classes.
-        DataRefused: the file is no table, or it has faults; one message tells them all, by line and by case.
+        DataRefused: the file is no table, or it has faults; one message lists them all, by line and by case.
     """
     if path.is_dir():
         raise ConfigurationError(
@@ -69,7 +69,7 @@ def read_foreign(path: Path, *, positive: str | None = None, ids_as_written: boo
     classes = classes_among(header)
     faults = [*_in_header(header, classes), *_without_rows(found)]
     whole = [row for row in found.rows if len(row.cells) == len(header)]
-    cells = {name: [str(rearmed(row.cells[place])) for row in whole] for place, name in enumerate(header)}
+    cells = {name: [str(rearmed(row.cells[index])) for row in whole] for index, name in enumerate(header)}
     wrong = {row.line: f"{len(row.cells)}" for row in found.rows if len(row.cells) != len(header)}
     if wrong:
         faults.append(f"the header has {len(header)} cells, and there are others in {_lines(wrong)}")
@@ -78,27 +78,27 @@ def read_foreign(path: Path, *, positive: str | None = None, ids_as_written: boo
     typed, lines_left_out = _typed({**cells, "truth": truths} if truths else cells, whole, found.delimiter, faults)
     taken = _taken(header, found.delimiter, cells)
     if set(NEEDED) <= set(header) and len(classes) > 1 and len(set(header)) == len(header):
-        said = {PROBABILITY + name: typed[PROBABILITY + name] for name in classes}
-        if rounded := without_rounding(said, {name: cells[name] for name in said}):
+        probabilities = {PROBABILITY + name: typed[PROBABILITY + name] for name in classes}
+        if rounded := without_rounding(probabilities, {name: cells[name] for name in probabilities}):
             typed |= rounded.columns
             taken.append(
                 f"The probabilities of {rounded.rows} rows sum to {rounded.least:.4g} to {rounded.most:.4g}, as may "
                 f"numbers rounded to {rounded.decimals} decimals: each row was divided by its sum. Write more digits "
                 "to avoid this."
             )
-        kept = [place for place, row in enumerate(whole) if row.line not in lines_left_out]
+        kept = [index for index, row in enumerate(whole) if row.line not in lines_left_out]
         rows = _completed(typed, len(whole)).iloc[kept].reset_index(drop=True)
         faults += faults_of(rows.astype({"fold": "int64"}), classes) if len(rows) else ()
-        if faults and are_per_cent(said):
+        if faults and are_per_cent(probabilities):
             faults.append("the probabilities of each row sum to 100: they are per cent, divide them by 100")
     if faults:
-        raise _letter(path, faults)
+        raise _refusal(path, faults)
     table = PredictionTable(_completed(typed, len(whole)))
     if truths != cells["truth"]:
         taken.append("Truths and classes that are one number are one class: 1.0 is 1.")
     table = table if positive is None else _with_positive(table, positive)
-    told = positive_notes(table.classes, reason="columns" if positive is None else "asked")
-    return ForeignTable(table, (*told, *taken))
+    notes = positive_notes(table.classes, reason="columns" if positive is None else "asked")
+    return ExternalTable(table, (*notes, *taken))
 
 
 def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[Row], *, ids_as_written: bool) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[Row], *, ids_as_wr
         if name in cells
     }
     for name, texts in held.items():
-        why = {line: told for line, text in texts if (told := no_id(text)) is not None}
+        why = {line: fault for line, text in texts if (fault := no_id(text)) is not None}
         if why:
             yield f"{name} {next(iter(why.values()))}: {_lines(dict.fromkeys(why, ''))}"
     twins = () if ids_as_written else twin_faults(held.get("patient_id", ()), column="patient_id")
@@ -160,7 +160,7 @@ def _without_rows(found: Delimited) -> Iterator[str]:
 def _typed(
     cells: Mapping[str, list[str]], rows: list[Row], delimiter: str, faults: list[str]
 ) -> tuple[dict[str, list[object]], frozenset[int]]:
-    """The columns with numbers as numbers; cells that cannot be are told in `faults`, and their lines given back."""
+    """The columns with numbers as numbers; cells that cannot be are added to `faults`, and their lines returned."""
     typed: dict[str, list[object]] = {}
     left_out: set[int] = set()
     comma = delimiter != ","
@@ -254,17 +254,17 @@ def _with_positive(table: PredictionTable, positive: str) -> PredictionTable:
         )
     order = [PROBABILITY + name for name in (*(one for one in table.classes if one != positive), positive)]
     others = [name for name in table.rows.columns if name not in order]
-    place = others.index("truth") + 1
-    return PredictionTable(table.rows[[*others[:place], *order, *others[place:]]])
+    start = others.index("truth") + 1
+    return PredictionTable(table.rows[[*others[:start], *order, *others[start:]]])
 
 
 def _lines(cells: Mapping[int, str]) -> str:
-    told = [f"line {line}{f' ({text})' if text else ''}" for line, text in list(cells.items())[:NAMED_AT_MOST]]
+    named = [f"line {line}{f' ({text})' if text else ''}" for line, text in list(cells.items())[:NAMED_AT_MOST]]
     more = len(cells) - NAMED_AT_MOST
-    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
-def _letter(path: Path, faults: list[str]) -> DataRefused:
+def _refusal(path: Path, faults: list[str]) -> DataRefused:
     return DataRefused(
         f"The predictions {path.name} cannot be judged, {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n"
         + "\n".join(f"  - {fault}" for fault in faults)
