@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from medtl.audit.multiplicity import holm
 from medtl.cohort.case import Case, Cohort
-from medtl.cohort.flow import ScanFacts
+from medtl.cohort.flow import ScanProperties
 
 SIGNIFICANT = 0.05
 FEWEST_EXPECTED = 5.0
@@ -58,7 +58,7 @@ class Association:
         return self.p_holm < SIGNIFICANT
 
 
-def properties_of(cohort: Cohort, facts: Mapping[str, ScanFacts]) -> dict[str, list[str | float | None]]:
+def properties_of(cohort: Cohort, facts: Mapping[str, ScanProperties]) -> dict[str, list[str | float | None]]:
     """Each property by name with a value per case: covariates, and the file's own size, channels, spacing and type."""
     own: dict[str, list[str | float | None]] = {
         name: [case.covariates.get(name) for case in cohort.cases] for name in cohort.covariates

@@ -52,12 +52,12 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Who is studied, who is not, and what the reader should be told.
+    """The studied cases, those left out, and notes for the reader.
 
     `classes` are in the study's order; with two classes the last one is the positive class.
     `covariates` are the names every case carries, in report order. Cases are in manifest order, ids are unique.
-    `split_column` names the manifest column that `Case.split` came from. `limited` says in words when only a sample of
-    the patients is studied. `is_phantom` is true when the manifest itself says that every image is a phantom.
+    `split_column` names the manifest column that `Case.split` came from. `limited` describes the sample when only some
+    patients are studied. `is_phantom` is true when the manifest itself states that every image is a phantom.
     """
 
     cases: tuple[Case, ...]
@@ -76,7 +76,7 @@ class Cohort:
 
     @property
     def outcome(self) -> Outcome:
-        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        """What is predicted: everything that depends on the kind of the classes is its business."""
         return outcome_of(self.classes)
 
     @property

@@ -1,4 +1,4 @@
-"""What a cell of somebody's table means: nothing known, a number, an age, a sex, the name of a class.
+"""The meaning of a cell in a table: nothing known, a number, an age, a sex, the name of a class.
 
 In: a cell as text. Out: its value in one form, or None. These rules hold for manifests, labels files, BIDS participants
 and tables of predictions alike, so that a value that one of them takes is never refused by the next.
@@ -25,7 +25,7 @@ MISSING_MARKERS = frozenset(words.MISSING.split("|"))
 """What stands for "nothing is known" in tables of R, pandas, Excel, SAS, Stata, SQL, BIDS and of people, in small
 letters. A class that is really called so has to be named in `classes` of the study."""
 
-ONLY_MARKS = re.compile(r"[\s.?*_‐-―−-]*")
+ONLY_PUNCTUATION = re.compile(r"[\s.?*_‐-―−-]*")
 """Cells of nothing but dots, question marks, asterisks and dashes are markers too: `.` (SAS, Stata), `-`, `?`, `--`."""
 
 STATA_MISSING = re.compile(r"\.[a-z]")
@@ -53,7 +53,7 @@ next."""
 
 @dataclass(frozen=True)
 class Age:
-    """An age in years; `is_capped` when the cell only says that it is at least so much."""
+    """An age in years; `is_capped` when the cell only states that it is at least so much."""
 
     years: float
     is_capped: bool = False
@@ -65,10 +65,10 @@ def plain(cell: str) -> str:
 
 
 def is_missing(cell: str) -> bool:
-    """Whether the cell says that nothing is known: empty, or one of the markers in any capitals."""
+    """Whether the cell holds no value: empty, or one of the markers in any capitals."""
     text = plain(cell)
     small = text.casefold()
-    return bool(small in MISSING_MARKERS or ONLY_MARKS.fullmatch(text) or STATA_MISSING.fullmatch(small))
+    return bool(small in MISSING_MARKERS or ONLY_PUNCTUATION.fullmatch(text) or STATA_MISSING.fullmatch(small))
 
 
 def stated(cell: str) -> str:
@@ -150,18 +150,18 @@ def column_numbers(cells: Sequence[str], *, comma_is_decimal: bool) -> tuple[flo
     no comma) or a cell leaves no other reading (`1.234,5`, `0,25`); else with thousands in groups (`1,234`).
     """
     held = [plain(cell) for cell in cells if not is_missing(cell)]
-    marks: dict[str, str] = {}
+    separators: dict[str, str] = {}
     if all(as_number(cell) is not None for cell in held):
         pass
     elif all(COMMA_DECIMAL.fullmatch(cell) for cell in held) and (
         comma_is_decimal or not all(POINT_DECIMAL.fullmatch(cell) for cell in held)
     ):
-        marks = {",": ".", ".": ""}
+        separators = {",": ".", ".": ""}
     elif all(POINT_DECIMAL.fullmatch(cell) for cell in held):
-        marks = {",": ""}
+        separators = {",": ""}
     else:
         return None
-    table = str.maketrans({**marks, " ": "", "'": "", "’": ""}) if marks else {}
+    table = str.maketrans({**separators, " ": "", "'": "", "’": ""}) if separators else {}
     return tuple(None if is_missing(cell) else as_number(plain(cell).translate(table)) for cell in cells)
 
 
@@ -170,12 +170,12 @@ TWO_READINGS = re.compile(r"[+-]?\d{1,3}[.,]\d{3}", re.ASCII)
 
 
 def separators_in_words(cells: Sequence[str], *, comma_is_decimal: bool) -> str:
-    """How a number with a comma, blank or a second reading was read, such as `'1,234' as 1234`; empty without one."""
+    """How the first number with a comma, blank or a second reading was read (`'1,234' as 1234`); empty without one."""
     numbers = column_numbers(cells, comma_is_decimal=comma_is_decimal)
     if numbers is None:
         return ""
-    doubtful = comma_is_decimal and all(TWO_READINGS.fullmatch(plain(cell)) for cell in cells if "." in cell)
+    has_two_readings = comma_is_decimal and all(TWO_READINGS.fullmatch(plain(cell)) for cell in cells if "." in cell)
     for cell, number in zip(cells, numbers, strict=True):
-        if number is not None and (as_number(plain(cell)) is None or (doubtful and "." in cell)):
+        if number is not None and (as_number(plain(cell)) is None or (has_two_readings and "." in cell)):
             return f"{plain(cell)!r} as {number:.10g}"
     return ""

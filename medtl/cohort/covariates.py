@@ -22,7 +22,7 @@ from medtl.cohort.cells import (
 AGE, SEX, SITE = "age_years", "sex", "site"
 
 USUAL_COVARIATES = (SITE, SEX, AGE)
-"""Covariates that are taken along without being asked for (DESIGN.md, section 6)."""
+"""Covariates that are read without being named in the study (DESIGN.md, section 6)."""
 
 CATEGORIES = frozenset({SITE, SEX})
 """Names even when they are written as numbers: site 1 and site 2 have no mean."""
@@ -45,7 +45,7 @@ def covariate_values(name: str, cells: Sequence[str], *, comma_is_decimal: bool)
 def covariate_notes(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: bool) -> tuple[str, ...]:
     """What was read as something else than it is written, in at most a sentence for each kind."""
     notes = []
-    gone = [f"{name} {told}" for name, cells in columns.items() if (told := marker_counts(cells))]
+    gone = [f"{name} {counts}" for name, cells in columns.items() if (counts := marker_counts(cells))]
     if gone:
         notes.append(f"Missing markers were read as not stated: {'; '.join(gone)}.")
     ages = [age for cell in columns.get(AGE, ()) if not is_missing(cell) and (age := age_of(cell)) is not None]

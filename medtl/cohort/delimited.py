@@ -1,7 +1,7 @@
 """Text files with columns: bytes in, a header and numbered rows out.
 
 UTF-8 with or without byte order mark, or UTF-16 with one; `,`, `;`, `|` or tab between cells, or what Excel's first
-line `sep=;` says; cells may be quoted with `"`. Columns without a name and without a cell, and empty cells behind the
+line `sep=;` names; cells may be quoted with `"`. Columns without a name and without a cell, and empty cells behind the
 last column, are left away, as spreadsheets write them.
 """
 
@@ -34,14 +34,14 @@ OTHER_FORMATS = (
     (b"<!DOCTYPE", "an HTML page"), (b"<!doctype", "an HTML page"), (b"<html", "an HTML page"),
     (b"<?xml", "an XML file"),
 )  # fmt: skip
-"""How files begin that are saved or sent in the place of a CSV."""
+"""How files begin that are saved or sent instead of a CSV."""
 
-WIDE_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte order marks of UTF-16, which Excel calls Unicode text."""
 
 
 @dataclass(frozen=True)
-class Row:
+class DelimitedRow:
     """One row: the line it starts on (the header is line 1) and its cells, stripped of outer blanks."""
 
     line: int
@@ -53,7 +53,7 @@ class Delimited:
     """A header and the rows below it; rows without any text are left away. `delimiter` stood between the cells."""
 
     header: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[DelimitedRow, ...]
     delimiter: str = ","
 
 
@@ -68,13 +68,13 @@ def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str =
     named = SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
     delimiter = named[1] if named else _delimiter_of(text, expected_columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[Row] = []
+    rows: list[DelimitedRow] = []
     line = 1
     try:
         for cells in reader:
             stripped = tuple(cell.strip() for cell in cells)
             if any(stripped) and not (named and line == 1):
-                rows.append(Row(line=line, cells=stripped))
+                rows.append(DelimitedRow(line=line, cells=stripped))
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataRefused(
@@ -87,20 +87,20 @@ def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str =
     return _without_empty_columns(rows, delimiter)
 
 
-def _without_empty_columns(rows: list[Row], delimiter: str) -> Delimited:
+def _without_empty_columns(rows: list[DelimitedRow], delimiter: str) -> Delimited:
     """The table without columns that have neither a name nor a cell, and without empty cells behind the last one."""
     header, *below = rows
     width = len(header.cells)
-    held = {place for row in below for place, cell in enumerate(row.cells) if cell}
-    while width > 1 and not header.cells[width - 1] and not any(place >= width - 1 for place in held):
+    held = {index for row in below for index, cell in enumerate(row.cells) if cell}
+    while width > 1 and not header.cells[width - 1] and not any(index >= width - 1 for index in held):
         width -= 1
-    kept = [place for place in range(width) if header.cells[place] or place in held]
+    kept = [index for index in range(width) if header.cells[index] or index in held]
 
-    def trimmed(row: Row) -> Row:
+    def trimmed(row: DelimitedRow) -> DelimitedRow:
         cells = row.cells[:width] + (() if not any(row.cells[width:]) else row.cells[width:])
         if len(cells) != width or len(kept) == width:
-            return Row(row.line, cells)
-        return Row(row.line, tuple(cells[place] for place in kept))
+            return DelimitedRow(row.line, cells)
+        return DelimitedRow(row.line, tuple(cells[index] for index in kept))
 
     return Delimited(trimmed(header).cells, tuple(map(trimmed, below)), delimiter)
 
@@ -122,7 +122,7 @@ def _text_of(path: Path, *, what: str) -> str:
     named = next((name for start, name in OTHER_FORMATS if data.startswith(start)), None)
     if named is not None:
         raise DataRefused(f"The {what} {path.name} is {named}, not a CSV. {SAVE_AS_UTF8}", format=named)
-    encoding = next((name for mark, name in WIDE_MARKS.items() if data.startswith(mark)), "utf-8-sig")
+    encoding = next((name for start, name in BYTE_ORDER_MARKS.items() if data.startswith(start)), "utf-8-sig")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""How many came, how many stayed and who they are: the counts of the report, and the lock of the manifest."""
+"""The flow of cases and patients into the study, their characteristics, and the lock of the manifest."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ AGE_BAND_YEARS = 10
 UNKNOWN = "not known"
 
 
-class ScanFacts(Protocol):
-    """What must be known of an opened scan to lock it; imaging's facts fit."""
+class ScanProperties(Protocol):
+    """The properties of an opened scan that its lock needs; imaging's facts have them."""
 
     @property
     def sha256(self) -> str: ...
@@ -40,14 +40,14 @@ class ScanFacts(Protocol):
 
 @dataclass(frozen=True)
 class ReasonCount:
-    """How many cases were left out for one reason."""
+    """The number of cases that were left out for one reason."""
 
     reason: str
     cases: int
 
 
 @dataclass(frozen=True)
-class Flow:
+class CohortFlow:
     """From the manifest's lines to the studied patients; `files` counts studied and excluded cases together."""
 
     files: int
@@ -76,10 +76,10 @@ class CharacteristicRow:
     by_class: tuple[ClassCount, ...]
 
 
-def flow_of(cohort: Cohort) -> Flow:
-    """The counts of a CONSORT-like flow, the reasons by falling count."""
+def flow_of(cohort: Cohort) -> CohortFlow:
+    """The counts of a CONSORT-like flow diagram, the reasons by falling count."""
     reasons = Counter(exclusion.reason for exclusion in cohort.exclusions)
-    return Flow(
+    return CohortFlow(
         files=len(cohort.cases) + len(cohort.exclusions),
         cases=len(cohort.cases),
         patients=len(cohort.patients),
@@ -114,8 +114,8 @@ def age_band(age_years: object) -> str:
     return f"{start}-{start + AGE_BAND_YEARS - 1}"
 
 
-def manifest_lock(cohort: Cohort, facts: Mapping[str, ScanFacts]) -> pd.DataFrame:
-    """The studied cases with what their files were: a row per case, then the covariates, in cohort order.
+def manifest_lock(cohort: Cohort, facts: Mapping[str, ScanProperties]) -> pd.DataFrame:
+    """The table that locks the manifest: a row per studied case with hashes, geometry and covariates, in cohort order.
 
     Raises:
         IntegrityFailure: a case has no facts.

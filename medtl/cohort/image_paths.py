@@ -26,7 +26,11 @@ class PathRefused(ValueError):
 
 
 def data_root_of(manifest: Path, data_root: Path | None) -> Path:
-    """The real folder that image paths start from: the manifest's own one unless another is named."""
+    """The real folder that image paths start from: the manifest's own one unless another is named.
+
+    Raises:
+        ConfigurationError: there is no such folder.
+    """
     folder = manifest.absolute().parent
     root = folder if data_root is None else folder / data_root.expanduser()
     if not root.is_dir():
@@ -40,9 +44,11 @@ def data_root_of(manifest: Path, data_root: Path | None) -> Path:
 def locate_image(cell: str, *, root: Path) -> Path:
     """The absolute path that the cell means, links followed.
 
-    A path written with backslashes only is read as a Windows path. Raises `PathRefused` when it is too long, holds a
-    control character, or leads out of the root: by `..`, as an absolute path, over a symbolic link, or over a link in
-    a folder of slices.
+    A path written with backslashes only is read as a Windows path.
+
+    Raises:
+        PathRefused: the path is too long, holds a control character, or leads out of the root: by `..`, as an absolute
+            path, over a symbolic link, or over a link in a folder of slices.
     """
     if any(ord(character) < 32 or ord(character) == 127 for character in cell):
         raise PathRefused("holds a control character")

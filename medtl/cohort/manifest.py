@@ -1,4 +1,4 @@
-"""The manifest: a CSV or TSV file and its column names in, a `Cohort` out, or one letter with every faulty line.
+"""The manifest: a CSV or TSV file and its column names in, a `Cohort` out, or one message with every faulty line.
 
 No image is opened here, and no message repeats an id or a path: lines are named by their number.
 """
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
 from medtl.cohort.cells import marker_counts, stated
 from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_notes, covariate_values
-from medtl.cohort.delimited import Delimited, Row, read_delimited
+from medtl.cohort.delimited import Delimited, DelimitedRow, read_delimited
 from medtl.cohort.image_paths import data_root_of, has_backslashes
 from medtl.cohort.labels import label_notes, label_of, ordered_classes
 from medtl.cohort.manifest_row import ManifestRow, row_faults
@@ -31,15 +31,15 @@ MASK = "mask"
 USUAL_SPLIT_COLUMNS = ("official_split", "split")
 
 PHANTOM_COLUMN = "is_phantom"
-"""A manifest whose every line says `yes` here is of phantoms, and every page made from it says so."""
+"""A manifest with `yes` here in every line is of phantoms, and every page made from it states that."""
 
 LINES_SHOWN = 20
-"""Faults printed in a letter; the rest is counted, and all are in the error's facts."""
+"""Faults printed in a message; the rest is counted, and all are in the error's facts."""
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where each cell stands in the rows of one manifest."""
+    """The index of each column in the rows of one manifest."""
 
     position: Mapping[str, int]
     fields: Mapping[str, str]
@@ -80,8 +80,8 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
     comma = table.delimiter != ","
     values = {name: covariate_values(name, cells, comma_is_decimal=comma) for name, cells in written.items()}
     cases = tuple(
-        _case_of(row, root=root, label=label, covariates={name: values[name][place] for name in values})
-        for place, (row, label) in enumerate(zip(rows, labels, strict=True))
+        _case_of(row, root=root, label=label, covariates={name: values[name][index] for name in values})
+        for index, (row, label) in enumerate(zip(rows, labels, strict=True))
     )
     kept = tuple(case for case in cases if case.label in classes)
     cohort = Cohort(
@@ -95,7 +95,7 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
             *covariate_notes(written, comma_is_decimal=comma),
         ),
         split_column=columns.split,
-        is_phantom=_says_phantom(table, columns),
+        is_phantom=_is_phantom(table, columns),
     )
     image = columns.position[chosen.image_column]
     if any(has_backslashes(row.cells[image]) for row in table.rows if len(row.cells) > image):
@@ -127,7 +127,7 @@ def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) 
         fields["split"] = split
     fields |= {name: name for name in (AGE, MASK) if name in header and (name == AGE or name not in wanted)}
     return _Columns(
-        position={name: place for place, name in enumerate(header)},
+        position={name: index for index, name in enumerate(header)},
         fields=fields,
         covariates=usual if settings.covariates is None else settings.covariates,
         split=split,
@@ -165,7 +165,7 @@ def _valid_rows(
     return tuple(rows)
 
 
-def _named_cells(row: Row, columns: _Columns) -> dict[str, object]:
+def _named_cells(row: DelimitedRow, columns: _Columns) -> dict[str, object]:
     cells: dict[str, object] = {field: row.cells[columns.position[column]] for field, column in columns.fields.items()}
     covariates = {name: row.cells[columns.position[name]] for name in columns.covariates}
     return {"line": row.line, **cells, "covariates": covariates}
@@ -186,15 +186,15 @@ def _find_repeats(rows: Sequence[ManifestRow], faults: list[tuple[int, str]], co
 def _refuse_faults(faults: Sequence[tuple[int, str]], *, manifest: str) -> None:
     if not faults:
         return
-    told = sorted(faults)
-    count = len({line for line, _ in told})
-    shown = "\n".join(f"  line {line}: {what}" for line, what in told[:LINES_SHOWN])
-    more = f"\n  … and {len(told) - LINES_SHOWN} more" if len(told) > LINES_SHOWN else ""
-    also = remedy(what for _, what in told)
+    listed = sorted(faults)
+    count = len({line for line, _ in listed})
+    shown = "\n".join(f"  line {line}: {what}" for line, what in listed[:LINES_SHOWN])
+    more = f"\n  … and {len(listed) - LINES_SHOWN} more" if len(listed) > LINES_SHOWN else ""
+    also = remedy(what for _, what in listed)
     raise DataRefused(
         f"The manifest {manifest} has {count} faulty line{'s' if count > 1 else ''} (the header is line 1):\n"
         f"{shown}{more}{also}\nCorrect them, or take the lines out, and run again; nothing was changed.",
-        faults=tuple({"line": line, "fault": what} for line, what in told),
+        faults=tuple({"line": line, "fault": what} for line, what in listed),
     )
 
 
@@ -220,6 +220,6 @@ def _left_out(case: Case) -> Exclusion:
     return Exclusion(case.case_id, case.line, "left_out_label", f"The study leaves out the label {case.label}.")
 
 
-def _says_phantom(table: Delimited, columns: _Columns) -> bool:
-    place = columns.position.get(PHANTOM_COLUMN)
-    return place is not None and all(row.cells[place].casefold() == "yes" for row in table.rows)
+def _is_phantom(table: Delimited, columns: _Columns) -> bool:
+    index = columns.position.get(PHANTOM_COLUMN)
+    return index is not None and all(row.cells[index].casefold() == "yes" for row in table.rows)

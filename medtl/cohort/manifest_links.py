@@ -1,4 +1,4 @@
-"""Where the manifest of a run lies: kept in the user's private folder, and named in the run folder by a reference.
+"""The path of a run's manifest: kept in the user's private folder, and named in the run folder by a reference.
 
 In: a run's fingerprint and paths. Out: `private:<fingerprint>`, which leads back only on the computer and for the user
 who ran the study. A path names users, hospitals and people, so none goes into a run folder.
@@ -26,13 +26,13 @@ class KeptManifest:
     data_root: Path | None
 
 
-def keep_manifest(kept: KeptManifest, *, mark: str, home: Path | None = None) -> str:
-    """Keep where the manifest of the run with this fingerprint lies, mode 0600; gives the reference.
+def keep_manifest(kept: KeptManifest, *, fingerprint: str, home: Path | None = None) -> str:
+    """Keep the path of a run's manifest under the run's fingerprint, mode 0600; the reference comes back.
 
     Raises:
         ConfigurationError: the private folder cannot be written.
     """
-    file = _file(mark, home=home)
+    file = _file(fingerprint, home=home)
     root = None if kept.data_root is None else str(kept.data_root)
     try:
         private_folder(file.parent.parent)
@@ -44,16 +44,16 @@ def keep_manifest(kept: KeptManifest, *, mark: str, home: Path | None = None) ->
             f"Where the manifest lies cannot be kept ({error.strerror}). Set {HOME_VARIABLE} to a folder that you can "
             "write to."
         ) from error
-    return f"{REFERENCE}{mark}"
+    return f"{REFERENCE}{fingerprint}"
 
 
 def kept_manifest(reference: str, *, home: Path | None = None) -> KeptManifest | None:
-    """What a reference leads to; None where this user ran no such study on this computer."""
-    mark = reference.removeprefix(REFERENCE)
-    if not mark.isalnum():
+    """The manifest that a reference leads to; None where this user ran no such study on this computer."""
+    fingerprint = reference.removeprefix(REFERENCE)
+    if not fingerprint.isalnum():
         return None
     try:
-        kept = json.loads(_file(mark, home=home).read_text(encoding="utf-8"))
+        kept = json.loads(_file(fingerprint, home=home).read_text(encoding="utf-8"))
         root = kept["data_root"]
         return KeptManifest(Path(kept["manifest"]), None if root is None else Path(root))
     except (OSError, ValueError, KeyError, TypeError):
@@ -74,5 +74,5 @@ def require_manifest(manifest: Path) -> None:
         )
 
 
-def _file(mark: str, *, home: Path | None) -> Path:
-    return (home or private_home()) / LINK_FOLDER / f"run-{mark}.json"
+def _file(fingerprint: str, *, home: Path | None) -> Path:
+    return (home or private_home()) / LINK_FOLDER / f"run-{fingerprint}.json"

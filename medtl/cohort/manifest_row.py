@@ -30,7 +30,7 @@ def _plain(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_plain)]
-"""Unicode in composed form (NFC), so that ü is one letter on every computer."""
+"""Unicode in composed form (NFC), so that ü is one character on every computer."""
 
 
 def _an_id(text: str) -> str:

@@ -28,7 +28,7 @@ REMEDY = (
     "One person under two ids would stand on both sides of a fold: write one person in one way, or, if they are "
     "different people, say so with --ids-as-written (in a study file: ids_as_written: true)."
 )
-"""What to do about near twins; said once below the lines."""
+"""What to do about near twins; printed once below the lines."""
 
 
 def id_form(text: str) -> str:
@@ -48,16 +48,16 @@ def id_form(text: str) -> str:
 
 def _visible(text: str) -> str:
     """The text without control characters, joiners and variation selectors; accents stay."""
-    return "".join(letter for letter in text if not _is_unseen(letter))
+    return "".join(character for character in text if not _is_unseen(character))
 
 
-def _is_unseen(letter: str) -> bool:
-    kind = unicodedata.category(letter)
-    return kind in ("Cf", "Cc") or (kind == "Mn" and not unicodedata.combining(letter))
+def _is_unseen(character: str) -> bool:
+    kind = unicodedata.category(character)
+    return kind in ("Cf", "Cc") or (kind == "Mn" and not unicodedata.combining(character))
 
 
 def difference(one: str, other: str) -> str:
-    """In what two near twins differ, in words."""
+    """The difference between two near twins, in words."""
     if plain(one) == plain(other):
         return "in blanks or in how accents are stored"
     if unicodedata.normalize("NFKC", _visible(one)) == unicodedata.normalize("NFKC", _visible(other)):

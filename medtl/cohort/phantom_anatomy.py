@@ -22,7 +22,7 @@ NODULE_RADIUS_PX = (5.5, 8.5)
 """From centre to where the nodule has faded."""
 
 DECOY_CONTRAST = (0.10, 0.20)
-"""Smooth streaks that healthy and diseased lungs have alike: brightness alone must not tell the classes apart."""
+"""Smooth streaks that healthy and diseased lungs have alike: brightness alone must not separate the classes."""
 
 SOURCE_CONTRAST = (0.22, 0.45)
 """Findings of the source task: from nearly as subtle as the target's to plain."""
@@ -43,7 +43,7 @@ VESSELS = (5, 9)
 """Vessels in each lung, fewest and most."""
 
 WORD_HEIGHT_PX = 11
-"""Height of the dark strip at the lower edge that says PHANTOM, the same in every image of every class."""
+"""Height of the dark strip at the lower edge with the word PHANTOM, the same in every image of every class."""
 
 Picture = Float[np.ndarray, "row column"]
 
@@ -63,8 +63,8 @@ class Anatomy:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Where something was put: centre and radius in pixels, rows counted from the top."""
+class Lesion:
+    """A drawn lesion: centre and radius in pixels, rows counted from the top."""
 
     row_px: float
     column_px: float
@@ -101,16 +101,16 @@ def chest(build: Anatomy, chance: np.random.Generator) -> Picture:
     return picture + _vessels(chance, down, right) * lungs
 
 
-def place_in_lung(build: Anatomy, chance: np.random.Generator, *, radius_px: float) -> Finding:
-    """A place well inside one of the lungs, away from the heart's side."""
+def lesion_in_lung(build: Anatomy, chance: np.random.Generator, *, radius_px: float) -> Lesion:
+    """A random position well inside one of the lungs, away from the heart's side."""
     side = 1.0 if chance.random() < 0.5 else -1.0
     turn, reach = chance.uniform(0, 2 * np.pi), 0.62 * np.sqrt(chance.random())
     row = 0.50 + build.lung_height * reach * np.sin(turn)
     column = 0.5 + side * (build.lung_gap + 0.015) + build.lung_width * reach * np.cos(turn)
-    return Finding(row * IMAGE_SIZE_PX, column * IMAGE_SIZE_PX, radius_px)
+    return Lesion(row * IMAGE_SIZE_PX, column * IMAGE_SIZE_PX, radius_px)
 
 
-def nodule(where: Finding, chance: np.random.Generator, *, contrast: float) -> Picture:
+def nodule(where: Lesion, chance: np.random.Generator, *, contrast: float) -> Picture:
     """A soft round shadow with a spiculated rim."""
     distance, angle = _around(where)
     spikes = sum(
@@ -119,13 +119,13 @@ def nodule(where: Finding, chance: np.random.Generator, *, contrast: float) -> P
     return contrast * np.exp(-((distance / (0.62 * where.radius_px * (1 + spikes))) ** 2))
 
 
-def ring(where: Finding, *, contrast: float) -> Picture:
+def ring(where: Lesion, *, contrast: float) -> Picture:
     """A thin-walled ring, as of a cavity."""
     distance, _ = _around(where)
     return contrast * np.exp(-(((distance - 0.8 * where.radius_px) / 1.1) ** 2))
 
 
-def bar(where: Finding, chance: np.random.Generator, *, contrast: float) -> Picture:
+def bar(where: Lesion, chance: np.random.Generator, *, contrast: float) -> Picture:
     """A straight band, as of a plate of collapsed lung; also the decoy streak."""
     distance, angle = _around(where)
     turned = angle - chance.uniform(0, np.pi)
@@ -133,7 +133,7 @@ def bar(where: Finding, chance: np.random.Generator, *, contrast: float) -> Pict
     return contrast * np.exp(-((along / (1.5 * where.radius_px)) ** 2) - (across / 1.5) ** 2)
 
 
-def patch(where: Finding, chance: np.random.Generator, *, contrast: float) -> Picture:
+def patch(where: Lesion, chance: np.random.Generator, *, contrast: float) -> Picture:
     """A mottled cloud, as of a consolidation."""
     distance, _ = _around(where)
     cloud = 1.0 + 0.9 * clouds(chance, exponent=0.8)
@@ -219,8 +219,8 @@ def _vessels(chance: np.random.Generator, down: Picture, right: Picture) -> Pict
     return (contrast.astype(np.float32) @ shadow).reshape(down.shape).astype(np.float64)
 
 
-def _around(where: Finding) -> tuple[Picture, Picture]:
-    """Distance in pixels and angle of each pixel's centre from a finding."""
+def _around(where: Lesion) -> tuple[Picture, Picture]:
+    """Distance in pixels and angle of each pixel's centre from a lesion."""
     steps = np.arange(IMAGE_SIZE_PX) + 0.5
     down, right = np.meshgrid(steps - where.row_px, steps - where.column_px, indexing="ij")
     return np.hypot(down, right), np.arctan2(down, right)

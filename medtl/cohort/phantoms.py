@@ -46,7 +46,7 @@ TARGET_COLUMNS = (
 
 @dataclass(frozen=True)
 class PhantomPaths:
-    """Where the two manifests lie; the images lie beside them."""
+    """The paths of the two manifests; the images lie beside them."""
 
     source_manifest: Path
     target_manifest: Path
@@ -54,7 +54,7 @@ class PhantomPaths:
 
 @dataclass(frozen=True)
 class _TargetPatient:
-    """What is the same in all images of a target patient."""
+    """The properties that all images of a target patient share."""
 
     name: str
     label: str
@@ -92,7 +92,7 @@ def _write_source(folder: Path, *, seed: int) -> Path:
 
 
 def _source_finding(label: str, build: draw.Anatomy, chance: np.random.Generator) -> draw.Picture:
-    where = draw.place_in_lung(build, chance, radius_px=float(chance.uniform(5.5, 9.0)))
+    where = draw.lesion_in_lung(build, chance, radius_px=float(chance.uniform(5.5, 9.0)))
     contrast = float(chance.uniform(*draw.SOURCE_CONTRAST))
     if label == "ring":
         return draw.ring(where, contrast=contrast)
@@ -138,7 +138,7 @@ def _write_target_image(
     picture = draw.chest(patient.build, chance) + _decoy(patient.build, chance)
     lesion = ("", "", "")
     if patient.label == TARGET_CLASSES[1]:
-        where = draw.place_in_lung(patient.build, chance, radius_px=float(chance.uniform(*draw.NODULE_RADIUS_PX)))
+        where = draw.lesion_in_lung(patient.build, chance, radius_px=float(chance.uniform(*draw.NODULE_RADIUS_PX)))
         picture = picture + draw.nodule(where, chance, contrast=float(chance.uniform(*draw.NODULE_CONTRAST)))
         lesion = (f"{where.row_px:.1f}", f"{where.column_px:.1f}", f"{where.radius_px:.1f}")
     case_id = f"{patient.name}-{image_number}"
@@ -150,7 +150,7 @@ def _write_target_image(
 
 
 def _decoy(build: draw.Anatomy, chance: np.random.Generator) -> draw.Picture:
-    where = draw.place_in_lung(build, chance, radius_px=float(chance.uniform(3.0, 5.0)))
+    where = draw.lesion_in_lung(build, chance, radius_px=float(chance.uniform(3.0, 5.0)))
     contrast = float(chance.uniform(*draw.DECOY_CONTRAST)) * (chance.random() < DECOY_SHARE)
     return draw.bar(where, chance, contrast=contrast)
 

@@ -34,22 +34,22 @@ HEALTHY_SIGNS = tuple(words.HEALTHY_SIGNS.split())
 """The same in writings without blanks or with many endings: any part of the name counts."""
 
 HEALTHY_ALONE = frozenset({"well", "clear", "good", "f"})
-"""Words that say so only when nothing else stands in the name: a tumour may be well differentiated."""
+"""Words that mean it only when nothing else stands in the name: a tumour may be well differentiated."""
 
 OPPOSITE = re.compile(r"\b(?:not|non|un|ab|nicht|pas)[-_ ]*(?:normal|healthy|negative|benign|gesund|sain|absent|clear)")
 """`abnormal`, `not healthy`: names of the ill that hold a word of the healthy."""
 
 
 def alphabetical(label: str) -> tuple[bool, float, str, str, str]:
-    """The place of a label in the order: numbers by value, then words without regard to capitals and accents."""
+    """The sort key of a label: numbers by value, then words without regard to capitals and accents."""
     number = as_number(label)
     folded = label.casefold()
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(letter))
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(sign))
     return (number is None, number or 0.0, bare, folded, label)
 
 
 def looks_healthy(label: str) -> bool:
-    """Whether a class's name says that what is looked for is absent, in one of many languages."""
+    """Whether a class's name means that what is looked for is absent, in one of many languages."""
     small = unicodedata.normalize("NFC", label).casefold()
     if any(sign in small for sign in HEALTHY_SIGNS):
         return True

@@ -1,4 +1,4 @@
-"""Other names for patients and cases, the same every time on this computer and meaningless elsewhere.
+"""Pseudonyms of patients and cases, the same every time on this computer and meaningless elsewhere.
 
 A pseudonym is HMAC-SHA256 of the id under a private key (RFC 2104), cut to twelve digits: without the key nobody can
 go back by trying out numbers. The key and the link tables live in the user's own folder, never in a run folder.
@@ -45,7 +45,11 @@ WHAT_TO_DO = (
 
 
 def private_home() -> Path:
-    """The user's own folder for keys: `MEDTL_HOME`, else `~/.local/share/medtl`. It need not exist yet."""
+    """The user's own folder for keys: `MEDTL_HOME`, else `~/.local/share/medtl`. It need not exist yet.
+
+    Raises:
+        ConfigurationError: the user has no home folder.
+    """
     if named := environment.folder_named(HOME_VARIABLE):
         return named
     try:
@@ -148,6 +152,13 @@ def write_links(original: Cohort, *, hidden: Cohort, name: str, manifest: Path, 
     There is one table for each study and manifest: another study of the same name has another manifest. What an earlier
     run of the study kept of further cases stays.
 
+    Args:
+        original: the cohort with the manifest's own ids.
+        hidden: the same cohort under pseudonyms.
+        name: the study's name.
+        manifest: the path of the manifest.
+        home: the private folder, when it is not the user's own.
+
     Raises:
         ConfigurationError: the folder cannot be written.
     """
@@ -208,13 +219,13 @@ def _link_file(name: str, manifest: Path, *, home: Path | None) -> Path:
 
 
 def _digest(manifest: Path, *, home: Path | None) -> str:
-    """A name for the place of a manifest, `m-…`, that tells nobody the place."""
-    place = str(manifest.resolve())
-    return pseudonyms_of([place], kind="manifest", key=pseudonym_key(home))[place]
+    """A hash of the path of a manifest, `m-…`, from which nobody can read the path."""
+    path = str(manifest.resolve())
+    return pseudonyms_of([path], kind="manifest", key=pseudonym_key(home))[path]
 
 
 def keep_private(file: Path, table: pd.DataFrame, *, text_columns: tuple[str, ...]) -> None:
-    """Write a table that says who is who: folders 0700 where they are new, the file 0600.
+    """Write a private link table of pseudonyms: folders 0700 where they are new, the file 0600.
 
     Rows that are there of further `case_id` are kept. Two writers wait for each other.
 

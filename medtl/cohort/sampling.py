@@ -14,7 +14,7 @@ def limit_patients(cohort: Cohort, *, per_class: int, seed: int) -> Cohort:
     """The cohort with at most `per_class` patients of each class.
 
     A patient is drawn by a hash of seed, class and manifest id: independent of the row order, of the pseudonym key,
-    and nested (the first 50 are among the first 100). A patient with two classes is drawn for each of them apart.
+    and nested (the first 50 are among the first 100). A patient with two classes is drawn for each of them separately.
     The rest is not excluded for a fault, so it is told in `limited` and in a note instead of the exclusions.
 
     Raises:

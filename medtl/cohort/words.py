@@ -1,4 +1,4 @@
-"""Words that people write into tables, in small letters: for a missing value, a unit of age, a sex, a healthy class.
+"""Words that people write into tables, in lower case: for a missing value, a unit of age, a sex, a healthy class.
 
 Each is a plain list; what it means stands where it is used (`cells`, `positive_class`).
 """

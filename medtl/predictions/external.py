@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sexes_of
-from medtl.cohort.delimited import Delimited, Row, read_delimited
+from medtl.cohort.delimited import Delimited, DelimitedRow, read_delimited
 from medtl.cohort.patient_ids import no_id, remedy, twin_faults
 from medtl.cohort.positive_class import positive_notes
 from medtl.errors import ConfigurationError, DataRefused
@@ -101,7 +101,7 @@ def read_external(path: Path, *, positive: str | None = None, ids_as_written: bo
     return ExternalTable(table, (*notes, *taken))
 
 
-def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[Row], *, ids_as_written: bool) -> Iterator[str]:
+def _id_faults(cells: Mapping[str, list[str]], rows: Sequence[DelimitedRow], *, ids_as_written: bool) -> Iterator[str]:
     """Cells that are no id, and patients that may be one person."""
     lines = [row.line for row in rows]
     held = {
@@ -158,7 +158,7 @@ def _without_rows(found: Delimited) -> Iterator[str]:
 
 
 def _typed(
-    cells: Mapping[str, list[str]], rows: list[Row], delimiter: str, faults: list[str]
+    cells: Mapping[str, list[str]], rows: list[DelimitedRow], delimiter: str, faults: list[str]
 ) -> tuple[dict[str, list[object]], frozenset[int]]:
     """The columns with numbers as numbers; cells that cannot be are added to `faults`, and their lines returned."""
     typed: dict[str, list[object]] = {}

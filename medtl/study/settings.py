@@ -192,7 +192,7 @@ def write_study_of_run(study: Study, path: Path, *, mark: str) -> None:
     manifest = study.manifest.resolve()
     root = None if study.data_root is None else (study.manifest.parent / study.data_root.expanduser()).resolve()
     try:
-        reference = keep_manifest(KeptManifest(manifest, root), mark=mark)
+        reference = keep_manifest(KeptManifest(manifest, root), fingerprint=mark)
     except ConfigurationError as error:
         if study.identifiers == "pseudonymous":
             raise
