@@ -2,7 +2,7 @@
 
 In: what a stage gave for one forward pass and the gradient of the target's logit. Out: signed evidence per position,
 in parts as they came. HiResCAM and LayerCAM look at every position by itself; Grad-CAM++ and EigenCAM at all positions
-of a case together, so they are asked about one case at a time.
+of a case together, so they run on one case at a time.
 """
 
 from __future__ import annotations

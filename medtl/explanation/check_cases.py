@@ -1,4 +1,4 @@
-"""Which out-of-fold cases are checked, and by which other fold's model: drawn before any result is looked at.
+"""Which out-of-fold cases are checked, and by which other fold's model: drawn before any result is known.
 
 In: the folds, the cohort, a seed. Out: case ids in a fixed order, at most one of a patient, the classes in turn.
 """
@@ -25,7 +25,15 @@ class Other:
 
 
 def cases_to_check(cohort: Cohort, test: tuple[str, ...], *, fold: int, seed: int, at_most: int) -> tuple[str, ...]:
-    """Of the test cases of a fold, the first of each patient in an order drawn from the seed, classes in turn."""
+    """Draw the test cases of a fold whose maps are checked: one of each patient, classes in turn.
+
+    Args:
+        cohort: the cases.
+        test: case ids of the fold's test part.
+        fold: its number; part of the seed.
+        seed: of the study.
+        at_most: cases to draw.
+    """
     among = set(test)
     drawn = sorted(
         (case for case in cohort.cases if case.case_id in among),
@@ -41,7 +49,7 @@ def cases_to_check(cohort: Cohort, test: tuple[str, ...], *, fold: int, seed: in
 
 
 def other_fold(folds: FoldTable, *, case_id: str, fold: int) -> Other | None:
-    """The fold whose model is asked too: of another repeat, where the case was tested as well, else the next one.
+    """The fold whose model makes a second map of a case: of another repeat that tests it, else the next fold.
 
     Within one repeat every case that is tested in one fold is validation or training in all others.
     """

@@ -1,11 +1,11 @@
-"""Whether a map is worth looking at: pass or fail by rules that were fixed before, never a ranking of methods.
+"""Verdicts on saliency maps: pass or fail by rules that were fixed before, never a ranking of methods.
 
 In: what was measured on each case. Out: verdicts. Each rule compares a number of the map with the same number of
 something that cannot know: the burden of proof is the map's. A study's verdict rests on the 95 % interval of the
 difference, patients drawn with replacement; a fold has few cases, and its verdict rests on their mean.
 
 Binder et al. 2023 (arXiv 2211.12486): randomisation scores must not rank methods, since maps without information score
-well; so a check passes or fails and no score is told as better than another.
+well; so a check passes or fails and no score is reported as better than another.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True)
 class Rule:
-    """`pair_of` gives the map's number and what it is compared with, None where a case cannot be asked.
+    """`pair_of` gives the map's number and what it is compared with, None where a case has no such numbers.
 
     The map has to be above with `wants` 1, and below with -1. `tolerates_equal`: not worse is enough.
     """
@@ -50,7 +50,7 @@ class Rule:
 
 
 def _randomised(case: CheckedCase) -> Pair | None:
-    """Arun et al. 2021 (doi 10.1148/ryai.2021200267): below the mean likeness of maps of different cases."""
+    """Arun et al. 2021 (doi 10.1148/ryai.2021200267): below the mean similarity of maps of different cases."""
     if case.like_others is None or not case.randomised:
         return None
     return case.randomised[-1].likeness, case.like_others
@@ -162,7 +162,7 @@ def mean_of_patients(values: Sequence[tuple[str, float]]) -> MeanOfPatients:
 
 
 def _threshold(folds: Sequence[FoldChecks], *, but: int, of: str) -> int | None:
-    """The threshold (its place among the thresholds) with the largest mean overlap on all other folds."""
+    """The threshold (its index among the thresholds) with the largest mean overlap on all other folds."""
     overlaps = [
         getattr(case.lesion, of).overlap
         for one in folds
@@ -194,5 +194,5 @@ def _lesions(
     )
 
 
-def _at(found: Found, place: int | None) -> float | None:
-    return None if place is None else found.overlap[place]
+def _at(found: Found, index: int | None) -> float | None:
+    return None if index is None else found.overlap[index]

@@ -20,7 +20,7 @@ BACKGROUND = 0.1
 """Of the prepared brightness: air, collimation and the black around a scan lie below it in every preset."""
 
 LEAST_OUTSIDE = 0.02
-"""Share of the grid outside the body below which nothing can be said about it."""
+"""Share of the grid outside the body below which the check is left out."""
 
 
 def on_prepared_grid(raw: RawSaliency, shape: tuple[int, ...]) -> Float[np.ndarray, "*prepared"]:
@@ -50,7 +50,7 @@ def outside_share(
 
 
 def share_of(prepared_map: Float[np.ndarray, "*prepared"], there: Bool[np.ndarray, "*prepared"]) -> Share | None:
-    """The share of the map's sum at the marked places, and the share of places that are marked."""
+    """The share of the map's sum at the positions in `there`, and the share of positions that are in it."""
     total = float(prepared_map.sum(dtype=np.float64))
     if total <= 0:
         return None
@@ -65,6 +65,6 @@ def body_of(scan: Float[np.ndarray, "channel *prepared"]) -> Bool[np.ndarray, "*
     sizes = np.bincount(pieces.ravel())[1:]
     body = np.asarray(binary_fill_holes(pieces == 1 + int(sizes.argmax())))
     if body.ndim == 3:  # an airway that leaves the volume opens the lungs in 3D, but not in an axial slice
-        for place in range(body.shape[2]):
-            body[..., place] = binary_fill_holes(body[..., place])
+        for index in range(body.shape[2]):
+            body[..., index] = binary_fill_holes(body[..., index])
     return body

@@ -1,8 +1,8 @@
-"""Whether what a map marks is what the decision rests on: deletion and insertion (Petsiuk et al. 2018).
+"""Faithfulness of a map to the decision: deletion and insertion (Petsiuk et al. 2018).
 
-In: a classifier, a scan, and orders in which its places are taken away or brought in. Out: for each order the area
+In: a classifier, a scan, and orders in which its positions are deleted or inserted. Out: for each order the area
 under the probability of the target class. Detail is taken away by blurring and brought in on a blurred scan. A map has
-to do better than places in random order and than places ordered by their distance from the middle.
+to do better than positions in random order and than positions ordered by their distance from the middle.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from medtl.explanation.saliency import RawSaliency
 from medtl.record.saliency_checks import Curves
 
 SHARES = (0.1, 0.3)
-"""Of the places, taken away or brought in; none and all are known besides. More shares cost more than more cases, and
+"""Of the positions, deleted or inserted; none and all are known besides. More shares cost more than more cases, and
 cases differ more than the curves between these shares."""
 
 CELLS = 8
@@ -58,9 +58,9 @@ def areas(
     classifier: Classifier,
     scan: Float[Tensor, "1 channel *prepared"],
     target: int,
-    orders: Mapping[str, Int[np.ndarray, " place"]],
+    orders: Mapping[str, Int[np.ndarray, " position"]],
 ) -> Mapping[str, Curves]:
-    """For each order of the scan's places, the first the most important: areas by the trapezoidal rule."""
+    """Areas by the trapezoidal rule for each order of the scan's positions, the most important first."""
     plain, blurred = scan[0], without_detail(scan)[0]
     variants = [plain, blurred]
     for order in orders.values():
@@ -69,8 +69,8 @@ def areas(
             taken[torch.from_numpy(order[: round(share * order.size)].copy())] = True
             there = taken.reshape(plain.shape[1:])
             variants += [torch.where(there, blurred, plain), torch.where(there, plain, blurred)]
-    said = _probabilities(classifier, variants, target)
-    whole, nothing, rest = said[0], said[1], said[2:].reshape(len(orders), len(SHARES), 2)
+    probabilities = _probabilities(classifier, variants, target)
+    whole, nothing, rest = probabilities[0], probabilities[1], probabilities[2:].reshape(len(orders), len(SHARES), 2)
     return {
         name: Curves(
             deletion=_area([whole, *found[:, 0], nothing]),
@@ -93,20 +93,20 @@ def without_detail(scan: Float[Tensor, "1 channel *prepared"]) -> Float[Tensor, 
 
 def centre_gaussian(shape: tuple[int, ...]) -> Float64[np.ndarray, "*grid"]:
     """1 in the middle, falling off in every direction: what a map that knows nothing but the usual framing shows."""
-    places = [(np.arange(side) + 0.5) / side - 0.5 for side in shape]
-    squared = sum(np.square(axis) for axis in np.meshgrid(*places, indexing="ij"))
+    positions = [(np.arange(side) + 0.5) / side - 0.5 for side in shape]
+    squared = sum(np.square(axis) for axis in np.meshgrid(*positions, indexing="ij"))
     return np.asarray(np.exp(-squared / (2 * SPREAD**2)))
 
 
 def _probabilities(classifier: Classifier, variants: Sequence[Tensor], target: int) -> Float64[np.ndarray, " variant"]:
     at_once = PICTURES_AT_ONCE if variants[0].ndim == 3 else 1
     device = next(classifier.parameters()).device
-    said = []
+    probabilities = []
     with freezing.eval_mode(classifier), torch.no_grad():
         for start in range(0, len(variants), at_once):
             logits = classifier(torch.stack(list(variants[start : start + at_once])).to(device))
-            said.append(logits.double().softmax(dim=1)[:, target].cpu().numpy())
-    return np.concatenate(said)
+            probabilities.append(logits.double().softmax(dim=1)[:, target].cpu().numpy())
+    return np.concatenate(probabilities)
 
 
 def _area(probabilities: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""The maps of a fold on disk.
+"""Write the saliency maps of a fold.
 
 In: a fold's fitted classifier and its predictions on the test part. Out: `saliency/` with `saliency.csv` for the cases
 that the page shows, their pictures, and the maps on the grids of the original scans, listed in `maps.csv`: 16-bit PNG
@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from medtl.adaptation import Classifier, freezing
 from medtl.cohort import Case, Cohort
-from medtl.explanation.gallery import Chosen, choose, others
+from medtl.explanation.gallery import CaseToExplain, choose, others
 from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
 from medtl.explanation.patient_space import on_scan_grid, write_volume
 from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
@@ -43,7 +43,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 
 @dataclass(frozen=True)
 class FoldMaps:
-    """What is needed to explain one case after another of one fold by one model."""
+    """The model, cases and scans of one fold, for its maps."""
 
     classifier: Classifier
     model: str
@@ -54,10 +54,10 @@ class FoldMaps:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedCase:
     """A case with its raw map, the map on the scan's own grid, and the prepared scan that the network saw."""
 
-    pick: Chosen
+    pick: CaseToExplain
     raw: RawSaliency
     saliency: Float[np.ndarray, "*scan"]
     scan: torch.Tensor
@@ -77,31 +77,44 @@ def explain_fold(
     folder: Path,
     threshold: float | None = None,
 ) -> None:
-    """Explain a fold's test cases: the most telling ones for the page, and of volumes every one as NIfTI."""
+    """Write saliency maps of a fold's test cases: the clearest ones as pictures, and of volumes every one as NIfTI.
+
+    Args:
+        classifier: the fold's fitted model.
+        predictions: of this model on the fold's test part.
+        model: its name in the file names.
+        cohort: the cases.
+        prepared: their prepared scans.
+        preparation: how they were prepared.
+        settings: which cases and which stage.
+        saliency: the method.
+        folder: where the files go.
+        threshold: the fold's declared one with two classes.
+    """
     task = FoldMaps(classifier, model, {case.case_id: case for case in cohort.cases}, prepared, preparation, folder)
     shown = choose(predictions, of_each_kind=settings.cases_of_each_kind, threshold=threshold)
     mapped = (
         *shown,
         *(others(predictions, shown=shown, threshold=threshold) if settings.maps_all(preparation) else ()),
     )
-    stage, told, files = settings.stage, list[dict[str, object]](), list[dict[str, object]]()
+    stage, shown_rows, files = settings.stage, list[dict[str, object]](), list[dict[str, object]]()
     for number, pick in enumerate(track(mapped, what="maps", total=len(mapped))):
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
         stage = stage or stage_to_look_at(classifier.encoder, scan)
         (raw,) = saliency_maps(classifier, scan, [pick.target], stage=stage, method=saliency.method)
         on_scan = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
-        one = Explained(pick, raw, on_scan, scan, _stem(pick.case_id, model=model, number=number))
+        one = ExplainedCase(pick, raw, on_scan, scan, _stem(pick.case_id, model=model, number=number))
         row = _row(task, pick, raw, predictions, stage=stage) | _write_map(task, one)
         files.append(row)
         if pick.kind:
-            told.append(row | (_show_volume(task, one) if preparation.is_volume else _show_picture(task, one)))
+            shown_rows.append(row | (_show_volume(task, one) if preparation.is_volume else _show_picture(task, one)))
     columns = (*WHAT, *MAPS, *(VOLUMES if preparation.is_volume else PICTURES))
-    write_csv(folder / "saliency.csv", pd.DataFrame(told, columns=list(columns)))
+    write_csv(folder / "saliency.csv", pd.DataFrame(shown_rows, columns=list(columns)))
     write_csv(folder / "maps.csv", pd.DataFrame(files, columns=[*WHAT, *MAPS]))
 
 
 def _row(
-    task: FoldMaps, pick: Chosen, raw: RawSaliency, predictions: PredictionTable, *, stage: str
+    task: FoldMaps, pick: CaseToExplain, raw: RawSaliency, predictions: PredictionTable, *, stage: str
 ) -> dict[str, object]:
     case, positions = task.cases[pick.case_id], " x ".join(map(str, raw.values.shape))
     label = predictions.classes[pick.target]
@@ -112,7 +125,7 @@ def _row(
     return dict(zip(WHAT, cells, strict=True))
 
 
-def _show_picture(task: FoldMaps, one: Explained) -> dict[str, object]:
+def _show_picture(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
     facts, view = task.prepared.facts[one.pick.case_id], task.prepared.displayed(one.pick.case_id)
     pictures = {
         "scan": png(scan_picture(view.pixels), pixel_size=facts.pixel_size),
@@ -125,7 +138,7 @@ def _show_picture(task: FoldMaps, one: Explained) -> dict[str, object]:
     return dict(zip(PICTURES, cells, strict=True))
 
 
-def _show_volume(task: FoldMaps, one: Explained) -> dict[str, object]:
+def _show_volume(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
     facts, view = task.prepared.facts[one.pick.case_id], task.prepared.displayed(one.pick.case_id)
     written = write_volume_pictures(
         view.pixels[0],
@@ -141,7 +154,7 @@ def _show_volume(task: FoldMaps, one: Explained) -> dict[str, object]:
     return {"montage_png": written.montage, "view_json": written.view, "window": view.window}
 
 
-def _slice_weights(task: FoldMaps, one: Explained) -> SliceWeights | None:
+def _slice_weights(task: FoldMaps, one: ExplainedCase) -> SliceWeights | None:
     """How much each slice of the first plane counted; None where the network sees the volume as a whole."""
     encoder = task.classifier.encoder
     device = next(encoder.parameters()).device
@@ -153,7 +166,7 @@ def _slice_weights(task: FoldMaps, one: Explained) -> SliceWeights | None:
     return next((SliceWeights.on_grid(values, plane=plane, affine=affine) for plane, values in planes), None)
 
 
-def _write_map(task: FoldMaps, one: Explained) -> dict[str, object]:
+def _write_map(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
     facts = task.prepared.facts[one.pick.case_id]
     if not task.preparation.is_volume:
         write_atomically(task.folder / f"{one.stem}-map.png", map_png(one.saliency))

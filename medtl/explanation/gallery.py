@@ -1,4 +1,4 @@
-"""Which out-of-fold cases are shown: the most confident rights and wrongs, by a fixed rule, so that nobody picks.
+"""Choose the out-of-fold cases to show: the most confident right and wrong ones, by a fixed rule.
 
 In: a fold's predictions on the test part. Out: cases with the class whose evidence is to be shown.
 """
@@ -14,7 +14,7 @@ from medtl.predictions import PredictionTable
 
 
 @dataclass(frozen=True)
-class Chosen:
+class CaseToExplain:
     """A case to explain: `kind` is right or wrong with the called class, `target` is that class's index.
 
     `kind` is empty for a case that is mapped but not shown.
@@ -26,7 +26,9 @@ class Chosen:
     probability: float
 
 
-def choose(predictions: PredictionTable, *, of_each_kind: int, threshold: float | None = None) -> tuple[Chosen, ...]:
+def choose(
+    predictions: PredictionTable, *, of_each_kind: int, threshold: float | None = None
+) -> tuple[CaseToExplain, ...]:
     """The most confident right and wrong cases for each called class, at most one image a patient and kind.
 
     `predictions` holds one model and one fold's test part; `threshold` is the fold's declared one with two classes.
@@ -36,7 +38,7 @@ def choose(predictions: PredictionTable, *, of_each_kind: int, threshold: float 
     predicted = predictions.outcome.decide(values, threshold)
     confidence = predictions.outcome.certainty(values, threshold)
     own = values[np.arange(len(rows)), predicted]
-    chosen: list[Chosen] = []
+    chosen: list[CaseToExplain] = []
     for target, label in reversed(list(enumerate(predictions.classes))):
         for verdict in ("right", "wrong"):
             is_right = (rows["truth"] == label).to_numpy()
@@ -47,19 +49,19 @@ def choose(predictions: PredictionTable, *, of_each_kind: int, threshold: float 
                 patient = str(rows["patient_id"].iloc[row])
                 if patient not in seen and len(seen) < of_each_kind:
                     seen.add(patient)
-                    chosen.append(Chosen(str(rows["case_id"].iloc[row]), f"{verdict} {label}", target, own[row]))
+                    chosen.append(CaseToExplain(str(rows["case_id"].iloc[row]), f"{verdict} {label}", target, own[row]))
     return tuple(chosen)
 
 
 def others(
-    predictions: PredictionTable, *, shown: Sequence[Chosen], threshold: float | None = None
-) -> tuple[Chosen, ...]:
+    predictions: PredictionTable, *, shown: Sequence[CaseToExplain], threshold: float | None = None
+) -> tuple[CaseToExplain, ...]:
     """All further cases, each with the class it is called, in the order of their ids."""
     values, ids = predictions.probabilities, predictions.rows["case_id"].astype(str)
     named = {pick.case_id for pick in shown}
     predicted = predictions.outcome.decide(values, threshold)
     return tuple(
-        Chosen(ids.iloc[row], "", int(predicted[row]), float(values[row, predicted[row]]))
+        CaseToExplain(ids.iloc[row], "", int(predicted[row]), float(values[row, predicted[row]]))
         for row in np.argsort(ids.to_numpy(), kind="stable")
         if ids.iloc[row] not in named
     )

@@ -1,4 +1,4 @@
-"""Whether a map finds what a radiologist drew: pointing game, overlap, and average precision over the pixels.
+"""Agreement of a map with a radiologist's lesion mask: pointing game, overlap, and average precision over the pixels.
 
 In: a map on the scan's own grid, and the mask on the same grid. Out: numbers of one case, each beside those of the
 centre-Gaussian, which knows no more than that lesions tend to lie in the middle.
@@ -25,7 +25,7 @@ CORNER = 0.1
 
 
 def read_mask(path: Path, facts: ScanFacts) -> Bool[np.ndarray, "*scan"] | str:
-    """Where anything is drawn, or in words why the mask cannot be used; an empty one cannot."""
+    """Read a lesion mask, or say why it cannot be used; an empty one cannot."""
     try:
         scan = read_scan(path)
     except DataRefused as refusal:
@@ -41,7 +41,7 @@ def read_mask(path: Path, facts: ScanFacts) -> Bool[np.ndarray, "*scan"] | str:
 
 
 def found_in(values: Float[np.ndarray, "*scan"], mask: Bool[np.ndarray, "*scan"]) -> Found:
-    """What a map in [0, 1], scaled to its own maximum, finds of the mask."""
+    """Pointing game, overlap and average precision of a map in [0, 1], scaled to its own maximum."""
     return Found(
         points_at=bool(mask.ravel()[values.argmax()]),
         overlap=tuple(_overlap(values >= threshold, mask) for threshold in THRESHOLDS),
@@ -58,6 +58,6 @@ def average_precision(values: Float[np.ndarray, " pixel"], mask: Bool[np.ndarray
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
-def _overlap(marked: Bool[np.ndarray, "*scan"], mask: Bool[np.ndarray, "*scan"]) -> float:
+def _overlap(predicted: Bool[np.ndarray, "*scan"], mask: Bool[np.ndarray, "*scan"]) -> float:
     """Intersection over union."""
-    return float((marked & mask).sum() / (marked | mask).sum())
+    return float((predicted & mask).sum() / (predicted | mask).sum())

@@ -1,7 +1,7 @@
 """The slices that matter on one dark sheet: the scan above, the map over the same slices below, at one scale.
 
-In: a volume along the patient's axes, a plane and slices. Out: a picture that explains itself: sides by their letters,
-positions in mm, a bar of the map's colours, hatching where the network saw nothing.
+In: a volume along the patient's axes, a plane and slices. Out: a picture that explains itself: orientation letters at
+the sides, positions in mm, a bar of the map's colours, hatching where the network saw nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHEET_PX = 1824
 WIDEST_TILE_PX, HIGHEST_TILE_PX = 440, 440
 GAP_PX, MARGIN_PX, BAR_PX = 8, 12, 64
 FOOT_PX, NOTE_PX = 46, 38
-TEXT_PX, LETTER_PX, DIGIT_PX = 25, 24, 21
+TEXT_PX, SIDE_LABEL_PX, DIGIT_PX = 25, 24, 21
 """At half size, as on the page, 12 px and less."""
 
 LONGEST_LABEL = "S 888.8 mm"
@@ -82,7 +82,7 @@ def montage(volume: PatientVolume, plane: Plane, slices: Sequence[int]) -> UInt8
         tiles = _tiles(volume, plane, index, box=box, size=(width, height))
         for tile, top in zip(tiles, (MARGIN_PX, below), strict=True):
             sheet.paste(tile, (left, top))
-            _letters(brush, plane, left=left, top=top, size=(width, height))
+            _side_labels(brush, plane, left=left, top=top, size=(width, height))
         words = f"{spoken_mm(plane, position_mm(volume.affine, plane, index))} mm"
         brush.text((left + width / 2, below + height + 10), words, font=font, fill=WORDS, anchor="ma")
     for row, note in enumerate(notes):
@@ -117,9 +117,9 @@ def hatched(
     """The picture with fine slanting lines where `hidden`."""
     row, column = np.ogrid[: hidden.shape[0], : hidden.shape[1]]
     line = hidden & ((row + column) % HATCH_STEP_PX < 2)
-    marked = picture.astype(np.float64)
-    marked[line] = marked[line] * (1 - HATCH_OPACITY) + HATCH_GREY * HATCH_OPACITY
-    return marked.round().astype(np.uint8)
+    lined = picture.astype(np.float64)
+    lined[line] = lined[line] * (1 - HATCH_OPACITY) + HATCH_GREY * HATCH_OPACITY
+    return lined.round().astype(np.uint8)
 
 
 def _notes(volume: PatientVolume, plane: Plane) -> list[str]:
@@ -151,11 +151,11 @@ def _resized(values: Float[np.ndarray, "row column"], size: tuple[int, int]) -> 
     return np.clip(np.asarray(image.resize(size, Image.Resampling.BILINEAR)), 0, 1)
 
 
-def _letters(brush: ImageDraw.ImageDraw, plane: Plane, *, left: int, top: int, size: tuple[int, int]) -> None:
-    font, middle = ImageFont.load_default(LETTER_PX), top + size[1] / 2
+def _side_labels(brush: ImageDraw.ImageDraw, plane: Plane, *, left: int, top: int, size: tuple[int, int]) -> None:
+    font, middle = ImageFont.load_default(SIDE_LABEL_PX), top + size[1] / 2
     first, last = EDGES[plane]
-    for letter, place, anchor in ((first, left + 7, "lm"), (last, left + size[0] - 7, "rm")):
-        brush.text((place, middle), letter, font=font, fill="white", anchor=anchor, stroke_width=2, stroke_fill="black")
+    for label, x, anchor in ((first, left + 7, "lm"), (last, left + size[0] - 7, "rm")):
+        brush.text((x, middle), label, font=font, fill="white", anchor=anchor, stroke_width=2, stroke_fill="black")
 
 
 def _bar(sheet: Image.Image, brush: ImageDraw.ImageDraw, *, left: int, top: int, height: int) -> None:
@@ -166,5 +166,5 @@ def _bar(sheet: Image.Image, brush: ImageDraw.ImageDraw, *, left: int, top: int,
     sheet.paste(Image.fromarray(np.repeat(colours.round().astype(np.uint8), 14, axis=1)), (left + 6, top))
     brush.rectangle((left + 5, top - 1, left + 20, top + height), outline=FRAME)
     for value, anchor in ((1.0, "lt"), (TRANSPARENT_BELOW, "lm"), (0.0, "lb")):
-        place = top + (1 - value) * (height - 1)
-        brush.text((left + 26, place), f"{value:g}", font=font, fill=WORDS, anchor=anchor)
+        y = top + (1 - value) * (height - 1)
+        brush.text((left + 26, y), f"{value:g}", font=font, fill=WORDS, anchor=anchor)

@@ -129,7 +129,7 @@ def is_oblique(affine: Float[np.ndarray, "4 4"], plane: Plane) -> bool:
 
 
 def spoken_mm(plane: Plane, mm: float) -> str:
-    """A position along a plane's normal with its letter in place of a sign: `S 12.5`, `I 3.0`."""
+    """A position along a plane's normal with an orientation letter instead of a sign: `S 12.5`, `I 3.0`."""
     rounded = round(mm, 1)
     return f"{LETTERS[NORMAL[plane]][rounded >= 0]} {abs(rounded):.1f}"
 

@@ -1,4 +1,4 @@
-"""A map where it belongs: on the original scan's own grid, and for volumes as NIfTI that any viewer opens over it."""
+"""Maps on the grid of the original scan; of volumes as NIfTI that any viewer opens over it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCANNER_CODE = 1
 
 
 def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings) -> Float[np.ndarray, "*scan"]:
-    """A raw map on the scan's own pixels, scaled so that 1 is its strongest place; all zero when it has none."""
+    """A raw map on the scan's own pixels, scaled so that 1 is its maximum; all zero for a map of zeros."""
     values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
     mode = "trilinear" if preparation.is_volume else "bilinear"
     prepared = torch.nn.functional.interpolate(values, size=preparation.shape, mode=mode, align_corners=False)

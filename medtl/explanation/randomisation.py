@@ -37,8 +37,15 @@ def cascade(
 ) -> tuple[tuple[str, tuple[RawSaliency, ...]], ...]:
     """The maps of the scans after each part was randomised, in order: the head, then the stages from the last on.
 
-    `scans` are batches of one. `untrained` gives the weights that take the learnt ones' place. The classifier itself is
-    not changed.
+    The classifier itself is not changed.
+
+    Args:
+        classifier: the fitted model.
+        scans: batches of one.
+        targets: class index of each scan.
+        make: makes a map of each scan.
+        untrained: the encoder whose weights replace the learnt ones.
+        seed: of the new head.
     """
     device = next(classifier.parameters()).device
     head = classifier_with_new_head(untrained, classes=classifier.head.out_features, seed=seed).head

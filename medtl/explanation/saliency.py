@@ -1,4 +1,4 @@
-"""Where in the feature maps the evidence for a class lay; by HiResCAM unless another method is asked for.
+"""Saliency maps of a classifier: the evidence for a class in the feature maps, by HiResCAM or another CAM method.
 
 HiResCAM is the sum over channels of activation times gradient, position by position, negative parts cut off. After a
 global average pool and one linear layer, at the last stage, it equals Grad-CAM and CAM; at earlier stages it stays
@@ -67,13 +67,23 @@ def saliency_maps(
     stage: str | None,
     method: Method,
 ) -> tuple[RawSaliency, ...]:
-    """Maps of `scans` for the class index in `targets`, one map a scan; None takes the last stage.
+    """Compute a saliency map of each scan for a class.
 
     Through attention over slices, a slice's weight is held fixed: the map is weight times in-slice evidence. Runs in
     eval mode and float32, leaves no hook, no gradient and no changed mode behind.
+
+    Args:
+        classifier: the fitted model.
+        scans: prepared, in one batch.
+        targets: class index of each scan.
+        stage: of the encoder; None takes the last one.
+        method: of class activation mapping.
+
+    Raises:
+        ConfigurationError: the encoder has no such stage.
     """
     if method in BY_CASE and len(scans) > 1:
-        alone = [scans[place : place + 1] for place in range(len(scans))]
+        alone = [scans[index : index + 1] for index in range(len(scans))]
         found = (
             saliency_maps(classifier, scan, [target], stage=stage, method=method)
             for scan, target in zip(alone, targets, strict=True)

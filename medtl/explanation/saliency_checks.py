@@ -89,7 +89,15 @@ def check_fold(
     fitted: Callable[[int], tuple[str, Classifier]],
     make: MapMaker | None = None,
 ) -> FoldChecks:
-    """Everything measured on one fold's checked cases; `make` takes the place of the study's own maps in tests."""
+    """Measure all checks on one fold's cases.
+
+    Args:
+        task: the cohort, folds and scans of the study.
+        settings: how many cases, and the method.
+        fold: number of the fold.
+        fitted: gives the name and the classifier of a fold's chosen model.
+        make: makes the maps in tests; None takes the study's own method.
+    """
     model, classifier = fitted(fold)
     names = cases_to_check(
         task.cohort,
@@ -143,11 +151,11 @@ def _called(
     together = [torch.cat(list(scans))] if scans[0].ndim == PICTURES else scans
     with freezing.eval_mode(classifier), torch.inference_mode():
         logits = torch.cat([classifier(batch.to(device)).double().cpu() for batch in together])
-    return [int(place) for place in outcome.decide(logits.softmax(dim=1).numpy(), threshold)]
+    return [int(index) for index in outcome.decide(logits.softmax(dim=1).numpy(), threshold)]
 
 
 def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:
-    """The mean likeness of each map to the maps of the other cases."""
+    """The mean similarity of each map to the maps of the other cases."""
     if len(shown) < 2:
         return {}
     common = [on_common_grid(one.raw) for one in shown]
@@ -161,7 +169,7 @@ def _like_others(shown: Sequence[Mapped]) -> dict[str, float]:
 def _randomised(
     shown: Sequence[Mapped], classifier: Classifier, make: MapMaker, *, seed: int
 ) -> dict[str, tuple[Step, ...]]:
-    """The likeness of each map to itself after each step of the cascade."""
+    """The similarity of each map to itself after each step of the cascade."""
     if not shown:
         return {}
     steps = cascade(
@@ -175,10 +183,10 @@ def _randomised(
     common = [on_common_grid(one.raw) for one in shown]
     return {
         one.case.case_id: tuple(
-            Step(part=part, likeness=structural_similarity(common[place], on_common_grid(raws[place])))
+            Step(part=part, likeness=structural_similarity(common[index], on_common_grid(raws[index])))
             for part, raws in steps
         )
-        for place, one in enumerate(shown)
+        for index, one in enumerate(shown)
     }
 
 

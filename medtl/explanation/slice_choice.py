@@ -1,6 +1,6 @@
-"""Which slices of a volume matter: those that hold most of the map, not too close to each other.
+"""Choose the slices of a volume to show: those that hold most of the map, not too close to each other.
 
-In: a volume along the patient's axes. Out: a plane and slice indices, the same each time, so that nobody picks.
+In: a volume along the patient's axes. Out: a plane and slice indices, the same each time.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from medtl.explanation.patient_planes import NORMAL, PLANES, PatientVolume, Plan
 MOST_SLICES = 6
 """As many as stand side by side on a page and can still be read."""
 
-LEAST_SHARE_APART = 12
-"""Two chosen slices lie at least this part of the coloured stretch apart, so that six of them cover half of it."""
+LEAST_SHARE_BETWEEN = 12
+"""Two chosen slices lie at least a twelfth of the coloured stretch from each other, so that six cover half of it."""
 
 SPACING_DIGITS = 3
 """Spacings that agree to a thousandth of a mm are equal: headers hold rounded numbers."""
@@ -36,15 +36,15 @@ def slices_that_matter(volume: PatientVolume, plane: Plane, *, at_most: int = MO
     if not len(coloured):
         return _spread(np.flatnonzero(volume.seen.any(axis=within)), volume.scan.shape[NORMAL[plane]], at_most)
     energy = np.square(volume.saliency, dtype=np.float64).sum(axis=within)
-    apart = max(1, round((coloured[-1] - coloured[0] + 1) / LEAST_SHARE_APART))
+    distance = max(1, round((coloured[-1] - coloured[0] + 1) / LEAST_SHARE_BETWEEN))
     chosen: list[int] = []
     for index in sorted(coloured.tolist(), key=lambda slice_: (-energy[slice_], slice_)):
-        if len(chosen) < at_most and all(abs(index - other) >= apart for other in chosen):
+        if len(chosen) < at_most and all(abs(index - other) >= distance for other in chosen):
             chosen.append(index)
     return tuple(sorted(chosen))
 
 
 def _spread(seen: np.ndarray, count: int, at_most: int) -> tuple[int, ...]:
     first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, count - 1)
-    places = np.linspace(first - 0.5, last + 0.5, min(at_most, last - first + 1) * 2 + 1)[1::2]
-    return tuple(sorted({int(place) for place in np.round(places)}))
+    positions = np.linspace(first - 0.5, last + 0.5, min(at_most, last - first + 1) * 2 + 1)[1::2]
+    return tuple(sorted({int(position) for position in np.round(positions)}))

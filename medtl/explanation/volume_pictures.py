@@ -41,8 +41,8 @@ class SliceWeights:
         cls, values: Sequence[float] | Float[np.ndarray, " slice"], *, plane: Plane, affine: Float[np.ndarray, "4 4"]
     ) -> SliceWeights:
         """Weights of the slices of a grid whose axes run towards right, anterior and superior, as prepared ones do."""
-        places = tuple(position_mm(affine, plane, index) for index in range(len(values)))
-        return cls(plane, tuple(float(value) for value in values), places)
+        positions = tuple(position_mm(affine, plane, index) for index in range(len(values)))
+        return cls(plane, tuple(float(value) for value in values), positions)
 
     def __post_init__(self) -> None:
         fit = len(self.values) == len(self.positions_mm) > 0
@@ -97,7 +97,7 @@ def write_volume_pictures(
     shown = plane or (slice_weights.plane if slice_weights else finest_plane(volume.spacing_mm))
     slices = slices_that_matter(volume, shown)
     view, *mosaics = small_view(volume)
-    told = VolumePictures(
+    names = VolumePictures(
         montage=f"{stem}-montage.png",
         view=f"{stem}-view.json",
         view_scan=f"{stem}-view-scan.png",
@@ -106,16 +106,16 @@ def write_volume_pictures(
         positions_mm=tuple(position_mm(volume.affine, shown, index) for index in slices),
         peak_mm=_peak_mm(volume),
     )
-    facts = _facts(volume, view, mosaics, told) | {
+    facts = _facts(volume, view, mosaics, names) | {
         "window": window,
         "strength": float(strength),
         "slice_weights": _weights(view, slice_weights),
     }
-    write_atomically(folder / told.montage, montage_png(volume, shown, slices))
-    write_atomically(folder / told.view_scan, mosaics[0].png())
-    write_atomically(folder / told.view_map, mosaics[1].png())
-    write_atomically(folder / told.view, json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
-    return told
+    write_atomically(folder / names.montage, montage_png(volume, shown, slices))
+    write_atomically(folder / names.view_scan, mosaics[0].png())
+    write_atomically(folder / names.view_map, mosaics[1].png())
+    write_atomically(folder / names.view, json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    return names
 
 
 def _peak_mm(volume: PatientVolume) -> tuple[float, float, float] | None:
@@ -126,7 +126,7 @@ def _peak_mm(volume: PatientVolume) -> tuple[float, float, float] | None:
 
 
 def _facts(
-    volume: PatientVolume, view: SmallView, mosaics: Sequence[Mosaic], told: VolumePictures
+    volume: PatientVolume, view: SmallView, mosaics: Sequence[Mosaic], names: VolumePictures
 ) -> dict[str, object]:
     """The geometry of the small grid; indices are along (right, anterior, superior), voxel centres whole numbers."""
     scan, saliency = mosaics
@@ -140,9 +140,9 @@ def _facts(
         "tilt_degrees": {plane: round(tilt_degrees(volume.affine, plane), 2) for plane in NORMAL},
         "checksums": {"scan": scan.checksum, "map": saliency.checksum},
         "peak": None if volume.peak is None else _rounded(view.index(volume.peak)),
-        "peak_mm": None if told.peak_mm is None else _rounded(told.peak_mm),
+        "peak_mm": None if names.peak_mm is None else _rounded(names.peak_mm),
         "seen_box": _seen_box(volume, view),
-        "montage": {"plane": told.plane, "positions_mm": _rounded(told.positions_mm)},
+        "montage": {"plane": names.plane, "positions_mm": _rounded(names.positions_mm)},
     }
 
 
@@ -159,7 +159,7 @@ def _seen_box(volume: PatientVolume, view: SmallView) -> list[list[float]] | Non
 
 
 def _weights(view: SmallView, weights: SliceWeights | None) -> dict[str, object] | None:
-    """Weights with their places on the small grid beside those in mm."""
+    """Weights with their positions on the small grid beside those in mm."""
     if weights is None:
         return None
     start, after = (position_mm(view.affine, weights.plane, index) for index in (0, 1))
@@ -167,7 +167,7 @@ def _weights(view: SmallView, weights: SliceWeights | None) -> dict[str, object]
         "plane": weights.plane,
         "values": [float(f"{value:.6g}") for value in weights.values],
         "positions_mm": _rounded(weights.positions_mm),
-        "indices": _rounded([(place - start) / (after - start) for place in weights.positions_mm]),
+        "indices": _rounded([(position - start) / (after - start) for position in weights.positions_mm]),
     }
 
 

@@ -1,4 +1,4 @@
-"""A volume and its map made small enough for a page: two grey mosaics and what is needed to place them in the patient.
+"""A volume and its map made small enough for a page: two grey mosaics and what is needed to locate them in the patient.
 
 In: a volume along the patient's axes. Out: bytes of two 8-bit PNG and a value for JSON. Whole volumes are averaged over
 cells; maps take the strongest value of a cell, so that no small focus is lost.
@@ -43,7 +43,7 @@ class SmallView:
 
     def index(self, whole: tuple[float, ...]) -> tuple[float, ...]:
         """An index of the whole volume, on the small grid."""
-        return tuple((place + 0.5) / step - 0.5 for place, step in zip(whole, self.step, strict=True))
+        return tuple((position + 0.5) / step - 0.5 for position, step in zip(whole, self.step, strict=True))
 
 
 @dataclass(frozen=True)

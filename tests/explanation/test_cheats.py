@@ -73,7 +73,7 @@ class Scans:
 
 
 def learnt(seed: int, *, at_the_border: bool) -> Classifier:
-    """A small network trained on other scans of the same kind until it tells the marks apart."""
+    """A small network trained on other scans of the same kind until it distinguishes the marks."""
     classifier = classifier_with_new_head(build_untrained(find_encoder("resnet10"), seed=seed), classes=2, seed=seed)
     optimiser = torch.optim.Adam(classifier.parameters(), lr=1e-3)
     classifier.train()
@@ -107,9 +107,9 @@ def task_of(networks: Sequence[Classifier], *, folder: Path | None = None, at_th
         )  # fmt: skip
     cohort = Cohort(cases=tuple(cases), classes=("plain", "striped"))
     rows = [
-        (0, fold, case, "test" if (place < CASES // 2) == (fold == 0) else "training")
+        (0, fold, case, "test" if (index < CASES // 2) == (fold == 0) else "training")
         for fold in range(len(networks))
-        for place, case in enumerate(cases)
+        for index, case in enumerate(cases)
     ]
     return CheckTask(
         cohort=cohort,
@@ -179,7 +179,7 @@ def test_noise_is_neither_repeatable_nor_better_than_random_masks(honest: tuple[
     assert found["random_masks"] is False
 
 
-def test_a_map_of_zeros_is_counted_and_asked_nothing(honest: tuple[Classifier, Classifier]) -> None:
+def test_a_map_of_zeros_is_counted_and_not_checked(honest: tuple[Classifier, Classifier]) -> None:
     def zeros(_classifier: Classifier, scans: torch.Tensor, targets: Sequence[int]) -> tuple[RawSaliency, ...]:
         return tuple(RawSaliency(target, np.zeros((8, 8), np.float32)) for target in targets)
 
@@ -198,34 +198,34 @@ def test_the_map_that_is_checked_is_that_of_the_class_called_at_the_folds_thresh
     def zeros(_classifier: Classifier, scans: torch.Tensor, targets: Sequence[int]) -> tuple[RawSaliency, ...]:
         return tuple(RawSaliency(target, np.zeros((8, 8), np.float32)) for target in targets)
 
-    asked = []
+    calls = []
     task = replace(
-        task_of(honest), threshold=lambda fold, model: asked.append((fold, model)) or threshold  # type: ignore[func-returns-value]
+        task_of(honest), threshold=lambda fold, model: calls.append((fold, model)) or threshold  # type: ignore[func-returns-value]
     )  # fmt: skip
     found = room.check_fold(task, SETTINGS, fold=1, fitted=task.fitted, make=zeros)
     assert {case.target_class for case in found.cases} == called
-    assert asked == [(1, "scratch")]
+    assert calls == [(1, "scratch")]
 
 
 def test_a_stopped_run_goes_on_at_the_next_fold_and_a_fold_made_anew_is_checked_anew(
     honest: tuple[Classifier, Classifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, settings = tmp_path / "checks.json", SaliencySettings(cases_per_fold=2)
-    task, asked = task_of(honest), []
+    task, calls = task_of(honest), []
     whole, check = check_saliency(task, settings, path=path), room.check_fold
 
     def noted(*words: object, fold: int, **more: object) -> object:
-        asked.append(fold)
+        calls.append(fold)
         return check(*words, fold=fold, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(room, "check_fold", noted)
     assert check_saliency(task, settings, path=path) == whole
-    assert asked == []
+    assert calls == []
     again = CheckTask(**{**task.__dict__, "finished": {0: "made-0", 1: "made anew"}})
     check_saliency(again, settings, path=path)
-    assert asked == [1]
+    assert calls == [1]
     path.write_text("{")
     assert check_saliency(task, settings, path=path) == whole
-    assert asked == [1, 0, 1]
+    assert calls == [1, 0, 1]
     check_saliency(task, SaliencySettings(cases_per_fold=3), path=path)
-    assert asked == [1, 0, 1, 0, 1]
+    assert calls == [1, 0, 1, 0, 1]

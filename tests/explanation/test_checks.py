@@ -114,7 +114,7 @@ def test_a_flat_map_has_the_flat_share_everywhere(shape: tuple[int, ...]) -> Non
     assert outside.of_flat == pytest.approx(1 - 0.5 ** len(shape), abs=0.05)
 
 
-def test_what_cannot_be_asked_is_none_and_never_a_number() -> None:
+def test_a_share_that_is_undefined_is_none_and_never_a_number() -> None:
     empty, bright = np.zeros((16, 16), np.float32), np.ones((1, 16, 16), np.float32)
     assert border_share(empty) is None
     assert outside_share(np.ones((16, 16), np.float32), bright) is None
@@ -161,14 +161,14 @@ def test_the_areas_are_numpys_trapezoids_of_the_probabilities() -> None:
     scan = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(4))
     order = np.random.default_rng(1).permutation(32 * 32)
     model, blurred = Counting(), without_detail(scan)
-    said = []
+    probabilities = []
     for share in (0.0, *SHARES, 1.0):
         there = torch.zeros(32 * 32, dtype=torch.bool)
         there[order[: round(share * 32 * 32)].tolist()] = True
         mixed = torch.where(there.reshape(1, 1, 32, 32), blurred, scan)
-        said.append(float(model(mixed).softmax(1)[0, 1]))
+        probabilities.append(float(model(mixed).softmax(1)[0, 1]))
     (found,) = areas(model, scan, 1, {"own": order}).values()  # type: ignore[arg-type]
-    assert found.deletion == pytest.approx(np.trapezoid(said, (0.0, *SHARES, 1.0)), abs=1e-6)
+    assert found.deletion == pytest.approx(np.trapezoid(probabilities, (0.0, *SHARES, 1.0)), abs=1e-6)
 
 
 def test_without_detail_keeps_the_mean_of_whole_cells() -> None:
@@ -212,7 +212,7 @@ def facts(shape: tuple[int, ...], affine: np.ndarray | None = None) -> ScanFacts
     )
 
 
-def test_a_mask_is_read_on_its_scans_grid_or_it_is_said_why_not(tmp_path: Path) -> None:
+def test_a_mask_is_read_on_its_scans_grid_or_the_reason_is_given(tmp_path: Path) -> None:
     drawn = np.zeros((20, 30), np.uint8)
     Image.fromarray(drawn).save(tmp_path / "empty.png")
     drawn[3:6, 4:9] = 255
@@ -223,12 +223,12 @@ def test_a_mask_is_read_on_its_scans_grid_or_it_is_said_why_not(tmp_path: Path) 
     assert read_mask(tmp_path / "empty.png", facts((20, 30))) == "nothing is drawn"
     assert read_mask(tmp_path / "drawn.png", facts((20, 31))) == "the mask has 20 x 30 pixels, its scan 20 x 31"
     assert "does not exist" in str(read_mask(tmp_path / "none.png", facts((20, 30))))
-    place = np.diag([1.0, 1.0, 2.0, 1.0])
+    affine = np.diag([1.0, 1.0, 2.0, 1.0])
     volume = np.zeros((6, 7, 8), np.uint8)
     volume[2:4, 2:4, 2:4] = 1
-    nibabel.save(nibabel.Nifti1Image(volume, place), tmp_path / "mask.nii.gz")
-    assert isinstance(read_mask(tmp_path / "mask.nii.gz", facts((6, 7, 8), place)), np.ndarray)
-    moved = place.copy()
+    nibabel.save(nibabel.Nifti1Image(volume, affine), tmp_path / "mask.nii.gz")
+    assert isinstance(read_mask(tmp_path / "mask.nii.gz", facts((6, 7, 8), affine)), np.ndarray)
+    moved = affine.copy()
     moved[0, 3] = 5
     assert read_mask(tmp_path / "mask.nii.gz", facts((6, 7, 8), moved)) == (
         "the mask lies elsewhere in the patient than its scan"
@@ -267,8 +267,8 @@ def test_the_other_fold_is_one_that_tested_the_case_too_where_folds_are_repeated
     def roles(repeats: int) -> Iterator[tuple[int, int, Case, str]]:
         for repeat in range(repeats):
             for fold in range(2):
-                for place, case in enumerate(cohort.cases):
-                    own = "test" if (place // (1 + repeat)) % 2 == fold else "training"
+                for index, case in enumerate(cohort.cases):
+                    own = "test" if (index // (1 + repeat)) % 2 == fold else "training"
                     yield repeat, 2 * repeat + fold, case, own
 
     once, twice = table_of(roles(1)), table_of(roles(2))
@@ -285,7 +285,7 @@ def test_the_other_fold_is_one_that_tested_the_case_too_where_folds_are_repeated
 
 def test_the_interval_of_a_mean_over_patients_is_students_and_takes_each_patient_once() -> None:
     chance = np.random.default_rng(0)
-    values = [(f"p{place // 2}", float(value)) for place, value in enumerate(chance.normal(size=16))]
+    values = [(f"p{index // 2}", float(value)) for index, value in enumerate(chance.normal(size=16))]
     means = np.array([value for _, value in values]).reshape(8, 2).mean(axis=1)
     theirs = ttest_1samp(means, 0.0).confidence_interval()
     found = mean_of_patients(values)

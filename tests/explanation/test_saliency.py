@@ -1,4 +1,4 @@
-"""HiResCAM against captum and against its definition; what it borrows it gives back."""
+"""HiResCAM against captum and against its definition; hooks, modes and gradients are restored."""
 
 import copy
 
@@ -109,7 +109,7 @@ def facts(height: int, width: int) -> ScanFacts:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (300, 100), (50, 128), (17, 31)])
-def test_a_hot_spot_lands_on_its_place_in_the_original_scan(height: int, width: int) -> None:
+def test_a_hot_spot_lands_on_its_position_in_the_original_scan(height: int, width: int) -> None:
     side = 64
     scale = side / max(height, width)
     top, left = (side - round(height * scale)) // 2, (side - round(width * scale)) // 2
