@@ -26,12 +26,13 @@ import sklearn.metrics as oracle
 from scipy.special import expit
 
 from medtl.evaluation.calibration_line import calibration_line
+from medtl.evaluation.classification_metrics import classification_metrics
 from medtl.evaluation.clusters import too_few
 from medtl.evaluation.curves import reliability_curve, roc_curve
 from medtl.evaluation.delong import difference_estimate
-from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.measure import measure
+from medtl.evaluation.metrics import known
+from medtl.evaluation.metrics.auroc import auroc
 from medtl.evaluation.net_benefit import RISKS, decision_curve
 from medtl.evaluation.operating_points import predictive_values, proportions, readings
 from medtl.evaluation.resampling import Resampling, resample_patients
@@ -152,15 +153,13 @@ def trials_of(cell: Cell, *, seed: int) -> Iterator[Trial]:
 def _metrics(
     own: Units, decided: Decisions, resampling: Resampling, true: Units, decided_fresh: Decisions
 ) -> Iterator[Trial]:
-    found, truth = measure(own, decided, resampling), measure(true, decided_fresh, _none(true))
-    names = {
-        "auroc": "AUROC", "average_precision": "Average precision", "balanced_accuracy": "Balanced accuracy",
-        "mcc": "MCC", "sensitivity": "Sensitivity", "specificity": "Specificity", "brier": "Brier score",
-        "log_loss": "Log loss",
-    }  # fmt: skip
+    found, truth = (
+        classification_metrics(own, decided, resampling),
+        classification_metrics(true, decided_fresh, _none(true)),
+    )
     many = "" if own.outcome.positive_class else ", mean of classes"
-    for key, name in names.items():
-        yield _trial(name + many, getattr(found, key), getattr(truth, key).value)
+    for metric in known.METRICS:
+        yield _trial(metric.label + many, found[metric.name], truth[metric.name].value)
 
 
 def _of_two_classes(

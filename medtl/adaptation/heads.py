@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from medtl.outcomes import Outcome
+from medtl.outcomes.log_loss import log_losses_of_logits
 from medtl.outcomes.outcome import Activation, Loss
 
 
@@ -32,7 +33,7 @@ def activated(logits: Float[np.ndarray, "case class"], *, outcome: Outcome) -> F
 
 
 def _mean_cross_entropy(logits: Float[np.ndarray, "case class"], targets: Sequence[int]) -> float:
-    return -float(log_softmax(logits, axis=1)[np.arange(len(targets)), list(targets)].mean())
+    return float(log_losses_of_logits(logits, np.array(targets, dtype=np.int64)).mean())
 
 
 def _summed_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

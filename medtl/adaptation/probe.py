@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from medtl.errors import IntegrityFailure
 from medtl.folds import inner_folds
+from medtl.outcomes.log_loss import log_losses_of_logits
 
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse strengths tried: six decades around the value where 500 standardised features of 100 cases balance."""
@@ -109,10 +110,9 @@ def fit_centroids(features: Features, labels: Labels, *, classes: int) -> Centro
     sphere = _on_the_sphere(features - mean)
     centroids = np.stack([sphere[labels == index].mean(axis=0) for index in range(classes)])
     distances = _squared_distances(sphere, centroids)
-    rows = np.arange(len(labels))
 
     def loss(log_sharpness: float) -> float:
-        return -float(log_softmax(-np.exp(log_sharpness) * distances, axis=1)[rows, labels].mean())
+        return float(log_losses_of_logits(-np.exp(log_sharpness) * distances, labels).mean())
 
     best = minimize_scalar(loss, bounds=(np.log(1e-2), np.log(1e3)), method="bounded")
     return Centroids(mean=mean, centroids=centroids, sharpness=float(np.exp(best.x)))
@@ -125,7 +125,7 @@ def _held_out_loss(
     mean, scale = _standardisation(features[training])
     weight, bias, _ = _logistic((features[training] - mean) / scale, labels[training], c=c, classes=classes)
     logits = ((features[held_out] - mean) / scale) @ weight.T + bias
-    return -float(log_softmax(logits, axis=1)[np.arange(len(held_out)), labels[held_out]].mean())
+    return float(log_losses_of_logits(logits, labels[held_out]).mean())
 
 
 def _logistic(standardised: Features, labels: Labels, *, c: float, classes: int) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -70,7 +70,7 @@ def blind_auroc(
         cohort.cases, scores, classes=cohort.classes, fold=0, role="test", model=MODEL
     )
     (judged,) = evaluate_fold(predictions, 0, resamples=resamples, seed=seed).models
-    found = judged.patient.metrics.auroc
+    found = judged.patient.metrics.primary
     if found.value is None or found.low is not None:
         return BlindAuroc(names, found)
     # scores of the five models depend on each other: a rank test of them alone is too sure (7 % at a level of 2.5 %)

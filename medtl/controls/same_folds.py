@@ -54,7 +54,7 @@ def predict_in_folds(features: Features, cohort: Cohort, folds: FoldTable, *, fi
 def auroc_of(predictions: PredictionTable, *, seed: int) -> Estimate:
     """The out-of-fold AUROC by patient with the interval that every model has."""
     (judged,) = evaluate(predictions, resamples=RESAMPLES, seed=seed).models
-    return judged.patient.pooled.metrics.auroc
+    return judged.patient.pooled.metrics.primary
 
 
 def plain_logistic(

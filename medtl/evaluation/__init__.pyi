@@ -1,8 +1,8 @@
 from . import curves as curves
 from .appraisal import Appraisal as Appraisal
 from .estimate import Estimate as Estimate
-from .judge import evaluate as evaluate
-from .judge import evaluate_fold as evaluate_fold
+from .evaluate_study import evaluate as evaluate
+from .evaluate_study import evaluate_fold as evaluate_fold
 from .settings import EvaluationSettings as EvaluationSettings
 from .study_metrics import FoldMetrics as FoldMetrics
 from .study_metrics import StudyMetrics as StudyMetrics

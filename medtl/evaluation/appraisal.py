@@ -1,7 +1,7 @@
-"""Whether the probabilities can be used, by whom and against what: what metrics.json holds beyond the eight metrics.
+"""Whether the probabilities can be used, by whom and against what: what metrics.json holds beyond the metrics.
 
 In and out: JSON without NaN. Everything is per patient and pooled out of fold. This room only holds, and
-`appraise` computes.
+`clinical_utility` computes.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class DecisionComparison(BaseModel):
     decisions: PairedDecisions
 
 
-class Precision(BaseModel):
+class ExpectedHalfWidth(BaseModel):
     """The half-width of a 95 % interval that so many patients can give at an AUROC."""
 
     model_config = _FROZEN
@@ -81,7 +81,7 @@ class Appraisal(BaseModel):
     settings: EvaluationSettings
     models: tuple[ModelAppraisal, ...]
     decisions: tuple[DecisionComparison, ...] = ()
-    precision: tuple[Precision, ...] = ()
+    precision: tuple[ExpectedHalfWidth, ...] = ()
 
     def of(self, model: str) -> ModelAppraisal:
         """One model's appraisal."""

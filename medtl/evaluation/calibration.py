@@ -1,7 +1,6 @@
 """Whether probabilities mean what they say.
 
-In: units with probabilities. Out: losses per unit and their means, and the reliability curve. Both losses are defined
-for any number of units, also of one class.
+In: a table of predictions of one model. Out: the reliability curve.
 """
 
 from __future__ import annotations
@@ -14,25 +13,8 @@ from jaxtyping import Float, Int
 
 from medtl.errors import ConfigurationError
 from medtl.evaluation.intervals import wilson
-from medtl.evaluation.units import Units, units_of
+from medtl.evaluation.units import units_of
 from medtl.predictions import PredictionTable
-
-SMALLEST_PROBABILITY = float(np.finfo("float64").eps)
-"""Probabilities are clipped here before the logarithm, as scikit-learn does: a certain error costs 36, not infinity."""
-
-
-def brier_losses(units: Units) -> Float[np.ndarray, " unit"]:
-    """Per unit, the squared error of the positive class's probability; with more than two classes summed over classes.
-
-    So the binary score lies in [0, 1] (Brier's own, in [0, 2], is twice that) and the multi-class one in [0, 2].
-    """
-    return units.outcome.brier_losses(units.probabilities, units.truth)
-
-
-def log_losses(units: Units) -> Float[np.ndarray, " unit"]:
-    """Per unit, minus the natural logarithm of the true class's probability."""
-    said = units.probabilities[np.arange(len(units)), units.truth]
-    return -np.log(np.clip(said, SMALLEST_PROBABILITY, 1.0))
 
 
 @dataclass(frozen=True, eq=False)

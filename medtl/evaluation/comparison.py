@@ -12,8 +12,8 @@ import numpy as np
 from medtl.audit.multiplicity import holm
 from medtl.evaluation.across_folds import compare_over_folds
 from medtl.evaluation.delong import difference_estimate
-from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.metrics.auroc import auroc
 from medtl.evaluation.resampling import why_no_interval
 from medtl.evaluation.study_metrics import Comparison
 from medtl.evaluation.units import Units, units_of

@@ -13,12 +13,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from medtl.evaluation.clusters import effective_trials
-from medtl.evaluation.discrimination import mcc
 from medtl.evaluation.estimate import Estimate, Undefined
-from medtl.evaluation.intervals import combined, fisher_interval, wilson
-from medtl.evaluation.resampling import Resampling, error_of
+from medtl.evaluation.intervals import combined, wilson
+from medtl.evaluation.resampling import Resampling
 from medtl.evaluation.thresholds import Decisions
-from medtl.evaluation.weighted import confusion_draws
 from medtl.outcomes import outcome_of
 
 Kind = Literal["sensitivity", "specificity"]
@@ -45,38 +43,17 @@ def share_estimate(
     return Estimate(value=value, low=float(low), high=float(high), n=owners)
 
 
-def rate_estimate(kind: Kind, decisions: Decisions | Undefined, resampling: Resampling) -> Estimate:
-    """Sensitivity or specificity of the positive class, or the mean over classes with more than two."""
+def rate_estimate(
+    kind: Kind, decisions: Decisions | Undefined, resampling: Resampling, *, of_every_class: bool = False
+) -> Estimate:
+    """Sensitivity or specificity of the positive class, or the mean over classes with more than two.
+
+    `of_every_class` takes the mean over the negative class too.
+    """
     if isinstance(decisions, Undefined):
         return Estimate(value=None, reason=decisions.reason, n=len(resampling.patients))
-    return _mean_of_rates([(kind, index) for index in outcome_of(decisions.classes).judged], decisions, resampling)
-
-
-def balanced_accuracy_estimate(decisions: Decisions | Undefined, resampling: Resampling) -> Estimate:
-    """The mean sensitivity over all classes."""
-    if isinstance(decisions, Undefined):
-        return Estimate(value=None, reason=decisions.reason, n=len(resampling.patients))
-    return _mean_of_rates([("sensitivity", index) for index in range(len(decisions.classes))], decisions, resampling)
-
-
-def mcc_estimate(decisions: Decisions | Undefined, resampling: Resampling) -> Estimate:
-    """Matthews' correlation, with the spread over resampled patients on Fisher's scale."""
-    patients = len(resampling.patients)
-    if isinstance(decisions, Undefined):
-        return Estimate(value=None, reason=decisions.reason, n=patients)
-    value = float(mcc(decisions.confusion))
-    if np.isnan(value):
-        called = decisions.classes[int(decisions.confusion.sum(axis=0).argmax())]
-        return Estimate(value=None, reason=_absent(decisions) or f"all were called {called}", n=patients)
-    if resampling.reason is not None:
-        return Estimate(value=value, reason=resampling.reason, n=patients)
-    found = error_of(mcc(confusion_draws(decisions, resampling)))
-    if isinstance(found, Undefined):
-        return Estimate(value=value, reason=found.reason, n=patients)
-    if abs(value) >= 1.0 or found.error <= 0.0:
-        return Estimate(value=value, reason="no interval: no decision was wrong, or every one", n=patients)
-    low, high = fisher_interval(value, found.error)
-    return Estimate(value=value, low=low, high=high, n=patients, skipped=found.skipped)
+    classes = range(len(decisions.classes)) if of_every_class else outcome_of(decisions.classes).judged
+    return _mean_of_rates([(kind, index) for index in classes], decisions, resampling)
 
 
 def members_of(kind: Kind, index: int, decisions: Decisions) -> Bool[np.ndarray, " decision"]:
@@ -86,7 +63,7 @@ def members_of(kind: Kind, index: int, decisions: Decisions) -> Bool[np.ndarray,
 
 def _mean_of_rates(rates: Sequence[tuple[Kind, int]], decisions: Decisions, resampling: Resampling) -> Estimate:
     patients = len(resampling.patients)
-    absent = _absent(decisions)
+    absent = without_a_class(decisions)
     found = [_rate(kind, index, decisions, reason=resampling.not_asked) for kind, index in rates]
     if any(one.value is None for one in found):
         return Estimate(value=None, reason=absent or "nobody was decided", n=patients)
@@ -106,7 +83,8 @@ def _rate(kind: Kind, index: int, decisions: Decisions, *, reason: str | None) -
     return share_estimate(right[members], owners, nobody="nobody was decided", reason=reason)
 
 
-def _absent(decisions: Decisions) -> str | None:
+def without_a_class(decisions: Decisions) -> str | None:
+    """Which classes have no decision; None where each has one."""
     confusion = decisions.confusion
     names = [name for name, count in zip(decisions.classes, confusion.sum(axis=1), strict=True) if count == 0]
     return f"no {' and no '.join(names)} among the {int(confusion.sum())} judged" if names else None

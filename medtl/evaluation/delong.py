@@ -2,7 +2,7 @@
 
 In: units. Out: areas with DeLong's covariance (DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837; by ranks as
 Sun and Xu, IEEE SPL 2014;21:1389), with the units of a patient taken together (Obuchowski, Biometrics 1997;53:567).
-The interval is made on the logit scale with Student's t, so that it never leaves 0 to 1 and holds with few positives.
+The AUROC's own interval is made of it in metrics/auroc.py; that of a difference here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
 from medtl.evaluation.clusters import patients_of_a_class, summed_by_patient
-from medtl.evaluation.discrimination import auroc
 from medtl.evaluation.estimate import CONFIDENCE, Estimate, Undefined
-from medtl.evaluation.intervals import logit_interval, share_interval, t_interval
+from medtl.evaluation.intervals import t_interval
 from medtl.evaluation.units import Units
 
 FEWEST_OF_A_CLASS = 2
@@ -50,26 +49,6 @@ def delong_of(units: Units) -> Areas | Undefined:
     return delong(positive, score[None])
 
 
-def auroc_estimate(units: Units, *, reason: str | None) -> Estimate:
-    """The AUROC (the mean over classes with more than two) with its interval, or without one for the reason given.
-
-    Where every pair is in order the variance is 0, and the interval is Wilson's with the patients of the rarest
-    class.
-    """
-    value, patients = auroc(units), units.patient_count
-    if isinstance(value, Undefined):
-        return Estimate(value=None, reason=value.reason, n=patients)
-    if reason is not None:
-        return Estimate(value=value, reason=reason, n=patients)
-    fewest = min(patients_of_a_class(units))
-    variance = _variance(_influence(units), units)
-    if variance <= 0.0 or not 0.0 < value < 1.0:
-        low, high = (float(end) for end in share_interval(np.array(value), np.array(0.0), at_most=float(fewest)))
-    else:
-        low, high = logit_interval(value, variance**0.5, degrees=fewest - 1)
-    return Estimate(value=value, low=low, high=high, n=patients)
-
-
 def difference_estimate(
     first: Units, second: Units, *, value: float, reason: str | None, test_to_training: float = 0.0
 ) -> Estimate:
@@ -80,7 +59,11 @@ def difference_estimate(
     tested in one fold are learnt from in the others, so that their numbers vary together (docs/coverage.md).
     """
     patients = first.patient_count
-    variance = 0.0 if reason is not None else _variance(_influence(first) - _influence(second), first)
+    variance = (
+        0.0
+        if reason is not None
+        else variance_by_patient(influence_on_auroc(first) - influence_on_auroc(second), first)
+    )
     variance *= 1.0 + test_to_training
     if reason is None and variance <= 0.0:
         reason = "no interval: both rank all patients alike"
@@ -109,7 +92,7 @@ def _ranked_rightly(
     )
 
 
-def _influence(units: Units) -> Float[np.ndarray, " unit"]:
+def influence_on_auroc(units: Units) -> Float[np.ndarray, " unit"]:
     """How much each unit moves the AUROC; its squares, summed by patient, add up to DeLong's variance."""
     patients, total = np.array(units.patients, dtype=str), np.zeros(len(units))
     judged = units.outcome.judged
@@ -122,7 +105,8 @@ def _influence(units: Units) -> Float[np.ndarray, " unit"]:
     return total / len(judged)
 
 
-def _variance(influence: Float[np.ndarray, " unit"], units: Units) -> float:
+def variance_by_patient(influence: Float[np.ndarray, " unit"], units: Units) -> float:
+    """DeLong's variance of the AUROC, with the units of a patient taken together; 0 where only rounding is left."""
     variance = float((summed_by_patient(influence, units.patients) ** 2).sum())
     return variance if variance > np.finfo("float64").eps ** 2 else 0.0
 

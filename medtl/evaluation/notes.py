@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medtl.evaluation.metrics import known
+from medtl.evaluation.metrics.metric import MEAN_OF_CLASSES
 from medtl.predictions import PredictionTable, patients_with_several_labels
 
 
@@ -25,8 +27,8 @@ def _notes(table: PredictionTable) -> Iterator[str]:
         )
     if not table.outcome.has_threshold:
         yield (
-            "More than two classes: the most probable class is called, without a threshold; AUROC, average precision, "
-            "sensitivity and specificity are means over the classes, each against the rest; Brier sums over classes."
+            "More than two classes: the most probable class is called, without a threshold; "
+            f"{'; '.join(_with_several_classes())}."
         )
     tested = test.rows[test.rows["model"] == test.models[0]] if test.models else test.rows
     most = int(tested.groupby("case_id").size().max()) if len(tested) else 0
@@ -39,6 +41,13 @@ def _notes(table: PredictionTable) -> Iterator[str]:
     if len(set(cases.values())) > 1:
         counts = ", ".join(f"{model} {len(ids)}" for model, ids in cases.items())
         yield f"The models were not tested on the same cases ({counts}): compare them only by the comparisons given."
+
+
+def _with_several_classes() -> Iterator[str]:
+    """What each metric is with more than two classes, those that are alike in one clause."""
+    means = [metric.in_words for metric in known.METRICS if metric.several_classes == MEAN_OF_CLASSES]
+    yield f"{', '.join(means[:-1])} and {means[-1]} are {MEAN_OF_CLASSES}"
+    yield from (one.several_classes for one in known.METRICS if one.several_classes not in ("", MEAN_OF_CLASSES))
 
 
 def _count(number: int, noun: str) -> str:

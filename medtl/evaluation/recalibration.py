@@ -13,10 +13,10 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import minimize_scalar
 
-from medtl.evaluation.calibration import SMALLEST_PROBABILITY
 from medtl.evaluation.calibration_line import fit_line, logits
 from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.units import Units, units_of
+from medtl.outcomes.log_loss import SMALLEST_PROBABILITY
 from medtl.predictions import PredictionTable
 
 WIDEST_TEMPERATURE = 20.0
@@ -33,8 +33,7 @@ def recalibrated(table: PredictionTable, *, method: Literal["platt", "temperatur
     test = table.of(role="test")
     for fold in test.folds:
         validation = units_of(table.of(role="validation", fold=fold))
-        absent = [name for name, n in zip(validation.classes, validation.class_counts, strict=True) if n == 0]
-        if absent:
+        if absent := validation.absent_classes:
             return Undefined(f"fold {fold}: no {' and no '.join(absent)} among its validation patients")
         part = test.of(fold=fold)
         if method == "platt" and method in validation.outcome.recalibrations:

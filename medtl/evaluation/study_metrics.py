@@ -1,18 +1,19 @@
 """What metrics.json holds: every number of a study or a fold, frozen.
 
-In and out: JSON without NaN, the same value after the round trip. This room only holds; `judge` computes.
+In and out: JSON without NaN, the same value after the round trip. This room only holds; `evaluate_study` computes.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, RootModel, ValidationError, model_validator
 
 from medtl.errors import IntegrityFailure
 from medtl.evaluation.across_folds import FoldComparison, Spread
 from medtl.evaluation.appraisal import Appraisal
 from medtl.evaluation.estimate import CONFIDENCE, Estimate
+from medtl.evaluation.metrics import known
 from medtl.evaluation.thresholds import Threshold
 
 Unit = Literal["patient", "image"]
@@ -20,35 +21,41 @@ Unit = Literal["patient", "image"]
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Metrics(BaseModel):
-    """The eight metrics. With more than two classes the first six are unweighted means of each class against the rest
-    (MCC is the several-class form), Brier sums over classes."""
-
-    model_config = _FROZEN
-
-    auroc: Estimate
-    average_precision: Estimate
-    balanced_accuracy: Estimate
-    mcc: Estimate
-    sensitivity: Estimate
-    specificity: Estimate
-    brier: Estimate
-    log_loss: Estimate
+Value = TypeVar("Value", Estimate, Spread)
 
 
-class Spreads(BaseModel):
-    """Each metric over the folds."""
+class ByMetric(RootModel[dict[str, Value]], Generic[Value]):
+    """A value for each metric of `metrics/known.py`, by its name and in that order; none more and none less."""
 
-    model_config = _FROZEN
+    model_config = ConfigDict(frozen=True)
 
-    auroc: Spread
-    average_precision: Spread
-    balanced_accuracy: Spread
-    mcc: Spread
-    sensitivity: Spread
-    specificity: Spread
-    brier: Spread
-    log_loss: Spread
+    @model_validator(mode="after")
+    def _every_metric_once(self) -> Self:
+        names = [metric.name for metric in known.METRICS]
+        missing = [name for name in names if name not in self.root]
+        unknown = [name for name in self.root if name not in names]
+        if missing or unknown:
+            raise ValueError(
+                f"expected the metrics {', '.join(names)}; missing: {', '.join(missing) or 'none'}; not known: "
+                f"{', '.join(unknown) or 'none'}"
+            )
+        return self
+
+    def __getitem__(self, name: str) -> Value:
+        return self.root[name]
+
+    @property
+    def primary(self) -> Value:
+        """The metric that models are compared by."""
+        return self.root[known.PRIMARY.name]
+
+    def by_name(self) -> dict[str, Value]:
+        """Every metric's value, in the order of the tables."""
+        return {metric.name: self.root[metric.name] for metric in known.METRICS}
+
+
+Metrics = ByMetric[Estimate]
+Spreads = ByMetric[Spread]
 
 
 class Judgement(BaseModel):

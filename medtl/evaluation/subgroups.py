@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import rankdata
 
 from medtl.audit.multiplicity import holm
-from medtl.evaluation.delong import auroc_estimate
 from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.metrics.auroc import auroc_estimate
 from medtl.evaluation.resampling import why_no_interval
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable

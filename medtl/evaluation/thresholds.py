@@ -80,8 +80,7 @@ def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Thre
     patients = validation.patient_count
     if rule.rule == "fixed":
         return Threshold(rule="fixed", value=rule.at, chosen_on=None, n=0)
-    absent = [name for name, count in zip(validation.classes, validation.class_counts, strict=True) if count == 0]
-    if absent:
+    if absent := validation.absent_classes:
         why = f"no threshold: no {' and no '.join(absent)} among {patients} validation patients"
         return Threshold(rule=rule.rule, value=None, chosen_on="validation", n=patients, reason=why)
     truth, score = validation.against_the_rest(1)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.evaluation.estimate import Undefined
 from medtl.outcomes import Outcome, outcome_of
 from medtl.predictions import PredictionTable
 
@@ -72,6 +73,17 @@ class Units:
     def class_counts(self) -> tuple[int, ...]:
         """Units per class, in class order."""
         return tuple(int(count) for count in np.bincount(self.truth, minlength=len(self.classes)))
+
+    @property
+    def absent_classes(self) -> tuple[str, ...]:
+        """The classes that no unit has."""
+        return tuple(name for name, count in zip(self.classes, self.class_counts, strict=True) if count == 0)
+
+    @property
+    def without_a_class(self) -> Undefined | None:
+        """Why nothing can be ranked: a class has no unit. None where each has one."""
+        absent = self.absent_classes
+        return Undefined(f"no {' and no '.join(absent)} among the {len(self)} judged") if absent else None
 
     def against_the_rest(self, index: int) -> tuple[Bool[np.ndarray, " unit"], Float[np.ndarray, " unit"]]:
         """Whether each unit is of this class, and the class's probability."""

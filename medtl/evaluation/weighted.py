@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Int
 
 from medtl.evaluation.resampling import Resampling
 from medtl.evaluation.thresholds import Decisions
-from medtl.evaluation.units import Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +62,6 @@ class Steps:
         total = found[:, -1]
         mean = _divide(np.einsum("ds,ds->d", precision, self.positive), total)
         return np.where(called[:, -1] > total, mean, np.nan)
-
-
-def average_precision_draws(units: Units, resampling: Resampling) -> Float[np.ndarray, " draw"]:
-    """Average precision in each resample, the mean over classes with more than two."""
-    rankings = [Ranking.of(*units.against_the_rest(index)) for index in units.outcome.judged]
-    parts = [
-        np.mean([ranking.steps(weights).average_precision() for ranking in rankings], axis=0)
-        for weights in resampling.weights(units.patients)
-    ]
-    return np.concatenate(parts)
 
 
 def confusion_draws(decisions: Decisions, resampling: Resampling) -> Float[np.ndarray, "draw truth called"]:

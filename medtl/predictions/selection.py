@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtl.errors import IntegrityFailure
+from medtl.outcomes.log_loss import log_losses
 from medtl.predictions.patients import per_patient
 from medtl.predictions.table import PredictionTable, concatenate
 
 SELECTED = "selected"
 CONTROLS = ("scratch", "centroid")
 """Models that stand beside the candidates and cannot be selected."""
-
-LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
-"""What a probability of zero for the truth is taken for, as scikit-learn's log loss does."""
 
 
 class CandidateModel(BaseModel):
@@ -77,6 +74,4 @@ def read_selection(path: Path) -> Selection:
 
 
 def _log_loss(table: PredictionTable) -> float:
-    truths = table.outcome.targets(table.rows["truth"])
-    predictions = table.probabilities[np.arange(len(truths)), truths]
-    return -float(np.log(np.clip(predictions, LEAST_PROBABILITY, 1.0)).mean())
+    return float(log_losses(table.probabilities, table.outcome.targets(table.rows["truth"])).mean())

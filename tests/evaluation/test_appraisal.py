@@ -22,8 +22,9 @@ from medtl.evaluation import EvaluationSettings, StudyMetrics, evaluate
 from medtl.evaluation.brier_parts import brier_parts
 from medtl.evaluation.calibration_line import calibration_line, fit_line, fit_offset, logits
 from medtl.evaluation.conformal import conformal_of, conformal_sets
-from medtl.evaluation.delong import Areas, auroc_estimate, delong, delong_of, difference_estimate, half_width
+from medtl.evaluation.delong import Areas, delong, delong_of, difference_estimate, half_width
 from medtl.evaluation.estimate import Undefined
+from medtl.evaluation.metrics.auroc import auroc_estimate
 from medtl.evaluation.net_benefit import decision_curve
 from medtl.evaluation.operating_points import predictive_values, proportions, readings
 from medtl.evaluation.paired_decisions import paired_decisions

@@ -10,9 +10,9 @@ import sklearn.metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from medtl.errors import ConfigurationError
-from medtl.evaluation.calibration import log_losses
 from medtl.evaluation.curves import precision_recall_curve, reliability_curve, roc_curve
 from medtl.evaluation.units import Units, units_of
+from medtl.outcomes.log_loss import log_losses
 from medtl.predictions import PredictionTable
 
 MakeTable = Callable[..., PredictionTable]
@@ -94,4 +94,6 @@ def test_a_curve_is_drawn_for_any_class_and_an_unknown_one_is_refused(make_table
 
 def test_a_certain_error_is_finite() -> None:
     units = Units(("a",), ("a",), np.array([0]), np.array([[0.0, 1.0]]), ("no", "yes"))
-    assert log_losses(units)[0] == pytest.approx(oracle.log_loss([0], [[0.0, 1.0]], labels=[0, 1]), abs=1e-10)
+    assert log_losses(units.probabilities, units.truth)[0] == pytest.approx(
+        oracle.log_loss([0], [[0.0, 1.0]], labels=[0, 1]), abs=1e-10
+    )

@@ -10,16 +10,17 @@ import scipy.stats
 import sklearn.metrics as oracle
 
 from medtl.errors import ConfigurationError
+from medtl.evaluation.classification_metrics import classification_metrics
 from medtl.evaluation.clusters import effective_trials, patients_of_a_class, too_few
 from medtl.evaluation.comparison import paired_difference
 from medtl.evaluation.estimate import Estimate, Undefined
 from medtl.evaluation.intervals import combined, least_share, share_interval, wilson
-from medtl.evaluation.measure import measure
+from medtl.evaluation.metrics.average_precision import average_precision_draws
 from medtl.evaluation.operating_points import predictive_values, proportions
 from medtl.evaluation.resampling import DrawnError, Resampling, error_of, resample_patients
 from medtl.evaluation.thresholds import Decisions
 from medtl.evaluation.units import Units
-from medtl.evaluation.weighted import Ranking, average_precision_draws
+from medtl.evaluation.weighted import Ranking
 
 MakeUnits = Callable[..., Units]
 
@@ -118,9 +119,9 @@ def test_too_few_patients_of_a_class_give_no_interval_but_a_reason(
         f"no interval: {fewest} patient{'s' if fewest > 1 else ''} of {of_class}, and with fewer than 10 patients in a "
         "class none is reliable"
     )
-    metrics = measure(units, Undefined("no threshold"), resampling)
-    assert (metrics.auroc.low, metrics.auroc.reason) == (None, resampling.reason)
-    assert metrics.mcc == Estimate(value=None, reason="no threshold", n=60)
+    metrics = classification_metrics(units, Undefined("no threshold"), resampling)
+    assert (metrics["auroc"].low, metrics["auroc"].reason) == (None, resampling.reason)
+    assert metrics["mcc"] == Estimate(value=None, reason="no threshold", n=60)
 
 
 def test_ten_patients_of_a_class_are_counted_as_patients_and_not_as_images(make_units: MakeUnits) -> None:
@@ -134,9 +135,11 @@ def test_ten_patients_of_a_class_are_counted_as_patients_and_not_as_images(make_
 def test_numbers_that_depend_on_the_mix_need_sixty_patients(make_units: MakeUnits) -> None:
     for patients in (59, 60):
         units = simulated(make_units, patients, seed=1)
-        metrics = measure(units, Undefined("no threshold"), resample_patients(units, resamples=50, seed=0, scope="x"))
-        assert metrics.auroc.low is not None
-        for one in (metrics.average_precision, metrics.brier, metrics.log_loss):
+        metrics = classification_metrics(
+            units, Undefined("no threshold"), resample_patients(units, resamples=50, seed=0, scope="x")
+        )
+        assert metrics["auroc"].low is not None
+        for one in (metrics["average_precision"], metrics["brier"], metrics["log_loss"]):
             assert (one.low is None) == (patients < 60)
             if patients < 60:
                 assert one.reason == "no interval: 59 patients, and with fewer than 60 none is reliable"
@@ -145,7 +148,9 @@ def test_numbers_that_depend_on_the_mix_need_sixty_patients(make_units: MakeUnit
 def test_losses_have_a_t_interval_of_their_logarithm(make_units: MakeUnits) -> None:
     units = simulated(make_units, 80, seed=3)
     loss = np.square(units.probabilities[:, 1] - units.truth)
-    found = measure(units, Undefined("x"), resample_patients(units, resamples=9, seed=0, scope="x")).brier
+    found = classification_metrics(units, Undefined("x"), resample_patients(units, resamples=9, seed=0, scope="x"))[
+        "brier"
+    ]
     error = loss.std(ddof=1) / 80**0.5 / loss.mean()
     ends = loss.mean() * np.exp(np.array([-1, 1]) * scipy.stats.t.ppf(0.975, 39) * error)
     np.testing.assert_allclose([found.low, found.high], ends, rtol=1e-9)
@@ -165,11 +170,11 @@ def test_one_sensitivity_has_one_interval_wherever_it_stands(make_units: MakeUni
     units = simulated(make_units, 60, seed=5, images=2)
     called = (units.probabilities[:, 1] > 0.6).astype("int64")
     decisions = Decisions(units.patients, units.truth, called, units.classes)
-    metrics = measure(units, decisions, resample_patients(units, resamples=50, seed=0, scope="x"))
+    metrics = classification_metrics(units, decisions, resample_patients(units, resamples=50, seed=0, scope="x"))
     told = proportions(decisions)
     assert not isinstance(told, Undefined)
     for name in ("sensitivity", "specificity"):
-        one, other = getattr(metrics, name), getattr(told, name)
+        one, other = metrics[name], getattr(told, name)
         assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
 
 

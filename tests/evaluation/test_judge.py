@@ -63,13 +63,13 @@ def test_pooled_and_fold_numbers_are_scikit_learns_on_patients(make_table: MakeT
         assert fold.threshold.value is not None
         called[here] = rows["p_yes"].to_numpy()[here] >= fold.threshold.value
         expected = oracle.roc_auc_score(positive[here], rows["p_yes"].to_numpy()[here])
-        assert fold.metrics.auroc.value == pytest.approx(expected, abs=1e-10)
+        assert fold.metrics["auroc"].value == pytest.approx(expected, abs=1e-10)
     pooled = study.patient.pooled
     assert pooled.threshold is None
-    assert pooled.metrics.auroc.value == pytest.approx(oracle.roc_auc_score(positive, rows["p_yes"]), abs=1e-10)
-    assert pooled.metrics.mcc.value == pytest.approx(oracle.matthews_corrcoef(positive, called), abs=1e-10)
+    assert pooled.metrics["auroc"].value == pytest.approx(oracle.roc_auc_score(positive, rows["p_yes"]), abs=1e-10)
+    assert pooled.metrics["mcc"].value == pytest.approx(oracle.matthews_corrcoef(positive, called), abs=1e-10)
     assert pooled.confusion == tuple(map(tuple, oracle.confusion_matrix(positive, called).tolist()))
-    assert pooled.metrics.sensitivity.value == pytest.approx(oracle.recall_score(positive, called), abs=1e-10)
+    assert pooled.metrics["sensitivity"].value == pytest.approx(oracle.recall_score(positive, called), abs=1e-10)
     assert study.image.pooled.units == len(table.of(model="lp_ft", role="test"))
     assert study.image.pooled.patients == study.patient.pooled.units == 60
 
@@ -113,21 +113,21 @@ def test_the_threshold_never_looks_at_test_rows(make_table: MakeTable) -> None:
         evaluate(each, resamples=0, seed=1).of("probe").patient for each in (table, PredictionTable(flipped))
     )
     assert [fold.threshold for fold in before.folds] == [fold.threshold for fold in after.folds]
-    assert before.pooled.metrics.auroc.value == pytest.approx(1.0 - (after.pooled.metrics.auroc.value or 0.0))
+    assert before.pooled.metrics["auroc"].value == pytest.approx(1.0 - (after.pooled.metrics["auroc"].value or 0.0))
 
 
 def test_a_fold_of_one_class_is_undefined_and_left_out_of_the_mean(make_table: MakeTable) -> None:
     table = make_table(folds=3, patients=30)
     lone = (table.rows["fold"] == 1) & (table.rows["role"] == "test") & (table.rows["truth"] == "yes")
     study = evaluate(PredictionTable(table.rows[~lone]), resamples=50, seed=1).of("probe").patient
-    auroc = study.folds[1].metrics.auroc
+    auroc = study.folds[1].metrics["auroc"]
     assert auroc.value is None
     assert str(auroc.reason).startswith("no yes among the")
-    assert study.folds[1].metrics.brier.value is not None
-    assert study.folds[1].metrics.sensitivity.value is None
-    assert study.folds[1].metrics.specificity.value is not None
-    assert (study.over_folds.auroc.folds, study.over_folds.auroc.undefined) == (2, 1)
-    assert study.pooled.metrics.auroc.value is not None
+    assert study.folds[1].metrics["brier"].value is not None
+    assert study.folds[1].metrics["sensitivity"].value is None
+    assert study.folds[1].metrics["specificity"].value is not None
+    assert (study.over_folds["auroc"].folds, study.over_folds["auroc"].undefined) == (2, 1)
+    assert study.pooled.metrics["auroc"].value is not None
 
 
 def test_a_fold_without_validation_has_no_decisions_and_says_which(make_table: MakeTable) -> None:
@@ -135,17 +135,17 @@ def test_a_fold_without_validation_has_no_decisions_and_says_which(make_table: M
     gone = (table.rows["fold"] == 2) & (table.rows["role"] == "validation")
     pooled = evaluate(PredictionTable(table.rows[~gone]), resamples=50, seed=1).of("probe").patient.pooled
     assert pooled.confusion is None
-    assert str(pooled.metrics.mcc.reason).startswith("fold 2: no threshold: no no and no yes among 0 validation")
-    assert pooled.metrics.auroc.low is not None
+    assert str(pooled.metrics["mcc"].reason).startswith("fold 2: no threshold: no no and no yes among 0 validation")
+    assert pooled.metrics["auroc"].low is not None
 
 
 def test_when_all_are_called_one_class_the_correlation_is_undefined(make_table: MakeTable) -> None:
     table = make_table(folds=3, patients=30)
     constant = PredictionTable(table.rows.assign(p_no=0.5, p_yes=0.5))
     metrics = evaluate(constant, resamples=50, seed=1).of("probe").patient.pooled.metrics
-    assert (metrics.mcc.value, metrics.mcc.reason) == (None, "all were called yes")
-    assert metrics.auroc.value == 0.5
-    assert metrics.sensitivity.value == 1.0
+    assert (metrics["mcc"].value, metrics["mcc"].reason) == (None, "all were called yes")
+    assert metrics["auroc"].value == 0.5
+    assert metrics["sensitivity"].value == 1.0
 
 
 def test_every_trained_model_is_compared_with_the_probe_on_the_same_patients(make_table: MakeTable) -> None:
@@ -153,12 +153,12 @@ def test_every_trained_model_is_compared_with_the_probe_on_the_same_patients(mak
     study = evaluate(table, resamples=300, seed=7)
     assert [(each.model, each.reference) for each in study.comparisons] == [("centroid", "probe"), ("lp_ft", "probe")]
     best = study.comparisons[1]
-    areas = [study.of(model).patient.pooled.metrics.auroc.value for model in ("lp_ft", "probe")]
+    areas = [study.of(model).patient.pooled.metrics["auroc"].value for model in ("lp_ft", "probe")]
     assert best.difference.value == pytest.approx((areas[0] or 0.0) - (areas[1] or 0.0), abs=1e-12)
     assert best.difference.low is not None
     assert best.difference.low < best.difference.value
     folds = [
-        (model.metrics.auroc.value or 0.0) > (probe.metrics.auroc.value or 0.0)
+        (model.metrics["auroc"].value or 0.0) > (probe.metrics["auroc"].value or 0.0)
         for model, probe in zip(study.of("lp_ft").patient.folds, study.of("probe").patient.folds, strict=True)
     ]
     assert (best.over_folds.wins, best.over_folds.folds) == (sum(folds), 5)

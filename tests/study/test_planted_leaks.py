@@ -20,7 +20,8 @@ from PIL import Image
 
 from medtl.errors import IntegrityFailure
 from medtl.evaluation.conformal import Conformal, conformal_of
-from medtl.evaluation.model_metrics import judge_fold
+from medtl.evaluation.fold_decisions import decide_fold
+from medtl.evaluation.model_metrics import evaluate_decided_fold
 from medtl.evaluation.recalibration import recalibrated
 from medtl.evaluation.settings import ThresholdRule
 from medtl.evaluation.units import Units
@@ -160,11 +161,12 @@ RULES = (
 def test_thresholds_do_not_depend_on_the_truth_of_test_patients(asked: dict[str, object]) -> None:
     rule = ThresholdRule.model_validate(asked)
     found = [
-        judge_fold(said, 0, unit="patient", resamples=0, seed=1, rule=rule)[0] for said in (table(), flipped(table()))
+        evaluate_decided_fold(decide_fold(said, 0, rule=rule), unit="patient", resamples=0, seed=1)
+        for said in (table(), flipped(table()))
     ]
     assert found[0].threshold == found[1].threshold
     assert found[0].threshold is not None
-    assert found[0].metrics.auroc != found[1].metrics.auroc
+    assert found[0].metrics["auroc"] != found[1].metrics["auroc"]
 
 
 @pytest.mark.parametrize("method", ["platt", "temperature"])

@@ -46,10 +46,12 @@ def in_words(value: float, low: float | None, high: float | None, *, reason: str
     return f"{plain(value)} (no interval: {reason.removeprefix('no interval: ')})"
 
 
-def in_table(value: float | None, low: float | None = None, high: float | None = None) -> str:
+def in_table(
+    value: float | None, low: float | None = None, high: float | None = None, *, digits: int = TABLE_DIGITS
+) -> str:
     """`0.91 (0.87-0.94)` for a cell."""
-    bounds = interval(low, high, digits=TABLE_DIGITS)
-    text = plain(value, digits=TABLE_DIGITS)
+    bounds = interval(low, high, digits=digits)
+    text = plain(value, digits=digits)
     return f"{text} ({bounds})" if bounds and value is not None else text
 
 

@@ -19,7 +19,7 @@ from medtl.evaluation import Estimate
 from medtl.record.run import Run
 from medtl.report.html.content_policy import content_policy
 from medtl.report.html.drawing import Drawing
-from medtl.report.html.numbers import count, in_table, joined
+from medtl.report.html.numbers import TABLE_DIGITS, count, in_table, joined
 
 NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
 """A number and its unit, which no line break may part."""
@@ -224,9 +224,9 @@ def _tightened(style: str) -> str:
     return "\n".join(line.strip() for line in style.splitlines() if line.strip())
 
 
-def estimated(found: Estimate) -> Cell:
+def estimated(found: Estimate, *, digits: int = TABLE_DIGITS) -> Cell:
     """A number with its interval below it."""
-    number, _, bounds = in_table(found.value, found.low, found.high).partition(" ")
+    number, _, bounds = in_table(found.value, found.low, found.high, digits=digits).partition(" ")
     return Cell(number, beside=bounds, bounds=Bounds(found.value, found.low, found.high))
 
 

@@ -5,6 +5,7 @@ In: a run and its numbers. Out: one answer each, or None where this run has noth
 
 from __future__ import annotations
 
+from medtl.evaluation.metrics import known
 from medtl.predictions import selection as selection_of
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
@@ -138,10 +139,11 @@ def calculated(run: Run, judged: Judged) -> Answer:
 
 def measures(run: Run, judged: Judged) -> Answer:
     """The measures and curves of the page."""
+    primary = {known.PRIMARY.in_words: metric_name(run.classes)}
+    named = joined([primary.get(name, name) for name in known.names_of("ranking", "decisions")])
     return Answer(
         "well",
-        f"{metric_name(run.classes)}, average precision, balanced accuracy, MCC, sensitivity and specificity, Brier "
-        "score and log loss; ROC, precision-recall and reliability curves.",
+        f"{named}, {joined(known.names_of('probabilities'))}; ROC, precision-recall and reliability curves.",
     )
 
 
@@ -149,7 +151,7 @@ def uncertainty(run: Run, judged: Judged) -> Answer:
     """How intervals and tests were made."""
     told = (
         "95 % intervals by patient: DeLong's variance on the logit scale, Wilson's for proportions, "
-        f"{judged.resamples:,} bootstrap resamples for average precision and MCC"
+        f"{judged.resamples:,} bootstrap resamples for {joined(known.resampled())}"
     )
     corrected = any(one.p_value is not None for one in judged.differences)
     tested = "; differences over folds by the corrected t-test of Nadeau and Bengio" if corrected else ""

@@ -5,6 +5,7 @@ In: a run and its numbers. Out: sentences to paste into a manuscript, and the li
 
 from __future__ import annotations
 
+from medtl.evaluation.metrics import known
 from medtl.predictions import selection
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
@@ -153,8 +154,8 @@ def evaluation_words(run: Run, judged: Judged) -> str:
     intervals = (
         ", with 95 % intervals by patient, the models taken as they are: from DeLong's variance on the logit scale for "
         f"the AUROC{cite('delong1988')}, Wilson's for proportions{cite('wilson1927')}, and from {judged.resamples:,} "
-        f"bootstrap resamples of patients{cite('efron1979')} for average precision, MCC and rates read "
-        "from the ROC curve"
+        f"bootstrap resamples of patients{cite('efron1979')} for "
+        f"{joined([*known.resampled(), 'rates read from the ROC curve'])}"
         if judged.resamples
         else ", without intervals"
     )

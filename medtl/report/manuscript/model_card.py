@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from medtl.evaluation.metrics import known
 from medtl.files import sha256_of_file
 from medtl.findings import Concern
 from medtl.record import run_folder as names
@@ -21,7 +22,6 @@ from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragra
 from medtl.report.manuscript.statements import MODEL_CARD_KEYS, Statements
 from medtl.report.results.judged import Judged
 from medtl.report.sections.cohort import flow_of
-from medtl.report.sections.model_tables import NAMES
 
 MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 """What Markdown or HTML would read as a mark, in a text that somebody wrote."""
@@ -99,13 +99,17 @@ def _evaluation(run: Run, judged: Judged) -> tuple[str, ...]:
     rows = []
     for model in run.models:
         found = judged.of(model, fold=None).estimates
-        numbers = [in_table(found[key].value, found[key].low, found[key].high) for key in NAMES]
+        numbers = [
+            in_table(one.value, one.low, one.high, digits=metric.digits)
+            for metric in known.METRICS
+            for one in (found[metric.name],)
+        ]
         rows.append((look_of(model, run.models).name, *numbers))
     patients = judged.of(run.chosen_model, fold=None).patients
     return (
         "## Evaluation",
         f"Internal testing in {patients:,} patients, out of fold; 95 % intervals by patient.",
-        _table(("Model", *NAMES.values()), rows),
+        _table(("Model", *(metric.label for metric in known.METRICS)), rows),
     )
 
 

@@ -13,13 +13,11 @@ import numpy as np
 from jaxtyping import Int
 
 from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
+from medtl.evaluation.metrics import known
 from medtl.outcomes import outcome_of
 from medtl.predictions import PredictionTable, per_patient
 from medtl.record.run import Run
 from medtl.report.results.claim import Difference, Discordant
-
-METRICS = ("auroc", "average_precision", "balanced_accuracy", "mcc", "sensitivity", "specificity", "brier", "log_loss")
-"""The metrics of `medtl.evaluation`, in the order of the tables."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Judgement:
     @property
     def auroc(self) -> Estimate:
         """The primary metric."""
-        return self.estimates["auroc"]
+        return self.estimates[known.PRIMARY.name]
 
     @property
     def counted(self) -> str:
@@ -165,7 +163,7 @@ def judge_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Ju
 def _judgement(found: Any) -> Judgement:
     """The pages' view of an evaluation's judgement; its class is no part of the evaluation's door."""
     return Judgement(
-        estimates={name: getattr(found.metrics, name) for name in METRICS},
+        estimates=found.metrics.by_name(),
         patients=found.patients,
         by_class=found.class_counts,
         threshold=None if found.threshold is None else found.threshold.value,

@@ -19,7 +19,7 @@ from medtl.audit.multiplicity import holm
 from medtl.evaluation import Appraisal, Estimate, StudyMetrics
 from medtl.outcomes import outcome_of
 from medtl.report.html.numbers import plain, with_interval
-from medtl.report.results.judged import METRICS, Judged
+from medtl.report.results.judged import Judged
 
 SIGNIFICANT = 0.05
 
@@ -90,8 +90,7 @@ def broken_promises(compared: Sequence[Compared]) -> tuple[Compared, ...]:
 def compared_numbers(there: StudyMetrics, judged: Judged, *, model: str) -> tuple[Compared, ...]:
     """The headline numbers of a model that both sides have: ranking, decisions at the threshold, probabilities."""
     pooled, own = there.of(model).patient.pooled, judged.of(model, fold=None)
-    found = {name: getattr(pooled.metrics, name) for name in METRICS}
-    promised = own.estimates
+    found, promised = pooled.metrics.by_name(), own.estimates
     outcome = outcome_of(there.classes)
     shares = _shares(own.by_class), _shares(pooled.class_counts)
     numbers = [_plainly(outcome.primary_metric, promised["auroc"], found["auroc"])]

@@ -5,6 +5,7 @@ In: judged numbers. Out: sentences.
 
 from __future__ import annotations
 
+from medtl.evaluation.metrics import known
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, plain
 from medtl.report.html.theme import look_of
@@ -16,7 +17,7 @@ def calibration_sentences(run: Run, judged: Judged) -> tuple[str, ...]:
     found = judged.of(run.chosen_model, fold=None)
     name, brier = look_of(run.chosen_model, run.models).name, found.estimates["brier"]
     total = max(sum(found.by_class), 1)
-    knowing = run.outcome.brier_of_shares([number / total for number in found.by_class])
+    knowing = known.metric_named("brier").chance(run.outcome, [number / total for number in found.by_class])
     if brier.value is None:
         score = f"{name}: the Brier score is not defined, because {brier.reason}."
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from medtl import evaluation
+from medtl.evaluation.metrics import known
 from medtl.held_out import doubt
 from medtl.record.run import HeldOutRun, Run
 from medtl.report.figures.calibration import reliability_figure
@@ -18,8 +19,6 @@ from medtl.report.html.theme import look_of, short_label
 from medtl.report.results.judged import Judged, judge, metric_name
 from medtl.report.results.scores import scores_of
 from medtl.report.sections.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of, unanswered
-
-COLUMNS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "brier": "Brier score"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,11 @@ def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
         look = look_of(model, run.models)
         found, own = there.of(model, fold=None), auroc_there(one, model)
         promised = judged.of(model, fold=None).auroc
-        cells = [estimated(own), estimated(promised), *(estimated(found.estimates[key]) for key in COLUMNS)]
+        cells = [
+            estimated(own),
+            estimated(promised),
+            *(estimated(found.estimates[metric.name], digits=metric.digits) for metric in known.headlines()),
+        ]
         kind = "chosen" if model == run.chosen_model else ""
         rows.append(Row(look.name, tuple(cells), kind=kind, colour=look.colour))
     note = (
@@ -125,7 +128,7 @@ def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
     )
     metric = metric_name(run.classes)
     metric = metric[0].upper() + metric[1:]
-    heads = ("Model", metric, f"{metric} in the study", *COLUMNS.values())
+    heads = ("Model", metric, f"{metric} in the study", *(metric.label for metric in known.headlines()))
     return Table("Beside what the folds promised", heads, tuple(rows), (note,), name=f"held-out-{one.record.name}")
 
 

@@ -89,7 +89,7 @@ def largest_shift(run: Run, one: HeldOutRun) -> tuple[str, float, float]:
 
 def auroc_there(one: HeldOutRun, model: str) -> Estimate:
     """The primary metric of a model there."""
-    return one.metrics.of(model).patient.pooled.metrics.auroc
+    return one.metrics.of(model).patient.pooled.metrics.primary
 
 
 def _reopened(one: HeldOutRun) -> Concern | None:

@@ -5,29 +5,25 @@ In: judged models. Out: tables whose every number stands in metrics.json.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int
 
 from medtl.evaluation import Estimate
+from medtl.evaluation.metrics import known
+from medtl.evaluation.metrics.metric import Needs
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, joined, percent, plain
 from medtl.report.html.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged, Judgement
 
-NAMES = {
-    "auroc": "AUROC",
-    "average_precision": "Average precision",
-    "balanced_accuracy": "Balanced accuracy",
-    "mcc": "MCC",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "brier": "Brier score",
-    "log_loss": "Log loss",
+JUDGED: Mapping[Needs, str] = {
+    "ranking": "the ranking",
+    "decisions": "the decisions at the threshold",
+    "probabilities": "the probabilities",
 }
-"""The metrics as tables name them."""
 
 
 def models_table(run: Run, judged: Judged, *, fold: int | None) -> Table:
@@ -38,31 +34,42 @@ def models_table(run: Run, judged: Judged, *, fold: int | None) -> Table:
     without: dict[str, str | None] = {}
     for model, one in found.items():
         look = look_of(model, run.models)
-        cells = tuple(estimated(one.estimates[key]) for key in NAMES)
+        cells = tuple(estimated(one.estimates[metric.name], digits=metric.digits) for metric in known.METRICS)
         kind = "chosen" if model == run.chosen_model else ""
         rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
-        for key, name in NAMES.items():
-            if one.estimates[key].value is None:
-                reasons.setdefault(name, one.estimates[key].reason)
-            elif one.estimates[key].low is None:
-                without.setdefault(name, one.estimates[key].reason)
+        for metric in known.METRICS:
+            estimate = one.estimates[metric.name]
+            if estimate.value is None:
+                reasons.setdefault(metric.label, estimate.reason)
+            elif estimate.low is None:
+                without.setdefault(metric.label, estimate.reason)
     patients = max(one.patients for one in found.values())
     title = (
         f"All models on the same {count(patients, 'patient')}{', out of fold' if len(run.planned_folds) > 1 else ''}"
     )
-    note = INTERVALS
+    note = _intervals()
     if fold is not None:
         title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
-        note = f"One fold is few patients: read these numbers as part of the study, not alone. {INTERVALS}"
+        note = f"One fold is few patients: read these numbers as part of the study, not alone. {_intervals()}"
     notes = (note, *judged.notes, *reasons_below(reasons), *no_interval_below(without))
-    return Table(title, ("Model", *NAMES.values()), tuple(rows), notes, kind="models", name="models")
+    heads = ("Model", *(metric.label for metric in known.METRICS))
+    return Table(title, heads, tuple(rows), notes, kind="models", name="models")
 
 
-INTERVALS = (
-    "95 % intervals by patient, the models taken as they are. AUROC and average precision judge the ranking; balanced "
-    "accuracy, MCC, sensitivity and specificity the decisions at the threshold; Brier score and log loss the "
-    "probabilities (lower is better)."
-)
+def _intervals() -> str:
+    """How the intervals are meant, and what each metric judges."""
+    clauses: list[str] = []
+    for needs, words in JUDGED.items():
+        found = [metric for metric in known.METRICS if metric.needs == needs]
+        lower = [metric.in_words for metric in found if metric.better == "lower"]
+        of = "" if len(lower) == len(found) else f" for {joined(lower)}"
+        remark = f" (lower is better{of})" if lower else ""
+        if found:
+            clauses.append(
+                f"{joined([metric.in_words for metric in found])}{'' if clauses else ' judge'} {words}{remark}"
+            )
+    text = "; ".join(clauses)
+    return f"95 % intervals by patient, the models taken as they are. {text[:1].upper()}{text[1:]}."
 
 
 def folds_table(run: Run, judged: Judged) -> Table:

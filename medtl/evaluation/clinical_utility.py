@@ -1,4 +1,4 @@
-"""Judging what goes beyond the eight metrics: calibration, use, comparison of decisions, subgroups.
+"""What goes beyond the metrics: calibration, use, comparison of decisions, subgroups.
 
 In: patients' predictions and the declared settings. Out: an appraisal; each number is made from predictions.csv alone.
 Recalibration, thresholds and conformal sets learn from each fold's validation rows only.
@@ -6,24 +6,30 @@ Recalibration, thresholds and conformal sets learn from each fold's validation r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from medtl.evaluation.appraisal import Appraisal, ClassCalibration, DecisionComparison, ModelAppraisal, Precision
+from medtl.evaluation.appraisal import (
+    Appraisal,
+    ClassCalibration,
+    DecisionComparison,
+    ExpectedHalfWidth,
+    ModelAppraisal,
+)
 from medtl.evaluation.brier_parts import brier_parts
 from medtl.evaluation.calibration_line import calibration_line
 from medtl.evaluation.conformal import conformal_of
 from medtl.evaluation.delong import half_width
 from medtl.evaluation.estimate import Undefined
-from medtl.evaluation.model_metrics import decided_by_fold, pool
+from medtl.evaluation.fold_decisions import DecidedFold, pooled_decisions
 from medtl.evaluation.net_benefit import decision_curve
 from medtl.evaluation.operating_points import PredictiveValues, Proportions, predictive_values, proportions, readings
 from medtl.evaluation.paired_decisions import PairedDecisions, paired_decisions
 from medtl.evaluation.recalibration import recalibrated
 from medtl.evaluation.resampling import Resampling, resample_patients
-from medtl.evaluation.settings import EvaluationSettings, ThresholdRule
+from medtl.evaluation.settings import EvaluationSettings
 from medtl.evaluation.smooth_calibration import smooth_error
 from medtl.evaluation.subgroups import subgroups
 from medtl.evaluation.units import Units, units_of
@@ -35,17 +41,28 @@ TYPICAL_AUROCS = (0.7, 0.8, 0.9)
 """For which AUROCs the half-width that this number of patients can give is told."""
 
 
-def appraise(
+def clinical_utility(
     patients: PredictionTable,
+    decided: Mapping[str, Sequence[DecidedFold]],
     settings: EvaluationSettings,
     *,
     pairs: Sequence[tuple[str, str]],
     resamples: int,
     seed: int,
 ) -> Appraisal:
-    """Appraise every model of a per-patient table, and the decisions of each pair (model, reference)."""
+    """Calibration, use and subgroups of every model of a per-patient table, and the decisions of each pair.
+
+    Args:
+        patients: predictions with a row per patient.
+        decided: each model's folds, decided by the settings' threshold rule.
+        settings: what the study declares.
+        pairs: (model, reference) whose decisions are compared.
+        resamples: bootstrap resamples; 0 leaves out every interval.
+        seed: the study's seed.
+    """
     models = tuple(
-        _appraised(patients.of(model=name), settings, resamples=resamples, seed=seed) for name in patients.models
+        _of_model(patients.of(model=name), decided[name], settings, resamples=resamples, seed=seed)
+        for name in patients.models
     )
     units = units_of(patients.of(model=patients.models[0], role="test"))
     counts = units.class_counts
@@ -56,12 +73,12 @@ def appraise(
             DecisionComparison(
                 model=name,
                 reference=reference,
-                decisions=compare_decisions(patients, name, reference, settings.threshold),
+                decisions=compare_decisions(decided[name], decided[reference]),
             )
             for name, reference in pairs
         ),
         precision=tuple(
-            Precision(
+            ExpectedHalfWidth(
                 auroc=value,
                 half_width=half_width(value, positives=counts[1], negatives=counts[0]),
                 positives=counts[1],
@@ -73,40 +90,45 @@ def appraise(
     )
 
 
-def compare_decisions(patients: PredictionTable, model: str, reference: str, rule: ThresholdRule) -> PairedDecisions:
+def compare_decisions(first: Sequence[DecidedFold], second: Sequence[DecidedFold]) -> PairedDecisions:
     """Whom each of two models called rightly, on the patients both decided, each by its own folds' thresholds."""
-    first, second = (_rightly(patients.of(model=name), rule) for name in (model, reference))
-    if isinstance(first, Undefined):
-        return PairedDecisions(patients=0, reason=first.reason)
-    if isinstance(second, Undefined):
-        return PairedDecisions(patients=0, reason=second.reason)
-    shared = sorted(first.keys() & second.keys())
+    own, reference = _called_rightly(first), _called_rightly(second)
+    if isinstance(own, Undefined):
+        return PairedDecisions(patients=0, reason=own.reason)
+    if isinstance(reference, Undefined):
+        return PairedDecisions(patients=0, reason=reference.reason)
+    shared = sorted(own.keys() & reference.keys())
     if not shared:
         return PairedDecisions(patients=0, reason="no patient was decided by both")
     return paired_decisions(
-        np.array([first[name] for name in shared], dtype=bool), np.array([second[name] for name in shared], dtype=bool)
+        np.array([own[name] for name in shared], dtype=bool), np.array([reference[name] for name in shared], dtype=bool)
     )
 
 
-def _rightly(table: PredictionTable, rule: ThresholdRule) -> dict[str, bool] | Undefined:
-    test = table.of(role="test")
+def _called_rightly(folds: Sequence[DecidedFold]) -> dict[str, bool] | Undefined:
     found: dict[str, bool] = {}
-    for fold, decisions in decided_by_fold(table, rule=rule).items():
-        if isinstance(decisions, Undefined):
-            return Undefined(f"fold {fold}: {decisions.reason}")
-        ids = units_of(test.of(fold=fold)).ids
-        if found.keys() & set(ids):
+    for one in folds:
+        if isinstance(one.decisions, Undefined):
+            return Undefined(f"fold {one.fold}: {one.decisions.reason}")
+        if found.keys() & set(one.units.ids):
             return Undefined("patients were decided more than once (repeats), and McNemar's test counts each once")
-        found |= dict(zip(ids, (decisions.truth == decisions.called).tolist(), strict=True))
+        right = (one.decisions.truth == one.decisions.called).tolist()
+        found |= dict(zip(one.units.ids, right, strict=True))
     return found
 
 
-def _appraised(table: PredictionTable, settings: EvaluationSettings, *, resamples: int, seed: int) -> ModelAppraisal:
+def _of_model(
+    table: PredictionTable,
+    decided: Sequence[DecidedFold],
+    settings: EvaluationSettings,
+    *,
+    resamples: int,
+    seed: int,
+) -> ModelAppraisal:
     test = table.of(role="test")
     units = units_of(test)
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="patient|pooled")
-    by_fold = decided_by_fold(table, rule=settings.threshold)
-    decisions = pool(list(by_fold.values()), list(by_fold))
+    decisions = pooled_decisions(decided)
     has_positive = units.outcome.positive_class is not None
     mended = recalibrated(table, method=settings.recalibration)
     told = proportions(decisions, reason=resampling.not_asked) if has_positive else Undefined("more than two classes")

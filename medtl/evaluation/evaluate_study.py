@@ -1,4 +1,4 @@
-"""Judging a study or a fold from its table of predictions alone.
+"""A study or a fold evaluated from its table of predictions alone.
 
 In: predictions.csv as a table. Out: every number of the page, per fold and pooled out of fold, per patient and per
 image. Thresholds come from each fold's validation rows; the intervals from resampled patients.
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medtl.errors import ConfigurationError
-from medtl.evaluation.appraise import appraise
+from medtl.evaluation.clinical_utility import clinical_utility
 from medtl.evaluation.comparison import compare_pairs
-from medtl.evaluation.model_metrics import judge_fold, judge_model
+from medtl.evaluation.fold_decisions import decide_fold, decide_folds
+from medtl.evaluation.model_metrics import evaluate_decided_fold, evaluate_model
 from medtl.evaluation.notes import notes_on
 from medtl.evaluation.settings import EvaluationSettings
 from medtl.evaluation.study_metrics import FoldMetrics, ModelInFold, ModelMetrics, StudyMetrics
@@ -33,7 +34,7 @@ def evaluate(
     settings: EvaluationSettings | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> StudyMetrics:
-    """Judge a study: every model per patient (primary) and per image, and pairs of models on the same patients.
+    """Evaluate a study: every model per patient (primary) and per image, and pairs of models on the same patients.
 
     Scores pool over folds after averaging a case's repeats; decisions are made in each fold by its own threshold and
     then pooled. The result does not depend on the order of rows.
@@ -52,9 +53,10 @@ def evaluate(
     patients, rule = per_patient(table), settings.threshold if settings else YOUDEN
     if pairs is None:
         pairs = [(model, REFERENCE) for model in table.models if model != REFERENCE and REFERENCE in table.models]
-    appraised = None
+    decided = {model: decide_folds(patients.of(model=model), rule=rule) for model in table.models}
+    appraisal = None
     if settings is not None:
-        appraised = appraise(patients, settings, pairs=pairs, resamples=resamples, seed=seed)
+        appraisal = clinical_utility(patients, decided, settings, pairs=pairs, resamples=resamples, seed=seed)
     return StudyMetrics(
         classes=table.classes,
         positive_class=table.positive_class,
@@ -64,15 +66,21 @@ def evaluate(
         models=tuple(
             ModelMetrics(
                 model=model,
-                patient=judge_model(
-                    patients.of(model=model), unit="patient", resamples=resamples, seed=seed, rule=rule
+                patient=evaluate_model(
+                    patients.of(model=model), decided[model], unit="patient", resamples=resamples, seed=seed
                 ),
-                image=judge_model(table.of(model=model), unit="image", resamples=resamples, seed=seed, rule=rule),
+                image=evaluate_model(
+                    table.of(model=model),
+                    decide_folds(table.of(model=model), rule=rule),
+                    unit="image",
+                    resamples=resamples,
+                    seed=seed,
+                ),
             )
             for model in table.models
         ),
         comparisons=compare_pairs(patients, pairs, resamples=resamples, seed=seed),
-        appraisal=appraised,
+        appraisal=appraisal,
         notes=notes_on(table),
     )
 
@@ -85,7 +93,7 @@ def evaluate_fold(
     seed: int,
     settings: EvaluationSettings | None = None,
 ) -> FoldMetrics:
-    """Judge one fold; the numbers are those that `evaluate` gives for it.
+    """Evaluate one fold; the numbers are those that `evaluate` gives for it.
 
     Raises:
         ConfigurationError: there is no such fold, a model has no test predictions in it, or a negative number of
@@ -103,12 +111,15 @@ def evaluate_fold(
         models=tuple(
             ModelInFold(
                 model=model,
-                patient=judge_fold(
-                    patients.of(model=model), fold, unit="patient", resamples=resamples, seed=seed, rule=rule
-                )[0],
-                image=judge_fold(images.of(model=model), fold, unit="image", resamples=resamples, seed=seed, rule=rule)[
-                    0
-                ],
+                patient=evaluate_decided_fold(
+                    decide_fold(patients.of(model=model), fold, rule=rule),
+                    unit="patient",
+                    resamples=resamples,
+                    seed=seed,
+                ),
+                image=evaluate_decided_fold(
+                    decide_fold(images.of(model=model), fold, rule=rule), unit="image", resamples=resamples, seed=seed
+                ),
             )
             for model in images.models
         ),
