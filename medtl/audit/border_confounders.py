@@ -1,6 +1,6 @@
-"""What near the border of the pictures goes with the label or the site: burned-in marks, frames, brightness.
+"""Border confounders, which go with the label or the site: burned-in marks, frames, brightness.
 
-In: a cohort and the border of each picture. Out: suspects, each with its place, its numbers by group, a p value and
+In: a cohort and the border of each picture. Out: suspects, each with its position, its numbers by group, a p value and
 examples, and sentences. A model can read such things instead of the disease (Zech 2018, DeGrave 2021). What is found
 is no proof: people look at the examples.
 """
@@ -14,29 +14,29 @@ from typing import Literal, Protocol
 import numpy as np
 from jaxtyping import Float
 
+from medtl.audit.border_grid import Box, GreyGrid, MarkerGrid, position_in_words
 from medtl.audit.border_test import PERMUTATIONS, explained
 from medtl.audit.confounding import MOST_LEVELS
 from medtl.audit.multiplicity import holm
-from medtl.audit.places import Box, GreyPlaces, MarkPlaces, place_name
 from medtl.cohort.case import Case, Cohort
 
 SIGNIFICANT = 0.01
 """Stricter than for the properties of files: pixels offer many more ways to differ, and a crop costs image."""
 
 LEAST_DIFFERENCE = 0.05
-"""Of a group's patients: a smaller difference in marks is told in the table only."""
+"""Of a group's patients: a smaller difference in marks is no suspect."""
 
 LEAST_EXPLAINED = 0.06
 """Share of the spread of a frame's width or of brightness that is worth a warning: a medium effect (Cohen 1988), since
 the body itself reaches to the border."""
 
 OFTEN = 0.05
-"""Share of the pictures with a mark at one place from which marks are told, whomever they go with."""
+"""Share of the pictures with a mark in one cell from which marks are reported, whatever they go with."""
 
 FEWEST_PATIENTS = 5
 """A group with fewer cannot show what recurs in it."""
 
-PLACES_TOLD = 4
+MOST_SUSPECTS = 4
 EXAMPLES = 3
 
 FRAMES = tuple(f"{colour} frame at the {side}" for colour in ("black", "white")
@@ -77,7 +77,7 @@ class BorderFacts(Protocol):
 
 @dataclass(frozen=True)
 class Suspect:
-    """One place that goes with the label or the site.
+    """One cell of the border that goes with the label or the site.
 
     `values` are by group: the share of patients with a mark, the frame's mean width, or the mean brightness in standard
     deviations of the picture. `examples` are case ids by group, those that show it first. `box` is where.
@@ -114,20 +114,20 @@ class BorderAudit:
 
     @property
     def in_words(self) -> str:
-        """The test."""
-        asked = f"{self.questions} question{'s' if self.questions != 1 else ''}"
+        """The test, in words."""
+        tested = f"{self.questions} question{'s' if self.questions != 1 else ''}"
         return (
             f"the largest of all places against {PERMUTATIONS:,} exchanges between patients, Holm's correction for "
-            f"{asked}"
+            f"{tested}"
         )
 
 
 def border_audit(
     cohort: Cohort, borders: Mapping[str, BorderFacts | None], *, seed: int, permutations: int = PERMUTATIONS
 ) -> BorderAudit:
-    """Ask for marks, frames and brightness whether they go with the label, and with the site where there are several.
+    """Test whether marks, frames and brightness go with the label, and with the site where there are several.
 
-    Of a patient with several pictures in a group the mean counts. Each question compares the largest of its places
+    Of a patient with several pictures in a group the mean counts. Each question compares the largest of its cells
     with exchanged groups; Holm's correction is for all questions.
     """
     cases = [case for case in cohort.cases if borders.get(case.case_id) is not None]
@@ -135,11 +135,11 @@ def border_audit(
     if not found:
         return BorderAudit()
     features: dict[What, np.ndarray] = {
-        "marks": MarkPlaces.of([border.marks for border in found]),
+        "marks": MarkerGrid.of([border.marks for border in found]),
         "frame": np.array([[*border.black_frame, *border.white_frame] for border in found]),
-        "brightness": GreyPlaces.of([border.grey for border in found]),
+        "brightness": GreyGrid.of([border.grey for border in found]),
     }
-    asked: list[tuple[float, What, str, np.ndarray, _Units, np.ndarray]] = []
+    tested: list[tuple[float, What, str, np.ndarray, _Units, np.ndarray]] = []
     for against in ("label", "site"):
         units = _Units.of(cases, against=against)
         if units is None:
@@ -148,11 +148,11 @@ def border_audit(
             if np.ptp(values, axis=0).any():
                 means = units.means(values)
                 seen = explained(means, units.groups, seed=seed, permutations=permutations)
-                asked.append((float(seen.p_value.min()), what, against, seen.share, units, seen.p_value))
-    asked.sort(key=lambda one: one[0])
-    corrected = holm([one[0] for one in asked])
+                tested.append((float(seen.p_value.min()), what, against, seen.share, units, seen.p_value))
+    tested.sort(key=lambda one: one[0])
+    corrected = holm([one[0] for one in tested])
     suspects: list[Suspect] = []
-    for (smallest, what, against, share, units, p_values), fixed in zip(asked, corrected, strict=True):
+    for (smallest, what, against, share, units, p_values), fixed in zip(tested, corrected, strict=True):
         if fixed < SIGNIFICANT:
             factor = fixed / smallest
             suspects += _suspects(
@@ -165,9 +165,9 @@ def border_audit(
     return BorderAudit(
         pictures=len(cases),
         marked=sum(bool(border.marks) for border in found),
-        commonest=place_name(MarkPlaces.box(most)),
+        commonest=position_in_words(MarkerGrid.box(most)),
         at_commonest=int(at[most]),
-        questions=len(asked),
+        questions=len(tested),
         suspects=tuple(suspects),
     )
 
@@ -197,7 +197,7 @@ def _p(value: float) -> str:
 
 @dataclass(frozen=True)
 class _Units:
-    """Patients, once for each group they have pictures in: `rows` are their places among the cases."""
+    """Patients, once for each group they have pictures in: `rows` are their indices among the cases."""
 
     names: tuple[str, ...]
     groups: np.ndarray
@@ -207,10 +207,10 @@ class _Units:
     def of(cls, cases: Sequence[Case], *, against: str) -> _Units | None:
         """None where there is nothing to compare: fewer than two groups of enough patients, or too many groups."""
         rows: dict[tuple[str, str], list[int]] = {}
-        for place, case in enumerate(cases):
+        for index, case in enumerate(cases):
             value = case.label if against == "label" else case.covariates.get(against)
             if value not in (None, ""):
-                rows.setdefault((str(value), case.patient_id), []).append(place)
+                rows.setdefault((str(value), case.patient_id), []).append(index)
         sizes: dict[str, int] = {}
         for name, _ in rows:
             sizes[name] = sizes.get(name, 0) + 1
@@ -220,7 +220,7 @@ class _Units:
         kept = {key: own for key, own in rows.items() if key[0] in names}
         return cls(tuple(names), np.array([names.index(name) for name, _ in kept]), tuple(map(np.array, kept.values())))
 
-    def means(self, values: Float[np.ndarray, "case place"]) -> Float[np.ndarray, "unit place"]:
+    def means(self, values: Float[np.ndarray, "case cell"]) -> Float[np.ndarray, "unit cell"]:
         """The mean of each unit's cases."""
         return np.stack([values[own].mean(axis=0) for own in self.rows])
 
@@ -235,34 +235,34 @@ def _suspects(
     share: np.ndarray,
     p_holm: np.ndarray,
 ) -> list[Suspect]:
-    """The places that stand out, the strongest first; what touches one that is told already is left out."""
+    """The cells that stand out, the strongest first; what touches one that is listed already is left out."""
     means = units.means(values)
     by_group = np.stack([means[units.groups == group].mean(axis=0) for group in range(len(units.names))])
     large = np.ptp(by_group, axis=0) >= LEAST_DIFFERENCE if what == "marks" else share >= LEAST_EXPLAINED
     found: list[Suspect] = []
-    for place in np.argsort(-share, kind="stable"):
-        if not large[place] or p_holm[place] >= SIGNIFICANT or len(found) == PLACES_TOLD:
+    for cell in np.argsort(-share, kind="stable"):
+        if not large[cell] or p_holm[cell] >= SIGNIFICANT or len(found) == MOST_SUSPECTS:
             continue
-        box = _box(what, int(place))
+        box = _box(what, int(cell))
         if any(_touch(box, other.box) for other in found):
             continue
         shown = []
         for group, name in enumerate(units.names):
             own = np.concatenate([rows for rows, of in zip(units.rows, units.groups, strict=True) if of == group])
-            order = own[np.argsort(-values[own, place], kind="stable")][:EXAMPLES]
+            order = own[np.argsort(-values[own, cell], kind="stable")][:EXAMPLES]
             shown.append((name, tuple(cases[row].case_id for row in order)))
-        told = tuple((name, float(by_group[group, place])) for group, name in enumerate(units.names))
-        where = FRAMES[place] if what == "frame" else place_name(box)
+        numbers = tuple((name, float(by_group[group, cell])) for group, name in enumerate(units.names))
+        where = FRAMES[cell] if what == "frame" else position_in_words(box)
         found.append(
-            Suspect(what, against, where, box, told, float(share[place]), float(p_holm[place]), tuple(shown))
+            Suspect(what, against, where, box, numbers, float(share[cell]), float(p_holm[cell]), tuple(shown))
         )  # fmt: skip
     return found
 
 
-def _box(what: What, place: int) -> Box:
+def _box(what: What, cell: int) -> Box:
     if what == "frame":
-        return FRAME_BOXES[place % len(FRAME_BOXES)]
-    return MarkPlaces.box(place) if what == "marks" else GreyPlaces.box(place)
+        return FRAME_BOXES[cell % len(FRAME_BOXES)]
+    return MarkerGrid.box(cell) if what == "marks" else GreyGrid.box(cell)
 
 
 def _touch(one: Box, other: Box) -> bool:

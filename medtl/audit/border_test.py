@@ -1,7 +1,7 @@
-"""Whether groups differ anywhere in a row of places: the largest of all, against what exchanged groups would give.
+"""Whether groups differ in any of several cells: the largest of all, against what exchanged groups would give.
 
-In: a number per patient and place, and the patients' groups. Out: for each place the share of the spread that the
-groups explain, and a p value that already counts all places (maximum statistic: Westfall and Young 1993).
+In: a number per patient and cell, and the patients' groups. Out: for each cell the share of the spread that the
+groups explain, and a p value that already counts all cells (maximum statistic: Westfall and Young 1993).
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
-class Explained:
-    """Per place: `share` of the spread between patients that the groups explain (eta squared), and `p_value`."""
+class ExplainedSpread:
+    """For each cell: `share` of the spread between patients that the groups explain (eta squared), and `p_value`."""
 
-    share: Float[np.ndarray, " place"]
-    p_value: Float[np.ndarray, " place"]
+    share: Float[np.ndarray, " cell"]
+    p_value: Float[np.ndarray, " cell"]
 
 
 def explained(
-    values: Float[np.ndarray, "unit place"],
+    values: Float[np.ndarray, "unit cell"],
     groups: Int[np.ndarray, " unit"],
     *,
     seed: int,
     permutations: int = PERMUTATIONS,
-) -> Explained:
-    """The share by place, and (1 + exchanges whose largest share is at least as large) / (1 + exchanges)."""
+) -> ExplainedSpread:
+    """The explained share of each cell, and its p value.
+
+    The p value is (1 + exchanges whose largest share is at least as large) / (1 + exchanges).
+    """
     centred = (values - values.mean(axis=0)).astype(np.float64)
     spread = (centred**2).sum(axis=0)
     scaled = np.divide(centred, np.sqrt(spread), out=np.zeros_like(centred), where=spread > EQUAL)
@@ -47,13 +50,13 @@ def explained(
         exchanged = chance.permuted(np.tile(groups, (count, 1)), axis=1)
         largest = _between(scaled, exchanged, sizes).max(axis=1)
         larger += (largest[:, None] >= own - EQUAL).sum(axis=0)
-    return Explained(own, (1 + larger) / (1 + permutations))
+    return ExplainedSpread(own, (1 + larger) / (1 + permutations))
 
 
 def _between(
-    scaled: Float[np.ndarray, "unit place"], orders: Int[np.ndarray, "draw unit"], sizes: Float[np.ndarray, " group"]
-) -> Float[np.ndarray, "draw place"]:
-    """The spread between groups, of values whose whole spread is 1 in each place."""
+    scaled: Float[np.ndarray, "unit cell"], orders: Int[np.ndarray, "draw unit"], sizes: Float[np.ndarray, " group"]
+) -> Float[np.ndarray, "draw cell"]:
+    """The spread between groups, of values whose whole spread is 1 in each cell."""
     total = np.zeros((len(orders), scaled.shape[1]))
     for group, size in enumerate(sizes):
         if size:

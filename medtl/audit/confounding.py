@@ -77,15 +77,15 @@ def properties_of(cohort: Cohort, facts: Mapping[str, ScanProperties]) -> dict[s
 def associations(
     cohort: Cohort, properties: Mapping[str, Sequence[str | float | None]], *, seed: int
 ) -> tuple[Association, ...]:
-    """Every property against the label, by rising p value. Of each patient and class the first case counts."""
+    """The test of every property against the label, by rising p value. Of a patient and class the first case counts."""
     first: dict[tuple[str, str], int] = {}
-    for place, case in enumerate(cohort.cases):
-        first.setdefault((case.patient_id, case.label), place)
-    places = list(first.values())
-    labels = np.array([cohort.cases[place].label for place in places])
+    for index, case in enumerate(cohort.cases):
+        first.setdefault((case.patient_id, case.label), index)
+    indices = list(first.values())
+    labels = np.array([cohort.cases[index].label for index in indices])
     raw = []
     for name, values in properties.items():
-        kept = [values[place] for place in places]
+        kept = [values[index] for index in indices]
         if _is_usable(kept):
             raw.append((name, *_tested(kept, labels, cohort.classes, seed=seed)))
     raw.sort(key=lambda row: row[2])
@@ -134,30 +134,30 @@ def _tested(
         numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
         groups = [numbers[(labels == label) & ~np.isnan(numbers)] for label in classes]
         medians = [f"{np.median(g):g}" if len(g) else NOT_STATED for g in groups]
-        told = ", ".join(f"median {m} in {c}" for m, c in zip(medians, classes, strict=True))
+        values_in_words = ", ".join(f"median {m} in {c}" for m, c in zip(medians, classes, strict=True))
         groups = [group for group in groups if len(group)]
         if len(groups) < 2:
-            return "Kruskal-Wallis", 1.0, told
+            return "Kruskal-Wallis", 1.0, values_in_words
         name = "Mann-Whitney" if len(groups) == 2 else "Kruskal-Wallis"
         if min(len(group) for group in groups) < FEWEST_FOR_RANKS:
-            return f"{name} by permutation", _permuted_ranks(groups, seed=seed), told
+            return f"{name} by permutation", _permuted_ranks(groups, seed=seed), values_in_words
         if len(groups) == 2:
-            return name, float(stats.mannwhitneyu(*groups).pvalue), told
-        return name, float(stats.kruskal(*groups).pvalue), told
+            return name, float(stats.mannwhitneyu(*groups).pvalue), values_in_words
+        return name, float(stats.kruskal(*groups).pvalue), values_in_words
     texts = np.array([NOT_STATED if value is None else str(value) for value in values])
     levels = sorted(set(texts))
     present = [label for label in classes if (labels == label).any()]
     table = np.array([[int(((texts == level) & (labels == label)).sum()) for label in present] for level in levels])
-    told = "; ".join(
+    values_in_words = "; ".join(
         f"{level}: " + ", ".join(f"{n} {c}" for n, c in zip(row, present, strict=True))
         for level, row in zip(levels[:4], table[:4], strict=True)
     ) + (f"; and {len(levels) - 4} more" if len(levels) > 4 else "")
     expected = stats.contingency.expected_freq(table)
     if expected.min() >= FEWEST_EXPECTED:
-        return "chi-square", float(stats.chi2_contingency(table, correction=False).pvalue), told
+        return "chi-square", float(stats.chi2_contingency(table, correction=False).pvalue), values_in_words
     if table.shape == (2, 2):
-        return "Fisher's exact test", float(stats.fisher_exact(table).pvalue), told
-    return "chi-square by permutation", _permuted(texts, labels, seed=seed), told
+        return "Fisher's exact test", float(stats.fisher_exact(table).pvalue), values_in_words
+    return "chi-square by permutation", _permuted(texts, labels, seed=seed), values_in_words
 
 
 def _permuted(texts: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
@@ -178,7 +178,7 @@ def _permuted(texts: np.ndarray, labels: np.ndarray, *, seed: int) -> float:
 
 
 def _permuted_ranks(groups: Sequence[np.ndarray], *, seed: int) -> float:
-    """(1 + exchanges of the labels whose rank sums lie at least as far apart) / (1 + exchanges); Kruskal and Wallis."""
+    """(1 + exchanges of the labels whose rank sums differ at least as much) / (1 + exchanges); Kruskal and Wallis."""
     from scipy.stats import rankdata
 
     ranks, sizes = rankdata(np.concatenate(groups)), np.array([len(group) for group in groups])
@@ -188,8 +188,8 @@ def _permuted_ranks(groups: Sequence[np.ndarray], *, seed: int) -> float:
     larger = 0
     for _ in range(PERMUTATIONS // AT_ONCE):
         drawn = chance.permuted(np.tile(ranks, (AT_ONCE, 1)), axis=1)
-        apart = np.add.reduceat(drawn, starts, axis=1) ** 2 @ (1.0 / sizes)
-        larger += int(np.count_nonzero(apart >= own - 1e-9 * own))
+        statistics = np.add.reduceat(drawn, starts, axis=1) ** 2 @ (1.0 / sizes)
+        larger += int(np.count_nonzero(statistics >= own - 1e-9 * own))
     return (1 + larger) / (1 + PERMUTATIONS)
 
 

@@ -16,7 +16,7 @@ SHARE_OF_NEIGHBOUR = 0.35
 """A copy lies nearer than this part of the distance at which the nearest case of another patient usually lies."""
 
 FEWEST_CASES = 20
-"""Fewer do not say where neighbours usually lie."""
+"""Fewer do not show where neighbours usually lie."""
 
 CHUNK = 1024
 
@@ -24,7 +24,7 @@ CHUNK = 1024
 def neighbour_pairs(
     features: Float[np.ndarray, "case feature"], patients: Sequence[str]
 ) -> list[tuple[int, int, float]]:
-    """(place, later place, share of the usual distance) of close pairs between patients, the closest first.
+    """(index, later index, share of the usual distance) of close pairs between patients, the closest first.
 
     The distance is 1 minus the cosine of the standardised features.
     """
@@ -38,10 +38,10 @@ def neighbour_pairs(
     nearest, found = [], []
     for start in range(0, len(unit), CHUNK):
         rows = slice(start, start + CHUNK)
-        apart = np.where(owner[rows, None] != owner[None], np.maximum(0.0, 1 - unit[rows] @ unit.T), np.inf)
-        nearest.append(apart.min(axis=1))
-        ones, others = np.nonzero(np.triu(apart <= SHARE_OF_NEIGHBOUR, k=start + 1))
-        found += [(start + int(i), int(j), float(apart[i, j])) for i, j in zip(ones, others, strict=True)]
+        distances = np.where(owner[rows, None] != owner[None], np.maximum(0.0, 1 - unit[rows] @ unit.T), np.inf)
+        nearest.append(distances.min(axis=1))
+        ones, others = np.nonzero(np.triu(distances <= SHARE_OF_NEIGHBOUR, k=start + 1))
+        found += [(start + int(i), int(j), float(distances[i, j])) for i, j in zip(ones, others, strict=True)]
     known = np.concatenate(nearest)
     known = known[np.isfinite(known)]
     if len(known) < FEWEST_CASES:

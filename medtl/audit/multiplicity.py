@@ -1,4 +1,4 @@
-"""P values that are told together: corrected for their number."""
+"""P values that are reported together: corrected for their number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """In the order given (Holm, Scand J Stat 1979;6:65)."""
+    """The p values after Holm's correction, in the order given (Holm, Scand J Stat 1979;6:65)."""
     order = np.argsort(p_values, kind="stable")
     steps = np.array(p_values, dtype="float64")[order] * np.arange(len(order), 0, -1)
     adjusted = np.empty(len(order))

@@ -23,11 +23,11 @@ compressed anew differ from their originals by at most 24; the closest two that 
 """
 
 FEWEST_CASES = 20
-"""Fewer cases do not say how alike the cohort's images are; `NEAR_BITS` is then taken as it is."""
+"""Fewer cases do not show how alike the cohort's images are; `NEAR_BITS` is then taken as it is."""
 
 SHARE_OF_NEIGHBOUR = 0.4
 """A copy lies nearer than this part of the distance at which the nearest image of another patient usually lies; a
-ratio of distances tells a true match as in Lowe 2004. It matters where all images are alike, as phantoms are.
+ratio of distances shows a true match as in Lowe 2004. It matters where all images are alike, as phantoms are.
 
 Chosen on phantoms of seed 3, where 0.5 leaves false pairs; on the phantoms of six other seeds, 5,280 images, it leaves
 none. On the radiographs above it comes to 28.8, so that there `NEAR_BITS` decides."""
@@ -41,7 +41,7 @@ Distance = TypeVar("Distance", int, float)
 
 @dataclass(frozen=True)
 class NearPair:
-    """Two cases that look the same, in cohort order: how many of the 255 signs differ, how far the shifted are apart.
+    """Two cases that look the same, in cohort order: how many of the 255 signs differ, and the distance once shifted.
 
     Either is None where that way did not find the pair.
     """
@@ -49,7 +49,7 @@ class NearPair:
     first: Case
     second: Case
     bits: int | None
-    apart: float | None = None
+    distance: float | None = None
 
     @property
     def contradicts(self) -> bool:
@@ -72,9 +72,9 @@ class NearPair:
 
     @property
     def found(self) -> str:
-        """How close they are, in words."""
+        """The closeness of the two, in words."""
         if self.bits is None:
-            return f"{self.apart:.3f} from equal when shifted"
+            return f"{self.distance:.3f} from equal when shifted"
         return f"{self.bits} bits"
 
     @property
@@ -93,11 +93,14 @@ def near_pairs(
 ) -> tuple[NearPair, ...]:
     """Candidate pairs: contradicting labels first, then across patients, across splits, then by distance.
 
-    `hashes` and `greys` (32 x 32 cell means) are hexadecimal by case id; a case without one is compared with nothing.
-    Pairs inside a group of `exact` duplicates are left out, since they are told already. `most_bits` None takes
-    `NEAR_BITS`, or fewer in a cohort whose images are all alike.
+    Args:
+        cohort: the cases, with labels, patients and splits.
+        hashes: the perceptual hash of each case, hexadecimal by case id; a case without one is compared with nothing.
+        greys: 32 x 32 cell means, hexadecimal by case id, for the comparison of shifted pictures.
+        exact: groups of exact duplicates by case id; pairs inside a group are left out, as they are reported already.
+        most_bits: the most signs that may differ; None takes `NEAR_BITS`, or fewer where all images are alike.
     """
-    group = {name: place for place, names in enumerate(exact) for name in names}
+    group = {name: index for index, names in enumerate(exact) for name in names}
     cases = [case for case in cohort.cases if hashes.get(case.case_id)]
     drawn = [case for case in cohort.cases if greys and greys.get(case.case_id)]
     bits = _named_pairs(
@@ -116,7 +119,7 @@ def near_pairs(
     ]
     return tuple(
         sorted(found, key=lambda pair: (not pair.contradicts, not pair.between_patients, not pair.between_splits,
-                                        pair.bits is None, pair.bits or 0, pair.apart or 0.0))
+                                        pair.bits is None, pair.bits or 0, pair.distance or 0.0))
     )  # fmt: skip
 
 
@@ -153,7 +156,7 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
 
 def _rule(pairs: Sequence[NearPair]) -> str:
     bits = [pair.bits for pair in pairs if pair.bits is not None]
-    shifted = [pair.apart for pair in pairs if pair.bits is None and pair.apart is not None]
+    shifted = [pair.distance for pair in pairs if pair.bits is None and pair.distance is not None]
     rules = []
     if bits or not shifted:
         rules.append(f"perceptual hash, at most {max(bits, default=0)} of 255 bits apart")
@@ -165,7 +168,7 @@ def _rule(pairs: Sequence[NearPair]) -> str:
 
 
 def _close(hashes: Sequence[str], patients: Sequence[str], *, most_bits: int | None) -> list[tuple[int, int, int]]:
-    """(place, later place, differing bits) of all close pairs: signs as -1 and 1, distances by matrix products."""
+    """(index, later index, differing bits) of all close pairs: signs as -1 and 1, distances by matrix products."""
     if len(hashes) < 2:
         return []
     packed = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint8).reshape(len(hashes), -1)

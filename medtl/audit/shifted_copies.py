@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from medtl.audit.places import STORED_CELLS, standardised
+from medtl.audit.border_grid import STORED_CELLS, standardised
 
 MOST_SHIFT = 2
 """Cells in each direction: 6 % of the side. The window leaves so many out on each side."""
@@ -42,14 +42,14 @@ compression, all lie within 0.06 of it, and the closest two of 700 other images 
 3 %, noisy and brighter, within 0.20, and the closest others at 0.58."""
 
 FURTHEST = 0.03
-"""Distance up to which pairs are candidates in a cohort too small to say where neighbours usually lie."""
+"""Distance up to which pairs are candidates in a cohort too small to show where neighbours usually lie."""
 
 FEWEST_CASES = 20
 CHUNK = 512
 
 
 def shifted_pairs(greys: Sequence[str], patients: Sequence[str]) -> list[tuple[int, int, float]]:
-    """(place, later place, distance) of all close pairs, in order of place."""
+    """(index, later index, distance) of all close pairs, in order of index."""
     if len(greys) < 2:
         return []
     cells = standardised(greys).astype(np.float32)
@@ -57,23 +57,25 @@ def shifted_pairs(greys: Sequence[str], patients: Sequence[str]) -> list[tuple[i
     first = np.repeat(np.arange(len(cells)), near.shape[1])
     both = np.stack([np.minimum(first, near.ravel()), np.maximum(first, near.ravel())], axis=1)
     pairs = np.unique(both, axis=0)
-    apart = np.maximum(0.0, 1 - _best(cells, pairs))
-    limit = _limit(pairs, apart, patients)
-    return [(int(one), int(other), float(far)) for (one, other), far in zip(pairs, apart, strict=True) if far <= limit]
+    distances = np.maximum(0.0, 1 - _best(cells, pairs))
+    limit = _limit(pairs, distances, patients)
+    return [
+        (int(one), int(other), float(far)) for (one, other), far in zip(pairs, distances, strict=True) if far <= limit
+    ]
 
 
-def _limit(pairs: np.ndarray, apart: np.ndarray, patients: Sequence[str]) -> float:
+def _limit(pairs: np.ndarray, distances: np.ndarray, patients: Sequence[str]) -> float:
     owner = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
     nearest = np.full(len(owner), np.inf)
     strangers = owner[pairs[:, 0]] != owner[pairs[:, 1]]
     for side in (0, 1):
-        np.minimum.at(nearest, pairs[strangers, side], apart[strangers])
+        np.minimum.at(nearest, pairs[strangers, side], distances[strangers])
     known = nearest[np.isfinite(nearest)]
     return SHARE_OF_NEIGHBOUR * float(np.median(known)) if len(known) >= FEWEST_CASES else FURTHEST
 
 
 def _nearest(cells: np.ndarray) -> np.ndarray:
-    """The places of the nearest images (case, neighbour), without itself."""
+    """The indices of the nearest images (case, neighbour), without itself."""
     middle = _waves(cells, 0, 0, finest=COARSE_FINEST)
     moved = [_waves(cells, down, across, finest=COARSE_FINEST) for down, across in product(COARSE_SHIFTS, repeat=2)]
     count = min(NEAREST, len(cells) - 1)

@@ -18,7 +18,7 @@ MANY_IMAGES = 10
 """A number with so many images is either a series of examinations or a counter that started again."""
 
 FEWEST_STEMS = 3
-"""Numbers repeated on both sides of a split before it is told: one or two may be chance."""
+"""Numbers repeated on both sides of a split before it is reported: one or two may be chance."""
 
 SIGNIFICANT = 0.05
 

@@ -63,7 +63,7 @@ def _write_audit(study: Study, recruited: Recruited, folder: Path) -> Path:
     write_csv(folder / "audit.csv", notes)
     columns = ["bits", "apart", *PAIRED, *(f"other_{name}" for name in PAIRED)]
     rows = [
-        (pair.bits, pair.apart, *(getattr(case, name) for case in pair.cases for name in PAIRED))
+        (pair.bits, pair.distance, *(getattr(case, name) for case in pair.cases for name in PAIRED))
         for pair in recruited.near
     ]
     write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=columns))

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import f_oneway
 
 from medtl.audit.border_confounders import BorderAudit, border_audit, border_notes
+from medtl.audit.border_grid import Box
 from medtl.audit.border_test import explained
-from medtl.audit.places import Box
 from medtl.audit.shifted_copies import shifted_pairs
 from medtl.cohort import Case, Cohort
 

@@ -1,7 +1,7 @@
-"""Where something lies near the border of a picture: a grid, its outer cells, and a place's name in words.
+"""The border of a picture as the outer cells of a grid, and the position of a cell in words.
 
-In: boxes of marks, or cell means. Out: a number per picture and place, boxes as top, left, bottom, right in shares of
-the picture, and words such as `at the upper left (10 % from the top, 6 % from the left)`.
+In: boxes of burned-in marks, or cell means. Out: a number per picture and cell, boxes as top, left, bottom, right in
+shares of the picture, and words such as `at the upper left (10 % from the top, 6 % from the left)`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from jaxtyping import Float
 
 Box = tuple[float, float, float, float]
 
-MARK_CELLS, MARK_WIDTH = 8, 2
-"""Marks are placed on 8 x 8 cells, of which the outer two from each side count."""
+MARKER_CELLS, MARKER_WIDTH = 8, 2
+"""Marks are assigned to 8 x 8 cells, of which the outer two from each side count."""
 
 GREY_CELLS, GREY_WIDTH = 16, 2
 """Brightness on 16 x 16 cells: the outer eighth, as the control that sees the border alone."""
@@ -22,31 +22,31 @@ GREY_CELLS, GREY_WIDTH = 16, 2
 STORED_CELLS = 32
 
 
-class MarkPlaces:
-    """The outer cells for marks."""
+class MarkerGrid:
+    """The outer cells of the grid for burned-in marks."""
 
     @staticmethod
-    def of(marks: Sequence[Sequence[Box]]) -> Float[np.ndarray, "case place"]:
+    def of(marks: Sequence[Sequence[Box]]) -> Float[np.ndarray, "case cell"]:
         """1 in each outer cell that holds the middle of one of the picture's marks."""
-        seen = np.zeros((len(marks), MARK_CELLS, MARK_CELLS))
+        seen = np.zeros((len(marks), MARKER_CELLS, MARKER_CELLS))
         for row, boxes in enumerate(marks):
             for top, left, bottom, right in boxes:
-                down, across = (min(MARK_CELLS - 1, int(MARK_CELLS * (a + b) / 2))
+                down, across = (min(MARKER_CELLS - 1, int(MARKER_CELLS * (a + b) / 2))
                                 for a, b in ((top, bottom), (left, right)))  # fmt: skip
                 seen[row, down, across] = 1.0
-        return seen[:, _outer(MARK_CELLS, MARK_WIDTH)]
+        return seen[:, _outer(MARKER_CELLS, MARKER_WIDTH)]
 
     @staticmethod
-    def box(place: int) -> Box:
-        """The cell of a place."""
-        return _cell(place, MARK_CELLS, MARK_WIDTH)
+    def box(cell: int) -> Box:
+        """The box of the cell with this index."""
+        return _cell(cell, MARKER_CELLS, MARKER_WIDTH)
 
 
-class GreyPlaces:
-    """The outer cells for brightness."""
+class GreyGrid:
+    """The outer cells of the grid for brightness."""
 
     @staticmethod
-    def of(greys: Sequence[str]) -> Float[np.ndarray, "case place"]:
+    def of(greys: Sequence[str]) -> Float[np.ndarray, "case cell"]:
         """Means of the outer cells, in standard deviations of the picture's cells from its mean."""
         cells = standardised(greys)
         pairs = STORED_CELLS // GREY_CELLS
@@ -54,9 +54,9 @@ class GreyPlaces:
         return coarse[:, _outer(GREY_CELLS, GREY_WIDTH)]
 
     @staticmethod
-    def box(place: int) -> Box:
-        """The cell of a place."""
-        return _cell(place, GREY_CELLS, GREY_WIDTH)
+    def box(cell: int) -> Box:
+        """The box of the cell with this index."""
+        return _cell(cell, GREY_CELLS, GREY_WIDTH)
 
 
 def standardised(greys: Sequence[str]) -> Float[np.ndarray, "case row column"]:
@@ -67,8 +67,8 @@ def standardised(greys: Sequence[str]) -> Float[np.ndarray, "case row column"]:
     return cells / np.maximum(cells.std(axis=(1, 2), keepdims=True), 1e-9)
 
 
-def place_name(box: Box) -> str:
-    """Where in the picture, in words; left and right are those of the picture as it is shown."""
+def position_in_words(box: Box) -> str:
+    """The position of a box in the picture, in words; left and right are those of the picture as it is shown."""
     down, across = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     row = "upper" if down < 1 / 4 else "lower" if down > 3 / 4 else ""
     column = "left" if across < 1 / 4 else "right" if across > 3 / 4 else ""
@@ -83,6 +83,6 @@ def _outer(cells: int, width: int) -> np.ndarray:
     return outer
 
 
-def _cell(place: int, cells: int, width: int) -> Box:
-    row, column = np.argwhere(_outer(cells, width))[place]
+def _cell(cell: int, cells: int, width: int) -> Box:
+    row, column = np.argwhere(_outer(cells, width))[cell]
     return (float(row / cells), float(column / cells), float((row + 1) / cells), float((column + 1) / cells))
