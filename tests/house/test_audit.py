@@ -16,7 +16,7 @@ from shared_data import SHARED
 from medtl.cohort.phantoms import write_phantom_cohort
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
-from medtl.report.sections.audit import audit_told
+from medtl.report.sections.audit import audit_shown
 from medtl.study.check import check_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,17 +178,17 @@ def test_the_page_shows_no_sealed_case_and_refuses_a_picture_that_was_changed(pl
     assert "sealed as the official test" in told
     written = (folder / "audit" / "audit.json").read_text() + (folder / "audit" / "audit.html").read_text()
     assert "sealed-copy" not in written
-    assert not [pair for pair in audit_told(folder / "audit").pairs if "X009" in "".join(pair.sides)]
+    assert not [pair for pair in audit_shown(folder / "audit").pairs if "X009" in "".join(pair.sides)]
     found = json.loads((folder / "audit" / "audit.json").read_text())
     case = {"case_id": "c", "patient_id": "p", "label": "l", "split": None, "picture": "../../secret.png"}
     found["pairs"] = [{"found": "x", "contradicts": True, "between_patients": True, "cases": [case, case]}]
     (folder / "audit" / "audit.json").write_text(json.dumps(found))
     with pytest.raises(IntegrityFailure, match="names a picture outside its own folder"):
-        audit_told(folder / "audit")
+        audit_shown(folder / "audit")
     found["pairs"] = "none"
     (folder / "audit" / "audit.json").write_text(json.dumps(found))
     with pytest.raises(IntegrityFailure, match=r"audit\.json does not say what the audit found"):
-        audit_told(folder / "audit")
+        audit_shown(folder / "audit")
 
 
 @pytest.mark.real_data

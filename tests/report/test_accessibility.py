@@ -101,5 +101,5 @@ def test_no_colour_stands_without_a_word(outlines: tuple[Outline, ...]) -> None:
 
 
 def test_what_is_left_to_complete_is_said_in_words(outlines: tuple[Outline, ...], tmp_path: Path) -> None:
-    source = Path(__file__).parents[2] / "medtl" / "report" / "templates" / "review_parts.html.j2"
+    source = Path(__file__).parents[2] / "medtl" / "report" / "templates" / "blocks.html.j2"
     assert re.findall(r'class="open">([^<]+)<', source.read_text()) == ["To complete", "To complete:"]

@@ -29,7 +29,7 @@ from medtl.report.manuscript.statements import (
     take_statements,
     write_form,
 )
-from medtl.report.pages.study_page import CONTENTS
+from medtl.report.pages.study_page import SECTIONS
 from medtl.report.results.judged import judge
 
 CLAIM_AUTO = "9 19 20 22 23 24 25 26 27 28 29 30 31 32 37 38 39"
@@ -55,7 +55,7 @@ def test_the_run_fills_what_a_run_can_know_and_leaves_the_rest_to_people(small_r
     assert set(CLAIM_AUTO.split()) <= set(answers["claim"])
     assert not set(CLAIM_HUMAN.split()) & set(answers["claim"])
     assert set(TRIPOD_AUTO.split()) <= set(answers["tripod_ai"])
-    sections = {anchor for anchor, _ in CONTENTS}
+    sections = {section.anchor for section in SECTIONS}
     for found in answers.values():
         assert {answer.place for answer in found.values()} <= sections
 

@@ -22,7 +22,7 @@ from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.results.claim import Difference, Discordant, claim_of, sentence_of
 from medtl.report.results.compared_models import ComparedModel
 from medtl.report.results.judged import judge
-from medtl.report.sections.model_pairs import Pair, in_words
+from medtl.report.sections.model_pairs import ModelPair, in_words
 
 BETTER_WORDS = ("the folds agree", "ranked them better", "ranked these patients better")
 
@@ -177,10 +177,10 @@ def test_the_simulated_algorithms_do_learn() -> None:
     assert one.over_folds.folds == 5
 
 
-def pair_of(found: Difference) -> Pair:
+def pair_of(found: Difference) -> ModelPair:
     table = equal_algorithms(1, patients=20, positives=10)
     first, second = (ComparedModel(name, name, f"{name}.csv", table, "none") for name in ("lp_ft", "probe"))
-    return Pair(model=first, reference=second, found=found)
+    return ModelPair(model=first, reference=second, found=found)
 
 
 def test_a_pair_of_the_compare_page_tells_the_same_claim() -> None:

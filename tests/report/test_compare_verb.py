@@ -20,7 +20,7 @@ from medtl.evaluation import Estimate
 from medtl.predictions import PredictionTable, on_common_cases
 from medtl.report.results.claim import Difference
 from medtl.report.results.compared_models import models_to_compare
-from medtl.report.sections.model_pairs import Pair, in_words
+from medtl.report.sections.model_pairs import ModelPair, in_words
 
 Verb = Callable[..., Result]
 
@@ -189,7 +189,7 @@ def test_the_words_follow_the_interval_and_the_folds(
     object.__setattr__(first, "model", "probe")
     object.__setattr__(second, "model", "lp_ft")
     found = Difference("lp_ft", Estimate(value=0.02, low=low, high=high, n=80), 3, 5, adjusted)
-    told = in_words(Pair(model=second, reference=first, found=found), metric="AUROC")
+    told = in_words(ModelPair(model=second, reference=first, found=found), metric="AUROC")
     assert expected in told
     assert ("by the rule of simplicity a is enough" in told) == ("not distinguishable" in told)
 

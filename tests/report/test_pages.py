@@ -258,7 +258,8 @@ def test_an_undefined_number_is_a_dash_with_its_reason(
 def test_rebuilding_pages_imports_neither_torch_nor_monai(small_run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(small_run, tmp_path / "run")
     code = (
-        "import sys; from pathlib import Path; from medtl.report import read_run, write_fold_page\n"
+        "import sys; from pathlib import Path; from medtl.record import read_run\n"
+        "from medtl.report import write_fold_page\n"
         f"write_fold_page(read_run(Path({str(copy)!r})), fold=0)\n"
         "print([name for name in ('torch', 'monai') if name in sys.modules])"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from medtl.findings import Concern
 from medtl.record.run import Run
@@ -32,6 +33,15 @@ class Headline:
     colour: str
     value: str
     interval: str
+
+
+@dataclass(frozen=True)
+class VerdictBlock:
+    """The verdict as the page opens with it, its headlines named by the primary metric."""
+
+    macro: ClassVar[str] = "verdict"
+    verdict: Verdict
+    metric: str
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -95,6 +96,7 @@ class Row:
 class Table:
     """A table with its title, heads (the first is the row names') and notes below; `name` is its CSV's, or empty."""
 
+    macro: ClassVar[str] = "table"
     title: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]

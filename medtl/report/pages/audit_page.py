@@ -5,15 +5,18 @@ In: counts, notes and folds as text, and a folder with audit.json. Out: audit.ht
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medtl import environment
 from medtl.files import write_atomically
-from medtl.report.findings.questions import Asked, asked_of
-from medtl.report.html.page import Heading, Link, Row, Table, render, text_cells
-from medtl.report.sections.audit import AuditTold, audit_told
+from medtl.report.findings.asked import Questions
+from medtl.report.findings.questions import asked_of
+from medtl.report.html.blocks import Block, Prose
+from medtl.report.html.page import Heading, Link, Row, Table, text_cells
+from medtl.report.html.section import Origin, Page, Section, shown
+from medtl.report.sections.audit import audit_shown
 
 PAGE = "audit.html"
 
@@ -31,23 +34,6 @@ class AuditFacts:
     notes: Sequence[str]
     folds: Sequence[tuple[int, str, str]]
     fingerprint: str
-
-
-@dataclass(frozen=True)
-class AuditPage:
-    """What the template fills in."""
-
-    head: Heading
-    people: Table
-    left_out: Table | None
-    asked: tuple[Asked, ...]
-    notes: tuple[str, ...]
-    audit: AuditTold
-    folds: Table
-    contents: tuple[tuple[str, str], ...] = (
-        ("who", "Who would be studied"), ("found", "What was found"), ("looked", "Look at these"),
-        ("folds", "What each fold would hold"),
-    )  # fmt: skip
 
 
 def write_audit_page(folder: Path, facts: AuditFacts) -> Path:
@@ -69,22 +55,62 @@ def write_audit_page(folder: Path, facts: AuditFacts) -> Path:
         version=environment.versions()["medtl"] or "",
         fingerprint=facts.fingerprint,
     )
-    people = [Row(f"{name}: {value}", text_cells((f"{c:,}", f"{p:,}"))) for name, value, c, p in facts.people]
-    left_out = [Row(reason.replace("_", " "), text_cells((f"{number:,}",))) for reason, number in facts.left_out]
-    asked = asked_of((), facts.notes)
-    questioned = {line for one in asked for line in one.evidence}
-    page = AuditPage(
+    page = Page(
         head=head,
-        people=Table("Cases and patients", ("", "Cases", "Patients"), tuple(people)),
-        left_out=Table("Left out, by reason", ("", "Cases"), tuple(left_out)) if left_out else None,
-        asked=asked,
-        notes=tuple(note for note in facts.notes if note not in questioned),
-        audit=audit_told(folder),
-        folds=Table(
-            "Patients (cases) in each part",
-            ("Fold", "Part", "Patients (cases) by class"),
-            tuple(Row(f"Fold {fold}", text_cells((role, inside))) for fold, role, inside in facts.folds),
+        opening=(),
+        sections=shown(SECTIONS, _Audited(folder, facts)),
+        origin=Origin(
+            f"Written by medtl {head.version} by medtl check; fingerprint",
+            ". The pictures are of patients: hand the page on like the scans.",
         ),
     )
-    write_atomically(folder / PAGE, render("audit.html.j2", page))
+    write_atomically(folder / PAGE, page.as_html())
     return folder / PAGE
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """What the sections look at."""
+
+    folder: Path
+    facts: AuditFacts
+
+
+def _who(audited: _Audited) -> Iterator[Block | None]:
+    facts = audited.facts
+    people = [Row(f"{name}: {value}", text_cells((f"{c:,}", f"{p:,}"))) for name, value, c, p in facts.people]
+    yield Table("Cases and patients", ("", "Cases", "Patients"), tuple(people))
+    left_out = [Row(reason.replace("_", " "), text_cells((f"{number:,}",))) for reason, number in facts.left_out]
+    yield Table("Left out, by reason", ("", "Cases"), tuple(left_out)) if left_out else None
+
+
+def _found(audited: _Audited) -> Iterator[Block | None]:
+    asked = asked_of((), audited.facts.notes)
+    questioned = {line for one in asked for line in one.evidence}
+    yield Prose(tuple(note for note in audited.facts.notes if note not in questioned))
+    yield Questions(asked)
+
+
+def _looked(audited: _Audited) -> Iterator[Block | None]:
+    pictures = audit_shown(audited.folder)
+    if pictures.pairs or pictures.suspects:
+        yield pictures
+    else:
+        nothing = "No two pictures look the same, and nothing near the border goes with the label or the site."
+        yield Prose((nothing,), kind="")
+
+
+def _folds(audited: _Audited) -> Iterator[Block | None]:
+    yield Table(
+        "Patients (cases) in each part",
+        ("Fold", "Part", "Patients (cases) by class"),
+        tuple(Row(f"Fold {fold}", text_cells((role, inside))) for fold, role, inside in audited.facts.folds),
+    )
+
+
+SECTIONS: tuple[Section[_Audited], ...] = (
+    Section("who", "Who would be studied", _who),
+    Section("found", "What was found", _found),
+    Section("looked", "Look at these", _looked),
+    Section("folds", "What each fold would hold", _folds),
+)

@@ -6,7 +6,7 @@ references and CSVs, the same bytes each time; without torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -19,62 +19,40 @@ from medtl.predictions import on_common_cases
 from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.figures.differences import PairPoint, differences_figure
-from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind, reliability_drawn
+from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind
+from medtl.report.findings.asked import ASKED
 from medtl.report.findings.comparison import comparison_concerns
-from medtl.report.findings.questions import Asked, asked_of
-from medtl.report.findings.verdict import Headline, Verdict, headline_of
+from medtl.report.findings.verdict import Verdict, VerdictBlock, headline_of
+from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, SideBySide, Subheading
 from medtl.report.html.numbers import count, joined
-from medtl.report.html.page import Drawn, Heading, Link, Row, Table, render, text_cells
+from medtl.report.html.page import Drawn, Heading, Link, Row, Table, text_cells
 from medtl.report.html.result_folder import claimed, clear, refuse_occupied
+from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
-from medtl.report.manuscript.references import Reference, bibtex, cite, works_of
+from medtl.report.manuscript.closing import References
+from medtl.report.manuscript.references import bibtex, cite, works_of
 from medtl.report.pages.figure_files import write_page_files
 from medtl.report.results.compared_models import ComparedModel
 from medtl.report.results.judged import Judged, judge, metric_name
 from medtl.report.results.precision_words import precision_sentence
 from medtl.report.results.table_as_run import as_run
-from medtl.report.sections.clinical_use import UseTold, use_told
-from medtl.report.sections.cohort import cohort_rows
-from medtl.report.sections.model_pairs import Pair, decisions_table, in_words, pairs_of, pairs_table, verdict_sentences
+from medtl.report.results.view import View
+from medtl.report.sections.model_pairs import (
+    ModelPair,
+    decisions_table,
+    in_words,
+    pairs_of,
+    pairs_table,
+    verdict_sentences,
+)
 from medtl.report.sections.model_tables import models_table
+from medtl.report.sections.probabilities import PROBABILITIES_OF_SEVERAL
+from medtl.report.sections.who import cohort_table
 
 SIGN = "comparison.json"
 """What was compared and how; a folder with this file may be made anew."""
 
 NUMBERS_SHOWN = 4
-
-CONTENTS = (
-    ("who", "What was compared"), ("pairs", "Which is better"), ("well", "How well"),
-    ("probabilities", "Can the probabilities be used"), ("asked", "What a reviewer will ask"),
-    ("methods", "Methods and provenance"), ("limits", "Limits"),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ComparisonPage:
-    """Everything on the page, in its order."""
-
-    head: Heading
-    metric: str
-    verdict: Verdict
-    sources: Table
-    cohort_table: Table
-    pair_sentences: tuple[str, ...]
-    pairs_figure: Drawn
-    pairs_table: Table
-    decisions: Table | None
-    precision: str
-    curves: tuple[Drawn, ...]
-    models_table: Table
-    models_figure: Drawn
-    reliability: tuple[Drawn, ...]
-    use: UseTold
-    asked: tuple[Asked, ...]
-    methods: str
-    origin: tuple[tuple[str, str], ...]
-    references: tuple[Reference, ...]
-    limits: tuple[str, ...]
-    contents: tuple[tuple[str, str], ...] = CONTENTS
 
 
 def refuse_other_results(out: Path) -> None:
@@ -113,52 +91,90 @@ def write_comparison_page(
     )  # fmt: skip
     run = run if common.is_same_split else replace(run, folds=())
     pairs_found = pairs_of(models, metrics)
-    page = _page(run, judge(run, metrics=metrics), models, pairs_found, common.left_out, common.is_same_split)
+    judged = judge(run, metrics=metrics)
+    page = _page(run, judged, models, pairs_found, common.left_out, common.is_same_split)
     write_page_files(page, folder)
-    write_atomically(folder / names.REFERENCES, bibtex(page.references))
-    write_atomically(folder / names.REPORT, render("comparison.html.j2", page))
+    write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
+    write_atomically(folder / names.REPORT, page.as_html())
     return folder / names.REPORT
+
+
+@dataclass(frozen=True)
+class _Comparing:
+    """Models on the same patients as the sections look at them."""
+
+    view: View
+    models: Sequence[ComparedModel]
+    pairs: tuple[ModelPair, ...]
+    left_out: tuple[int, ...]
+    is_same_split: bool
+    sentences: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        return self.view.run.outcome.primary_metric
 
 
 def _page(
     run: Run,
     judged: Judged,
     models: Sequence[ComparedModel],
-    pairs: tuple[Pair, ...],
+    pairs: tuple[ModelPair, ...],
     left_out: tuple[int, ...],
     is_same_split: bool,
-) -> ComparisonPage:
-    metric, patients = metric_name(run.classes), count(run.cohort.patients, "patient")
+) -> Page:
+    metric, patients = run.outcome.primary_metric, count(run.cohort.patients, "patient")
     concerns = comparison_concerns(models, left_out, is_same_split)
     sentences = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
-    headlines: tuple[Headline, ...] = tuple(
-        headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN]
-    )
-    return ComparisonPage(
-        head=_heading(run, models),
-        metric=metric,
-        verdict=Verdict(headlines, sentences, concerns[0].title),
-        sources=_sources(run, models, left_out),
-        cohort_table=_cohort_table(run),
-        pair_sentences=tuple(in_words(pair, metric=metric) for pair in pairs) if len(pairs) > 1 else (),
-        pairs_figure=_pairs_drawn(run, pairs, metric=metric, finding=sentences[-1] if len(pairs) > 1 else sentences[0]),
-        pairs_table=pairs_table(pairs, metric=metric),
-        decisions=decisions_table(pairs),
-        precision="" if judged.appraisal is None else precision_sentence(judged.appraisal),
-        curves=curves_drawn(run, judged, fold=None),
-        models_table=models_table(run, judged, fold=None),
-        models_figure=models_drawn(run, judged),
-        reliability=reliability_drawn(run, judged),
-        use=use_told(run, judged),
-        asked=asked_of(concerns, ()),
-        methods=_methods(run, judged, pairs, is_same_split),
-        origin=_origin(run, models),
-        references=works_of(run, judged),
-        limits=_limits(run, models),
+    headlines = tuple(headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN])
+    view = View(run, judged, concerns=concerns, is_study=False)
+    head = _heading(run, models)
+    return Page(
+        head=head,
+        opening=(VerdictBlock(Verdict(headlines, sentences, concerns[0].title), metric),),
+        sections=shown(SECTIONS, _Comparing(view, models, pairs, left_out, is_same_split, sentences)),
+        origin=Origin(f"Written by medtl {head.version} from tables of predictions alone; fingerprint"),
     )
 
 
-def _pairs_drawn(run: Run, pairs: Sequence[Pair], *, metric: str, finding: str) -> Drawn:
+def _who(comparing: _Comparing) -> Iterator[Block | None]:
+    run = comparing.view.run
+    yield _sources(run, comparing.models, comparing.left_out)
+    yield cohort_table(run, note="Of test rows in common.")
+
+
+def _pairs(comparing: _Comparing) -> Iterator[Block | None]:
+    run, pairs, metric, sentences = comparing.view.run, comparing.pairs, comparing.metric, comparing.sentences
+    several = len(pairs) > 1
+    yield Prose(tuple(in_words(pair, metric=metric) for pair in pairs)) if several else None
+    yield Figure(_pairs_drawn(run, pairs, metric=metric, finding=sentences[-1] if several else sentences[0]))
+    yield pairs_table(pairs, metric=metric)
+    appraisal = comparing.view.judged.appraisal
+    precision = "" if appraisal is None else precision_sentence(appraisal)
+    yield Prose((precision,)) if precision else None
+    yield decisions_table(pairs)
+
+
+def _well(comparing: _Comparing) -> Iterator[Block | None]:
+    run, judged = comparing.view.run, comparing.view.judged
+    yield Figure(models_drawn(run, judged))
+    yield models_table(run, judged, fold=None)
+    yield SideBySide(curves_drawn(run, judged, fold=None))
+
+
+def _methods_section(comparing: _Comparing) -> Iterator[Block | None]:
+    run, judged = comparing.view.run, comparing.view.judged
+    yield Prose((_methods(run, judged, comparing.pairs, comparing.is_same_split),), kind="quotable")
+    yield Facts("What was compared, and how", _origin(run, comparing.models))
+    yield Subheading("References")
+    yield References(works_of(run, judged))
+
+
+def _of_view(section: Section[View]) -> Section[_Comparing]:
+    return Section(section.anchor, section.title, lambda comparing: section.blocks(comparing.view))
+
+
+def _pairs_drawn(run: Run, pairs: Sequence[ModelPair], *, metric: str, finding: str) -> Drawn:
     points = [
         PairPoint(
             one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
@@ -185,11 +201,6 @@ def _sources(run: Run, models: Sequence[ComparedModel], left_out: tuple[int, ...
         "was tested on. Of a run, the model that its page speaks of is taken unless --model names another."
     )
     return Table("Models", heads, tuple(rows), (note,), name="sources")
-
-
-def _cohort_table(run: Run) -> Table:
-    rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
-    return Table("Patients by class", ("", *run.classes, "All"), rows, ("Of test rows in common.",), name="cohort")
 
 
 def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
@@ -220,7 +231,7 @@ def _names(models: Sequence[ComparedModel]) -> str:
     return f"{len(models)} models of {joined(list(dict.fromkeys(one.source for one in models)))}"
 
 
-def _methods(run: Run, judged: Judged, pairs: Sequence[Pair], is_same_split: bool) -> str:
+def _methods(run: Run, judged: Judged, pairs: Sequence[ModelPair], is_same_split: bool) -> str:
     over = (
         f" Over folds, differences were tested by a t test corrected for shared training patients"
         f"{cite('nadeau2003')}, with Holm's correction for {count(len(pairs), 'pair')}."
@@ -260,3 +271,13 @@ def _limits(run: Run, models: Sequence[ComparedModel]) -> tuple[str, ...]:
         f"{len(models)} models make {count(len(models) * (len(models) - 1) // 2, 'pair')}; intervals of single pairs "
         "are not widened for their number, p values over folds are.",
     )
+
+
+SECTIONS: tuple[Section[_Comparing], ...] = (
+    Section("who", "What was compared", _who),
+    Section("pairs", "Which is better", _pairs),
+    Section("well", "How well", _well),
+    *map(_of_view, (PROBABILITIES_OF_SEVERAL, ASKED)),
+    Section("methods", "Methods and provenance", _methods_section),
+    Section("limits", "Limits", lambda comparing: (Bullets(_limits(comparing.view.run, comparing.models)),)),
+)

@@ -5,88 +5,52 @@ In: a run folder and the number of a finished fold. Out: fold_K/report.html, the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from medtl.evaluation import FoldMetrics
 from medtl.files import write_atomically
+from medtl.record import run_folder as names
 from medtl.record.run import Run
-from medtl.report.figures.attention import attention_drawn
-from medtl.report.figures.from_predictions import confusion_drawn, curves_drawn
-from medtl.report.figures.gallery import GalleryRow, colour_bar, gallery, has_viewers, has_volumes
-from medtl.report.findings.verdict import Verdict, headlines_of
+from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of
+from medtl.report.html.blocks import Block
 from medtl.report.html.numbers import count, in_words
-from medtl.report.html.page import Drawn, Heading, Row, Table, heading_of, render, text_cells
+from medtl.report.html.page import Row, Table, heading_of, text_cells
+from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
 from medtl.report.pages.figure_files import write_page_files
 from medtl.report.results.judged import Judged, judge_fold, metric_name
-from medtl.report.results.scores import scores_of
-from medtl.report.results.worst_errors import Error, worst_errors
-from medtl.report.sections.model_tables import models_table, threshold_sentences
-from medtl.report.sections.saliency_checks import ChecksTold, fold_checks_told
-from medtl.report.sections.training import histories_drawn, training_sentences
+from medtl.report.results.view import View
+from medtl.report.sections.how_well import HOW_WELL_IN_A_FOLD
+from medtl.report.sections.looked import LOOKED
+from medtl.report.sections.overfitting import TRAINING_OF_A_FOLD
+from medtl.report.sections.wrong import WRONG
 
 ROLES = ("training", "validation", "test")
-
-
-@dataclass(frozen=True)
-class FoldPage:
-    """Everything on a fold's page, in its order."""
-
-    head: Heading
-    metric: str
-    verdict: Verdict
-    parts_table: Table
-    curves: tuple[Drawn, ...]
-    models_table: Table
-    confusion_figure: Drawn | None
-    threshold_sentences: tuple[str, ...]
-    histories: tuple[Drawn, ...]
-    training_sentences: tuple[str, ...]
-    gallery: tuple[GalleryRow, ...]
-    of_volumes: bool
-    checks: ChecksTold
-    map_method: str
-    attention: Drawn | None
-    colour_bar: Markup
-    errors: tuple[Error, ...]
 
 
 def write_fold_page(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
     """Write fold_K/report.html; refuses a fold that is not finished. `metrics` spares the counting."""
     record = run.fold(fold)
     page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
-    path = run.folder / f"fold_{fold}" / "report.html"
+    path = run.folder / f"fold_{fold}" / names.REPORT
     write_page_files(page, path.parent)
-    write_atomically(path, render("fold.html.j2", page, viewer=has_viewers(page.gallery)))
+    write_atomically(path, page.as_html())
     return path
 
 
-def fold_page(run: Run, judged: Judged, *, fold: int) -> FoldPage:
+def fold_page(run: Run, judged: Judged, *, fold: int) -> Page:
     """The page as a value."""
-    scores = scores_of(judged.patients, model=run.chosen_model, fold=fold)
-    shown = gallery(run, folds=(fold,), judged=judged, viewers=run.study.viewers)
-    return FoldPage(
-        head=heading_of(run, fold=fold),
-        metric=metric_name(run.classes),
-        verdict=_verdict(run, judged, fold=fold),
-        parts_table=_parts_table(run, fold=fold),
-        curves=curves_drawn(run, judged, fold=fold),
-        models_table=models_table(run, judged, fold=fold),
-        confusion_figure=confusion_drawn(run, judged, fold=fold),
-        threshold_sentences=threshold_sentences(run, judged, fold=fold),
-        histories=histories_drawn(run, fold=fold),
-        training_sentences=training_sentences([run.fold(fold)]),
-        gallery=shown,
-        of_volumes=has_volumes(shown),
-        checks=fold_checks_told(run, fold=fold),
-        map_method=run.map_method,
-        attention=attention_drawn(run, shown),
-        colour_bar=colour_bar(),
-        errors=worst_errors(scores, thresholds=judged.thresholds(run.chosen_model)),
+    head = heading_of(run, fold=fold)
+    return Page(
+        head=head,
+        notice=tuple(badge.sentence for badge in head.badges),
+        opening=(VerdictBlock(_verdict(run, judged, fold=fold), run.outcome.primary_metric),),
+        sections=shown(SECTIONS, View(run, judged, fold=fold)),
+        origin=Origin(f"Written by medtl {head.version} from the files of this run folder alone; study"),
+        has_contents=False,
     )
 
 
@@ -118,5 +82,15 @@ def _parts_table(run: Run, *, fold: int) -> Table:
     return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,), name="parts")
 
 
+def _who(view: View) -> Iterator[Block]:
+    if view.fold is not None:
+        yield _parts_table(view.run, fold=view.fold)
+
+
 def _counts(part: pd.DataFrame) -> str:
     return f"{part['patient_id'].nunique():,} ({len(part):,})"
+
+
+SECTIONS: tuple[Section[View], ...] = (
+    Section("who", "Who was tested", _who), HOW_WELL_IN_A_FOLD, TRAINING_OF_A_FOLD, LOOKED, WRONG,
+)  # fmt: skip

@@ -6,22 +6,30 @@ In: frozen values without a name in them. Out: one self-contained page beside th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from medtl.files import write_atomically
+from medtl.report.html.blocks import Block, Prose
 from medtl.report.html.numbers import count, percent
-from medtl.report.html.page import Cell, Heading, Link, Row, Table, render
+from medtl.report.html.page import Cell, Heading, Link, Row, Table
+from medtl.report.html.section import Origin, Page, Section, shown
 
 MOST_SHOWN = 600
 """Pictures of one kind: 2 MB of the page; the tables hold every case."""
 
 LONGEST_TEXT = 300
 USED = "used"
+
+ABOUT_THE_PICTURES = (
+    "The middle slice across the coarsest axis; the patient’s left is on the right, anterior or superior on top. Black "
+    "and white are the 0.5th and 99.5th percentile of the slice."
+)
 
 
 @dataclass(frozen=True)
@@ -60,26 +68,20 @@ class IntakeContent:
 
 
 @dataclass(frozen=True)
-class IntakePage:
-    """What the template fills in."""
+class Contacts:
+    """Middle slices on a sheet; `more` says how many are not shown."""
 
-    head: Heading
-    notes: tuple[str, ...]
-    files_table: Table
-    cases_table: Table
-    accepted: tuple[Contact, ...]
-    refused: tuple[Contact, ...]
-    more_accepted: str
-    more_refused: str
-    has_refused_files: bool
+    macro: ClassVar[str] = "contacts"
+    cases: tuple[Contact, ...]
+    more: str
 
 
 def write_intake_page(path: Path, content: IntakeContent) -> None:
     """Write the page of an intake."""
-    write_atomically(path, render("intake.html.j2", _page(content)))
+    write_atomically(path, _page(content).as_html())
 
 
-def _page(content: IntakeContent) -> IntakePage:
+def _page(content: IntakeContent) -> Page:
     used = sum(outcome == USED for outcome in content.file_outcomes)
     head = Heading(
         title=f"Intake of {content.name} · medtl",
@@ -99,17 +101,46 @@ def _page(content: IntakeContent) -> IntakePage:
         version=content.version,
         fingerprint=content.fingerprint,
     )
-    return IntakePage(
+    return Page(
         head=head,
-        notes=tuple(content.notes),
-        files_table=_files_table(content.file_outcomes),
-        cases_table=_cases_table(content.labels, content.refused_reasons),
-        accepted=tuple(content.accepted[:MOST_SHOWN]),
-        refused=tuple(content.refused[:MOST_SHOWN]),
-        more_accepted=_more(len(content.accepted)),
-        more_refused=_more(len(content.refused)),
-        has_refused_files=used < len(content.file_outcomes),
+        notice=tuple(content.notes),
+        opening=(),
+        sections=shown(SECTIONS, content),
+        origin=Origin(
+            f"Written by medtl {head.version} during intake; options",
+            ". Ids are keyed pseudonyms: who is who stands in a private table.",
+        ),
+        has_contents=False,
     )
+
+
+def _counts(content: IntakeContent) -> Iterator[Block | None]:
+    yield _files_table(content.file_outcomes)
+    yield _cases_table(content.labels, content.refused_reasons)
+
+
+def _accepted(content: IntakeContent) -> Iterator[Block | None]:
+    if not content.accepted:
+        yield Prose(("No case was accepted.",), kind="")
+        return
+    yield Contacts(tuple(content.accepted[:MOST_SHOWN]), _more(len(content.accepted)))
+    yield Prose((ABOUT_THE_PICTURES,), kind="caption")
+
+
+def _refused(content: IntakeContent) -> Iterator[Block | None]:
+    if content.refused:
+        yield Contacts(tuple(content.refused[:MOST_SHOWN]), _more(len(content.refused)))
+        return
+    has_refused_files = any(outcome != USED for outcome in content.file_outcomes)
+    above = "; single files that are none are counted above" if has_refused_files else ""
+    yield Prose((f"No series, volume or picture was refused{above}.",), kind="")
+
+
+SECTIONS: tuple[Section[IntakeContent], ...] = (
+    Section("counts", "What became of every file", _counts),
+    Section("accepted", "Accepted", _accepted),
+    Section("refused", "Refused", _refused),
+)
 
 
 def _files_table(outcomes: Sequence[str]) -> Table:

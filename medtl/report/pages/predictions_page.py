@@ -6,6 +6,7 @@ judged, references and CSVs, the same bytes each time; without torch and without
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,72 +19,34 @@ from medtl.findings import Concern
 from medtl.predictions import ExternalTable, PredictionTable
 from medtl.record import run_folder as names
 from medtl.record.run import Run
-from medtl.report.figures.from_predictions import (
-    confusion_drawn,
-    curves_drawn,
-    folds_drawn,
-    models_drawn,
-    reliability_drawn,
-)
+from medtl.report.figures.from_predictions import folds_drawn
+from medtl.report.findings.asked import TITLE, Questions
 from medtl.report.findings.foreign_table import table_concerns, table_questions
-from medtl.report.findings.questions import Asked, asked_of
-from medtl.report.findings.verdict import Verdict, headlines_of
+from medtl.report.findings.questions import asked_of
+from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of
+from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, Subheading
 from medtl.report.html.numbers import count, in_words, joined, with_interval
-from medtl.report.html.page import Drawn, Heading, Link, Row, Table, render, text_cells
+from medtl.report.html.page import Heading, Link
 from medtl.report.html.result_folder import claimed, clear, refuse_occupied
+from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
+from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.methods_paragraph import evaluation_words
-from medtl.report.manuscript.references import Reference, bibtex, works_of
+from medtl.report.manuscript.references import bibtex, works_of
 from medtl.report.pages.figure_files import write_page_files
-from medtl.report.results.claim import sentence_of
 from medtl.report.results.judged import Judged, judge, metric_name
-from medtl.report.results.scores import scores_of
 from medtl.report.results.table_as_run import as_run
-from medtl.report.results.worst_errors import Error, worst_errors
-from medtl.report.sections.calibration import calibration_sentences
-from medtl.report.sections.clinical_use import UseTold, use_told
-from medtl.report.sections.cohort import cohort_rows
-from medtl.report.sections.model_tables import folds_table, models_table, threshold_sentences
+from medtl.report.results.view import View
+from medtl.report.sections.how_well import HOW_WELL
+from medtl.report.sections.probabilities import PROBABILITIES
+from medtl.report.sections.subgroups import FOR_WHOM
+from medtl.report.sections.who import cohort_table
+from medtl.report.sections.wrong import WRONG
 
 SIGN = "evaluation.json"
 """What was judged and how; a folder with this file may be made anew."""
 
 HALF = 0.5
-
-CONTENTS = (
-    ("who", "Who was judged"), ("well", "How well"), ("probabilities", "Can the probabilities be used"),
-    ("whom", "For whom"), ("wrong", "What was wrong"), ("asked", "What a reviewer will ask"),
-    ("methods", "Methods and provenance"), ("limits", "Limits"),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PredictionsPage:
-    """Everything on the page, in its order."""
-
-    head: Heading
-    metric: str
-    verdict: Verdict
-    taken: tuple[str, ...]
-    cohort_table: Table
-    folds_figure: Drawn | None
-    curves: tuple[Drawn, ...]
-    models_table: Table
-    models_figure: Drawn | None
-    differences: tuple[str, ...]
-    confusion_figure: Drawn | None
-    threshold_sentences: tuple[str, ...]
-    folds_table: Table | None
-    reliability: tuple[Drawn, ...]
-    calibration_sentences: tuple[str, ...]
-    use: UseTold
-    errors: tuple[Error, ...]
-    asked: tuple[Asked, ...]
-    methods: str
-    origin: tuple[tuple[str, str], ...]
-    references: tuple[Reference, ...]
-    limits: tuple[str, ...]
-    contents: tuple[tuple[str, str], ...] = CONTENTS
 
 
 def refuse_other_results(out: Path) -> None:
@@ -117,10 +80,11 @@ def write_predictions_page(
         found.table, folder=folder, name=source.name, settings=settings, resamples=resamples, seed=seed,
         fingerprint=mark,
     )  # fmt: skip
-    page = _page(run, judge(run, metrics=metrics), taken=found.taken, digest=digest, was_declared=threshold_declared)
+    judged = judge(run, metrics=metrics)
+    page = _page(run, judged, taken=found.taken, digest=digest, was_declared=threshold_declared)
     write_page_files(page, folder)
-    write_atomically(folder / names.REFERENCES, bibtex(page.references))
-    write_atomically(folder / names.REPORT, render("predictions.html.j2", page))
+    write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
+    write_atomically(folder / names.REPORT, page.as_html())
     return folder / names.REPORT
 
 
@@ -134,34 +98,51 @@ def _must_have(table: PredictionTable, subgroups: tuple[str, ...]) -> None:
         )
 
 
-def _page(run: Run, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool) -> PredictionsPage:
+@dataclass(frozen=True)
+class _Judging:
+    """A table of predictions as its sections look at it: what was taken for granted, and the table's SHA-256."""
+
+    view: View
+    taken: tuple[str, ...]
+    digest: str
+
+
+def _page(run: Run, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool) -> Page:
     concerns = table_concerns(run, judged)
-    return PredictionsPage(
-        head=_heading(run),
-        metric=metric_name(run.classes),
-        verdict=_verdict(run, judged, concerns),
-        taken=(*taken, *_threshold_taken(run, was_declared=was_declared)),
-        cohort_table=_cohort_table(run),
-        folds_figure=folds_drawn(run) if len(run.folds) > 1 else None,
-        curves=curves_drawn(run, judged, fold=None),
-        models_table=models_table(run, judged, fold=None),
-        models_figure=models_drawn(run, judged) if len(run.models) > 1 or len(run.folds) > 1 else None,
-        differences=tuple(f"{look_of(one.model, run.models).name}. {sentence_of(one)}" for one in judged.differences),
-        confusion_figure=confusion_drawn(run, judged, fold=None),
-        threshold_sentences=threshold_sentences(run, judged, fold=None),
-        folds_table=folds_table(run, judged) if len(run.folds) > 1 else None,
-        reliability=reliability_drawn(run, judged),
-        calibration_sentences=calibration_sentences(run, judged),
-        use=use_told(run, judged),
-        errors=worst_errors(
-            scores_of(judged.patients, model=run.chosen_model), thresholds=judged.thresholds(run.chosen_model)
-        ),
-        asked=(*asked_of(concerns, ()), *table_questions(run)),
-        methods=_methods(run, judged),
-        origin=_origin(run, digest=digest),
-        references=works_of(run, judged),
-        limits=_limits(run, judged),
+    view = View(run, judged, concerns=concerns, is_study=False)
+    head = _heading(run)
+    verdict = _verdict(run, judged, concerns)
+    judging = _Judging(view, (*taken, *_threshold_taken(run, was_declared=was_declared)), digest)
+    return Page(
+        head=head,
+        opening=(VerdictBlock(verdict, run.outcome.primary_metric),),
+        sections=shown(SECTIONS, judging),
+        origin=Origin(f"Written by medtl {head.version} from a table of predictions alone; fingerprint"),
     )
+
+
+def _who(judging: _Judging) -> Iterator[Block | None]:
+    run = judging.view.run
+    yield Prose(judging.taken) if judging.taken else None
+    note = "Of test rows. Covariates count patients; a patient with cases of two classes counts in both columns."
+    yield cohort_table(run, note=note)
+    yield Figure(folds_drawn(run)) if len(run.folds) > 1 else None
+
+
+def _asked(judging: _Judging) -> Iterator[Block | None]:
+    yield Questions((*asked_of(judging.view.concerns, ()), *table_questions(judging.view.run)))
+
+
+def _methods_section(judging: _Judging) -> Iterator[Block | None]:
+    run, judged = judging.view.run, judging.view.judged
+    yield Prose((_methods(run, judged),), kind="quotable")
+    yield Facts("What was judged, and how", _origin(run, digest=judging.digest))
+    yield Subheading("References")
+    yield References(works_of(run, judged))
+
+
+def _of_view(section: Section[View]) -> Section[_Judging]:
+    return Section(section.anchor, section.title, lambda judging: section.blocks(judging.view))
 
 
 def _threshold_taken(run: Run, *, was_declared: bool) -> tuple[str, ...]:
@@ -224,12 +205,6 @@ def _verdict(run: Run, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict
     return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), concerns[0].title)
 
 
-def _cohort_table(run: Run) -> Table:
-    rows = tuple(Row(name=row.name, cells=text_cells(row.cells), kind=f"level-{row.level}") for row in cohort_rows(run))
-    note = "Of test rows. Covariates count patients; a patient with cases of two classes counts in both columns."
-    return Table("Patients by class", ("", *run.classes, "All"), rows, (note,), name="cohort")
-
-
 def _methods(run: Run, judged: Judged) -> str:
     folds = f" in {count(len(run.planned_folds), 'fold')}" if len(run.planned_folds) > 1 else ""
     return (
@@ -269,3 +244,12 @@ def _limits(run: Run, judged: Judged) -> tuple[str, ...]:
             "order; choosing the best of them from this page would make its number too high."
         )
     return tuple(limits)
+
+
+SECTIONS: tuple[Section[_Judging], ...] = (
+    Section("who", "Who was judged", _who),
+    *map(_of_view, (HOW_WELL, PROBABILITIES, FOR_WHOM, WRONG)),
+    Section("asked", TITLE, _asked),
+    Section("methods", "Methods and provenance", _methods_section),
+    Section("limits", "Limits", lambda judging: (Bullets(_limits(judging.view.run, judging.view.judged)),)),
+)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -92,15 +93,16 @@ class SuspectShown:
 
 
 @dataclass(frozen=True)
-class AuditTold:
-    """`more` says how many pairs are not shown."""
+class AuditPictures:
+    """Pairs and places side by side; `more` says how many pairs are not shown."""
 
+    macro: ClassVar[str] = "audit"
     pairs: tuple[PairShown, ...] = ()
     more: str = ""
     suspects: tuple[SuspectShown, ...] = ()
 
 
-def audit_told(folder: Path) -> AuditTold:
+def audit_shown(folder: Path) -> AuditPictures:
     """What the folder's audit found, with its pictures.
 
     Raises:
@@ -108,7 +110,7 @@ def audit_told(folder: Path) -> AuditTold:
     """
     path = folder / names.AUDIT
     if not path.is_file():
-        return AuditTold()
+        return AuditPictures()
     try:
         found = _Audit.model_validate(read_mapping(path))
     except ValidationError as error:
@@ -117,7 +119,7 @@ def audit_told(folder: Path) -> AuditTold:
             "was written. Restore it, or run again with --resume."
         ) from error
     hidden = found.all_pairs - len(found.pairs)
-    return AuditTold(
+    return AuditPictures(
         pairs=tuple(_pair(pair, folder) for pair in found.pairs),
         more=f"{count(hidden, 'further pair')} not shown." if hidden > 0 else "",
         suspects=tuple(

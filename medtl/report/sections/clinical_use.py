@@ -5,21 +5,19 @@ In: a run and its appraisal. Out: frozen parts of the study page, empty where th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from medtl.evaluation import Appraisal, Estimate
 from medtl.record.run import Run
 from medtl.report.figures.clinical_use import BenefitLine, decision_figure
 from medtl.report.figures.from_predictions import predictions_behind
+from medtl.report.html.blocks import Block, Prose, SideBySide, Subheading
 from medtl.report.html.numbers import count, in_table, joined, p_value, percent, plain
 from medtl.report.html.page import Cell, Drawn, Row, Table, estimated, no_interval_below, text_cells
 from medtl.report.html.theme import look_of
 from medtl.report.results.claim import NOISY_THRESHOLDS
 from medtl.report.results.judged import Judged
-from medtl.report.results.precision_words import precision_sentence
-from medtl.report.sections.subgroups import forest_drawn, subgroup_sentences
 
 SHOWN_RISKS = (0.05, 0.1, 0.2, 0.3, 0.5)
 """Threshold risks told in words beside the decision curve."""
@@ -33,37 +31,19 @@ MEANS_OF_IMAGES = (
 """What averaging does to calibration; the number is of a simulation with images that share 70 % of their variance."""
 
 
-@dataclass(frozen=True)
-class UseTold:
-    """What the page says beyond ranking."""
-
-    calibration: Table | None = None
-    decision_curve: Drawn | None = None
-    benefit_sentences: tuple[str, ...] = ()
-    points: Table | None = None
-    sets: tuple[str, ...] = ()
-    decisions: Table | None = None
-    precision: str = ""
-    forest: Drawn | None = None
-    subgroup_sentences: tuple[str, ...] = ()
-
-
-def use_told(run: Run, judged: Judged) -> UseTold:
-    """Every part, by the chosen model where only one is told."""
+def use_blocks(run: Run, judged: Judged) -> Iterator[Block | None]:
+    """Calibration, net benefit, operating points and prediction sets; nothing where the run was not appraised."""
     found = judged.appraisal
     if found is None:
-        return UseTold()
-    return UseTold(
-        calibration=_calibration(run, found),
-        decision_curve=_decision_curve(run, found),
-        benefit_sentences=_benefits(run, found),
-        points=_points(run, found),
-        sets=_sets(run, found),
-        decisions=_decisions(run, found),
-        precision=precision_sentence(found),
-        forest=forest_drawn(run, judged, found),
-        subgroup_sentences=subgroup_sentences(run, found),
-    )
+        return
+    yield _calibration(run, found)
+    curve = _decision_curve(run, found)
+    yield SideBySide((curve,), "Net benefit", _benefits(run, found)) if curve is not None else None
+    yield _points(run, found)
+    sets = _sets(run, found)
+    if sets:
+        yield Subheading("Prediction sets")
+        yield Prose(sets)
 
 
 def _calibration(run: Run, found: Appraisal) -> Table:
@@ -255,7 +235,7 @@ def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _decisions(run: Run, found: Appraisal) -> Table | None:
+def decisions_table(run: Run, found: Appraisal) -> Table | None:
     if not found.decisions:
         return None
     rows, notes = [], []

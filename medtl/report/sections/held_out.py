@@ -5,6 +5,7 @@ In: a run with its held-out cohorts. Out: one frozen value for each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from medtl import evaluation
@@ -13,12 +14,23 @@ from medtl.held_out import doubt
 from medtl.record.run import HeldOutRun, Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
+from medtl.report.html.blocks import Block, Prose, SideBySide, Subheading
 from medtl.report.html.numbers import count, in_table, joined, percent, plain
 from medtl.report.html.page import Drawn, Link, Row, Table, estimated
+from medtl.report.html.section import Section
 from medtl.report.html.theme import look_of, short_label
 from medtl.report.results.judged import Judged, judge, metric_name
 from medtl.report.results.scores import scores_of
-from medtl.report.sections.held_out_words import SHIFT, auroc_there, largest_shift, openings_of, title_of, unanswered
+from medtl.report.results.view import View
+from medtl.report.sections.held_out_words import (
+    SHIFT,
+    auroc_there,
+    largest_shift,
+    openings_of,
+    seal_sentences,
+    title_of,
+    unanswered,
+)
 
 
 @dataclass(frozen=True)
@@ -164,3 +176,16 @@ def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
         )
         figures.append(Drawn(figure, f"{title}: probabilities of {label} as they were predicted.", sources))
     return tuple(figures)
+
+
+def _blocks(view: View) -> Iterator[Block | None]:
+    seal = seal_sentences(view.run)
+    yield Prose(seal) if seal else None
+    for one in held_out_told(view.run, view.judged):
+        yield Subheading(one.title)
+        yield Prose(one.sentences)
+        yield one.table
+        yield SideBySide(one.figures)
+
+
+KEPT_APART = Section("apart", "On cases kept apart", _blocks)

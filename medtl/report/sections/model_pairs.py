@@ -17,7 +17,7 @@ from medtl.report.results.judged import differences_of
 
 
 @dataclass(frozen=True)
-class Pair:
+class ModelPair:
     """AUROC of `model` minus that of `reference`: `found`. `decided` counts patients: all, both right, only the first,
     only the second."""
 
@@ -48,7 +48,7 @@ class Pair:
         return self.model if first < second else self.reference
 
 
-def pairs_of(models: Sequence[ComparedModel], metrics: StudyMetrics) -> tuple[Pair, ...]:
+def pairs_of(models: Sequence[ComparedModel], metrics: StudyMetrics) -> tuple[ModelPair, ...]:
     """Every comparison of the metrics, in its order."""
     by_name = {one.name: one for one in models}
     decided = {} if metrics.appraisal is None else {
@@ -61,7 +61,7 @@ def pairs_of(models: Sequence[ComparedModel], metrics: StudyMetrics) -> tuple[Pa
         if decisions is not None and decisions.both is not None:
             counts = (decisions.patients, decisions.both, decisions.only_model or 0, decisions.only_reference or 0)
         pairs.append(
-            Pair(
+            ModelPair(
                 model=by_name[one.model],
                 reference=by_name[one.reference],
                 found=found,
@@ -74,7 +74,7 @@ def pairs_of(models: Sequence[ComparedModel], metrics: StudyMetrics) -> tuple[Pa
     return tuple(pairs)
 
 
-def in_words(pair: Pair, *, metric: str) -> str:
+def in_words(pair: ModelPair, *, metric: str) -> str:
     """What a pair shows, with the rule of simplicity where it holds."""
     first, second, found, claim = pair.model.name, pair.reference.name, pair.found, pair.claim
     value = found.difference.value
@@ -92,7 +92,7 @@ def in_words(pair: Pair, *, metric: str) -> str:
     return " ".join((f"{told}.", *claim.remarks))
 
 
-def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
+def pairs_table(pairs: Sequence[ModelPair], *, metric: str) -> Table:
     """Differences with their intervals and tests."""
     heads = ["Pair", f"{metric} difference", "Higher in", "Over folds, Holm"]
     shared = any(pair.found.folds > 1 for pair in pairs)
@@ -131,7 +131,7 @@ def pairs_table(pairs: Sequence[Pair], *, metric: str) -> Table:
     return Table("Every pair on the same patients", tuple(heads), tuple(rows), (note, *notes), name="pairs")
 
 
-def decisions_table(pairs: Sequence[Pair]) -> Table | None:
+def decisions_table(pairs: Sequence[ModelPair]) -> Table | None:
     """Who called whom rightly, pair by pair; None where no pair made decisions on the same patients."""
     rows, reasons = [], []
     for pair in pairs:
@@ -153,7 +153,7 @@ def decisions_table(pairs: Sequence[Pair]) -> Table | None:
     return Table("Decisions, pair by pair", heads, tuple(rows), (note, *reasons), name="decision-pairs")
 
 
-def verdict_sentences(pairs: Sequence[Pair], *, metric: str, patients: str, models: int) -> tuple[str, ...]:
+def verdict_sentences(pairs: Sequence[ModelPair], *, metric: str, patients: str, models: int) -> tuple[str, ...]:
     """The finding in at most three sentences: one pair in full, several by their count."""
     if len(pairs) == 1:
         return (f"On {patients} that both models were tested on: {in_words(pairs[0], metric=metric)}",)

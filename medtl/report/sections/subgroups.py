@@ -5,14 +5,19 @@ In: a run and its appraisal. Out: a forest figure, where there are groups, and s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from medtl.evaluation import Appraisal
 from medtl.record.run import Run
 from medtl.report.figures.clinical_use import ForestRow, forest_figure
 from medtl.report.figures.from_predictions import predictions_behind
+from medtl.report.html.blocks import Block, Figure, Prose
 from medtl.report.html.numbers import count, p_value, plain
 from medtl.report.html.page import Drawn
+from medtl.report.html.section import Section
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
+from medtl.report.results.view import View
 
 
 def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
@@ -62,3 +67,15 @@ def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
         "No difference found in small groups is no proof of none: read the widths."
     )
     return tuple(sentences)
+
+
+def _blocks(view: View) -> Iterator[Block | None]:
+    found = view.judged.appraisal
+    if found is None:
+        return
+    forest = forest_drawn(view.run, view.judged, found)
+    yield Figure(forest) if forest is not None else None
+    yield Prose(subgroup_sentences(view.run, found))
+
+
+FOR_WHOM = Section("whom", "For whom", _blocks)

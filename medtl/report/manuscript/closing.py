@@ -1,0 +1,86 @@
+"""The end of the study page: methods and provenance, the results in words, the guidelines' tables, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from medtl.files import sha256_of_file
+from medtl.record import run_folder as names
+from medtl.record.run import Run
+from medtl.report.html.blocks import Block, Bullets, Facts, Files, Prose, Subheading, TwoColumns
+from medtl.report.html.numbers import duration
+from medtl.report.html.page import Link
+from medtl.report.html.section import Section
+from medtl.report.manuscript.checklists import Checklist, checklists_of
+from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragraph
+from medtl.report.manuscript.references import Reference, references_of
+from medtl.report.manuscript.results_paragraph import results_paragraph
+from medtl.report.manuscript.statements import read_statements
+from medtl.report.results.view import View
+
+HASHED_FILES = ("predictions.csv", "folds.csv", "manifest.lock.csv", "exclusions.csv", "study.yaml")
+
+
+@dataclass(frozen=True)
+class References:
+    """The works that a page cites."""
+
+    macro: ClassVar[str] = "references"
+    cited: tuple[Reference, ...]
+
+
+@dataclass(frozen=True)
+class ChecklistTable:
+    """A guideline's table; `titles` are those of the page's sections by anchor."""
+
+    macro: ClassVar[str] = "checklist"
+    checklist: Checklist
+    titles: Mapping[str, str]
+
+
+def _methods(view: View) -> Iterator[Block]:
+    run = view.run
+    yield Prose((methods_paragraph(run, view.judged),), kind="quotable")
+    yield TwoColumns(Facts("Settings", run.study.settings), Facts("Machine and versions", _machine(run)))
+    yield Facts("Files behind this page, with their SHA-256", _hashes(run))
+
+
+def _results(view: View) -> Iterator[Block]:
+    yield Prose((results_paragraph(view.run, view.judged),), kind="quotable")
+    yield Subheading("References")
+    yield References(references_of(view.run, view.judged))
+    yield Files(tuple(Link(name, name) for name in (names.MODEL_CARD, names.REFERENCES, names.STATEMENTS)))
+
+
+def _guidelines(view: View) -> Iterator[Block]:
+    for one in checklists_of(view.run, view.judged, read_statements(view.run.folder)):
+        yield ChecklistTable(one, view.titles)
+
+
+def _limits(view: View) -> Iterator[Block]:
+    yield Bullets(limits_of(view.run, view.judged))
+
+
+def _machine(run: Run) -> tuple[tuple[str, str], ...]:
+    made = run.provenance
+    rows = [
+        ("Fingerprint", made.fingerprint), ("Seed", str(made.seed)),
+        ("Started (UTC)", made.started_utc or "not recorded"), ("Finished (UTC)", made.finished_utc or "not finished"),
+        *((f"Time for {stage}", duration(spent)) for stage, spent in made.seconds),
+        ("Device", made.device), ("CPU cores", made.cpu_count), ("Platform", made.platform), ("Python", made.python),
+        *made.versions, *((f"Encoder: {name}", text) for name, text in made.encoder),
+    ]  # fmt: skip
+    return tuple(rows)
+
+
+def _hashes(run: Run) -> tuple[tuple[str, str], ...]:
+    present = [name for name in HASHED_FILES if (run.folder / name).is_file()]
+    return tuple((name, sha256_of_file(run.folder / name)) for name in present)
+
+
+METHODS = Section("methods", "Methods and provenance", _methods)
+RESULTS = Section("results", "Results in words", _results)
+GUIDELINES = Section("guidelines", "Reporting guidelines", _guidelines)
+LIMITS = Section("limits", "Limits", _limits)
