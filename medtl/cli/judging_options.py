@@ -49,10 +49,12 @@ def rule_for_all(tables: Sequence[PredictionTable], threshold: str | None) -> st
     Raises:
         ConfigurationError: the rule chooses on validation rows, and a table has none.
     """
+    from medtl.evaluation.settings import fields_of_rule
+
     is_chosen_on_validation = all(len(one.of(role="validation")) > 0 or not one.outcome.has_threshold for one in tables)
     if threshold is None:
         return "youden" if is_chosen_on_validation else HALF
-    if not is_chosen_on_validation and _rule(threshold)["rule"] != "fixed":
+    if not is_chosen_on_validation and fields_of_rule(threshold)["rule"] != "fixed":
         raise ConfigurationError(
             f"The rule {threshold} chooses a threshold on validation rows, and a table has none; on test rows it "
             "would be too good. Add validation rows (column role), or give a threshold that was declared before, such "
@@ -73,7 +75,7 @@ def evaluation_settings(
 
     from medtl.evaluation import EvaluationSettings
 
-    values: dict[str, object] = {"threshold": _rule(threshold), "prevalence": list(prevalence)}
+    values: dict[str, object] = {"threshold": threshold, "prevalence": list(prevalence)}
     if subgroups:
         values["subgroups"] = list(subgroups)
     try:
@@ -89,13 +91,3 @@ def evaluation_settings(
             f"These predictions cannot be judged so:\n{shown}\nA threshold is {RULES}; shares lie between 0 and 1.",
             faults=len(faults),
         ) from error
-
-
-def _rule(text: str) -> dict[str, object]:
-    name, has_number, number = text.strip().partition("=")
-    if has_number:
-        return {"rule": name, "cost_ratio" if name == "cost_ratio" else "at_least": number}
-    try:
-        return {"rule": "fixed", "at": float(name)}
-    except ValueError:
-        return {"rule": name}

@@ -18,6 +18,7 @@ class ThresholdRule(BaseModel):
     `youden` takes the highest sensitivity + specificity - 1. `sensitivity` and `specificity` take the threshold that
     reaches `at_least` with the best of the other. `cost_ratio` takes the lowest cost where a missed positive costs
     `cost_ratio` false alarms. `fixed` chooses nothing: it is the threshold `at`, declared before any result.
+    A rule may also be written as one word (`fields_of_rule`), as on the command line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +29,12 @@ class ThresholdRule(BaseModel):
         default=None, gt=0.0, le=1e6, description="False alarms that one missed positive costs."
     )
     at: Share | None = Field(default=None, description="The threshold itself, for the rule fixed.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_one_word(cls, value: object) -> object:
+        """`sensitivity=0.9` in a study means what it means on the command line."""
+        return fields_of_rule(str(value)) if isinstance(value, str | float) else value
 
     @model_validator(mode="after")
     def _the_number_fits_the_rule(self) -> Self:
@@ -58,6 +65,20 @@ class ThresholdRule(BaseModel):
         if self.rule == "fixed":
             return "was given, and not chosen on these patients"
         return f"was chosen in each fold on its validation patients ({self.in_words}); test patients had no part in it"
+
+
+def fields_of_rule(text: str) -> dict[str, object]:
+    """The fields of a threshold rule that is written as one word, not yet validated.
+
+    `youden`, `sensitivity=0.9`, `specificity=0.95`, `cost_ratio=10`, or a threshold such as `0.5`, which is `fixed`.
+    """
+    name, has_number, number = text.strip().partition("=")
+    if has_number:
+        return {"rule": name, "cost_ratio" if name == "cost_ratio" else "at_least": number}
+    try:
+        return {"rule": "fixed", "at": float(name)}
+    except ValueError:
+        return {"rule": name}
 
 
 class EvaluationSettings(BaseModel):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medtl.evaluation.estimate import Undefined
-from medtl.evaluation.settings import ThresholdRule
+from medtl.evaluation.settings import EvaluationSettings, ThresholdRule
 from medtl.evaluation.thresholds import Decisions, choose_threshold, decide
 from medtl.evaluation.units import Units
 
@@ -102,3 +102,36 @@ def test_with_several_classes_the_most_probable_is_called() -> None:
     assert isinstance(decided, Decisions)
     assert decided.called.tolist() == [1, 0]
     assert decided.confusion.tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("word", "settings"),
+    [
+        ("youden", {"rule": "youden"}),
+        (" sensitivity=0.9 ", {"rule": "sensitivity", "at_least": 0.9}),
+        ("specificity=0.95", {"rule": "specificity", "at_least": 0.95}),
+        ("cost_ratio=10", {"rule": "cost_ratio", "cost_ratio": 10.0}),
+        ("0.5", {"rule": "fixed", "at": 0.5}),
+        (0.5, {"rule": "fixed", "at": 0.5}),
+    ],
+)
+def test_a_rule_may_be_one_word_in_a_study_as_on_the_command_line(
+    word: str | float, settings: dict[str, object]
+) -> None:
+    one, other = (EvaluationSettings.model_validate({"threshold": form}) for form in (word, settings))
+    assert one == other
+    assert one.model_dump() == other.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("sensitivity", "the rule sensitivity needs at_least"),
+        ("youden=0.9", "the rule youden takes no at_least"),
+        ("sensitivity=much", "valid number"),
+        ("best", "'youden', 'sensitivity', 'specificity', 'cost_ratio' or 'fixed'"),
+    ],
+)
+def test_a_word_that_is_no_rule_is_refused_with_what_is_wrong(word: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EvaluationSettings.model_validate({"threshold": word})
