@@ -121,7 +121,7 @@ def test_a_column_with_a_cell_that_is_no_number_stays_text(cells: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("cells", "comma", "told"),
+    ("cells", "comma", "words"),
     [
         (["900", "1,234"], False, "'1,234' as 1234"),
         (["900", "1,5"], True, "'1,5' as 1.5"),
@@ -132,11 +132,11 @@ def test_a_column_with_a_cell_that_is_no_number_stays_text(cells: list[str]) -> 
         (["north", "1,234"], False, ""),
     ],
 )
-def test_a_number_with_two_readings_is_told_as_it_was_read(cells: list[str], comma: bool, told: str) -> None:
-    assert separators_in_words(cells, comma_is_decimal=comma) == told
+def test_a_number_with_two_readings_is_reported_as_it_was_read(cells: list[str], comma: bool, words: str) -> None:
+    assert separators_in_words(cells, comma_is_decimal=comma) == words
 
 
-def test_markers_are_told_with_their_counts_and_empty_cells_are_not() -> None:
+def test_markers_are_reported_with_their_counts_and_empty_cells_are_not() -> None:
     assert marker_counts(["NA", "NA", "", "?", "ill"]) == "'NA' (2), '?' (1)"
     assert as_number("١") is None, "digits of other writings are text"
 
@@ -146,13 +146,13 @@ ROWS = "".join(
 )
 
 
-def test_a_label_that_is_a_missing_marker_is_no_class_and_is_told(tmp_path: Path) -> None:
+def test_a_label_that_is_a_missing_marker_is_no_class_and_is_reported(tmp_path: Path) -> None:
     cohort = read_manifest(manifest(tmp_path, "patient_id,image,label\n" + ROWS))
     assert cohort.classes == ("ill", "well")
     assert [gone.reason for gone in cohort.exclusions] == ["no_label"] * 4
-    (told,) = [note for note in cohort.notes if "missing marker" in note]
-    assert told.startswith("3 labels are missing markers: 'NA' (1), '?' (1), 'n/a' (1).")
-    assert "named in classes" in told
+    (note,) = [note for note in cohort.notes if "missing marker" in note]
+    assert note.startswith("3 labels are missing markers: 'NA' (1), '?' (1), 'n/a' (1).")
+    assert "named in classes" in note
 
 
 def test_a_class_that_is_really_called_na_has_to_be_declared(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_class_that_is_really_called_na_has_to_be_declared(tmp_path: Path) -> 
     assert [gone.line for gone in cohort.exclusions] == [7, 8, 9]
 
 
-def test_where_a_marker_hides_a_class_the_letter_says_how_to_keep_it(tmp_path: Path) -> None:
+def test_where_a_marker_hides_a_class_the_message_says_how_to_keep_it(tmp_path: Path) -> None:
     text = "patient_id,image,label\n" + "".join(f"P{n},{n}.png,{'+-'[n % 2]}\n" for n in range(6))
     with pytest.raises(DataRefused, match=r"at least two classes.*read as no label: '-' \(3\); a class of that name"):
         read_manifest(manifest(tmp_path, text))
@@ -193,10 +193,10 @@ def test_covariates_lose_their_markers_and_ages_and_sexes_take_one_form(tmp_path
         "site": ["north", None, None, "x"], "sex": ["F", "F", "M", None], "age_years": [51.5, 89.0, 45.0, None],
         "dose": [1.5, 2.0, None, 0.5],
     }  # fmt: skip
-    told = " ".join(cohort.notes)
-    assert "read as not stated: site 'NA' (1), '?' (1); age_years '.' (1); dose 'n/a' (1)." in told
-    assert "1 age is only known to be at least so many years (written as 89+ or >89)" in told
-    assert "sex is written as male, weiblich: read as F, M or O." in told
+    note = " ".join(cohort.notes)
+    assert "read as not stated: site 'NA' (1), '?' (1); age_years '.' (1); dose 'n/a' (1)." in note
+    assert "1 age is only known to be at least so many years (written as 89+ or >89)" in note
+    assert "sex is written as male, weiblich: read as F, M or O." in note
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def card(name: str) -> dict[str, Any]:
     return tomllib.loads((CARDS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def read_as_the_card_says(manifest: Path, told: dict[str, Any], *, label_column: str) -> Cohort:
-    columns = told["columns"]
+def read_by_the_card(manifest: Path, facts: dict[str, Any], *, label_column: str) -> Cohort:
+    columns = facts["columns"]
     return read_manifest(
         manifest,
         ManifestSettings(
@@ -40,18 +40,18 @@ def read_as_the_card_says(manifest: Path, told: dict[str, Any], *, label_column:
             patient_column=columns["patient"],
             image_column=columns["image"],
             split_column=columns.get("split"),
-            classes=tuple(told["labels"][label_column]),
+            classes=tuple(facts["labels"][label_column]),
             covariates=tuple(columns["covariates"]),
         ),
     )
 
 
-def assert_counts(cohort: Cohort, told: dict[str, Any], *, label_column: str) -> None:
+def assert_counts(cohort: Cohort, facts: dict[str, Any], *, label_column: str) -> None:
     counts = flow.flow_of(cohort)
     assert {"files": counts.files, "cases": counts.cases, "patients": counts.patients} == {
-        key: told["counts"][key] for key in ("files", "cases", "patients")
+        key: facts["counts"][key] for key in ("files", "cases", "patients")
     }
-    assert Counter(case.label for case in cohort.cases) == told["counts"][label_column]
+    assert Counter(case.label for case in cohort.cases) == facts["counts"][label_column]
 
 
 @pytest.mark.parametrize("path", sorted(CARDS.glob("*.toml")), ids=lambda path: path.stem)
@@ -67,10 +67,10 @@ def test_no_image_is_kept_beside_the_cards() -> None:
 def test_the_phantom_card_fits_the_phantoms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phantoms, "SOURCE_PATIENTS", 5)
     manifest = phantoms.write_phantom_cohort(tmp_path, seed=7).target_manifest
-    told = card("phantom_target")
-    cohort = read_as_the_card_says(manifest, told, label_column="label")
-    assert_counts(cohort, told, label_column="label")
-    columns = told["columns"]
+    facts = card("phantom_target")
+    cohort = read_by_the_card(manifest, facts, label_column="label")
+    assert_counts(cohort, facts, label_column="label")
+    columns = facts["columns"]
     named = [columns[key] for key in ("case", "patient", "image", "label")] + columns["covariates"] + columns["others"]
     assert sorted(named) == sorted(phantoms.TARGET_COLUMNS)
 
@@ -78,18 +78,18 @@ def test_the_phantom_card_fits_the_phantoms(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.real_data
 @pytest.mark.parametrize("label_column", ["label", "label3"])
 def test_the_pneumonia_card_fits_the_manifest(kermany_manifest: Path, label_column: str) -> None:
-    told = card("pneumonia_radiographs")
-    cohort = read_as_the_card_says(kermany_manifest, told, label_column=label_column)
-    assert_counts(cohort, told, label_column=label_column)
-    assert Counter(case.split for case in cohort.cases) == told["counts"]["split"]
+    facts = card("pneumonia_radiographs")
+    cohort = read_by_the_card(kermany_manifest, facts, label_column=label_column)
+    assert_counts(cohort, facts, label_column=label_column)
+    assert Counter(case.split for case in cohort.cases) == facts["counts"]["split"]
 
 
 @pytest.mark.real_data
 def test_the_hippocampus_card_fits_the_manifest(kermany_manifest: Path) -> None:
     manifest = kermany_manifest.parents[1] / "msd_hippocampus" / "manifest.csv"
-    told = card("hippocampus_volume")
-    assert_counts(read_as_the_card_says(manifest, told, label_column="label"), told, label_column="label")
-    columns = told["columns"]
+    facts = card("hippocampus_volume")
+    assert_counts(read_by_the_card(manifest, facts, label_column="label"), facts, label_column="label")
+    columns = facts["columns"]
     named = [columns[key] for key in ("patient", "image", "label")] + columns["covariates"] + columns["others"]
     assert sorted(named) == sorted(manifest.read_text(encoding="utf-8").split("\n", 1)[0].split(","))
 

@@ -25,10 +25,10 @@ def test_the_planted_pair_is_found_and_no_other() -> None:
     ((one, other, share),) = neighbour_pairs(features, patients)
     assert (one, other) == (4, 40)
     scaled = (features - features.mean(axis=0)) / features.std(axis=0)
-    apart = cdist(scaled, scaled, "cosine")
+    distances = cdist(scaled, scaled, "cosine")
     owner = np.array(patients)
-    apart[owner[:, None] == owner[None]] = np.inf
-    assert share == pytest.approx(apart[4, 40] / np.median(apart.min(axis=1)), rel=1e-4)
+    distances[owner[:, None] == owner[None]] = np.inf
+    assert share == pytest.approx(distances[4, 40] / np.median(distances.min(axis=1)), rel=1e-4)
     assert share < SHARE_OF_NEIGHBOUR
 
 

@@ -1,4 +1,4 @@
-"""Manifests, good and bad, and what the letters say."""
+"""Manifests, good and bad, and the messages about them."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_good_manifest_becomes_a_cohort_in_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "dos"])
 def test_delimiter_byte_order_mark_and_line_ends_do_not_matter(
-    tmp_path: Path, delimiter: str, mark: bytes, end: str
+    tmp_path: Path, delimiter: str, start: bytes, end: str
 ) -> None:
     text = GOOD.replace(",", delimiter).replace("\n", end)
-    assert read_manifest(manifest(tmp_path, mark + text.encode())) == read_manifest(manifest(tmp_path, GOOD))
+    assert read_manifest(manifest(tmp_path, start + text.encode())) == read_manifest(manifest(tmp_path, GOOD))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -85,8 +85,8 @@ def test_empty_columns_and_cells_that_a_spreadsheet_adds_are_left_away(tmp_path:
     assert read_manifest(manifest(tmp_path, only_below)) == plain
     between = "\n".join(",".join([*line.split(",")[:2], "", *line.split(",")[2:]]) for line in GOOD.splitlines())
     assert read_manifest(manifest(tmp_path, between)) == plain
-    letter = refused(tmp_path, GOOD.replace("sick,north,F,63\nb", "sick,north,F,63,9\nb"))
-    assert "line 2: has 8 cells, the header has 7" in letter
+    message = refused(tmp_path, GOOD.replace("sick,north,F,63\nb", "sick,north,F,63,9\nb"))
+    assert "line 2: has 8 cells, the header has 7" in message
 
 
 @pytest.mark.parametrize(
@@ -123,25 +123,25 @@ def test_blank_lines_are_passed_over_and_lines_keep_their_numbers(tmp_path: Path
 
 
 def test_missing_columns_are_named_with_what_exists_and_the_closest(tmp_path: Path) -> None:
-    letter = refused(tmp_path, "patientID,Image,diagnosis\nP1,1.png,sick\n")
-    assert "lacks 3 columns" in letter
-    assert "'patient_id' for the patient; did you mean 'patientID'?" in letter
-    assert "'image' for the image; did you mean 'Image'?" in letter
-    assert "'label' for the label\n" in letter
-    assert "It has: patientID, Image, diagnosis" in letter
+    message = refused(tmp_path, "patientID,Image,diagnosis\nP1,1.png,sick\n")
+    assert "lacks 3 columns" in message
+    assert "'patient_id' for the patient; did you mean 'patientID'?" in message
+    assert "'image' for the image; did you mean 'Image'?" in message
+    assert "'label' for the label\n" in message
+    assert "It has: patientID, Image, diagnosis" in message
 
 
 def test_a_named_covariate_or_split_that_does_not_exist_is_a_missing_column(tmp_path: Path) -> None:
-    letter = refused(tmp_path, GOOD, covariates=("scanner",), split_column="fold")
-    assert "'scanner' for the covariate" in letter
-    assert "'fold' for the split" in letter
+    message = refused(tmp_path, GOOD, covariates=("scanner",), split_column="fold")
+    assert "'scanner' for the covariate" in message
+    assert "'fold' for the split" in message
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "two columns named 'label'" in refused(tmp_path, "patient_id,image,label,label\nP,1.png,a,b\n")
 
 
-def test_every_faulty_line_stands_in_one_letter(tmp_path: Path) -> None:
+def test_every_faulty_line_stands_in_one_message(tmp_path: Path) -> None:
     text = (
         "case_id,patient_id,image,label,age_years\n"
         "a,P1,1.png,sick,63\n"
@@ -153,7 +153,7 @@ def test_every_faulty_line_stands_in_one_letter(tmp_path: Path) -> None:
         "g,P7,7.png,well\n"
         "h,P8,../8.png,well,\n"
     )
-    letter = refused(tmp_path, text)
+    message = refused(tmp_path, text)
     for expected in (
         "7 faulty lines",
         "line 3: column age_years is 'sixty', not a number",
@@ -165,12 +165,12 @@ def test_every_faulty_line_stands_in_one_letter(tmp_path: Path) -> None:
         "line 8: has 4 cells, the header has 5",
         "line 9: the image path in image leads out of the data root",
     ):
-        assert expected in letter
+        assert expected in message
 
 
 def test_a_repeated_case_id_is_refused_with_both_lines(tmp_path: Path) -> None:
-    letter = refused(tmp_path, GOOD.replace("\nb,", "\na,"))
-    assert "line 3: the id in case_id is already used in line 2" in letter
+    message = refused(tmp_path, GOOD.replace("\nb,", "\na,"))
+    assert "line 3: the id in case_id is already used in line 2" in message
 
 
 def test_a_long_list_of_faults_is_cut_and_counted_but_whole_in_the_facts(tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ def test_a_long_list_of_faults_is_cut_and_counted_but_whole_in_the_facts(tmp_pat
 
 
 def test_unknown_labels_are_named_with_the_closest_class(tmp_path: Path) -> None:
-    letter = refused(tmp_path, GOOD.replace("4.png,well", "4.png,wel"), classes=("well", "sick"))
-    assert "line 5: the label 'wel' is not one of well, sick; did you mean 'well'?" in letter
+    message = refused(tmp_path, GOOD.replace("4.png,well", "4.png,wel"), classes=("well", "sick"))
+    assert "line 5: the label 'wel' is not one of well, sick; did you mean 'well'?" in message
 
 
 def test_one_class_only_is_refused(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_a_named_class_without_a_case_is_refused(tmp_path: Path) -> None:
 
 
 def test_labels_that_differ_in_capitals_only_are_refused(tmp_path: Path) -> None:
-    letter = refused(tmp_path, GOOD.replace("4.png,well", "4.png,Well"))
-    assert "differ only in capitals" in letter
+    message = refused(tmp_path, GOOD.replace("4.png,well", "4.png,Well"))
+    assert "differ only in capitals" in message
 
 
 def test_a_missing_label_is_an_exclusion_by_name_and_not_an_error(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_numbered_classes_are_in_numerical_order(tmp_path: Path) -> None:
     assert read_manifest(manifest(tmp_path, text)).classes == ("2", "9", "10")
 
 
-def test_a_patient_with_two_labels_is_allowed_and_told_without_naming_the_patient(tmp_path: Path) -> None:
+def test_a_patient_with_two_labels_is_allowed_and_reported_without_naming_the_patient(tmp_path: Path) -> None:
     cohort = read_manifest(manifest(tmp_path, GOOD.replace("2.png,sick", "2.png,well")))
     assert any("1 patient has cases of more than one class (first seen in manifest line 2)" in n for n in cohort.notes)
     assert not any("P1" in note for note in cohort.notes)
@@ -276,10 +276,10 @@ def test_a_path_that_leaves_the_data_root_is_refused_and_never_repeated(tmp_path
     (root / "link.png").symlink_to("/etc/hostname")
     (root / "series").mkdir()
     (root / "series" / "2").symlink_to("/etc/passwd")
-    letter = refused(root, f"patient_id,image,label\nP1,{cell},a\nP2,2.png,b\n")
-    assert "line 2: the image path in image" in letter
-    assert why in letter
-    assert "passwd" not in letter
+    message = refused(root, f"patient_id,image,label\nP1,{cell},a\nP2,2.png,b\n")
+    assert "line 2: the image path in image" in message
+    assert why in message
+    assert "passwd" not in message
 
 
 def test_absolute_paths_and_links_inside_the_data_root_are_allowed(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_file_reached_over_a_link_counts_as_the_same_file(tmp_path: Path) -> N
     )
 
 
-def test_backslashes_are_read_as_folders_and_told(tmp_path: Path) -> None:
+def test_backslashes_are_read_as_folders_and_reported(tmp_path: Path) -> None:
     cohort = read_manifest(manifest(tmp_path, "patient_id,image,label\nP1,x\\1.png,a\nP2,x\\2.png,b\n"))
     assert cohort.cases[0].image == tmp_path.resolve() / "x" / "1.png"
     assert any("backslashes" in note for note in cohort.notes)
@@ -346,19 +346,19 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 def test_ids_with_line_breaks_or_of_great_length_are_refused(tmp_path: Path) -> None:
     text = f'patient_id,image,label\n"P\n1",1.png,a\n{"P" * 201},2.png,b\n'
-    letter = refused(tmp_path, text)
+    message = refused(tmp_path, text)
     assert (
-        "line 2: column patient_id holds a character that cannot be seen (a control character, a line break" in letter
+        "line 2: column patient_id holds a character that cannot be seen (a control character, a line break" in message
     )
-    assert "line 4: column patient_id has 201 characters, more than 200" in letter
+    assert "line 4: column patient_id has 201 characters, more than 200" in message
 
 
 def test_a_no_break_space_is_a_blank_and_other_invisible_characters_are_refused(tmp_path: Path) -> None:
     text = "patient_id,image,label\nP 1,1.png,ja\xa0da\nP 2,2.png,nein\n"
     assert read_manifest(manifest(tmp_path, text)).classes == ("ja da", "nein")
     for unseen in ("\u200b", "\u202e", "\u2009"):
-        letter = refused(tmp_path, f"patient_id,image,label\nP1,1.png,a\nP{unseen}2,2.png,b\n")
-        assert "line 3: column patient_id holds a character that cannot be seen" in letter
+        message = refused(tmp_path, f"patient_id,image,label\nP1,1.png,a\nP{unseen}2,2.png,b\n")
+        assert "line 3: column patient_id holds a character that cannot be seen" in message
 
 
 def test_covariates_are_numbers_only_when_every_cell_is(tmp_path: Path) -> None:

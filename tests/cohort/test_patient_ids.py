@@ -60,8 +60,8 @@ def test_a_manifest_with_near_twins_is_refused_with_both_lines_unless_they_are_a
     path.write_text(f"{HEAD}{one},1.png,ill\nQ,2.png,well\n{other},3.png,well\n{other},4.png,ill\n", encoding="utf-8")
     with pytest.raises(DataRefused) as caught:
         read_manifest(path)
-    letter = str(caught.value)
-    assert "1 faulty line" in letter
-    assert "line 4: the patient in patient_id differs from the one in line 2 only in " in letter
-    assert "--ids-as-written (in a study file: ids_as_written: true)" in letter
+    message = str(caught.value)
+    assert "1 faulty line" in message
+    assert "line 4: the patient in patient_id differs from the one in line 2 only in " in message
+    assert "--ids-as-written (in a study file: ids_as_written: true)" in message
     assert read_manifest(path, ManifestSettings(ids_as_written=True)).patients == (one, "Q", other)

@@ -93,7 +93,7 @@ def test_a_home_that_begins_with_a_tilde_lies_in_the_home_folder(
         pseudonyms.private_home()
 
 
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_gets_a_message_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -151,10 +151,10 @@ def test_a_second_study_of_the_same_name_does_not_overwrite_the_first(tmp_path: 
     """Two manifests, each in its folder, and two studies that are both called `pilot`."""
     key = pseudonyms.pseudonym_key(tmp_path)
     files = []
-    for place in ("a", "b"):
-        own = replace(cohort, cases=tuple(replace(c, case_id=f"{place}-{c.case_id}") for c in cohort.cases))
+    for name in ("a", "b"):
+        own = replace(cohort, cases=tuple(replace(c, case_id=f"{name}-{c.case_id}") for c in cohort.cases))
         hidden = pseudonyms.pseudonymised(own, key=key)
-        manifest = tmp_path / place / "manifest.csv"
+        manifest = tmp_path / name / "manifest.csv"
         files.append(pseudonyms.write_links(own, hidden=hidden, name="pilot", manifest=manifest, home=tmp_path))
         known = pseudonyms.manifest_ids("pilot", manifest=manifest, home=tmp_path)
         assert {known[case.case_id] for case in hidden.cases} == {case.case_id for case in own.cases}
