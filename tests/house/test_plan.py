@@ -138,3 +138,48 @@ def _without_words(text: str) -> str:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             node.value = ""
     return ast.unparse(tree)
+
+
+PRIVATE_WORDS = {
+    "told", "said", "asked", "apart", "place", "places", "mark", "borrow", "mended", "letter", "letters", "fate",
+    "fates", "doubt",
+}  # fmt: skip
+"""Words of an earlier vocabulary that hid what things are; DESIGN, section 2, names the field's words instead."""
+
+OF_THE_ALPHABET = {"NUMBERED_LETTER", "BETWEEN_LETTER_AND_DIGIT", "DRIVE_LETTER"}
+FINISHED = ("medtl/intake", "medtl/maps", "medtl/cli", "tests/intake", "tests/maps")
+
+
+def names_given_in(text: str) -> set[str]:
+    """The names that a file gives: of functions, classes, parameters, variables, fields and aliases."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                found.add(name)
+            case ast.alias(asname=str(name)):
+                found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("folder", FINISHED)
+def test_names_are_the_words_of_the_field(folder: str) -> None:
+    ours = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / folder).rglob("*.py")
+        for name in names_given_in(path.read_text()) - OF_THE_ALPHABET
+        if PRIVATE_WORDS & set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()))
+    }
+    assert not ours
+
+
+def test_a_private_word_in_a_name_is_found_and_in_a_sentence_is_not() -> None:
+    assert names_given_in("class IntakeTold:\n    place: int\ndef f(mark): ...\n") == {
+        "IntakeTold",
+        "place",
+        "mark",
+        "f",
+    }
+    assert names_given_in("x = 'a place that was told'") == {"x"}
