@@ -20,7 +20,7 @@ from medtl.cohort.manifest_links import require_manifest
 from medtl.cohort.patient_ids import cross_twins
 from medtl.errors import ConfigurationError, DataRefused, IntegrityFailure
 from medtl.folds import FoldSettings, sealing
-from medtl.held_out import OpeningLog, averaged, doubt, joined_with_development
+from medtl.held_out import OpeningLog, averaged, joined_with_development, uncertainty
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
@@ -97,7 +97,9 @@ def unseal(
         log.answer(opening)  # from here on somebody could have seen what the models say
         (log.folder / names.RECORD).unlink(missing_ok=True)
         members.write(log.folder / names.MEMBERS)
-        files.write_csv(log.folder / names.UNCERTAINTY, doubt.doubts(members, thresholds=_thresholds(judged)))
+        files.write_csv(
+            log.folder / names.UNCERTAINTY, uncertainty.case_uncertainty(members, thresholds=_thresholds(judged))
+        )
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)

@@ -30,7 +30,7 @@ from medtl.report.manuscript.statements import (
     write_form,
 )
 from medtl.report.pages.study_page import SECTIONS
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 
 CLAIM_AUTO = "9 19 20 22 23 24 25 26 27 28 29 30 31 32 37 38 39"
 """The items that EVIDENCE (section 6.6) found a tool can fill alone."""
@@ -51,7 +51,7 @@ def test_claim_has_44_items_and_tripod_27_in_their_order() -> None:
 
 def test_the_run_fills_what_a_run_can_know_and_leaves_the_rest_to_people(small_run: Path) -> None:
     run = read_run(small_run)
-    answers = answers_of(run, judge(run))
+    answers = answers_of(run, evaluate_run(run))
     assert set(CLAIM_AUTO.split()) <= set(answers["claim"])
     assert not set(CLAIM_HUMAN.split()) & set(answers["claim"])
     assert set(TRIPOD_AUTO.split()) <= set(answers["tripod_ai"])
@@ -62,7 +62,7 @@ def test_the_run_fills_what_a_run_can_know_and_leaves_the_rest_to_people(small_r
 
 def test_the_answers_numbers_are_those_of_the_files(small_run: Path) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     claim = answers_of(run, judged)["claim"]
     auroc = judged.of("lp_ft", fold=None).auroc
     assert f"{auroc.value:.3f} (95 % CI {auroc.low:.3f}-{auroc.high:.3f})" in claim["37"].said
@@ -78,7 +78,7 @@ def test_a_patient_in_two_parts_is_counted_and_not_denied(small_run: Path) -> No
     leaky = run.fold_table.copy()
     patient = leaky.loc[leaky["role"] == "training", "patient_id"].iloc[0]
     leaky = pd.concat([leaky, leaky[leaky["patient_id"] == patient].assign(role="test")], ignore_index=True)
-    said = answers_of(replace(run, fold_table=leaky), judge(run))["claim"]["20"].said
+    said = answers_of(replace(run, fold_table=leaky), evaluate_run(run))["claim"]["20"].said
     assert "a patient is in two" in said
 
 
@@ -96,7 +96,7 @@ def test_a_statement_fills_its_item_and_stands_on_the_page(
     for told in ("Retrospective.", "Planned with 200 patients.", "In the ward."):
         assert told in html
     assert "None in care." in (folder / "model_card.md").read_text(encoding="utf-8")
-    claim, _ = checklists_of(run, judge(run), read_statements(folder))
+    claim, _ = checklists_of(run, evaluate_run(run), read_statements(folder))
     rows = {row.item.number: row for row in claim.rows}
     assert (rows["5"].is_open, rows["6"].is_open, rows["21"].still) == (False, True, "")
     assert "the authors state 2, and" in claim.summary

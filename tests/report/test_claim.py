@@ -21,7 +21,7 @@ from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.results.claim import Difference, Discordant, claim_of, sentence_of
 from medtl.report.results.compared_models import ComparedModel
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 from medtl.report.sections.model_pairs import ModelPair, in_words
 
 BETTER_WORDS = ("the folds agree", "ranked them better", "ranked these patients better")
@@ -103,7 +103,7 @@ def test_the_sentence_says_what_the_numbers_allow(found: Difference, side: str, 
 def test_every_page_tells_the_same_claim(small_run: Path, low: float, high: float, p: float | None) -> None:
     run = read_run(small_run)
     found = difference((low + high) / 2, low, high, p)
-    judged = replace(judge(run), differences=(found,))
+    judged = replace(evaluate_run(run), differences=(found,))
     concerns = concerns_of(run, judged)
     claim = claim_of(found)
     against = [one for one in concerns if "frozen probe, which is simpler" in one.title]

@@ -16,7 +16,7 @@ from medtl.evaluation import Estimate
 from medtl.record.controls import BlindAuroc
 from medtl.record.run import read_run
 from medtl.report.findings.concerns import concerns_of
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 from medtl.report.sections.controls import control_concerns, controls_table
 
 NULL = {
@@ -47,7 +47,7 @@ def told(small_run: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, tuple
         folder = copied(small_run, tmp_path)
         (folder / "controls.json").write_text(json.dumps(controls), encoding="utf-8")
         run = read_run(folder)
-        judged = judge(run)
+        judged = evaluate_run(run)
         table = controls_table(run, judged)
         assert table is not None
         verdicts = {row.name.split(":")[0]: (row.cells[0].text, row.cells[1].text) for row in table.rows}
@@ -115,7 +115,7 @@ def test_metadata_without_an_interval_are_judged_by_permuted_labels(
     run = read_run(small_run)
     auroc = Estimate(value=0.82, reason="no interval: 7 patients of ill", n=40)
     run = replace(run, cohort=replace(run.cohort, blind=BlindAuroc(("site",), auroc, p_value)))
-    judged = judge(run)
+    judged = evaluate_run(run)
     table = controls_table(run, judged)
     assert table is not None
     (row,) = (row for row in table.rows if row.name.startswith("Metadata only"))

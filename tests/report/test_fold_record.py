@@ -14,7 +14,7 @@ from medtl.files import write_csv, write_json
 from medtl.record.fold import read_fold
 from medtl.record.run import read_run
 from medtl.report.figures.gallery import gallery, picture
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 from medtl.report.results.scores import scores_of
 from medtl.report.results.worst_errors import worst_errors
 
@@ -102,12 +102,12 @@ def test_the_pixels_of_a_runs_picture_are_square(fold: Path) -> None:
 def test_maps_of_cases_that_nobody_predicted_are_refused(copy: Path) -> None:
     _change(copy / "fold_0" / "saliency" / "saliency.csv", case_id="stranger")
     with pytest.raises(IntegrityFailure, match=r"maps case stranger, which predictions\.csv does not know"):
-        gallery(read_run(copy), folds=(0,), judged=judge(read_run(copy)))
+        gallery(read_run(copy), folds=(0,), judged=evaluate_run(read_run(copy)))
 
 
 def test_the_gallery_shows_what_the_declared_threshold_calls_and_the_surest_of_each_kind(small_run: Path) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     rows = gallery(run, folds=(0, 1, 2), judged=judged)
     assert [row.title for row in rows] == [
         "Confident and right: pneumonia",
@@ -128,7 +128,7 @@ def test_the_gallery_shows_what_the_declared_threshold_calls_and_the_surest_of_e
 
 def test_what_is_called_follows_a_low_threshold_in_the_gallery_and_among_the_errors(small_run: Path) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     low = {
         model: {fold: replace(one, threshold=0.001) for fold, one in folds.items()}
         for model, folds in judged.by_fold.items()

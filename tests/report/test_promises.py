@@ -20,7 +20,7 @@ from medtl.record.held_out import HeldOut
 from medtl.record.run import HeldOutRun, Run, read_run
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
-from medtl.report.results.judged import Judged, judge, judged_of
+from medtl.report.results.judged import Judged, evaluate_run, judged_of
 from medtl.report.results.promises import Compared, broken_promises, compared_numbers
 from medtl.report.sections.held_out_words import held_out_concerns
 
@@ -87,7 +87,7 @@ def with_cohort(run: Run, ensemble: PredictionTable) -> Run:
 @pytest.fixture(scope="module")
 def judged_run(small_run: Path) -> tuple[Run, Judged]:
     run = read_run(small_run)
-    return run, judge(run)
+    return run, evaluate_run(run)
 
 
 def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(

@@ -21,12 +21,12 @@ from medtl.report.manuscript.model_card import checkpoint_hashes, model_card, pl
 from medtl.report.manuscript.references import ALWAYS, USES, WORKS, bibtex, references_of
 from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.manuscript.statements import Statements
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 
 
 def test_the_results_paragraph_tells_the_numbers_that_scikit_learn_finds(small_run: Path) -> None:
     run = read_run(small_run)
-    text = results_paragraph(run, judge(run))
+    text = results_paragraph(run, evaluate_run(run))
     rows = read_csv(small_run / "predictions.csv", text_columns=("case_id", "patient_id", "truth"))
     rows = rows[rows["role"] == "test"].groupby(["model", "patient_id", "truth"])["p_pneumonia"].mean().reset_index()
     for model, phrase in (("lp_ft", "reached an AUROC of"), ("probe", None), ("scratch", None)):
@@ -44,7 +44,7 @@ def test_the_results_paragraph_tells_the_numbers_that_scikit_learn_finds(small_r
 
 def test_a_number_that_is_not_defined_is_told_with_its_reason(small_run: Path) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     own = judged.pooled["lp_ft"]
     undefined = Estimate(value=None, reason="one class", n=40)
     changed = replace(
@@ -65,13 +65,13 @@ def test_only_works_of_this_run_are_cited(
     run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path, small_run: Path
 ) -> None:
     full = read_run(small_run)
-    keys = {one.key for one in references_of(full, judge(full))}
+    keys = {one.key for one in references_of(full, evaluate_run(full))}
     assert {"kumar2022", "draelos2020", "he2016", "russakovsky2015", "cardoso2022", "nadeau2003"} <= keys
     assert not {"mei2022", "chen2019", "huang2017", "yang2021", "carreira2017"} & keys
     recipe = run_recipe(models=("probe",), policies=("probe",), patients=20, fold_count=2, with_saliency=False,
                         with_history=False, classes=("a", "b", "c"), resamples=100)  # fmt: skip
     run = read_run(run_writer(tmp_path, recipe))
-    keys = {one.key for one in references_of(run, judge(run))}
+    keys = {one.key for one in references_of(run, evaluate_run(run))}
     assert not {"kumar2022", "draelos2020", "nadeau2003", "youden1950"} & keys
     assert set(ALWAYS) <= keys
 
@@ -99,7 +99,7 @@ def test_the_bibtex_holds_each_work_once_with_balanced_braces() -> None:
 )
 def test_nothing_that_somebody_wrote_is_a_mark_in_the_card(small_run: Path, said: str) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     card = model_card(run, judged, concerns_of(run, judged), Statements({"model_card": {"intended_use": said}}))
     told = next(line for line in card.splitlines() if line.startswith("- For whom and for what"))
     assert plain_text(said) in told
@@ -109,7 +109,7 @@ def test_nothing_that_somebody_wrote_is_a_mark_in_the_card(small_run: Path, said
 
 def test_the_card_leaves_the_use_to_the_authors_and_names_a_restricted_licence(small_run: Path) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     card = model_card(run, judged, concerns_of(run, judged), Statements())
     assert "For whom and for what the model is meant: not stated; write it into statements.yaml" in card
     assert "This licence restricts use" not in card

@@ -23,7 +23,7 @@ from medtl.record.run import read_run
 from medtl.report.findings import concerns as concerns_room
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.questions import OTHERWISE, asked_of, question_on
-from medtl.report.results.judged import Difference, judge
+from medtl.report.results.judged import Difference, evaluate_run
 
 
 def _cohort(rows: list[tuple[str, str, str, str | None, str | None]]) -> Cohort:
@@ -99,7 +99,7 @@ def test_every_rule_of_the_concerns_is_put_as_a_question(small_run: Path) -> Non
     source = inspect.getsource(concerns_room)
     assert source.count('?",') >= source.count("Concern(\n")
     run = read_run(small_run)
-    for one in concerns_of(run, judge(run)):
+    for one in concerns_of(run, evaluate_run(run)):
         assert one.question.endswith("?")
         assert one.evidence
         assert one.advice
@@ -111,7 +111,7 @@ def test_a_network_that_the_probe_explains_is_asked_about(
 ) -> None:
     run = read_run(small_run)
     difference = Difference("lp_ft", Estimate(value=0.03, low=low, high=0.08, n=40), 2, 3, p)
-    found = concerns_of(run, replace(judge(run), differences=(difference,)))
+    found = concerns_of(run, replace(evaluate_run(run), differences=(difference,)))
     told = [one for one in found if one.title.startswith("The network is not distinguishable from the frozen probe")]
     assert bool(told) is is_asked
     assert all("in 2 of 3 folds; the difference of these fitted models, 0.030 (95 % CI" in one.evidence for one in told)

@@ -23,7 +23,7 @@ from medtl.report.manuscript.methods_paragraph import methods_paragraph
 from medtl.report.pages.predictions_page import _threshold_taken
 from medtl.report.results.cohort_words import left_out_sentence
 from medtl.report.results.control_words import CONTROL, WITHOUT_SCANS, relation
-from medtl.report.results.judged import Chosen, judge
+from medtl.report.results.judged import Chosen, evaluate_run
 
 share = st.floats(0.0, 1.0)
 
@@ -100,7 +100,7 @@ def test_a_small_run_warns_of_its_thresholds_and_never_prints_what_the_validatio
     small_run: Path,
 ) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     assert any("chosen on few validation patients" in one.title for one in concerns_of(run, judged))
     fixed = replace(
         run,
@@ -108,21 +108,21 @@ def test_a_small_run_warns_of_its_thresholds_and_never_prints_what_the_validatio
             run.study, evaluation=EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
         ),
     )
-    assert not [one for one in concerns_of(fixed, judge(fixed)) if "few validation patients" in one.title]
+    assert not [one for one in concerns_of(fixed, evaluate_run(fixed)) if "few validation patients" in one.title]
 
 
 def test_the_methods_tell_only_what_was_done(small_run: Path) -> None:
     run = read_run(small_run)
-    told = methods_paragraph(run, judge(run))
+    told = methods_paragraph(run, evaluate_run(run))
     assert "served the choice of thresholds" in told
     assert "out-of-fold predictions pooled over folds" in told
     given_threshold = EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
     fixed = replace(run, study=replace(run.study, evaluation=given_threshold))
-    told = methods_paragraph(fixed, judge(fixed))
+    told = methods_paragraph(fixed, evaluate_run(fixed))
     assert "served no choice of a threshold" in told
     assert "choice of thresholds" not in told
     one = replace(run, planned_folds=(0,), cohort=replace(run.cohort, cases=40, patients=40))
-    told = methods_paragraph(one, replace(judge(run), resamples=0))
+    told = methods_paragraph(one, replace(evaluate_run(run), resamples=0))
     assert not re.search("out-of-fold|images were averaged|bootstrap", told)
 
 
@@ -152,7 +152,7 @@ def test_the_first_lines_say_which_class_is_positive(small_run: Path) -> None:
 @pytest.mark.parametrize("kind", ["sealed", "external"])
 def test_external_testing_is_claimed_only_of_another_cohort(small_run: Path, kind: str) -> None:
     run = read_run(small_run)
-    judged = judge(run)
+    judged = evaluate_run(run)
     record = HeldOut.model_construct(name="away", kind=kind, patients=40)
     metrics = evaluate(run.predictions, resamples=0, seed=1)
     run = replace(run, held_out=(HeldOutRun(record, run.predictions, run.predictions, metrics),))

@@ -13,7 +13,7 @@ from medtl.record.controls import BlindAuroc
 from medtl.record.run import Run, read_run
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
-from medtl.report.results.judged import Judged, judge
+from medtl.report.results.judged import Judged, evaluate_run
 
 TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "superior", "accuracy of", "robust")
 
@@ -21,7 +21,7 @@ TRIUMPH = ("!", "excellent", "state of the art", "significant", "outstanding", "
 @pytest.fixture(scope="module")
 def told(small_run: Path) -> tuple[Run, Judged]:
     run = read_run(small_run)
-    return run, judge(run)
+    return run, evaluate_run(run)
 
 
 def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[Run, Judged]) -> None:
@@ -114,9 +114,9 @@ def test_an_unfinished_run_and_a_stuck_probe_are_told(
     recipe = run_recipe(patients=24, fold_count=3, finished_folds=(0, 2), with_saliency=False, resamples=100)
     run = read_run(run_writer(tmp_path, recipe))
     folds = tuple(replace(one, probe=replace(one.probe, converged=False)) for one in run.folds if one.probe)
-    titles = [concern.title for concern in concerns_of(replace(run, folds=folds), judge(run))]
+    titles = [concern.title for concern in concerns_of(replace(run, folds=folds), evaluate_run(run))]
     assert "Only 2 of 3 folds are finished; the others may differ." in titles
     assert any("did not converge" in title for title in titles)
     edge = tuple(replace(one, probe=replace(one.probe, penalty_inverse=10.0)) for one in run.folds if one.probe)
-    titles = [concern.title for concern in concerns_of(replace(run, folds=edge), judge(run))]
+    titles = [concern.title for concern in concerns_of(replace(run, folds=edge), evaluate_run(run))]
     assert any("edge of what was tried" in title for title in titles)

@@ -33,7 +33,7 @@ from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.references import bibtex, cite, works_of
 from medtl.report.pages.figure_files import write_page_files
 from medtl.report.results.compared_models import ComparedModel
-from medtl.report.results.judged import Judged, judge, metric_name
+from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.precision_words import precision_sentence
 from medtl.report.results.table_as_run import as_run
 from medtl.report.results.view import View
@@ -91,7 +91,7 @@ def write_comparison_page(
     )  # fmt: skip
     run = run if common.is_same_split else replace(run, folds=())
     pairs_found = pairs_of(models, metrics)
-    judged = judge(run, metrics=metrics)
+    judged = evaluate_run(run, metrics=metrics)
     page = _page(run, judged, models, pairs_found, common.left_out, common.is_same_split)
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))

@@ -21,7 +21,7 @@ from medtl.report.html.page import Row, Table, heading_of, text_cells
 from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
 from medtl.report.pages.figure_files import write_page_files
-from medtl.report.results.judged import Judged, judge_fold, metric_name
+from medtl.report.results.judged import Judged, evaluate_run_fold, metric_name
 from medtl.report.results.view import View
 from medtl.report.sections.how_well import HOW_WELL_IN_A_FOLD
 from medtl.report.sections.looked import LOOKED
@@ -34,7 +34,7 @@ ROLES = ("training", "validation", "test")
 def write_fold_page(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
     """Write fold_K/report.html; refuses a fold that is not finished. `metrics` spares the counting."""
     record = run.fold(fold)
-    page = fold_page(run, judge_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
+    page = fold_page(run, evaluate_run_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
     path = run.folder / f"fold_{fold}" / names.REPORT
     write_page_files(page, path.parent)
     write_atomically(path, page.as_html())

@@ -34,7 +34,7 @@ from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.methods_paragraph import evaluation_words
 from medtl.report.manuscript.references import bibtex, works_of
 from medtl.report.pages.figure_files import write_page_files
-from medtl.report.results.judged import Judged, judge, metric_name
+from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.table_as_run import as_run
 from medtl.report.results.view import View
 from medtl.report.sections.how_well import HOW_WELL
@@ -80,7 +80,7 @@ def write_predictions_page(
         found.table, folder=folder, name=source.name, settings=settings, resamples=resamples, seed=seed,
         fingerprint=mark,
     )  # fmt: skip
-    judged = judge(run, metrics=metrics)
+    judged = evaluate_run(run, metrics=metrics)
     page = _page(run, judged, taken=found.taken, digest=digest, was_declared=threshold_declared)
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))

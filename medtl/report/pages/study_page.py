@@ -19,7 +19,7 @@ from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.manuscript.closing import GUIDELINES, LIMITS, METHODS, RESULTS
 from medtl.report.manuscript.supplement import write_supplement
 from medtl.report.pages.figure_files import write_page_files
-from medtl.report.results.judged import Judged, judge
+from medtl.report.results.judged import Judged, evaluate_run
 from medtl.report.results.view import View
 from medtl.report.sections.held_out import KEPT_APART
 from medtl.report.sections.how_well import HOW_WELL
@@ -38,7 +38,7 @@ SECTIONS: tuple[Section[View], ...] = (
 
 def write_study_page(run: Run, *, metrics: StudyMetrics | None = None) -> Path:
     """Write report.html into the run folder; `metrics` spares the counting when it was done before."""
-    view = study_view(run, judge(run, metrics=metrics))
+    view = study_view(run, evaluate_run(run, metrics=metrics))
     page = study_page(view)
     write_supplement(view)
     write_page_files(page, run.folder)

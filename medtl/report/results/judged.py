@@ -92,7 +92,7 @@ class Judged:
         return self.pooled[model] if fold is None else self.by_fold[model][fold]
 
 
-def judge(run: Run, *, metrics: StudyMetrics | None = None) -> Judged:
+def evaluate_run(run: Run, *, metrics: StudyMetrics | None = None) -> Judged:
     """Every number of the run; `metrics` spares the counting when it was done before."""
     found = metrics or evaluate(
         run.predictions, resamples=run.study.resamples, seed=run.provenance.seed, settings=run.study.evaluation
@@ -141,8 +141,8 @@ def differences_of(metrics: StudyMetrics) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def judge_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
-    """The numbers of one fold, the same as those that `judge` gives for it."""
+def evaluate_run_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
+    """The numbers of one fold, the same as those that `evaluate_run` gives for it."""
     found = metrics or evaluate_fold(
         run.predictions,
         fold,

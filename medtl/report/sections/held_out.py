@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from medtl import evaluation
 from medtl.evaluation.metrics import known
-from medtl.held_out import doubt
+from medtl.held_out import uncertainty
 from medtl.record.run import HeldOutRun, Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
@@ -19,7 +19,7 @@ from medtl.report.html.numbers import count, in_table, joined, percent, plain
 from medtl.report.html.page import Drawn, Link, Row, Table, estimated
 from medtl.report.html.section import Section
 from medtl.report.html.theme import look_of, short_label
-from medtl.report.results.judged import Judged, judge, metric_name
+from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.scores import scores_of
 from medtl.report.results.view import View
 from medtl.report.sections.held_out_words import (
@@ -49,10 +49,10 @@ def held_out_told(run: Run, judged: Judged) -> tuple[HeldOutTold, ...]:
 
 
 def _told(run: Run, judged: Judged, one: HeldOutRun) -> HeldOutTold:
-    there = judge(_as_run(run, one), metrics=one.metrics)
+    there = evaluate_run(_as_run(run, one), metrics=one.metrics)
     return HeldOutTold(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
-        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_doubt(run, there, one), *there.notes),
+        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_uncertainty(run, there, one), *there.notes),
         table=_table(run, judged, there, one),
         figures=_figures(run, there, one),
     )
@@ -99,11 +99,11 @@ def _shares(run: Run, one: HeldOutRun) -> tuple[str, ...]:
     )
 
 
-def _doubt(run: Run, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
+def _uncertainty(run: Run, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
     """Whether the folds' models are less sure where their mean is wrong."""
     if one.record.members < 2 or run.chosen_model not in one.members.models:
         return ()
-    found = doubt.doubt_of(
+    found = uncertainty.patient_uncertainty(
         one.members,
         model=run.chosen_model,
         threshold=there.of(run.chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,

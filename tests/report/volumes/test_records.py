@@ -16,7 +16,7 @@ from medtl.explanation.volume_pictures import write_volume_pictures
 from medtl.record.run import read_run
 from medtl.report import write_reports
 from medtl.report.manuscript.methods_paragraph import methods_paragraph
-from medtl.report.results.judged import judge
+from medtl.report.results.judged import evaluate_run
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_methods_say_the_grid_in_millimetres_and_how_the_encoder_came_to_vol
         encoder="slices-x",
     )
     made = replace(read.provenance, encoder=(("lifting", "slices"),))
-    told = methods_paragraph(replace(read, study=study, provenance=made), judge(read))
+    told = methods_paragraph(replace(read, study=study, provenance=made), evaluate_run(read))
     assert "resampled to 0.25 × 0.25 × 1 mm (right, anterior, superior), and 31 × 40 × 24 mm around the middle" in told
     assert "The encoder was slices-x. It saw each slice by itself" in told
 

@@ -1,4 +1,4 @@
-"""Doubt of the folds' models, against scipy's entropy and scikit-learn's AUROC."""
+"""Uncertainty of the folds' models, against scipy's entropy and scikit-learn's AUROC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import entropy
 from sklearn.metrics import roc_auc_score
 
-from medtl.held_out.doubt import doubt_of, doubts
+from medtl.held_out.uncertainty import case_uncertainty, patient_uncertainty
 from medtl.predictions import PredictionTable
 
 
@@ -30,7 +30,7 @@ def members(*, folds: int = 4, patients: int = 60, seed: int = 2) -> PredictionT
 
 def test_entropies_are_scipys() -> None:
     table = members()
-    found = doubts(table, thresholds={"m": 0.3}).set_index("case_id")
+    found = case_uncertainty(table, thresholds={"m": 0.3}).set_index("case_id")
     for case, rows in table.rows.groupby("case_id"):
         said = rows[["p_well", "p_ill"]].to_numpy()
         together = entropy(said.mean(axis=0), base=2)
@@ -42,15 +42,15 @@ def test_entropies_are_scipys() -> None:
 def test_members_that_agree_do_not_disagree_and_a_sure_one_has_no_entropy() -> None:
     rows = members(folds=1).rows
     same = PredictionTable(pd.concat([rows, rows.assign(fold=1)], ignore_index=True))
-    assert doubts(same, thresholds={})["disagreement_bits"].abs().max() < 1e-12
+    assert case_uncertainty(same, thresholds={})["disagreement_bits"].abs().max() < 1e-12
     sure = rows.assign(p_well=1.0, p_ill=0.0)
-    assert doubts(PredictionTable(sure), thresholds={})["entropy_bits"].max() == 0.0
+    assert case_uncertainty(PredictionTable(sure), thresholds={})["entropy_bits"].max() == 0.0
 
 
 def test_the_summary_is_scikit_learns_by_patient() -> None:
     table = members()
-    found = doubt_of(table, model="m", threshold=0.3)
-    cases = doubts(table, thresholds={"m": 0.3})
+    found = patient_uncertainty(table, model="m", threshold=0.3)
+    cases = case_uncertainty(table, thresholds={"m": 0.3})
     mean = table.rows.groupby("case_id")["p_ill"].mean().loc[cases["case_id"]].to_numpy()
     assert (cases["called"] == np.where(mean >= 0.3, "ill", "well")).all()
     cases["wrong"] = cases["called"] != cases["truth"]
@@ -67,5 +67,5 @@ def test_with_too_few_errors_nothing_is_compared() -> None:
     right = table.rows.assign(truth=["ill" if risk > 0.5 else "well" for risk in table.rows["p_ill"]])
     kept = right.groupby("case_id")["truth"].transform("nunique") == 1
     first = right[kept & right["case_id"].str.endswith("-0")]
-    found = doubt_of(PredictionTable(first.reset_index(drop=True)), model="m", threshold=None)
+    found = patient_uncertainty(PredictionTable(first.reset_index(drop=True)), model="m", threshold=None)
     assert (found.wrong, found.wrong_bits, found.error_auroc) == (0, None, None)
