@@ -97,9 +97,8 @@ def unseal(
         log.answer(opening)  # from here on somebody could have seen what the models say
         (log.folder / names.RECORD).unlink(missing_ok=True)
         members.write(log.folder / names.MEMBERS)
-        files.write_csv(
-            log.folder / names.UNCERTAINTY, uncertainty.case_uncertainty(members, thresholds=_thresholds(judged))
-        )
+        unsure = uncertainty.case_uncertainty(members, thresholds=_thresholds(judged))
+        files.write_csv(log.folder / names.UNCERTAINTY, unsure)
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
