@@ -7,6 +7,7 @@ import os
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import TypedDict
 
 from medtl.errors import ConfigurationError
 
@@ -27,8 +28,16 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def machine() -> dict[str, object]:
+class Machine(TypedDict):
     """Python, operating system and processor count."""
+
+    python: str
+    platform: str
+    cpu_count: int | None
+
+
+def machine() -> Machine:
+    """The machine that this process runs on, without its name."""
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -62,7 +62,8 @@ def blind_auroc(
     elif fewest < FOLDS:
         reason = f"the smallest class has {fewest} patients, fewer than {FOLDS} folds"
     if reason is not None:
-        return BlindAuroc(names, Estimate(value=None, reason=reason, n=len({case.patient_id for case in cohort.cases})))
+        patients = len({case.patient_id for case in cohort.cases})
+        return BlindAuroc(properties=names, auroc=Estimate(value=None, reason=reason, n=patients))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     folds = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed % 2**32)
     scores = cross_val_predict(model, features, labels, groups=groups, cv=folds, method="predict_proba")
@@ -72,18 +73,18 @@ def blind_auroc(
     (judged,) = evaluate_fold(predictions, 0, resamples=resamples, seed=seed).models
     found = judged.patient.metrics.primary
     if found.value is None or found.low is not None:
-        return BlindAuroc(names, found)
+        return BlindAuroc(properties=names, auroc=found)
     # scores of the five models depend on each other: a rank test of them alone is too sure (7 % at a level of 2.5 %)
     sides = [Side(training, test) for training, test in folds.split(features, labels, groups)]
     null = permuted_in(sides, features, cohort, groups=groups, draws=DRAWS, seed=seed)
-    return BlindAuroc(names, found, None if isinstance(null, str) else null.p_value)
+    return BlindAuroc(properties=names, auroc=found, p_value=None if isinstance(null, str) else null.p_value)
 
 
 def blind_notes(blind: BlindAuroc) -> tuple[str, ...]:
     """The result of the control as a sentence."""
-    if not blind.names:
+    if not blind.properties:
         return ("Covariates, image size, file type and spacing are the same in all cases: they cannot give the label.",)
-    found, what = blind.auroc, ", ".join(blind.names)
+    found, what = blind.auroc, ", ".join(blind.properties)
     if found.value is None:
         return (f"How well the label can be told without looking at the scans is not known: {found.reason}.",)
     interval = f" (95 % CI {found.low:.3f}-{found.high:.3f})" if found.low is not None else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from medtl.evaluation import Estimate
+from medtl.record import run_folder as names
+from medtl.record.typed_files import Frozen, Text, read_typed, write_typed
 
 AWAY = 0.02
 ERRORS_AWAY = 3.0
@@ -22,11 +24,7 @@ LEVEL = 0.025
 Name = Literal["thumbnail", "border_only", "centre_masked", "image_level_split"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PermutedLabels(_Frozen):
+class PermutedLabels(Frozen):
     """The AUROC when labels are permuted: `mean` and `sd` of the draws, `observed` with the true labels.
 
     `p_value` is (1 + draws that reach the observed) / (1 + draws) (Phipson and Smyth 2010); `unit` is what is ranked: a
@@ -53,14 +51,14 @@ class PermutedLabels(_Frozen):
         return self.mean - 0.5 > max(AWAY, ERRORS_AWAY * self.error_of_mean)
 
 
-class Control(_Frozen):
+class Control(Frozen):
     """One control by name with its out-of-fold AUROC; it has to lie near 0.5, but for `image_level_split`."""
 
     name: Name
     auroc: Estimate
 
 
-class Controls(_Frozen):
+class Controls(Frozen):
     """All controls of a study; `permuted_labels` is None where it was not asked for or could not be drawn (`why`)."""
 
     permuted_labels: PermutedLabels | None = None
@@ -68,15 +66,14 @@ class Controls(_Frozen):
     controls: tuple[Control, ...] = ()
 
 
-@dataclass(frozen=True)
-class BlindAuroc:
+class BlindAuroc(Frozen):
     """An out-of-fold AUROC by patient (the mean over classes with more than two), and the properties behind it.
 
     `p_value` is one-sided, from labels permuted between patients with the model fitted again; it stands in for the
     interval where a class has too few patients for one, and is None elsewhere.
     """
 
-    names: tuple[str, ...]
+    properties: tuple[Text, ...]
     auroc: Estimate
     p_value: float | None = None
 
@@ -87,3 +84,18 @@ class BlindAuroc:
         if value is None or value < SUSPICIOUS:
             return False
         return low > 0.5 if low is not None else self.p_value is not None and self.p_value <= LEVEL
+
+
+def write_controls(controls: Controls, run: Path) -> None:
+    """Write controls.json into a run folder."""
+    write_typed(run / names.CONTROLS, controls)
+
+
+def read_controls(run: Path) -> Controls | None:
+    """The controls.json of a run folder; None where it has none.
+
+    Raises:
+        IntegrityFailure: it is not what medtl wrote.
+    """
+    path = run / names.CONTROLS
+    return read_typed(path, Controls, what="what the controls found") if path.is_file() else None

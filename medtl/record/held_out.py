@@ -1,22 +1,15 @@
-"""What is known of a sealed test before it is opened, and of a held-out cohort once it was: values that pages read."""
+"""record.json of a held-out cohort: what is known of it once a finished run was tested on it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from medtl.cohort import flow
-from medtl.errors import IntegrityFailure
 from medtl.record import run_folder as names
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from medtl.record.typed_files import ONLY_ONCE, Count, Frozen, read_typed, write_typed
 
 
 class Opening(BaseModel):
@@ -39,20 +32,7 @@ class Opening(BaseModel):
         return (self.at, self.run, self.fingerprint) == (other.at, other.run, other.fingerprint)
 
 
-class Seal(_Frozen):
-    """A sealed test as the run knows it: how many cases and patients `column` calls test, and two names for them.
-
-    `commitment` names the cases with their labels and pixels, `images` the set of their pixels alone.
-    """
-
-    column: str
-    cases: Count
-    patients: Count
-    commitment: str
-    images: str
-
-
-class HeldOut(_Frozen):
+class HeldOut(Frozen):
     """A held-out cohort that a finished run was tested on.
 
     `openings` are those by this run, `elsewhere` those of the same images by other runs of this user on this machine,
@@ -75,27 +55,13 @@ class HeldOut(_Frozen):
     elsewhere: tuple[Opening, ...] = ()
 
 
-def read_seal(run: Path) -> Seal | None:
-    """The seal of a run, None where its study seals nothing."""
-    path = run / names.SEALED
-    return _read(Seal, path) if path.is_file() else None
+def write_held_out(value: HeldOut, folder: Path) -> None:
+    """Write record.json into the folder of the cohort."""
+    write_typed(folder / names.RECORD, value)
 
 
 def read_held_out(run: Path) -> tuple[HeldOut, ...]:
     """Every held-out cohort that this run was tested on: the sealed test first, then by name."""
-    found = [_read(HeldOut, path) for path in (run / names.HELD_OUT).glob(f"*/{names.RECORD}")]
+    paths = (run / names.HELD_OUT).glob(f"*/{names.RECORD}")
+    found = [read_typed(path, HeldOut, what="which cohort was tested", advice=ONLY_ONCE) for path in paths]
     return tuple(sorted(found, key=lambda one: (one.kind != "sealed", one.name)))
-
-
-Form = TypeVar("Form", bound=_Frozen)
-
-
-def _read(form: type[Form], path: Path) -> Form:
-    try:
-        return form.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, ValueError) as error:
-        raise IntegrityFailure(
-            f"{path.name} in {path.parent.name} is not what medtl wrote: it was changed afterwards. Restore it from a "
-            "backup; a seal or an opening cannot be made anew.",
-            file=path.name,
-        ) from error

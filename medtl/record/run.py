@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ValidationError
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.evaluation import StudyMetrics
@@ -18,21 +16,22 @@ from medtl.files import read_csv
 from medtl.outcomes import Outcome, outcome_of
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
-from medtl.record.controls import Controls
-from medtl.record.facts import CohortFacts, Provenance, StudyFacts, cohort_facts, provenance, study_facts
+from medtl.record.controls import Controls, read_controls
 from medtl.record.fold import FoldRecord, read_fold
-from medtl.record.held_out import HeldOut, Seal, read_held_out, read_seal
-from medtl.record.plain_data import read_mapping
+from medtl.record.held_out import HeldOut, read_held_out
+from medtl.record.provenance import Provenance, read_provenance
 from medtl.record.run_seal import refuse_changed
-from medtl.record.saliency_checks import SaliencyChecks
-
-Record = TypeVar("Record", bound=BaseModel)
+from medtl.record.saliency_checks import Method, SaliencyChecks, read_saliency_checks
+from medtl.record.sealed import Seal, read_seal
+from medtl.record.studied_cohort import StudiedCohort, read_cohort, read_exclusions, read_lock
+from medtl.record.study import DeclaredStudy, read_study
+from medtl.record.typed_files import read_mapping
 
 PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
 
 
-MAP_METHODS = {
+MAP_METHODS: dict[Method, str] = {
     "hirescam": "HiResCAM", "layercam": "LayerCAM", "gradcam_plus_plus": "Grad-CAM++", "eigencam": "EigenCAM"
 }  # fmt: skip
 """The methods of the study's saliency settings by their authors' names."""
@@ -59,8 +58,8 @@ class Run:
     """
 
     folder: Path
-    study: StudyFacts
-    cohort: CohortFacts
+    study: DeclaredStudy
+    cohort: StudiedCohort
     provenance: Provenance
     locked_cases: pd.DataFrame
     fold_table: pd.DataFrame
@@ -108,12 +107,12 @@ class Run:
     @property
     def map_method(self) -> str:
         """How the maps were made, as the authors of the method call it."""
-        return MAP_METHODS.get(dict(self.study.settings).get("saliency.method", ""), MAP_METHODS["hirescam"])
+        return MAP_METHODS["hirescam" if self.study.saliency is None else self.study.saliency.method]
 
     @property
     def left_out_by(self) -> str | None:
         """The covariate whose values are the test folds, such as site; None where the folds are made otherwise."""
-        column = dict(self.study.settings).get("folds.from_column")
+        column = self.study.fold_column
         return column if column in self.predictions.covariates else None
 
     def named(self, fold: int) -> str:
@@ -144,17 +143,16 @@ def read_run(folder: Path) -> Run:
             f"There is no run folder {folder.name}: give the folder that medtl run made, such as runs/NAME-FINGERPRINT."
         )
     sealed = refuse_changed(folder)
-    settings = read_mapping(folder / "study.yaml")
-    ids = ("case_id", "patient_id", "label")
-    fold_table = read_csv(folder / "folds.csv", text_columns=ids)
+    study = read_study(folder)
+    fold_table = read_csv(folder / names.FOLDS, text_columns=("case_id", "patient_id", "label"))
     planned = tuple(sorted(int(fold) for fold in fold_table["fold"].unique()))
-    finished = tuple(fold for fold in planned if (folder / f"fold_{fold}" / "DONE.json").is_file())
+    finished = tuple(fold for fold in planned if (folder / f"fold_{fold}" / names.DONE).is_file())
     if not finished:
         raise ConfigurationError(
             f"No fold of {folder.name} is finished, so there is nothing to report. Run again with --resume.",
             planned=planned,
         )
-    cohort = cohort_facts(read_mapping(folder / "cohort.json"))
+    cohort = read_cohort(folder)
     predictions = _predictions(folder, finished, is_whole=finished == planned)
     if tuple(predictions.classes) != cohort.classes:
         raise IntegrityFailure(
@@ -163,47 +161,33 @@ def read_run(folder: Path) -> Run:
         )
     return Run(
         folder=folder,
-        study=study_facts(settings),
+        study=study,
         cohort=cohort,
-        provenance=provenance(read_mapping(folder / "environment.json")),
-        locked_cases=read_csv(folder / "manifest.lock.csv", text_columns=(*ids, "sha256", "pixel_sha256")),
+        provenance=read_provenance(folder),
+        locked_cases=read_lock(folder),
         fold_table=fold_table,
-        exclusions=read_csv(folder / "exclusions.csv", text_columns=("case_id", "reason", "detail")),
+        exclusions=read_exclusions(folder),
         predictions=predictions,
         folds=tuple(read_fold(folder / f"fold_{fold}", fold=fold) for fold in finished),
         planned_folds=planned,
-        controls=_record(folder / "controls.json", Controls, what="what the controls found"),
-        saliency_checks=_record(
-            folder / names.SALIENCY_CHECKS, SaliencyChecks, what="what the checks of the maps found"
-        ),
+        controls=read_controls(folder),
+        saliency_checks=read_saliency_checks(folder),
         seal=read_seal(folder),
         held_out=tuple(
-            _held_out(record, folder / "held_out" / record.name)
+            _held_out(record, folder / names.HELD_OUT / record.name)
             for record in read_held_out(folder)
-            if sealed is None or f"held_out/{record.name}/{names.RECORD}" in sealed.sha256
+            if sealed is None or f"{names.HELD_OUT}/{record.name}/{names.RECORD}" in sealed.sha256
         ),
     )
 
 
 def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
-    metrics = StudyMetrics.from_json(read_mapping(folder / "metrics.json"))
+    metrics = StudyMetrics.from_json(read_mapping(folder / names.METRICS))
     said, members = (PredictionTable.read(folder / name) for name in (names.PREDICTIONS, names.MEMBERS))
     return HeldOutRun(record, said, members, metrics)
 
 
-def _record(path: Path, form: type[Record], *, what: str) -> Record | None:
-    if not path.is_file():
-        return None
-    try:
-        return form.model_validate(read_mapping(path))
-    except ValidationError as error:
-        raise IntegrityFailure(
-            f"{path.name} does not say {what} ({error.errors()[0]['msg']}): it was changed after the run wrote it. "
-            "Restore it, or run again with --resume."
-        ) from error
-
-
 def _predictions(folder: Path, finished: tuple[int, ...], *, is_whole: bool) -> PredictionTable:
-    if is_whole and (folder / "predictions.csv").is_file():
-        return PredictionTable.read(folder / "predictions.csv")
-    return concatenate([PredictionTable.read(folder / f"fold_{n}" / "predictions.csv") for n in finished])
+    if is_whole and (folder / names.PREDICTIONS).is_file():
+        return PredictionTable.read(folder / names.PREDICTIONS)
+    return concatenate([PredictionTable.read(folder / f"fold_{n}" / names.PREDICTIONS) for n in finished])

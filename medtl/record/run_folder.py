@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import add_line, is_temporary, sha256_of_file, sweep, write_json
@@ -59,6 +61,26 @@ TABLES = "tables"
 PDF = "report.pdf"
 MADE_ANEW = frozenset({DONE, REPORT, FIGURES, TABLES})
 """What a fold's folder holds that the fold itself did not write."""
+
+
+class FoldDone(BaseModel):
+    """DONE.json of a fold: the sha256 of each file that the fold wrote, by its path in the fold's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fold: int
+    sha256: Mapping[str, str]
+
+
+class _Started(BaseModel):
+    """What environment.json holds from the first moment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    fingerprint: str
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -141,7 +163,7 @@ class RunFolder:
     def fingerprint(self) -> str | None:
         """The fingerprint the run was started with."""
         path = self / ENVIRONMENT
-        return str(_recorded(path, "fingerprint")) if path.is_file() else None
+        return _recorded(path, _Started).fingerprint if path.is_file() else None
 
     def tell(self, event: str, **facts: object) -> None:
         """Add a line to events.jsonl."""
@@ -160,15 +182,14 @@ class RunFolder:
             name: path for name, path in files.items() if name.parts[0] not in MADE_ANEW and not is_temporary(path.name)
         }
         hashes = {name.as_posix(): sha256_of_file(path) for name, path in written.items()}
-        write_json(folder / DONE, {"fold": fold, "sha256": hashes})
+        write_json(folder / DONE, FoldDone(fold=fold, sha256=hashes).model_dump(mode="json"))
 
     def is_finished(self, fold: int) -> bool:
         """Whether a fold has a DONE file; a finished fold whose files have changed is refused."""
         folder = self.fold(fold)
         if not (folder / DONE).is_file():
             return False
-        hashes: Any = _recorded(folder / DONE, "sha256")
-        for name, expected in dict(hashes).items():
+        for name, expected in read_done(folder).sha256.items():
             path = folder / name
             found = sha256_of_file(path) if path.is_file() else "nothing"
             if found != expected:
@@ -186,11 +207,19 @@ class RunFolder:
         return tuple(sorted(int(path.parent.name.removeprefix("fold_")) for path in self.path.glob(f"fold_*/{DONE}")))
 
 
-def _recorded(path: Path, key: str) -> object:
-    """One value of a JSON file that the run wrote."""
+def read_done(fold: Path) -> FoldDone:
+    """The DONE.json in the folder of a finished fold.
+
+    Raises:
+        IntegrityFailure: it was changed or cut off.
+    """
+    return _recorded(fold / DONE, FoldDone)
+
+
+def _recorded(path: Path, model: type[Model]) -> Model:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))[key]
-    except (ValueError, TypeError, KeyError) as error:
+        return model.model_validate_json(path.read_bytes())
+    except ValueError as error:
         raise IntegrityFailure(
             f"{path.parent.name}/{path.name} cannot be read: it was changed or cut off after the run wrote it. "
             f"Delete {path.parent.name} and run again, with --resume if it is a fold.",

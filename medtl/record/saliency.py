@@ -13,7 +13,8 @@ import pandas as pd
 
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv
-from medtl.record.plain_data import without_places
+from medtl.record.history import require_columns
+from medtl.record.typed_files import without_folders
 
 SALIENCY_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength")
 PAIR_COLUMNS, SHEET_COLUMN = ("scan_png", "overlay_png"), "montage_png"
@@ -96,17 +97,6 @@ def read_saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
     )
 
 
-def require_columns(table: pd.DataFrame, columns: tuple[str, ...], *, where: str) -> None:
-    """Refuse a table that lacks one of its columns."""
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise IntegrityFailure(
-            f"{where} lacks {', '.join(missing)}: expected the columns {', '.join(columns)}. "
-            "Restore it, or run again with --resume.",
-            missing=tuple(missing),
-        )
-
-
 def _files(folder: Path, row: Mapping, *, fold: int) -> PairFiles | VolumeFiles:
     montage = _within(folder, row.get(SHEET_COLUMN), fold=fold)
     if montage is not None:
@@ -147,7 +137,7 @@ def _is_text(cell: object) -> bool:
 
 
 def _window(value: object) -> str:
-    return "" if value is None or pd.isna(value) else without_places(str(value))  # type: ignore[call-overload]
+    return "" if value is None or pd.isna(value) else without_folders(str(value))  # type: ignore[call-overload]
 
 
 def _resolution(row: Mapping) -> str:

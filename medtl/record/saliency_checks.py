@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from medtl.record import run_folder as names
+from medtl.record.typed_files import Frozen, read_typed, write_typed
 
 Method = Literal["hirescam", "layercam", "gradcam_plus_plus", "eigencam"]
 CheckName = Literal["randomisation", "repeatability", "random_masks", "centre", "outside", "border", "lesions"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Share(_Frozen):
+class Share(Frozen):
     """How much of a map's sum lies at some places, and how much of a flat map's would."""
 
     of_map: float
     of_flat: float
 
 
-class Curves(_Frozen):
+class Curves(Frozen):
     """Areas under the probability of the target class while places are taken away, and while they are brought in."""
 
     deletion: float
@@ -33,7 +33,7 @@ class Curves(_Frozen):
         return self.insertion - self.deletion
 
 
-class Found(_Frozen):
+class Found(Frozen):
     """How well values on a scan find a mask; `overlap` is the intersection over union at each of the thresholds."""
 
     points_at: bool
@@ -41,14 +41,14 @@ class Found(_Frozen):
     average_precision: float
 
 
-class Step(_Frozen):
+class Step(Frozen):
     """The likeness of a map to the original one after a part of the network was randomised, and all parts before."""
 
     part: str
     likeness: float
 
 
-class Repeated(_Frozen):
+class Repeated(Frozen):
     """The likeness of a case's maps by two folds' models; `role` is what the case was to the other model."""
 
     other_fold: int
@@ -57,14 +57,14 @@ class Repeated(_Frozen):
     rank_correlation: float | None
 
 
-class OnLesion(_Frozen):
+class OnLesion(Frozen):
     """What the map for the reference standard's class, and the centre-Gaussian, find of the mask."""
 
     by_map: Found
     by_centre: Found
 
 
-class CheckedCase(_Frozen):
+class CheckedCase(Frozen):
     """What was measured on one out-of-fold case.
 
     `like_others` is the mean likeness of its map to those of the fold's other checked cases. A map of zeros shows
@@ -87,7 +87,7 @@ class CheckedCase(_Frozen):
     without_mask: str = ""
 
 
-class MeanOfPatients(_Frozen):
+class MeanOfPatients(Frozen):
     """A mean over patients with its 95 % interval; `reason` says why value or interval is missing."""
 
     value: float | None
@@ -97,7 +97,7 @@ class MeanOfPatients(_Frozen):
     patients: Annotated[int, Field(ge=0)]
 
 
-class Verdict(_Frozen):
+class Verdict(Frozen):
     """One check: `difference` is `ours` minus `against`; `passes` is None where the check could not be made (`why`)."""
 
     name: CheckName
@@ -108,7 +108,7 @@ class Verdict(_Frozen):
     why: str = ""
 
 
-class LesionNumbers(_Frozen):
+class LesionNumbers(Frozen):
     """How often the strongest point lies in the mask, and the overlap at thresholds fixed on other folds."""
 
     points_at: float
@@ -118,7 +118,7 @@ class LesionNumbers(_Frozen):
     patients: Annotated[int, Field(ge=1)]
 
 
-class FoldChecks(_Frozen):
+class FoldChecks(Frozen):
     """A fold's checks: `made_from` names the finished fold, so that a fold made anew is checked anew."""
 
     fold: int
@@ -130,7 +130,7 @@ class FoldChecks(_Frozen):
     lesions: LesionNumbers | None = None
 
 
-class SaliencyChecks(_Frozen):
+class SaliencyChecks(Frozen):
     """All checks of a study. `verdicts` of the study rest on intervals, those of a fold on means."""
 
     method: Method
@@ -143,3 +143,18 @@ class SaliencyChecks(_Frozen):
     def of(self, fold: int) -> FoldChecks | None:
         """The checks of one fold, None when it was not checked."""
         return next((one for one in self.folds if one.fold == fold), None)
+
+
+def write_saliency_checks(checks: SaliencyChecks, run: Path) -> None:
+    """Write saliency_checks.json into a run folder."""
+    write_typed(run / names.SALIENCY_CHECKS, checks)
+
+
+def read_saliency_checks(run: Path) -> SaliencyChecks | None:
+    """The saliency_checks.json of a run folder; None where it has none.
+
+    Raises:
+        IntegrityFailure: it is not what medtl wrote.
+    """
+    path = run / names.SALIENCY_CHECKS
+    return read_typed(path, SaliencyChecks, what="what the checks of the maps found") if path.is_file() else None

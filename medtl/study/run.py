@@ -13,8 +13,11 @@ from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
-from medtl.record.begin_and_finish import RunJournal, write_cohort_tables, write_seal
+from medtl.record.controls import write_controls
+from medtl.record.journal import RunJournal
 from medtl.record.run_folder import RunFolder
+from medtl.record.sealed import seal_of, write_seal
+from medtl.record.studied_cohort import studied_cohort, write_case_tables, write_cohort
 from medtl.study.audit import alike_by_features, write_audit
 from medtl.study.cohort import Recruited, announced, apart, read_cohort
 from medtl.study.encoders import borrow_each, fingerprint_of
@@ -47,8 +50,10 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
         recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited, run / names.FOLDS, is_foreign=study.folds.foreign)
-        write_cohort_tables(cohort, prepared.facts, run, blind=recruited.blind)
-        write_seal(recruited.sealed, prepared.facts, study.folds.sealed, run)
+        write_case_tables(cohort, prepared.facts, run.path)
+        write_cohort(studied_cohort(cohort, without_scans=recruited.blind), run.path)
+        if recruited.sealed is not None and study.folds.sealed is not None:
+            write_seal(seal_of(recruited.sealed, prepared.facts, study.folds.sealed), run.path)
         scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
         with record.timed("features"):
@@ -103,7 +108,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 seed=study.seed,
             )
             controls, told = run_controls(known, study.controls)
-            files.write_json(run / names.CONTROLS, controls.model_dump(mode="json"))
+            write_controls(controls, run.path)
             if told is not None:
                 told.write(run / names.CONTROLS_PREDICTIONS)
 

@@ -25,9 +25,9 @@ from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record import run_seal
-from medtl.record.begin_and_finish import images_of
-from medtl.record.held_out import HeldOut, Seal, read_seal
+from medtl.record.held_out import HeldOut, write_held_out
 from medtl.record.run_folder import RunFolder
+from medtl.record.sealed import Seal, images_of, read_seal
 from medtl.study.cohort import read_cohort
 from medtl.study.encoders import borrow_each, fingerprint_of
 from medtl.study.settings import Study, read_study
@@ -102,7 +102,7 @@ def unseal(
         told.write(log.folder / names.PREDICTIONS)
         files.write_json(log.folder / names.METRICS, judged.to_json())
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
-        files.write_json(log.folder / names.RECORD, record.model_dump(mode="json"))
+        write_held_out(record, log.folder)
         if seal is not None:
             run_seal.seal_run(run)
         report.write_reports(run.path)

@@ -17,10 +17,11 @@ import torch
 from medtl.adaptation import AdaptationSettings, Classifier
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
-from medtl.files import write_csv, write_json
+from medtl.files import write_json
 from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
+from medtl.record.history import write_history
 from medtl.training.batches import Scans
 from medtl.training.feature_table import FeatureTable
 from medtl.training.fold import FittedFold, FoldTask, classifier_of, train_fold, write_parts
@@ -155,7 +156,7 @@ def told(variant: Variant, predictions: PredictionTable) -> PredictionTable:
 def write_fold(fitted: Fitted, *, folder: Path) -> None:
     """Write a fold's predictions, curves and choice, and the parts of each variant."""
     fitted.predictions.write(folder / names.PREDICTIONS)
-    write_csv(folder / names.HISTORY, fitted.history)
+    write_history(fitted.history, folder)
     for variant, parts in fitted.parts:
         write_parts(parts, primary=variant.adaptation.primary, folder=variant.folder(folder))
     if fitted.choice is not None:

@@ -24,10 +24,11 @@ from medtl.adaptation import (
 from medtl.adaptation.heads import activated
 from medtl.cohort import Case, Cohort
 from medtl.encoders import Encoder
-from medtl.files import fingerprint, replacing, write_json
+from medtl.files import fingerprint, replacing
 from medtl.folds import Split
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
+from medtl.record.probe import ProbeChoice, write_probe
 from medtl.training.batches import Scans
 from medtl.training.chance import seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
@@ -175,15 +176,15 @@ def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
     frozen features.
     """
     start = fitted.frozen_probe
-    write_json(
-        folder / names.PROBE,
-        {
-            "C": start.c,
-            "C_grid": start.c_grid,
-            "inner_log_loss": start.inner_log_loss,
-            "inner_folds": start.inner_folds,
-            "converged": start.converged,
-        },
+    write_probe(
+        ProbeChoice(
+            penalty_inverse=start.c,
+            tried=start.c_grid,
+            inner_log_losses=start.inner_log_loss,
+            inner_folds=start.inner_folds,
+            converged=start.converged,
+        ),
+        folder,
     )
     parts = {f"probe.{part}": getattr(start, part) for part in PROBE_PARTS}
     parts |= {f"centroid.{part}": np.asarray(getattr(fitted.centroids, part)) for part in CENTROID_PARTS}

@@ -8,7 +8,8 @@ import pytest
 
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.held_out import OpeningLog
-from medtl.record.held_out import read_held_out, read_seal
+from medtl.record.held_out import read_held_out
+from medtl.record.sealed import read_seal
 
 
 def log_of(

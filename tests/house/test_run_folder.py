@@ -18,7 +18,7 @@ import pytest
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
 from medtl.files import write_json
-from medtl.record.begin_and_finish import RunJournal
+from medtl.record.journal import RunJournal
 from medtl.record.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder
 
 HOLDER = """
@@ -231,14 +231,18 @@ def test_what_happened_is_one_json_object_a_line_in_utc_and_only_ever_added_to(r
         assert not offset
 
 
+def _begun(run: RunFolder) -> RunJournal:
+    return RunJournal.begin(run, fingerprint="abc", seed=1, device="cpu", cards=[find_encoder("resnet10")])
+
+
 def test_each_part_of_a_run_is_told_when_it_is_done_or_by_what_stopped_it(run: RunFolder) -> None:
     (run / STUDY).write_text("name: one\n")
-    record = RunJournal(run, {"fingerprint": "abc"})
+    record = _begun(run)
     with record.timed("features"):
         pass
     with pytest.raises(KeyboardInterrupt), record.timed("fold 0"):
         raise KeyboardInterrupt
-    did, stopped = (json.loads(line) for line in (run / EVENTS).read_text().splitlines())
+    _, did, stopped = (json.loads(line) for line in (run / EVENTS).read_text().splitlines())
     assert (did["event"], did["part"]) == ("did", "features")
     assert (stopped["event"], stopped["part"], stopped["error"]) == ("stopped", "fold 0", "KeyboardInterrupt")
     record.finish()
@@ -247,16 +251,15 @@ def test_each_part_of_a_run_is_told_when_it_is_done_or_by_what_stopped_it(run: R
 
 
 def test_a_run_that_goes_on_keeps_its_start_adds_up_its_time_and_is_not_finished_any_more(run: RunFolder) -> None:
-    started = {"fingerprint": "abc", "seed": 1, "device": "cpu", "cards": [find_encoder("resnet10")]}
     (run / STUDY).write_text("name: one\n")
-    first = RunJournal.begin(run, **started)
-    first.seconds["fold 0"] = 40.0
+    first = _begun(run)
+    first.provenance = first.provenance.model_copy(update={"seconds": {"fold 0": 40.0}})
     with first.timed("preparation"):
         pass
     first.finish()
     at = json.loads((run / ENVIRONMENT).read_text())["started_utc"]
     write_json(run / ENVIRONMENT, {**json.loads((run / ENVIRONMENT).read_text()), "started_utc": "2020-01-01"})
-    again = RunJournal.begin(run, **started)
+    again = _begun(run)
     assert not (run / DONE).exists()
     with again.timed("fold 0"):
         pass
@@ -273,6 +276,7 @@ def test_a_disk_too_full_to_tell_what_stopped_a_part_does_not_hide_it(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    journal = _begun(run)
     monkeypatch.setattr(RunFolder, "tell", full)
-    with pytest.raises(ZeroDivisionError), RunJournal(run, {}).timed("fold 0"):
+    with pytest.raises(ZeroDivisionError), journal.timed("fold 0"):
         _ = 1 / 0

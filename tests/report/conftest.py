@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from matplotlib import colormaps
 from PIL import Image
 
+from medtl.encoders import EncoderCard
 from medtl.files import fingerprint, write_csv, write_json
+from medtl.study.settings import Study, write_study
 
 SKILL = {"probe": 1.05, "centroid": 0.8, "lp_ft": 1.25, "full": 1.15, "scratch": 0.45}
 """How far apart the classes' scores lie, in standard deviations, for each model."""
@@ -70,7 +71,7 @@ def write_run(folder: Path, recipe: RunRecipe = RunRecipe()) -> Path:
     settings = _settings(recipe)
     run = folder / f"{recipe.name}-{fingerprint(settings)}"
     run.mkdir(parents=True)
-    (run / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    write_study(Study.model_validate({**settings, "manifest": run / f"manifest{recipe.mark}.csv"}), run / "study.yaml")
     write_csv(run / "manifest.lock.csv", cases)
     write_csv(run / "folds.csv", folds)
     write_csv(run / "exclusions.csv", _exclusions(recipe))
@@ -190,14 +191,16 @@ def _environment(recipe: RunRecipe, settings: dict[str, object]) -> dict[str, ob
         "device": "cpu",
         "cpu_count": 2,
         "seed": 7,
-        "encoder": {
-            "name": "resnet18-imagenet",
-            "architecture": "resnet18",
-            "trained_on": "ImageNet-1k, 1.28 million natural photographs",
-            "source": f"timm resnet18 (ImageNet-1k){recipe.mark}",
-            "licence": "Apache-2.0",
-            "sha256": "ab12" * 16,
-        },
+        "encoder": EncoderCard(
+            name="resnet18-imagenet",
+            architecture="resnet18",
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+            trained_on="ImageNet-1k, 1.28 million natural photographs",
+            source=f"timm resnet18 (ImageNet-1k){recipe.mark}",
+            licence="Apache-2.0",
+            sha256="ab12" * 16,
+        ).model_dump(mode="json"),
         "started_utc": "2026-11-24T08:00:00Z",
         "finished_utc": "2026-11-24T08:12:31Z",
         "seconds": {"preparation": 31.5, "features": 120.2, "training": 580.0, "explanation": 14.0},
@@ -246,7 +249,7 @@ def _write_fold(
         )
     if recipe.with_saliency:
         _write_saliency(home / "saliency", predictions, cases, recipe, rng)
-    write_json(home / "DONE.json", {"fold": fold})
+    write_json(home / "DONE.json", {"fold": fold, "sha256": {}})
 
 
 def _history(model: str, rng: np.random.Generator) -> pd.DataFrame:

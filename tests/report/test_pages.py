@@ -178,12 +178,17 @@ def test_no_place_on_a_disk_gets_into_a_page(small_run: Path, tmp_path: Path) ->
     cohort = json.loads((copy / "cohort.json").read_text())
     (copy / "cohort.json").write_text(json.dumps({**cohort, "notes": [f"read {secret}"], "limited": secret}))
     made = json.loads((copy / "environment.json").read_text())
-    made |= {"platform": secret, "user": "canaryuser", "hostname": "canaryhost", "device": r"C:\canary\gpu"}
+    made |= {"platform": secret, "python": secret, "device": r"C:\canary\gpu"}
     (copy / "environment.json").write_text(
-        json.dumps({**made, "encoder": {**made["encoder"], "note": secret, "path": secret}})
+        json.dumps({**made, "encoder": {**made["encoder"], "note": secret, "source": secret}})
     )
     settings = yaml.safe_load((copy / "study.yaml").read_text())
-    settings |= {"manifest": secret, "data_root": "/mnt/canaryroot", "recipe": {"epochs": 3, "from": secret}}
+    settings |= {
+        "manifest": secret,
+        "data_root": "/mnt/canaryroot",
+        "recipe": {"epochs": 3, "from": secret},
+        "question": secret,
+    }
     (copy / "study.yaml").write_text(yaml.safe_dump(settings))
     for path in write_reports(copy):
         html = path.read_text(encoding="utf-8").lower()

@@ -113,15 +113,16 @@ def test_the_card_leaves_the_use_to_the_authors_and_names_a_restricted_licence(s
     card = model_card(run, judged, concerns_of(run, judged), Statements())
     assert "For whom and for what the model is meant: not stated; write it into statements.yaml" in card
     assert "This licence restricts use" not in card
-    made = tuple((name, "Uber Non-Commercial" if name == "licence" else text) for name, text in run.provenance.encoder)
-    restricted = replace(run, provenance=replace(run.provenance, encoder=made))
+    assert run.provenance.encoder is not None
+    made = run.provenance.encoder.model_copy(update={"licence": "Uber Non-Commercial"})
+    restricted = replace(run, provenance=run.provenance.model_copy(update={"encoder": made}))
     assert "This licence restricts use" in model_card(restricted, judged, (), Statements())
     auroc = judged.of("lp_ft", fold=None).auroc
     assert f"| {auroc.value:.2f} ({auroc.low:.2f}-{auroc.high:.2f}) |" in card
 
 
 def test_the_checkpoints_hashes_are_those_of_the_files(tmp_path: Path) -> None:
-    (tmp_path / "DONE.json").write_text('{"fold": 0}')
+    (tmp_path / "DONE.json").write_text('{"fold": 0, "sha256": {}}')
     (tmp_path / "checkpoint.safetensors").write_bytes(b"weights")
     assert checkpoint_hashes(tmp_path) == {"checkpoint.safetensors": hashlib.sha256(b"weights").hexdigest()}
     (tmp_path / "DONE.json").write_text('{"fold": 0, "sha256": {"checkpoint.safetensors": "abc"}}')
@@ -130,8 +131,9 @@ def test_the_checkpoints_hashes_are_those_of_the_files(tmp_path: Path) -> None:
 
 def test_weights_of_an_unknown_source_are_called_that_on_every_page(small_run: Path) -> None:
     run = read_run(small_run)
-    card = tuple((key, UNKNOWN if key == "trained_on" else text) for key, text in run.provenance.encoder)
-    unknown = replace(run, provenance=replace(run.provenance, encoder=card))
+    assert run.provenance.encoder is not None
+    card = run.provenance.encoder.model_copy(update={"trained_on": UNKNOWN})
+    unknown = replace(run, provenance=run.provenance.model_copy(update={"encoder": card}))
     for fold in (None, 0):
         assert dict(heading_of(run, fold=fold).facts)["Encoder"] == "resnet18-imagenet"
         shown = dict(heading_of(unknown, fold=fold).facts)["Encoder"]

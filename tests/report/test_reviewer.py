@@ -64,8 +64,8 @@ def _notes() -> dict[str, tuple[str, ...]]:
         "missing": missing_notes(unknown),
         "association": association_notes(associations(cohort, {"image width": widths}, seed=3)),
         "margins": margin_notes(cohort, covered, grid="10 x 10 x 10 mm"),
-        "not known": blind_notes(BlindAuroc(("site",), Estimate(value=None, reason="few", n=60))),
-        "suspicious": blind_notes(BlindAuroc(("site",), suspicious)),
+        "not known": blind_notes(BlindAuroc(properties=("site",), auroc=Estimate(value=None, reason="few", n=60))),
+        "suspicious": blind_notes(BlindAuroc(properties=("site",), auroc=suspicious)),
     }  # fmt: skip
 
 
@@ -81,7 +81,10 @@ def test_every_note_of_the_rooms_below_has_a_question_of_its_own() -> None:
 
 def test_what_is_well_raises_no_question() -> None:
     well = Estimate(value=0.5, low=0.4, high=0.6, n=60)
-    notes = (*blind_notes(BlindAuroc(("site",), well)), *blind_notes(BlindAuroc((), well)))
+    notes = (
+        *blind_notes(BlindAuroc(properties=("site",), auroc=well)),
+        *blind_notes(BlindAuroc(properties=(), auroc=well)),
+    )
     assert len(notes) == 2
     assert asked_of((), notes) == ()
 

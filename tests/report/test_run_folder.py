@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.record.plain_data import flattened, read_mapping, text_of, without_places
 from medtl.record.run import read_run
+from medtl.record.typed_files import flattened, read_mapping, text_of, without_folders
 
 NEEDED = (
     "study.yaml", "cohort.json", "manifest.lock.csv", "folds.csv", "exclusions.csv", "environment.json",
@@ -83,7 +83,7 @@ def test_a_broken_json_is_refused_by_name(copy: Path, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["a: [1", "!!python/object/apply:os.system ['true']", "x: &a [*a", "name: " + "y" * 1_000_001]
 )
-def test_a_study_that_is_no_plain_data_is_refused(copy: Path, text: str) -> None:
+def test_a_study_that_is_no_typed_files_is_refused(copy: Path, text: str) -> None:
     (copy / "study.yaml").write_text(text)
     with pytest.raises(IntegrityFailure, match=r"study\.yaml .* cannot be read"):
         read_run(copy)
@@ -100,7 +100,7 @@ def test_predictions_of_another_run_are_refused(copy: Path) -> None:
 
 def test_the_declared_policy_is_told_even_when_another_does_better(copy: Path) -> None:
     settings = yaml.safe_load((copy / "study.yaml").read_text())
-    settings["adaptation"] = {"policy": "scratch"}
+    settings["adaptation"] = {"policy": ["scratch"]}
     (copy / "study.yaml").write_text(yaml.safe_dump(settings))
     assert read_run(copy).chosen_model == "scratch"
 
@@ -117,7 +117,7 @@ def test_the_declared_policy_is_told_even_when_another_does_better(copy: Path) -
     ],
 )
 def test_places_on_a_disk_are_cut_from_texts(said: str, kept: str) -> None:
-    assert without_places(said) == kept
+    assert without_folders(said) == kept
 
 
 def test_plain_values_are_written_as_people_write_them(tmp_path: Path) -> None:

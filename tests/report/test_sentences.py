@@ -104,8 +104,8 @@ def test_a_small_run_warns_of_its_thresholds_and_never_prints_what_the_validatio
     assert any("chosen on few validation patients" in one.title for one in concerns_of(run, judged))
     fixed = replace(
         run,
-        study=replace(
-            run.study, evaluation=EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
+        study=run.study.model_copy(
+            update={"evaluation": EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})}
         ),
     )
     assert not [one for one in concerns_of(fixed, evaluate_run(fixed)) if "few validation patients" in one.title]
@@ -117,11 +117,11 @@ def test_the_methods_tell_only_what_was_done(small_run: Path) -> None:
     assert "served the choice of thresholds" in told
     assert "out-of-fold predictions pooled over folds" in told
     given_threshold = EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
-    fixed = replace(run, study=replace(run.study, evaluation=given_threshold))
+    fixed = replace(run, study=run.study.model_copy(update={"evaluation": given_threshold}))
     told = methods_paragraph(fixed, evaluate_run(fixed))
     assert "served no choice of a threshold" in told
     assert "choice of thresholds" not in told
-    one = replace(run, planned_folds=(0,), cohort=replace(run.cohort, cases=40, patients=40))
+    one = replace(run, planned_folds=(0,), cohort=run.cohort.model_copy(update={"cases": 40, "patients": 40}))
     told = methods_paragraph(one, replace(evaluate_run(run), resamples=0))
     assert not re.search("out-of-fold|images were averaged|bootstrap", told)
 
@@ -131,8 +131,8 @@ def test_a_declared_threshold_is_not_told_as_missing_validation_rows(small_run: 
     test_only = replace(
         run,
         predictions=run.predictions.of(role="test"),
-        study=replace(
-            run.study, evaluation=EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})
+        study=run.study.model_copy(
+            update={"evaluation": EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})}
         ),
     )
     assert _threshold_taken(test_only, was_declared=True) == ()
@@ -142,9 +142,9 @@ def test_a_declared_threshold_is_not_told_as_missing_validation_rows(small_run: 
 def test_the_first_lines_say_which_class_is_positive(small_run: Path) -> None:
     run = read_run(small_run)
     notes = ("The positive class is a, by order.", "The positive class a looks like the healthy one: …", "Other.")
-    noted = replace(run, cohort=replace(run.cohort, notes=notes))
+    noted = replace(run, cohort=run.cohort.model_copy(update={"notes": notes}))
     assert heading_of(noted, fold=None).positive == notes[:2]
-    assert heading_of(replace(run, cohort=replace(run.cohort, notes=())), fold=None).positive == (
+    assert heading_of(replace(run, cohort=run.cohort.model_copy(update={"notes": ()})), fold=None).positive == (
         f"The positive class is {run.classes[1]}.",
     )
 

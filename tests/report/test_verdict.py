@@ -11,6 +11,7 @@ import pytest
 from medtl.evaluation import Estimate
 from medtl.record.controls import BlindAuroc
 from medtl.record.run import Run, read_run
+from medtl.record.study import DeclaredPolicies
 from medtl.report.findings.concerns import concerns_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.results.judged import Judged, evaluate_run
@@ -26,7 +27,9 @@ def told(small_run: Path) -> tuple[Run, Judged]:
 
 def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple[Run, Judged]) -> None:
     run, judged = told
-    probe = replace(run, study=replace(run.study, policies=("probe", "scratch")))
+    probe = replace(
+        run, study=run.study.model_copy(update={"adaptation": DeclaredPolicies(policy=("probe", "scratch"))})
+    )
     only = replace(judged, differences=tuple(one for one in judged.differences if one.model != "lp_ft"))
     sentences = verdict_of(probe, only, concerns_of(probe, only)).sentences
     assert sentences[0].startswith("The frozen probe ranked")
@@ -53,7 +56,7 @@ def test_a_small_study_says_that_it_is_small(told: tuple[Run, Judged]) -> None:
 
 def test_phantoms_come_before_everything_else(told: tuple[Run, Judged]) -> None:
     run, judged = told
-    phantom = replace(run, cohort=replace(run.cohort, is_phantom=True, limited="30 patients"))
+    phantom = replace(run, cohort=run.cohort.model_copy(update={"is_phantom": True, "limited": "30 patients"}))
     titles = [concern.title for concern in concerns_of(phantom, judged)]
     assert titles[0].startswith("The data are phantoms")
     assert titles[1].startswith("The run was limited")
@@ -100,7 +103,12 @@ def test_what_is_told_without_the_scans_speaks_against_what_is_told_with_them(
     told: tuple[Run, Judged], blind: Estimate, title: str | None
 ) -> None:
     run, judged = told
-    run = replace(run, cohort=replace(run.cohort, blind=BlindAuroc(("site", "image width"), blind)))
+    run = replace(
+        run,
+        cohort=run.cohort.model_copy(
+            update={"without_scans": BlindAuroc(properties=("site", "image width"), auroc=blind)}
+        ),
+    )
     found = concerns_of(run, _with_auroc(judged, run, Estimate(value=0.75, low=0.68, high=0.82, n=40)))
     said = [concern for concern in found if "site and image width alone" in concern.evidence]
     assert [concern.title.startswith(str(title)) for concern in said] == ([True] if title else [])
@@ -113,10 +121,14 @@ def test_an_unfinished_run_and_a_stuck_probe_are_told(
 ) -> None:
     recipe = run_recipe(patients=24, fold_count=3, finished_folds=(0, 2), with_saliency=False, resamples=100)
     run = read_run(run_writer(tmp_path, recipe))
-    folds = tuple(replace(one, probe=replace(one.probe, converged=False)) for one in run.folds if one.probe)
+    folds = tuple(
+        replace(one, probe=one.probe.model_copy(update={"converged": False})) for one in run.folds if one.probe
+    )
     titles = [concern.title for concern in concerns_of(replace(run, folds=folds), evaluate_run(run))]
     assert "Only 2 of 3 folds are finished; the others may differ." in titles
     assert any("did not converge" in title for title in titles)
-    edge = tuple(replace(one, probe=replace(one.probe, penalty_inverse=10.0)) for one in run.folds if one.probe)
+    edge = tuple(
+        replace(one, probe=one.probe.model_copy(update={"penalty_inverse": 10.0})) for one in run.folds if one.probe
+    )
     titles = [concern.title for concern in concerns_of(replace(run, folds=edge), evaluate_run(run))]
     assert any("edge of what was tried" in title for title in titles)

@@ -12,8 +12,7 @@ import pytest
 
 from medtl import files
 from medtl.errors import ConfigurationError
-from medtl.record import begin_and_finish as run_record
-from medtl.record import run_folder
+from medtl.record import journal, run_folder
 from medtl.record.run_seal import verified
 from medtl.report import write_reports
 from medtl.study.run import run_study
@@ -92,9 +91,9 @@ def study(tmp_path_factory: pytest.TempPathFactory, own_places: None, new_cohort
 def still() -> Iterator[None]:
     """Time stands, so that runs can be compared byte for byte."""
     with pytest.MonkeyPatch.context() as patch:
-        for room in (run_folder, run_record):
+        for room in (run_folder, journal):
             patch.setattr(room, "utc_now", lambda: "2026-01-01T00:00:00+00:00")
-        patch.setattr(run_record.time, "monotonic", lambda: 0.0)
+        patch.setattr(journal.time, "monotonic", lambda: 0.0)
         yield
 
 

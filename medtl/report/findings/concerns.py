@@ -114,7 +114,7 @@ def _undefined(chosen: Judgement, by_fold: Mapping[int, Judgement]) -> Concern |
 
 
 def _without_scans(run: Run, chosen: Judgement) -> Concern | None:
-    blind, auroc = run.cohort.blind, chosen.auroc
+    blind, auroc = run.cohort.without_scans, chosen.auroc
     if blind is None or not blind.is_suspicious or blind.auroc.value is None:
         return None
     without = with_interval(blind.auroc.value, blind.auroc.low, blind.auroc.high)
@@ -122,7 +122,7 @@ def _without_scans(run: Run, chosen: Judgement) -> Concern | None:
         without += f" ({p_value(blind.p_value)} by permuted labels; too few patients for an interval)"
     return Concern(
         WITHOUT_SCANS[relation(blind.auroc.value, auroc)],
-        f"AUROC {without} out of fold from {joined(blind.names)} alone; with the scans "
+        f"AUROC {without} out of fold from {joined(blind.properties)} alone; with the scans "
         f"{with_interval(auroc.value, auroc.low, auroc.high)}.",
         "Read in the notes which properties go with the label and what the preparation leaves of them; make them alike "
         "in all classes, or compare within equal ones.",

@@ -157,7 +157,7 @@ def heading_of(run: Run, *, fold: int | None) -> Heading:
         ),
         badges=badges_of(run),
         links=_links(run, fold=fold),
-        version=dict(facts.versions).get("medtl", "(version not recorded)"),
+        version=facts.installed.get("medtl", "(version not recorded)"),
         fingerprint=facts.fingerprint,
         positive=_positive(run),
     )
@@ -248,7 +248,7 @@ def reasons_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
 
 def encoder_words(run: Run) -> str:
     """The encoder's name; on every page also when nobody said what its weights were trained on."""
-    unknown = dict(run.provenance.encoder).get("trained_on", "").startswith(UNKNOWN_SOURCE)
+    unknown = run.provenance.card.get("trained_on", "").startswith(UNKNOWN_SOURCE)
     return f"{run.study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"
 
 

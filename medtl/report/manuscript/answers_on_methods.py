@@ -73,7 +73,7 @@ def disjoint(run: Run, judged: Judged) -> Answer:
 
 def network(run: Run, judged: Judged) -> Answer | None:
     """The encoder and the models compared."""
-    card = dict(run.provenance.encoder)
+    card = run.provenance.card
     if not run.study.encoder:
         return None
     shape = f" ({card['architecture']})" if card.get("architecture") else ""
@@ -83,14 +83,14 @@ def network(run: Run, judged: Judged) -> Answer | None:
 
 def software(run: Run, judged: Judged) -> Answer | None:
     """The libraries with their versions."""
-    versions = dict(run.provenance.versions)
+    versions = run.provenance.installed
     named = [f"{name} {versions[name]}" for name in MAIN_LIBRARIES if name in versions]
     return Answer("methods", f"{joined(named)}, Python {run.provenance.python}.") if named else None
 
 
 def beginning(run: Run, judged: Judged) -> Answer | None:
     """The weights that training began with."""
-    card = dict(run.provenance.encoder)
+    card = run.provenance.card
     if "trained_on" not in card:
         return None
     scratch = " The comparison from scratch began with random weights." if "scratch" in run.models else ""

@@ -38,7 +38,7 @@ def robustness(run: Run, judged: Judged) -> Answer | None:
     if len(defined) < 2:
         return None
     told = f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
-    blind = run.cohort.blind
+    blind = run.cohort.without_scans
     if blind is not None and blind.auroc.value is not None:
         told += f" Without the scans, from covariates and files alone: {in_table(blind.auroc.value)}."
     return Answer("asked", told)

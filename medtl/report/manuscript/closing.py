@@ -68,9 +68,10 @@ def _machine(run: Run) -> tuple[tuple[str, str], ...]:
     rows = [
         ("Fingerprint", made.fingerprint), ("Seed", str(made.seed)),
         ("Started (UTC)", made.started_utc or "not recorded"), ("Finished (UTC)", made.finished_utc or "not finished"),
-        *((f"Time for {stage}", duration(spent)) for stage, spent in made.seconds),
-        ("Device", made.device), ("CPU cores", made.cpu_count), ("Platform", made.platform), ("Python", made.python),
-        *made.versions, *((f"Encoder: {name}", text) for name, text in made.encoder),
+        *((f"Time for {stage}", duration(spent)) for stage, spent in made.seconds.items()),
+        ("Device", made.device or "not recorded"), ("CPU cores", str(made.cpu_count or "not recorded")),
+        ("Platform", made.platform), ("Python", made.python),
+        *made.installed.items(), *((f"Encoder: {name}", text) for name, text in made.card.items()),
     ]  # fmt: skip
     return tuple(rows)
 

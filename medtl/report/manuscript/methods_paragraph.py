@@ -94,7 +94,7 @@ def _network(run: Run) -> str:
             f"Volumes were resampled to {spacing} mm (right, anterior, superior), and {extent} mm around the middle of "
             f"the {middle} were taken, with the {study.preset} preset. "
         )
-    card = dict(run.provenance.encoder)
+    card = run.provenance.card
     if not study.encoder:
         return preset.strip()
     origin = f", trained on {card['trained_on'].rstrip('.')}" if "trained_on" in card else ""
@@ -194,7 +194,7 @@ def _rule(run: Run) -> str:
 
 
 def _software(run: Run) -> str:
-    versions = dict(run.provenance.versions)
+    versions = run.provenance.installed
     works = {name: cite(key) for name, key in LIBRARY_WORKS.items()}
     named = [f"{name} {versions[name]}{works.get(name, '')}" for name in MAIN_LIBRARIES if name in versions]
     software = f"Software: {', '.join(named)}, Python {run.provenance.python}. " if named else ""

@@ -13,9 +13,8 @@ from pathlib import Path
 from medtl.evaluation.metrics import known
 from medtl.files import sha256_of_file
 from medtl.findings import Concern
-from medtl.record import run_folder as names
-from medtl.record.plain_data import inside, read_mapping
 from medtl.record.run import Run
+from medtl.record.run_folder import read_done
 from medtl.report.html.numbers import in_table
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragraph
@@ -62,10 +61,10 @@ def _models(run: Run) -> tuple[str, ...]:
         ("Reported model", look_of(run.chosen_model, run.models).name),
         ("Further models", ", ".join(look_of(one, run.models).name for one in run.models if one != run.chosen_model)),
         ("Encoder", run.study.encoder or "none"),
-        *((f"Encoder: {name}", text) for name, text in run.provenance.encoder if name != "name"),
+        *((f"Encoder: {name}", text) for name, text in run.provenance.card.items() if name != "name"),
         ("Classes", ", ".join(run.classes)),
         ("Finished (UTC)", run.provenance.finished_utc or "not finished"),
-        *((name, version) for name, version in run.provenance.versions),
+        *((name, version) for name, version in run.provenance.installed.items()),
     ]
     return "## Models", _table(("What", "Value"), [row for row in rows if row[1]])
 
@@ -114,7 +113,7 @@ def _evaluation(run: Run, judged: Judged) -> tuple[str, ...]:
 
 
 def _licences(run: Run) -> tuple[str, ...]:
-    card = dict(run.provenance.encoder)
+    card = run.provenance.card
     licence = card.get("licence")
     lines = [f"Encoder weights ({plain_text(run.study.encoder or 'none')}): {plain_text(licence or 'not recorded')}."]
     if licence and RESTRICTED.search(licence):
@@ -138,7 +137,7 @@ def _checkpoints(run: Run) -> tuple[str, ...]:
 
 def checkpoint_hashes(fold: Path) -> dict[str, str]:
     """The SHA-256 of each checkpoint of a fold: as DONE.json recorded it, or of the file where it did not."""
-    recorded = inside(read_mapping(fold / names.DONE), "sha256")
+    recorded = read_done(fold).sha256
     return {
         path.name: str(recorded.get(path.name) or sha256_of_file(path))
         for path in sorted(fold.glob("checkpoint*.safetensors"))

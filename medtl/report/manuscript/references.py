@@ -201,7 +201,7 @@ def bibtex(references: tuple[Reference, ...]) -> str:
 
 
 def _has(library: str) -> Callable[[Run, Judged], bool]:
-    return lambda run, judged: bool(dict(run.provenance.versions).get(library))
+    return lambda run, judged: bool(run.provenance.installed.get(library))
 
 
 def _mapped_by(method: str) -> Callable[[Run, Judged], bool]:
@@ -209,7 +209,7 @@ def _mapped_by(method: str) -> Callable[[Run, Judged], bool]:
 
 
 def _card(run: Run) -> dict[str, str]:
-    return {name: text.casefold() for name, text in run.provenance.encoder}
+    return {name: text.casefold() for name, text in run.provenance.card.items()}
 
 
 def _appraised(judged: Judged, part: str) -> bool:

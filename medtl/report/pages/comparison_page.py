@@ -219,7 +219,7 @@ def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
         ),
         badges=(),
         links=tuple(Link(name, name) for name in links),
-        version=dict(run.provenance.versions).get("medtl", "(version not recorded)"),
+        version=run.provenance.installed.get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
         positive=positive_notes(run.classes, reason="columns"),
     )
@@ -246,12 +246,12 @@ def _methods(run: Run, judged: Judged, pairs: Sequence[ModelPair], is_same_split
         f"{count(run.cohort.patients, 'patient')} that each had been tested on. Probabilities of a patient's images "
         f"were averaged; the patient is the unit. Differences in {metric_name(run.classes)} have DeLong's "
         f"95 % intervals{cite('delong1988')} for these fitted models on the same patients.{over}{decided} Software: "
-        f"medtl {dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
+        f"medtl {run.provenance.installed.get('medtl', '')}; seed {run.provenance.seed}."
     )
 
 
 def _origin(run: Run, models: Sequence[ComparedModel]) -> tuple[tuple[str, str], ...]:
-    settings, versions = run.study.evaluation, dict(run.provenance.versions)
+    settings, versions = run.study.evaluation, run.provenance.installed
     return (
         *((one.name, f"{one.model} of {one.source}, fingerprint {one.fingerprint}") for one in models),
         ("Positive class", run.outcome.positive_class or "each class against the rest"),

@@ -176,7 +176,7 @@ def _heading(run: Run) -> Heading:
         ),
         badges=(),
         links=tuple(Link(name, name) for name in links),
-        version=dict(run.provenance.versions).get("medtl", "(version not recorded)"),
+        version=run.provenance.installed.get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
         positive=positive_notes(run.classes, reason="columns"),
     )
@@ -210,12 +210,12 @@ def _methods(run: Run, judged: Judged) -> str:
     return (
         f"Predictions for {count(run.cohort.cases, 'case')} of {count(run.cohort.patients, 'patient')}{folds} were "
         f"judged from their table alone. {evaluation_words(run, judged)} Software: medtl "
-        f"{dict(run.provenance.versions).get('medtl', '')}; seed {run.provenance.seed}."
+        f"{run.provenance.installed.get('medtl', '')}; seed {run.provenance.seed}."
     )
 
 
 def _origin(run: Run, *, digest: str) -> tuple[tuple[str, str], ...]:
-    settings, versions = run.study.evaluation, dict(run.provenance.versions)
+    settings, versions = run.study.evaluation, run.provenance.installed
     return (
         ("Predictions", run.study.name),
         ("SHA-256", digest),

@@ -6,7 +6,6 @@ In: predictions of any tool and how they are to be judged. Out: a `Run` without 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +13,11 @@ import pandas as pd
 from medtl import environment
 from medtl.evaluation import EvaluationSettings
 from medtl.predictions import PredictionTable
-from medtl.record.facts import cohort_facts, provenance, study_facts
 from medtl.record.fold import FoldRecord
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.studied_cohort import StudiedCohort
+from medtl.record.study import DeclaredStudy
 
 
 def as_run(
@@ -31,27 +32,32 @@ def as_run(
 ) -> Run:
     """The table as a finished run; `folder` is where its pages will lie."""
     test = table.of(role="test")
-    study: Mapping[str, object] = {
-        "name": name,
-        "resamples": resamples,
-        "evaluation": settings.model_dump(mode="json"),
-        "folds": {"repeats": _repeats(test)},
-    }
     cases = _cases(test)
-    cohort: Mapping[str, object] = {
-        "files": len(cases),
-        "cases": len(cases),
-        "patients": int(cases["patient_id"].nunique()),
-        "classes": list(table.classes),
-        "positive_class": table.positive_class,
-        "covariates": list(table.covariates),
-    }
-    made = {"versions": environment.versions(), **environment.machine(), "seed": seed, "fingerprint": fingerprint}
     return Run(
         folder=folder,
-        study=study_facts(study),
-        cohort=cohort_facts(cohort),
-        provenance=provenance(made),
+        study=DeclaredStudy(
+            name=name,
+            resamples=resamples,
+            evaluation=settings,
+            folds=None,
+            preparation=None,
+            encoder=None,
+            adaptation=None,
+            recipe=None,
+            explanation=None,
+            saliency=None,
+        ),
+        cohort=StudiedCohort(
+            files=len(cases),
+            cases=len(cases),
+            patients=int(cases["patient_id"].nunique()),
+            classes=table.classes,
+            positive_class=table.positive_class,
+            covariates=table.covariates,
+        ),
+        provenance=Provenance(
+            fingerprint=fingerprint, seed=seed, versions=environment.versions(), **environment.machine()
+        ),
         locked_cases=cases,
         fold_table=_fold_table(table),
         exclusions=pd.DataFrame(columns=["case_id", "reason", "detail"]),
@@ -88,8 +94,3 @@ def _cases(test: PredictionTable) -> pd.DataFrame:
 def _fold_table(table: PredictionTable) -> pd.DataFrame:
     rows = table.rows.drop_duplicates(["case_id", "fold", "role"]).rename(columns={"truth": "label"})
     return rows[["case_id", "patient_id", "label", "fold", "role"]].reset_index(drop=True)
-
-
-def _repeats(test: PredictionTable) -> int:
-    own = test.of(model=test.models[0]).rows
-    return int(own.groupby("case_id").size().max())

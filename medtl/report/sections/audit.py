@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtl.errors import IntegrityFailure
 from medtl.record import run_folder as names
-from medtl.record.plain_data import read_mapping
+from medtl.record.typed_files import read_mapping
 from medtl.report.html.embedded_picture import Picture, picture_at
 from medtl.report.html.numbers import count
 

@@ -72,7 +72,7 @@ def control_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
 
 
 def _found(run: Run) -> list[_Found]:
-    blind = run.cohort.blind
+    blind = run.cohort.without_scans
     found = []
     if blind is not None:
         found = [_Found("metadata_only", blind.auroc, p_value=blind.p_value, is_suspicious=blind.is_suspicious)]

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
 from medtl.files import read_csv, write_csv
@@ -62,8 +63,9 @@ def turn_into_volumes(run: Path, kind: VolumeKind) -> Path:
     values = np.exp(-((np.arange(SHAPE[2]) - 15.0) ** 2) / 30)
     weights = SliceWeights.on_grid(values / values.sum(), plane="axial", affine=np.diag([-1, 1, 1, 1]) @ AFFINE)
     if kind.viewers is not None:
-        with (run / "study.yaml").open("a", encoding="utf-8") as stream:
-            stream.write(f"explanation: {{viewers: {kind.viewers}}}\n")
+        settings = yaml.safe_load((run / "study.yaml").read_text(encoding="utf-8"))
+        settings["explanation"]["viewers"] = kind.viewers
+        (run / "study.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     for folder in sorted(run.glob("fold_*/saliency")):
         table = read_csv(folder / "saliency.csv", text_columns=("case_id", "patient_id"))
         for picture in folder.glob("*.png"):

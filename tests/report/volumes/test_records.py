@@ -13,6 +13,7 @@ from PIL import Image
 
 from medtl.errors import IntegrityFailure
 from medtl.explanation.volume_pictures import write_volume_pictures
+from medtl.imaging import PreparationSettings
 from medtl.record.run import read_run
 from medtl.report import write_reports
 from medtl.report.manuscript.methods_paragraph import methods_paragraph
@@ -65,18 +66,14 @@ def test_a_strongest_point_outside_the_grid_is_refused(run: Path) -> None:
 
 def test_the_methods_say_the_grid_in_millimetres_and_how_the_encoder_came_to_volumes(run: Path) -> None:
     read = read_run(run)
-    study = replace(
-        read.study,
-        preset="mr",
-        size_px=(),
-        spacing_mm=(0.25, 0.25, 1.0),
-        extent_mm=(31.0, 40.0, 24.0),
-        encoder="slices-x",
-    )
-    made = replace(read.provenance, encoder=(("lifting", "slices"),))
+    grid = PreparationSettings(preset="mr", spacing_mm=(0.25, 0.25, 1.0), extent_mm=(31.0, 40.0, 24.0))
+    study = read.study.model_copy(update={"preparation": grid, "encoder": "slices-x"})
+    assert read.provenance.encoder is not None
+    card = read.provenance.encoder.model_copy(update={"dimensions": 3, "lifting": "slices"})
+    made = read.provenance.model_copy(update={"encoder": card})
     told = methods_paragraph(replace(read, study=study, provenance=made), evaluate_run(read))
     assert "resampled to 0.25 × 0.25 × 1 mm (right, anterior, superior), and 31 × 40 × 24 mm around the middle" in told
-    assert "The encoder was slices-x. It saw each slice by itself" in told
+    assert "The encoder was slices-x, trained on ImageNet-1k, 1.28 million natural photographs. It saw each" in told
 
 
 @pytest.mark.parametrize("viewers", [0, 1, 2])
