@@ -1,4 +1,4 @@
-"""What became of every tensor of a file: loaded, adapted by a named rule, left out with a reason, missing, or strange.
+"""The account of every tensor of a weights file: loaded, adapted by a rule, left out with a reason, missing or strange.
 
 Only names, kinds of number and shapes are looked at, so torch is not needed.
 """
@@ -25,7 +25,7 @@ CAST_RULE: Final = "{dtype} cast to float32"
 COUNTER_DTYPES: Final = ("int64", "int32")
 
 SHOWN = 3
-"""Tensors named in a refusal; the first ones tell enough."""
+"""Tensors named in a refusal; the first ones suffice."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Account:
-    """What became of every tensor, in MONAI's names; complete when nothing is missing, misfits or is without a place.
+    """What became of every tensor, in MONAI's names; complete when nothing is missing, misfits or is unplaced.
 
     `loaded` as it is; `adapted` (name, rule); `left_out` (name, why); `missing` from the file; `misfits` in shape;
-    `unplaced`: tensors of the file that the network has no place for, so that it is another network.
+    `unplaced`: tensors of the file that the network lacks, so that it is another network.
     """
 
     loaded: tuple[str, ...]
@@ -103,7 +103,7 @@ def account_for(
     expected: Mapping[str, Shape],
     may_be_left: Mapping[str, str] = CLASSIFIERS,
 ) -> Account:
-    """Hold a file's tensors, in MONAI's names, against the network's; nothing is passed over.
+    """Compare a file's tensors, in MONAI's names, with the network's; every one is accounted for.
 
     Only what `may_be_left` names by its beginning, with the reason, may be left out: the classifier of the source task.
     Only the counters of batch normalisation, which old files do not have, may be absent. float16, bfloat16 and float64

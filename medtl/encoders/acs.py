@@ -22,7 +22,7 @@ GROUPS: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
 
 
 class AcsConvolution(nn.Module):
-    """In the place of a Conv3d of equal sides: the same output grid, a 2D kernel as its only parameter."""
+    """A convolution that replaces a Conv3d of equal sides: the same output grid, a 2D kernel as its only parameter."""
 
     def __init__(self, convolution: nn.Conv3d) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class AcsConvolution(nn.Module):
     def forward(
         self, volumes: Float[torch.Tensor, "case into right anterior superior"]
     ) -> Float[torch.Tensor, "case out r a s"]:
-        """Its maps on the grid of the convolution that it stands for."""
+        """Its maps on the grid of the convolution that it replaces."""
         return convolved_by_views(volumes, self.weight, stride=self.stride)
 
 
@@ -60,7 +60,7 @@ def groups_of(channels: int) -> list[int]:
 
 
 def replace_convolutions(module: nn.Module) -> None:
-    """Put ACS convolutions in the places of `module`'s 3D convolutions."""
+    """Replace `module`'s 3D convolutions by ACS convolutions, in place."""
     for name, part in list(module.named_modules()):
         if isinstance(part, nn.Conv3d):
             module.set_submodule(name, AcsConvolution(part))

@@ -113,7 +113,7 @@ class _NoFirstValues(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """The tensor as it is in the place of a draw; any other function as usual."""
+        """The unchanged tensor instead of a random draw; any other function as usual."""
         if function in DRAWS or getattr(function, "__module__", None) == nn.init.__name__:
             return args[0] if args else (kwargs or {})["tensor"]
         return function(*args, **(kwargs or {}))

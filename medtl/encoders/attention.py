@@ -23,7 +23,7 @@ HIDDEN: Final = 128
 """Width of V and U, as in Ilse et al."""
 
 SLOWEST_CYCLES, FASTEST_CYCLES = 0.5, 16.0
-"""Sine waves over the whole extent: from telling the two ends apart to telling neighbours among 30 slices apart."""
+"""Sine waves over the whole extent: from distinguishing the two ends to distinguishing neighbours among 30 slices."""
 
 NAMES: Final = "attention."
 """How the names of its tensors begin in a file of weights; the plane follows."""

@@ -1,4 +1,4 @@
-"""From a name to an encoder: the card, the weights, the network they belong in, and what volumes ask of it."""
+"""Build an encoder from its name: its card, its weights, its network, and its settings for volumes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 
 
 def build_encoder(name: str, *, store: WeightStore, seed: int, volumes: VolumeSettings | None = None) -> Encoder:
-    """The encoder of that name with its stored weights; a bare architecture gets weights drawn from the seed.
+    """Build the encoder of that name with its stored weights; a bare architecture gets weights drawn from the seed.
 
-    Refuses unknown names, absent and damaged weights (see `WeightStore`), weights that do not cover 100 % of the
-    network's tensors, and settings for `volumes` that the encoder cannot heed. Without `volumes` the card's own
-    hold, or the usual ones. The global random generators are not touched.
+    Without `volumes` the card's own settings hold, or the usual ones. The global random generators are not touched.
+
+    Raises:
+        ConfigurationError: an unknown name, absent weights, or settings for `volumes` that the encoder cannot use.
+        IntegrityFailure: weights that are damaged or do not cover 100 % of the network's tensors.
     """
     card = store.card(name)
     if not card.needs_weights:
@@ -59,12 +61,12 @@ def build_untrained(card: EncoderCard, *, seed: int, volumes: VolumeSettings | N
     return _filled(card, untrained_tensors(network_of(card), seed=seed), account=None, seed=seed)
 
 
-def _settled(card: EncoderCard, asked: VolumeSettings | None) -> EncoderCard:
+def _settled(card: EncoderCard, requested: VolumeSettings | None) -> EncoderCard:
     """The card with the settings under which it takes volumes; a card for pictures stays as it is."""
     if card.dimensions == 2:
         return card
     own = card.volumes
-    volumes = asked or own or VolumeSettings()
+    volumes = requested or own or VolumeSettings()
     if card.kernels == 3 and own is not None and card.needs_weights and card.sha256 is not None:
         _refuse_another_thickness(card, volumes, stored=own)
         kept = {"planes": own.planes, "inflation": own.inflation, "stem_thickness": own.stem_thickness}

@@ -36,7 +36,7 @@ class AccountSummary(BaseModel):
 
 
 class EncoderCard(BaseModel):
-    """Everything a Methods section says about a borrowed encoder, and all that is needed to feed it rightly.
+    """Everything a Methods section says about a pretrained encoder, and what it needs as input.
 
     A scan in [0, 1] is mapped linearly onto `value_range`, then standardised by `mean` and `std` of its channel. With
     `by_foreground` it is standardised by its own voxels above 0 instead, and voxels at 0 become 0.

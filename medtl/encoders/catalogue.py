@@ -56,7 +56,11 @@ CLOSE_MATCHES = 3
 
 
 def find_encoder(name: str) -> EncoderCard:
-    """The catalogue's card of a known encoder; an unknown name is refused with the names that come close."""
+    """The catalogue's card of a known encoder.
+
+    Raises:
+        ConfigurationError: the name is unknown; the message has the names that come close.
+    """
     lifting, own = split_name(name)
     for card in known_encoders():
         if card.name == own:
@@ -79,7 +83,7 @@ def known_encoders() -> tuple[EncoderCard, ...]:
 
 
 def unknown_encoder(name: str, *, also: tuple[str, ...]) -> ConfigurationError:
-    """The letter for a name that is neither in the catalogue nor among `also`, the names in the weight store."""
+    """The error for a name that is neither in the catalogue nor among `also`, the names in the weight store."""
     names = sorted({card.name for card in known_encoders()} | set(also))
     close = difflib.get_close_matches(name, names, n=CLOSE_MATCHES)
     hint = f" Did you mean {' or '.join(close)}?" if close else ""

@@ -24,6 +24,13 @@ def in_chunks(
     With gradients, a chunk's activations are not kept but computed again on the way back (Chen et al. 2016, arXiv
     1604.06174), unless all slices together are no more than a chunk. Then hooks inside the network are called once more
     on the way back; its running statistics are moved by the first pass only.
+
+    Args:
+        features_of: features of a range of slices.
+        count: slices in all.
+        pixels: of a slice.
+        at_once: slices of 224 x 224 pixels that fit into memory.
+        network: the module whose running statistics are kept in the second pass.
     """
     budget = at_once * PIXELS_OF_A_SLICE
     step = max(1, min(at_once, budget // pixels))

@@ -68,7 +68,11 @@ class Encoder(nn.Module, ABC):
         return self.network.feature_count
 
     def stage(self, name: str) -> nn.Module:
-        """One stage, for freezing it or for reading its maps with a hook; its output is not changed afterwards."""
+        """One stage, for freezing it or for reading its maps with a hook; its output is not changed afterwards.
+
+        Raises:
+            ConfigurationError: there is no such stage.
+        """
         if name not in self.stages:
             raise ConfigurationError(
                 f"The encoder {self.card.name} has no stage {name!r}; its stages are {', '.join(self.stages)}."
@@ -167,7 +171,11 @@ class NetworkEncoder(Encoder):
         *,
         shape: tuple[int, ...] | None = None,
     ) -> Float[torch.Tensor, "case *grid"]:
-        """The values as they are: the network's axes are the scan's."""
+        """The values as they are: the network's axes are the scan's.
+
+        Raises:
+            ConfigurationError: there is not one map for each case.
+        """
         whole = values if isinstance(values, torch.Tensor) else torch.cat(list(values))
         if len(whole) != cases:
             raise ConfigurationError(f"{len(whole)} maps were captured of {cases} scans; expected one each.")

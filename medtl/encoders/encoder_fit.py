@@ -30,9 +30,9 @@ UNUSED_ATTENTION = "attention over slices that are not pooled by it here"
 
 
 def account_of_tensors(tensors: Mapping[str, torch.Tensor], *, card: EncoderCard) -> Account:
-    """Hold tensors, by MONAI's names, against the card's network, and against the attention that its settings use.
+    """Compare tensors, by MONAI's names, with the card's network, and against the attention that its settings use.
 
-    A plane whose attention is not among the tensors starts with a new one, which is not borrowed.
+    A plane whose attention is not among the tensors starts with a new one, which is not pretrained.
     """
     from medtl.encoders.architectures import expected_shapes, network_of
     from medtl.encoders.attention import NAMES, attention_shapes
@@ -88,16 +88,20 @@ def fault_count(fit: Fit) -> int:
 
 
 def chosen(path: Path, fitting: Sequence[Fit], take: str | None) -> Fit:
-    """The encoder that is asked for; else the only one that is no running mean of others."""
+    """The encoder that `take` names; else the only one that is no running mean of others.
+
+    Raises:
+        ConfigurationError: several encoders fit, or `take` names none or several.
+    """
     listed = ", ".join(fit.encoder.where for fit in fitting)
     if take is not None:
-        asked = [fit for fit in fitting if take == fit.encoder.where] or [
+        matching = [fit for fit in fitting if take == fit.encoder.where] or [
             fit for fit in fitting if take in fit.encoder.where
         ]
-        if len(asked) == 1:
-            return asked[0]
+        if len(matching) == 1:
+            return matching[0]
         raise ConfigurationError(
-            f"--take {take} fits {len(asked)} of the encoders in {path.name}; expected one of: {listed}. "
+            f"--take {take} fits {len(matching)} of the encoders in {path.name}; expected one of: {listed}. "
             "Nothing was stored.",
             file=path.name,
         )

@@ -1,4 +1,4 @@
-"""What a file is that was given in the place of weights, by its first bytes, and what to do about it."""
+"""Recognise files that are no weights by their first bytes, and say what to do about them."""
 
 from __future__ import annotations
 

@@ -76,8 +76,12 @@ class ForeignFile:
 def read_foreign(path: Path) -> ForeignFile:
     """Read a file of weights.
 
-    Refuses (IntegrityFailure): other endings, files that are something else (named), sizes over 1 GiB, damage, and
-    pickles that name functions, which could run code. Nothing in the file is ever executed.
+    Nothing in the file is ever executed.
+
+    Raises:
+        ConfigurationError: there is no such file.
+        IntegrityFailure: another ending, a file that is something else (named), more than 1 GiB, damage, or a pickle
+            that names functions, which could run code.
     """
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}; expected a file of weights ({', '.join(SUFFIXES)}).")

@@ -53,7 +53,7 @@ class Inert:
 
 
 class PlainDictionary:
-    """Becomes an empty dictionary in the place of one with a class of its own; PyTorch's reader fills no other."""
+    """Becomes an empty dictionary instead of one with a class of its own; PyTorch's reader fills no other."""
 
     def __new__(cls, *_args: object, **_named: object) -> OrderedDict[object, object]:  # type: ignore[misc]
         """An empty dictionary, whatever it is made from."""

@@ -1,6 +1,6 @@
 """From an encoder for pictures to one for volumes, by name: `slices-X`, `inflated-X`, `acs-X`, and which by default.
 
-A derived encoder has no weights of its own: it borrows those of X.
+A derived encoder has no weights of its own: it uses those of X.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ def split_name(name: str) -> tuple[Lifting | None, str]:
 
 
 def lifted(card: EncoderCard, lifting: Lifting) -> EncoderCard:
-    """The card of `lifting`-X, given X's; X has to be an encoder for pictures."""
+    """The card of `lifting`-X, given X's; X has to be an encoder for pictures.
+
+    Raises:
+        ConfigurationError: X takes volumes already.
+    """
     if card.dimensions == 3:
         raise ConfigurationError(
             f"{card.name} takes volumes already; {lifting}- goes before an encoder for pictures, such as "

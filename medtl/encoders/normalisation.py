@@ -77,7 +77,11 @@ def by_foreground(volumes: Float[torch.Tensor, "case 1 *space"]) -> Float[torch.
 
 
 def refuse_other_space(card: EncoderCard, scans: torch.Tensor) -> None:
-    """Refuse volumes for an encoder of pictures and pictures for one of volumes."""
+    """Refuse volumes for an encoder of pictures and pictures for one of volumes.
+
+    Raises:
+        ConfigurationError: the scans have another number of axes.
+    """
     if scans.ndim == card.dimensions + 2:
         return
     if card.dimensions == 2:

@@ -53,7 +53,7 @@ def _by_planes(pool: Callable[..., torch.Tensor], volumes: Volume, *, size: int,
 
 
 def replace_pools(module: nn.Module) -> None:
-    """Put these in the places of `module`'s 3D pools."""
+    """Replace `module`'s 3D pools by these, in place."""
     for name, part in list(module.named_modules()):
         if isinstance(part, nn.MaxPool3d):
             module.set_submodule(name, MaxByPlanes(part))

@@ -31,7 +31,11 @@ class SliceEncoder(Encoder):
         return cast(VolumeSettings, self.card.volumes)
 
     def normalised(self, scans: Volumes) -> Volumes:
-        """The volumes as they are: slices are normalised when they are cut, so that no second volume is made."""
+        """The volumes as they are: slices are normalised when they are cut, so that no second volume is made.
+
+        Raises:
+            ConfigurationError: the scans are no volumes of one channel.
+        """
         refuse_other_space(self.card, scans)
         if scans.shape[1] != 1:
             raise ConfigurationError(
@@ -60,6 +64,9 @@ class SliceEncoder(Encoder):
         """Values on slices, brought to the volume's axes with the display's turns undone.
 
         Several planes are added up on the first one's grid, each value shared out by overlap, so that sums stay.
+
+        Raises:
+            ConfigurationError: `shape` is needed, or the number of slices does not fit it.
         """
         planes = self.settings.planes
         if len(planes) > 1 and shape is None:

@@ -39,7 +39,7 @@ CHANCE_STD_GREY: Final = (0.25,)
 
 
 def bare_volume_encoder(architecture: Architecture, *, citation: str) -> EncoderCard:
-    """A 3D network that starts from chance, the control of every borrowed one."""
+    """A 3D network with random weights, the control of every pretrained one."""
     return EncoderCard(
         name=f"{architecture}-3d",
         architecture=architecture,

@@ -1,4 +1,4 @@
-"""From a published file to tensors, a card and an account, ready to be stored."""
+"""Read a published file of weights into tensors, a card and an account, ready to be stored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Imported:
 
 
 @dataclass(frozen=True)
-class Statements:
+class ImporterStatements:
     """What the importer states about the weights; it goes before what the file states."""
 
     trained_on: str | None = None
@@ -56,11 +56,21 @@ def read_for_import(
     architecture: Architecture | None = None,
     like: str | None = None,
     take: str | None = None,
-    statements: Statements,
+    statements: ImporterStatements,
 ) -> Imported:
     """Read a file, find the encoder in it, and refuse it unless it is the network that the name promises.
 
-    The arguments are those of `WeightStore.import_file`.
+    Args:
+        path: a safetensors or PyTorch file.
+        name: a catalogue name, or a new one together with `like`.
+        architecture: refuse the file when it is another network than this.
+        like: the known encoder whose pixel range, mean and std the new name shares.
+        take: which of several encoders in the file.
+        statements: what the importer states about the weights.
+
+    Raises:
+        ConfigurationError: the file holds no encoder that fits the name, or several.
+        IntegrityFailure: it is no file of weights, or its numbers are unusable.
     """
     template = _template(name, like=like)
     if like is None and architecture not in (None, template.architecture):

@@ -1,4 +1,4 @@
-"""The folders where encoders lie on this machine: `<folder>/<name>/weights.safetensors` and `card.json` beside it.
+"""The weight store: encoders on this machine, `<folder>/<name>/weights.safetensors` and `card.json` beside it.
 
 The folders are named by MEDTL_WEIGHTS; they are searched in order and the first one is written to. Weights are checked
 against the card's sha256 whenever they are loaded. Nothing is ever fetched from a network.
@@ -21,7 +21,7 @@ from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, Encode
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
-from medtl.encoders.weight_import import Statements, read_for_import
+from medtl.encoders.weight_import import ImporterStatements, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import inherit_rights, sha256_of, sha256_of_file, write_atomically
 from medtl.locks import exclusive
@@ -55,7 +55,7 @@ class WeightStore:
         return tuple(sorted(name for name in found if _is_name(name)))
 
     def list(self) -> tuple[EncoderCard, ...]:
-        """The cards of everything stored, by name; one that cannot be read is said and left aside."""
+        """The cards of everything stored, by name; one that cannot be read is reported and skipped."""
         found = []
         for name in self.names():
             try:
@@ -67,15 +67,18 @@ class WeightStore:
     def card(self, name: str) -> EncoderCard:
         """The stored card, or the catalogue's for an architecture that needs no weights.
 
-        Refuses an unknown name with close matches, and an absent encoder with where it was looked for and how to get
-        it. Needs neither torch nor the weights, so a study asks here before it starts.
+        Needs neither torch nor the weights, so a study calls it before it starts.
+
+        Raises:
+            ConfigurationError: an unknown name, with close matches; or absent weights, with where they were looked for.
+            IntegrityFailure: the card cannot be read.
         """
-        place = self._place(name)
-        if place is not None:
-            return _read_card(place)
-        lifting, borrowed = split_name(name)
+        folder = self._folder_of(name)
+        if folder is not None:
+            return _read_card(folder)
+        lifting, base = split_name(name)
         if lifting is not None:
-            return lifted(self.card(borrowed), lifting)
+            return lifted(self.card(base), lifting)
         if name not in {card.name for card in known_encoders()}:
             raise unknown_encoder(name, also=self.names())
         card = find_encoder(name)
@@ -98,21 +101,29 @@ class WeightStore:
         return tuple(listed)
 
     def own_name(self, name: str) -> str:
-        """The name under which the weights lie: `slices-`, `inflated-` and `acs-` borrow another encoder's."""
-        return name if self._place(name) is not None else split_name(name)[1]
+        """The name under which the weights lie: `slices-`, `inflated-` and `acs-` use another encoder's."""
+        return name if self._folder_of(name) is not None else split_name(name)[1]
 
     def path(self, name: str) -> Path:
-        """The weights file of a stored encoder."""
+        """The weights file of a stored encoder.
+
+        Raises:
+            ConfigurationError: it is unknown, absent, or an architecture without weights.
+        """
         card = self.card(name)
-        place = self._place(self.own_name(name))
-        if place is None:
+        folder = self._folder_of(self.own_name(name))
+        if folder is None:
             raise ConfigurationError(
                 f"The encoder {card.name} has no weights file: it is an architecture and starts from chance."
             )
-        return place / WEIGHTS_FILE
+        return folder / WEIGHTS_FILE
 
     def verify(self, name: str) -> EncoderCard:
-        """Read the weights file once and hold its sha256 against the card's; returns the card when they agree."""
+        """Read the weights file once and compare its sha256 with the card's; returns the card when they agree.
+
+        Raises:
+            IntegrityFailure: the file is missing or has another sha256.
+        """
         path, card = self.path(name), self.card(name)
         if not path.is_file():
             raise _weights_gone(path, card)
@@ -123,6 +134,9 @@ class WeightStore:
         """The stored tensors by MONAI's names, the old classifier's among them, as the card's sha256 vouches for.
 
         The bytes that are hashed are the bytes that are used.
+
+        Raises:
+            IntegrityFailure: the file is missing or has another sha256.
         """
         from safetensors.torch import load
 
@@ -166,7 +180,7 @@ class WeightStore:
             architecture=architecture,
             like=like,
             take=take,
-            statements=Statements(trained_on, licence, source),
+            statements=ImporterStatements(trained_on, licence, source),
         )
         return self._write(imported.tensors, imported.card, imported.account)
 
@@ -174,6 +188,9 @@ class WeightStore:
         """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256.
 
         What the card says of a file that was imported once is dropped: these are other weights.
+
+        Raises:
+            ConfigurationError: the tensors are not those of the card's network, or the name is taken.
         """
         self.require_free(card.name, replace=replace)
         account = account_of_tensors(tensors, card=card)
@@ -194,37 +211,41 @@ class WeightStore:
         stored = EncoderCard.model_validate(
             card.model_dump() | {"sha256": sha256_of(data), "account": account.summary, "needs_weights": True}
         )
-        place = self.folders[0] / card.name
-        inherit_rights(place, shared=self.folders[0])
+        folder = self.folders[0] / card.name
+        inherit_rights(folder, shared=self.folders[0])
         refusal = f"Another process is storing the encoder {card.name}. Wait for it and give the command again."
         with exclusive(
             self.folders[0] / f".{card.name}.lock", refusal=refusal, mode=self.folders[0].stat().st_mode & 0o666
         ):
-            write_atomically(place / WEIGHTS_FILE, data, shared=self.folders[0])
+            write_atomically(folder / WEIGHTS_FILE, data, shared=self.folders[0])
             content = json.dumps(stored.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-            write_atomically(place / CARD_FILE, content + "\n", shared=self.folders[0])
+            write_atomically(folder / CARD_FILE, content + "\n", shared=self.folders[0])
         return stored
 
-    def _place(self, name: str) -> Path | None:
+    def _folder_of(self, name: str) -> Path | None:
         _check_name(split_name(name)[1])
         return next((folder / name for folder in self.folders if (folder / name / CARD_FILE).is_file()), None)
 
     def require_free(self, name: str, *, replace: bool = False) -> None:
-        """Refuse a name that cannot be given to weights, or is taken; asked before hours of pretraining."""
-        place = self._place(name)
-        lifting, borrowed = split_name(name)
+        """Refuse a name that weights cannot have, or that is taken; called before hours of pretraining.
+
+        Raises:
+            ConfigurationError: the name stands for something else, or an encoder of this name is stored.
+        """
+        folder = self._folder_of(name)
+        lifting, base = split_name(name)
         if lifting is not None:
             raise ConfigurationError(
-                f"The name {name} stands for {borrowed or 'an encoder'} taken to volumes by {lifting}; weights need a "
+                f"The name {name} stands for {base or 'an encoder'} taken to volumes by {lifting}; weights need a "
                 f"name that begins otherwise, such as my-{name}."
             )
         if name in {card.name for card in known_encoders() if not card.needs_weights}:
             raise ConfigurationError(
                 f"The name {name} stands for the untrained architecture; weights need another name, such as my-{name}."
             )
-        if place is not None and not replace:
+        if folder is not None and not replace:
             raise ConfigurationError(
-                f"An encoder {name} is stored already in {place}. Choose another name, or replace it on purpose "
+                f"An encoder {name} is stored already in {folder}. Choose another name, or replace it on purpose "
                 "(--replace)."
             )
 
@@ -251,8 +272,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _read_card(place: Path) -> EncoderCard:
-    path = place / CARD_FILE
+def _read_card(folder: Path) -> EncoderCard:
+    path = folder / CARD_FILE
     try:
         card = EncoderCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, ValueError, OSError, RecursionError) as error:
@@ -261,9 +282,9 @@ def _read_card(place: Path) -> EncoderCard:
         raise IntegrityFailure(
             f"The card {path} cannot be read: {reason}. Import the weights again with --replace.", file=str(path)
         ) from error
-    if card.name != place.name or card.sha256 is None:
+    if card.name != folder.name or card.sha256 is None:
         raise IntegrityFailure(
-            f"The card {path} is for {card.name}, sha256 {card.sha256}; expected one for {place.name} with a sha256. "
+            f"The card {path} is for {card.name}, sha256 {card.sha256}; expected one for {folder.name} with a sha256. "
             "Was the folder renamed or the card edited? Import the weights again with --replace."
         )
     return card

@@ -173,7 +173,7 @@ def test_zips_of_other_things_are_called_that(tmp_path) -> None:
         read_foreign(tmp_path / "script.pt")
 
 
-def test_the_format_is_told_by_the_bytes_not_by_the_ending(tmp_path) -> None:
+def test_the_format_follows_the_bytes_not_the_ending(tmp_path) -> None:
     (tmp_path / "model.bin").write_bytes(save({"a": torch.ones(2)}))
     assert list(read_foreign(tmp_path / "model.bin").content) == ["a"]
 

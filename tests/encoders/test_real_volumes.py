@@ -88,5 +88,5 @@ def test_every_tensor_of_the_file_reaches_the_volume_encoders_or_is_named(store)
         assert account is not None
         assert account.complete
         assert dict(account.left_out) == dict.fromkeys(["fc.weight", "fc.bias"], "classifier of the source task")
-        borrowed = [tensor for tensor in encoder.tensors() if not tensor.startswith("attention.")]
-        assert sorted([*account.loaded, *(key for key, _ in account.adapted)]) == sorted(borrowed)
+        base = [tensor for tensor in encoder.tensors() if not tensor.startswith("attention.")]
+        assert sorted([*account.loaded, *(key for key, _ in account.adapted)]) == sorted(base)

@@ -30,14 +30,14 @@ def photograph(picture: np.ndarray) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module", params=["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)])
-def borrowed(request, shared: Path, tmp_path_factory) -> tuple[str, WeightStore]:
+def pretrained(request, shared: Path, tmp_path_factory) -> tuple[str, WeightStore]:
     store = WeightStore((tmp_path_factory.mktemp("weights"),))
     store.import_file(shared / f"weights/{request.param}.pqf_in1k.safetensors", f"{request.param}-imagenet")
     return request.param, store
 
 
-def probabilities(borrowed: tuple[str, WeightStore], picture: np.ndarray) -> torch.Tensor:
-    architecture, store = borrowed
+def probabilities(pretrained: tuple[str, WeightStore], picture: np.ndarray) -> torch.Tensor:
+    architecture, store = pretrained
     encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0).eval()
     stored = store.load(f"{architecture}-imagenet")
     with torch.no_grad():
@@ -45,22 +45,22 @@ def probabilities(borrowed: tuple[str, WeightStore], picture: np.ndarray) -> tor
         return torch.softmax(features @ stored["fc.weight"].float().T + stored["fc.bias"].float(), dim=1)[0]
 
 
-def test_scikit_images_cat_is_a_cat(borrowed) -> None:
-    assert probabilities(borrowed, skimage.data.chelsea())[list(CATS)].sum() > 0.99
+def test_scikit_images_cat_is_a_cat(pretrained) -> None:
+    assert probabilities(pretrained, skimage.data.chelsea())[list(CATS)].sum() > 0.99
 
 
-def test_a_cup_of_coffee_is_an_espresso(borrowed) -> None:
-    coffee = probabilities(borrowed, skimage.data.coffee())
+def test_a_cup_of_coffee_is_an_espresso(pretrained) -> None:
+    coffee = probabilities(pretrained, skimage.data.coffee())
     assert coffee.argmax() == ESPRESSO
     assert coffee[ESPRESSO] > 0.8
 
 
-def test_a_rocket_is_a_missile_among_the_first_two_guesses(borrowed) -> None:
-    assert MISSILE in probabilities(borrowed, skimage.data.rocket()).topk(2).indices
+def test_a_rocket_is_a_missile_among_the_first_two_guesses(pretrained) -> None:
+    assert MISSILE in probabilities(pretrained, skimage.data.rocket()).topk(2).indices
 
 
-def test_every_tensor_is_accounted_for_and_the_licence_is_the_files_own(borrowed) -> None:
-    architecture, store = borrowed
+def test_every_tensor_is_accounted_for_and_the_licence_is_the_files_own(pretrained) -> None:
+    architecture, store = pretrained
     encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0)
     assert encoder.account is not None
     left_out = dict(encoder.account.left_out)
@@ -70,8 +70,8 @@ def test_every_tensor_is_accounted_for_and_the_licence_is_the_files_own(borrowed
     assert "Uber Non-Commercial" in encoder.card.licence
 
 
-def test_with_monais_default_stride_the_same_weights_load_and_the_cat_is_lost(borrowed) -> None:
-    architecture, store = borrowed
+def test_with_monais_default_stride_the_same_weights_load_and_the_cat_is_lost(pretrained) -> None:
+    architecture, store = pretrained
     arguments = {"spatial_dims": 2, "n_input_channels": 3, "num_classes": 1000, "bias_downsample": False}
     surprise = getattr(resnet, architecture)(**arguments).eval()
     stored = {
@@ -82,5 +82,5 @@ def test_with_monais_default_stride_the_same_weights_load_and_the_cat_is_lost(bo
     encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0)
     with torch.no_grad():
         wrong = torch.softmax(surprise(encoder.normalised(photograph(skimage.data.chelsea()))), dim=1)[0]
-    right = probabilities(borrowed, skimage.data.chelsea())
+    right = probabilities(pretrained, skimage.data.chelsea())
     assert (wrong - right).abs().sum() > 0.1, "total variation between the two answers, of at most 2"

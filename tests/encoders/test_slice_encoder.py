@@ -114,10 +114,10 @@ def test_attention_knows_where_a_slice_lies_and_the_features_do_not() -> None:
         attention.score.weight.normal_(generator=torch.Generator().manual_seed(4))
     same = torch.rand(1, 1, 64).expand(1, 20, 64)
     weights = attention(same)[0]
-    assert weights.max() > 1.2 * weights.min(), "equal slices differ by their place alone"
+    assert weights.max() > 1.2 * weights.min(), "equal slices differ by their position alone"
     code = positions(20, 64)
     distance = torch.cdist(code, code) + 10 * torch.eye(20)
-    assert distance.min() > 0.5, "no two places look alike"
+    assert distance.min() > 0.5, "no two positions look alike"
 
 
 def test_learnt_attention_weighs_the_slices_features(build, photographs) -> None:
@@ -179,7 +179,7 @@ def test_the_frozen_pass_gives_the_features_of_the_trainable_pass(name, photogra
     torch.testing.assert_close(encoder(scans), frozen, rtol=1e-5, atol=1e-6)
 
 
-def test_as_many_slices_go_at_once_as_asked_and_fewer_when_they_are_large() -> None:
+def test_as_many_slices_go_at_once_as_set_and_fewer_when_they_are_large() -> None:
     seen: list[int] = []
 
     def note(which: range) -> torch.Tensor:
@@ -266,12 +266,12 @@ def test_attention_that_is_not_held_moves_with_the_maps_and_is_given_back(build)
 
 
 @pytest.mark.parametrize("planes", [("axial",), ("sagittal",), ("coronal",), THREE])
-@pytest.mark.parametrize("place", [(48, 14, 20), (14, 50, 62)])
-def test_a_planted_blob_is_found_where_it_was_planted(planes, place, build) -> None:
+@pytest.mark.parametrize("position", [(48, 14, 20), (14, 50, 62)])
+def test_a_planted_blob_is_found_where_it_was_planted(planes, position, build) -> None:
     encoder, shape = build(planes=planes, slices_at_once=16), (64, 72, 80)
     plain = torch.full((1, 1, *shape), 0.2)
     blob = plain.clone()
-    right, anterior, superior = (slice(at - 3, at + 4) for at in place)
+    right, anterior, superior = (slice(at - 3, at + 4) for at in position)
     blob[:, :, right, anterior, superior] = 1.0
     found = []
     for scan in (plain, blob):
@@ -285,7 +285,7 @@ def test_a_planted_blob_is_found_where_it_was_planted(planes, place, build) -> N
         expected = [side if axis == depth else side // 4 for axis, side in enumerate(shape)]
         assert list(change.shape) == expected
     weights = change / change.sum()
-    for axis, (at, side) in enumerate(zip(place, shape, strict=True)):
+    for axis, (at, side) in enumerate(zip(position, shape, strict=True)):
         along = weights.sum([other for other in range(3) if other != axis])
         centre = ((torch.arange(len(along)) + 0.5) / len(along) * side * along).sum()
         assert centre.item() == pytest.approx(at + 0.5, abs=4), f"axis {axis}, in voxels; a position is 4 of them"

@@ -1,4 +1,4 @@
-"""Slices hang as in the reading room and come back to the patient; witnessed by voxels of known place."""
+"""Slices hang as in the reading room and come back to the patient; witnessed by voxels of known position."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RIGHT, ANTERIOR, SUPERIOR = 4, 6, 8
 """Voxels of a small volume, all different."""
 
 
-def volume_with(place: tuple[int, int, int]) -> torch.Tensor:
+def volume_with(position: tuple[int, int, int]) -> torch.Tensor:
     volume = torch.zeros(1, 1, RIGHT, ANTERIOR, SUPERIOR)
-    volume[(0, 0, *place)] = 1
+    volume[(0, 0, *position)] = 1
     return volume
 
 
 @pytest.mark.parametrize(
-    ("plane", "place", "expected"),
+    ("plane", "position", "expected"),
     [
         # the most anterior voxel of a slice is at the top, the rightmost one at the viewer's left
         ("axial", (RIGHT - 1, ANTERIOR - 1, 2), (2, 0, 0)),
@@ -34,9 +34,9 @@ def volume_with(place: tuple[int, int, int]) -> torch.Tensor:
         ("coronal", (0, 3, SUPERIOR - 1), (3, 0, RIGHT - 1)),
     ],
 )
-def test_slices_hang_as_a_radiologist_sees_them(plane, place, expected) -> None:
+def test_slices_hang_as_a_radiologist_sees_them(plane, position, expected) -> None:
     count = {"axial": SUPERIOR, "sagittal": RIGHT, "coronal": ANTERIOR}[plane]
-    shown = pictures(volume_with(place), plane, range(count))
+    shown = pictures(volume_with(position), plane, range(count))
     assert tuple(shown[:, 0].nonzero()[0].tolist()) == expected
 
 
@@ -62,7 +62,7 @@ def test_a_kernel_in_a_plane_does_to_the_volume_what_it_does_to_each_upright_sli
     torch.testing.assert_close(got, expected)
 
 
-def test_values_on_another_grid_keep_their_sum_and_their_place() -> None:
+def test_values_on_another_grid_keep_their_sum_and_their_position() -> None:
     values = torch.rand(2, 5, 7, 3, dtype=torch.float64)
     finer = on_grid(values, (10, 4, 9))
     assert finer.shape == (2, 10, 4, 9)

@@ -313,7 +313,7 @@ def test_the_name_of_an_architecture_is_not_given_to_weights(store, file18) -> N
         store.import_file(file18, "resnet18")
 
 
-def test_a_name_can_be_asked_for_before_the_work_begins(imported) -> None:
+def test_a_name_can_be_checked_before_the_work_begins(imported) -> None:
     imported.require_free("ward-seven")
     imported.require_free("resnet18-imagenet", replace=True)
     with pytest.raises(ConfigurationError, match="stored already"):

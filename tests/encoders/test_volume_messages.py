@@ -1,4 +1,4 @@
-"""What a reader is told when volumes and encoders do not go together."""
+"""The messages for volumes and encoders that do not fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medtl.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "letter"),
+    ("name", "shape", "message"),
     [
         (
             "resnet10",
@@ -37,9 +37,9 @@ from medtl.errors import ConfigurationError
         ),
     ],
 )
-def test_scans_that_an_encoder_cannot_take_are_refused_with_what_it_takes(name, shape, letter) -> None:
+def test_scans_that_an_encoder_cannot_take_are_refused_with_what_it_takes(name, shape, message) -> None:
     encoder = build_untrained(find_encoder(name), seed=0)
-    with pytest.raises(ConfigurationError, match=letter):
+    with pytest.raises(ConfigurationError, match=message):
         encoder(encoder.normalised(torch.rand(shape)))
 
 
@@ -76,13 +76,13 @@ def test_weights_cannot_take_the_name_of_a_derived_encoder(name, store) -> None:
 @pytest.mark.parametrize("name", ["resnet10-medicalnet", "slices-resnet18-imagenet"])
 def test_absent_weights_are_refused_with_their_source_and_nothing_else_is_taken(name, store) -> None:
     own = name.removeprefix("slices-")
-    letter = f"weights of the encoder {own} are not on this machine.*huggingface.co/.*weights import FILE --as {own}"
-    with pytest.raises(ConfigurationError, match=letter):
+    message = f"weights of the encoder {own} are not on this machine.*huggingface.co/.*weights import FILE --as {own}"
+    with pytest.raises(ConfigurationError, match=message):
         build_encoder(name, store=store, seed=0)
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "letter"),
+    ("name", "changes", "message"),
     [
         ("resnet18", {"lifting": "acs"}, "lifting acs is for volumes; dimensions is 2"),
         ("resnet18", {"form": "medicalnet"}, "form medicalnet is for 3D ResNets; this is a 2D resnet18"),
@@ -90,9 +90,9 @@ def test_absent_weights_are_refused_with_their_source_and_nothing_else_is_taken(
         ("resnet18-3d", {"grey_rule": "sum_stem"}, "grey_rule sum_stem is for stems of 3 channels; this one has 1"),
     ],
 )
-def test_a_card_that_contradicts_itself_is_refused(name, changes, letter) -> None:
+def test_a_card_that_contradicts_itself_is_refused(name, changes, message) -> None:
     card = find_encoder(name)
-    with pytest.raises(ValidationError, match=letter):
+    with pytest.raises(ValidationError, match=message):
         type(card).model_validate(card.model_dump() | changes)
 
 
