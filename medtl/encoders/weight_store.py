@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from pydantic import ValidationError
-
 from medtl import environment
 from medtl.encoders.account import Account
 from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
+from medtl.encoders.stored_files import CARD_FILE, WEIGHTS_FILE, read_card, refuse_other_sha256, weights_gone
 from medtl.encoders.weight_import import ImporterStatements, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import inherit_rights, sha256_of, sha256_of_file, write_atomically
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_VARIABLE: Final = "MEDTL_WEIGHTS"
 USUAL_FOLDER: Final = "~/.local/share/medtl/weights"
-WEIGHTS_FILE: Final = "weights.safetensors"
-CARD_FILE: Final = "card.json"
 OWN_LAYOUT: Final = "medtl"
 
 
@@ -75,7 +72,7 @@ class WeightStore:
         """
         folder = self._folder_of(name)
         if folder is not None:
-            return _read_card(folder)
+            return read_card(folder)
         lifting, base = split_name(name)
         if lifting is not None:
             return lifted(self.card(base), lifting)
@@ -126,8 +123,8 @@ class WeightStore:
         """
         path, card = self.path(name), self.card(name)
         if not path.is_file():
-            raise _weights_gone(path, card)
-        _same_sha256(path, card, got=sha256_of_file(path))
+            raise weights_gone(path, card)
+        refuse_other_sha256(path, card, got=sha256_of_file(path))
         return card
 
     def load(self, name: str) -> dict[str, torch.Tensor]:
@@ -142,9 +139,9 @@ class WeightStore:
 
         path, card = self.path(name), self.card(name)
         if not path.is_file():
-            raise _weights_gone(path, card)
+            raise weights_gone(path, card)
         data = path.read_bytes()
-        _same_sha256(path, card, got=sha256_of(data))
+        refuse_other_sha256(path, card, got=sha256_of(data))
         return load(data)
 
     def import_file(
@@ -269,41 +266,4 @@ def _check_name(name: str) -> None:
         raise ConfigurationError(
             f"{name!r} cannot be the name of an encoder: expected lower-case letters and digits, joined by single "
             f"dots, dashes or underscores, at most {LONGEST_NAME} characters, such as resnet18-imagenet."
-        )
-
-
-def _read_card(folder: Path) -> EncoderCard:
-    path = folder / CARD_FILE
-    try:
-        card = EncoderCard.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (ValidationError, ValueError, OSError, RecursionError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is not JSON"
-        reason = str(error.strerror) if isinstance(error, OSError) else reason
-        raise IntegrityFailure(
-            f"The card {path} cannot be read: {reason}. Import the weights again with --replace.", file=str(path)
-        ) from error
-    if card.name != folder.name or card.sha256 is None:
-        raise IntegrityFailure(
-            f"The card {path} is for {card.name}, sha256 {card.sha256}; expected one for {folder.name} with a sha256. "
-            "Was the folder renamed or the card edited? Import the weights again with --replace."
-        )
-    return card
-
-
-def _weights_gone(path: Path, card: EncoderCard) -> IntegrityFailure:
-    return IntegrityFailure(
-        f"The card of {card.name} is there, but {path} is not. Import the weights again: "
-        f"medtl weights import FILE --as {card.name} --replace",
-        file=str(path),
-    )
-
-
-def _same_sha256(path: Path, card: EncoderCard, *, got: str) -> None:
-    if got != card.sha256:
-        raise IntegrityFailure(
-            f"{path} is damaged or was exchanged: expected sha256 {card.sha256}, got {got}. It was not used. "
-            f"Import the weights again: medtl weights import FILE --as {card.name} --replace",
-            file=str(path),
-            expected=card.sha256,
-            got=got,
         )

@@ -46,10 +46,10 @@ SHARPEST_EDGE = 0.35
 GAP = 0.012
 """Strokes that lie nearer than this share of the shorter side are one mark: the letters of a word."""
 
-SMALLEST_MARK = 0.02
-"""Its longer side."""
+SMALLEST_BOX = 0.02
+"""Longer side of a mark's box."""
 
-LARGEST_MARK = (0.15, 0.6)
+LARGEST_BOX = (0.15, 0.6)
 """Height and width: a line of letters; rows of ribs are higher."""
 
 MOST_MARKS = 16
@@ -140,7 +140,7 @@ def _marks(small: Grey) -> tuple[Box, ...]:
             round(down.stop / height, 4), round(across.stop / width, 4),
         )  # fmt: skip
         high, wide = box[2] - box[0], box[3] - box[1]
-        if max(high, wide) < SMALLEST_MARK or high > LARGEST_MARK[0] or wide > LARGEST_MARK[1]:
+        if max(high, wide) < SMALLEST_BOX or high > LARGEST_BOX[0] or wide > LARGEST_BOX[1]:
             continue
         own = labels[where] == number
         if small[where][own].max() >= LEAST_BRIGHTNESS and steep[where][own].max() >= SHARPEST_EDGE:

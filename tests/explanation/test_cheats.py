@@ -36,13 +36,13 @@ def scan_of(number: int, *, at_the_border: bool = False) -> tuple[np.ndarray, np
     scan = np.zeros((SIDE, SIDE), np.float32)
     scan[6:-6, 6:-6] = 0.3 + 0.05 * chance.random((SIDE - 12, SIDE - 12))
     height, width = (6, 24) if at_the_border else (14, 14)
-    mark = np.full((height, width), 0.95, np.float32)
+    pattern = np.full((height, width), 0.95, np.float32)
     if number % 2:
-        mark[:, ::4] = mark[:, 1::4] = 0.0
+        pattern[:, ::4] = pattern[:, 1::4] = 0.0
     row, column = (10, 12, 38, 40)[int(chance.integers(4))], (10, 12, 36, 40)[int(chance.integers(4))]
     if at_the_border:
         row = 0
-    scan[row : row + height, column : column + width] = mark
+    scan[row : row + height, column : column + width] = pattern
     there = np.zeros((SIDE, SIDE), bool)
     there[row : row + height, column : column + width] = True
     return scan, there

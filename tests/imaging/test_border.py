@@ -28,9 +28,9 @@ def test_a_letter_in_a_corner_is_one_mark_where_it_was_drawn(across: int, down: 
     drawn = np.argwhere(np.asarray(picture).astype(int) - body().astype(np.uint8) > 40)
     found = border_of(scan(np.asarray(picture)))
     assert found is not None
-    (mark,) = found.marks
+    (box,) = found.marks
     expected = (*drawn.min(axis=0) / 256, *(drawn.max(axis=0) + 1) / 256)
-    assert mark == pytest.approx(expected, abs=0.02)
+    assert box == pytest.approx(expected, abs=0.02)
 
 
 def test_a_letter_in_the_middle_and_a_body_alone_are_no_marks() -> None:
