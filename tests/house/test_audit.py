@@ -36,7 +36,7 @@ PUBLIC = ["identifiers=as_in_manifest"]
 """The ids that these tests make up are nobody's, so that they can be looked for."""
 
 
-def told_of(folder: Path, rows: Rows) -> str:
+def output_of(folder: Path, rows: Rows) -> str:
     path = folder / "planted.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
@@ -54,16 +54,16 @@ def copied(row: dict[str, str], folder: Path, *, name: str, noise: float = 0.0, 
 
 
 def test_an_honest_cohort_raises_no_suspicion(planted: tuple[Path, Rows]) -> None:
-    told = told_of(*planted)
+    output = output_of(*planted)
     for words in ("goes with the label", "can be told without", "nearly equal", "different patient numbers"):
-        assert words not in told
-    assert "alone the label can hardly be told" in told
+        assert words not in output
+    assert "alone the label can hardly be told" in output
 
 
 def test_a_patient_in_two_folds_by_renamed_files_is_found(planted: tuple[Path, Rows]) -> None:
     folder, rows = planted
-    told = told_of(folder, [*rows, copied(rows[9], folder, name="new-1", patient_id="X001")])
-    assert re.search(rf"exactly equal images under different patient numbers: {rows[9]['patient_id']} and X001", told)
+    output = output_of(folder, [*rows, copied(rows[9], folder, name="new-1", patient_id="X001")])
+    assert re.search(rf"exactly equal images under different patient numbers: {rows[9]['patient_id']} and X001", output)
 
 
 def test_noisy_duplicates_are_found_and_contradicting_labels_come_first(planted: tuple[Path, Rows]) -> None:
@@ -73,26 +73,26 @@ def test_noisy_duplicates_are_found_and_contradicting_labels_come_first(planted:
         copied(rows[9], folder, name="new-1", noise=4, patient_id="X001"),
         copied(rows[20], folder, name="new-2", noise=4, patient_id="X002", label=other[rows[20]["label"]]),
     ]
-    told = told_of(folder, [*rows, *plants])
-    labels = told.index("1 pair of nearly equal images with different labels")
-    patients = told.index("1 pair of nearly equal images under different patient numbers")
+    output = output_of(folder, [*rows, *plants])
+    labels = output.index("1 pair of nearly equal images with different labels")
+    patients = output.index("1 pair of nearly equal images under different patient numbers")
     assert labels < patients
-    assert f"case {rows[20]['case_id']}" in told[labels:patients]
-    assert "case new-2" in told[labels:patients]
-    assert f"case {rows[9]['case_id']}" in told[patients:]
+    assert f"case {rows[20]['case_id']}" in output[labels:patients]
+    assert "case new-2" in output[labels:patients]
+    assert f"case {rows[9]['case_id']}" in output[patients:]
 
 
 def test_the_findings_and_every_pair_are_written_as_tables_on_request(
     planted: tuple[Path, Rows], tmp_path: Path
 ) -> None:
     folder, rows = planted
-    told = told_of(folder, [*rows, copied(rows[9], folder, name="new-1", noise=4, patient_id="X001")])
+    output = output_of(folder, [*rows, copied(rows[9], folder, name="new-1", noise=4, patient_id="X001")])
     check_data(folder / "planted.csv", changes=PUBLIC, out=tmp_path / "audit")
     (pair,) = read_csv(tmp_path / "audit" / "near_duplicates.csv").to_dict("records")
     assert (pair["case_id"], pair["other_case_id"], pair["other_patient_id"]) == (rows[9]["case_id"], "new-1", "X001")
     findings = list(read_csv(tmp_path / "audit" / "audit.csv")["finding"])
-    assert findings[1:] == re.findall(r"^Note: (.*)$", told, flags=re.M)
-    assert told.startswith(findings[0]), "the positive class stands first"
+    assert findings[1:] == re.findall(r"^Note: (.*)$", output, flags=re.M)
+    assert output.startswith(findings[0]), "the positive class stands first"
 
 
 def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that_sees_no_scan(
@@ -103,13 +103,13 @@ def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that
         if row["label"] == "nodule":
             picture = Image.open(folder / row["image"])
             picture.resize((104, 100)).save(folder / row["image"])
-    told = told_of(folder, rows)
-    assert "image height goes with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in told
-    assert "image width goes with the label" in told
-    assert re.search(r"can be told without looking at the scans: AUROC (0\.9\d\d|1\.000)", told)
+    output = output_of(folder, rows)
+    assert "image height goes with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in output
+    assert "image width goes with the label" in output
+    assert re.search(r"can be told without looking at the scans: AUROC (0\.9\d\d|1\.000)", output)
 
 
-def marked(folder: Path, rows: Rows, *, site: str) -> None:
+def with_marker(folder: Path, rows: Rows, *, site: str) -> None:
     """Burn a letter into the upper left corner of every picture of a site."""
     for row in rows:
         if row["site"] == site:
@@ -121,26 +121,26 @@ def marked(folder: Path, rows: Rows, *, site: str) -> None:
             Image.fromarray(pixels).save(folder / row["image"])
 
 
-def test_a_marker_burned_in_at_one_site_is_found_and_its_place_named(planted: tuple[Path, Rows]) -> None:
+def test_a_marker_burned_in_at_one_site_is_found_and_its_position_named(planted: tuple[Path, Rows]) -> None:
     folder, rows = planted
     rows = [{**row, "site": ("north", "south")[sum(map(ord, row["patient_id"])) % 2]} for row in rows]
-    honest = told_of(folder, rows)
+    honest = output_of(folder, rows)
     assert "go with the site" not in honest
     assert "goes with the site" not in honest
-    marked(folder, rows, site="north")
-    told = told_of(folder, rows)
+    with_marker(folder, rows, site="north")
+    output = output_of(folder, rows)
     assert re.search(
         r"Small bright marks near the border, such as letters, go with the site: at the upper left \(\d+ % from the "
         r"top, \d+ % from the left\) (9\d|100) % in north, \d % in south",
-        told,
+        output,
     )
-    assert "go with the label" not in told
+    assert "go with the label" not in output
 
 
 def test_all_leaks_planted_at_once_are_named_on_the_page_with_their_pictures(planted: tuple[Path, Rows]) -> None:
     folder, rows = planted
     rows = [{**row, "site": ("north", "south")[row["label"] == "nodule"]} for row in rows]
-    marked(folder, rows, site="south")
+    with_marker(folder, rows, site="south")
     ill = next(row for row in rows if row["label"] == "nodule")
     rows += [
         copied(rows[9], folder, name="renamed", patient_id="X001"),
@@ -152,16 +152,16 @@ def test_all_leaks_planted_at_once_are_named_on_the_page_with_their_pictures(pla
             picture.resize((104, 100)).save(folder / row["image"])
     path = folder / "planted.csv"
     pd.DataFrame(rows).to_csv(path, index=False)
-    told = check_data(path, out=folder / "audit")
+    output = check_data(path, out=folder / "audit")
     page = (folder / "audit" / "audit.html").read_text()
-    assert f"The page is {folder / 'audit' / 'audit.html'}" in told
+    assert f"The page is {folder / 'audit' / 'audit.html'}" in output
     for words in (
         "exactly equal images under different patient numbers",
         "nearly equal images with different labels",
         "image height goes with the label",
         "Small bright marks near the border, such as letters, go with the label",
     ):
-        assert words in told
+        assert words in output
     assert page.index("Labels contradict each other. Different patient numbers") < page.index("equal pixels")
     assert page.count("<img") >= 4 + 2
     assert "Bright marks near the border go with the label" in page
@@ -174,8 +174,8 @@ def test_the_page_shows_no_sealed_case_and_refuses_a_picture_that_was_changed(pl
     rows += [copied(rows[0], folder, name="sealed-copy", noise=2.0, patient_id="X009", part="test")]
     pd.DataFrame(rows).to_csv(folder / "planted.csv", index=False)
     changes = [*PUBLIC, "folds.sealed=part", "positive_class=nodule"]
-    told = check_data(folder / "planted.csv", changes=changes, out=folder / "audit")
-    assert "sealed as the official test" in told
+    output = check_data(folder / "planted.csv", changes=changes, out=folder / "audit")
+    assert "sealed as the official test" in output
     written = (folder / "audit" / "audit.json").read_text() + (folder / "audit" / "audit.html").read_text()
     assert "sealed-copy" not in written
     assert not [pair for pair in audit_shown(folder / "audit").pairs if "X009" in "".join(pair.sides)]
@@ -197,22 +197,22 @@ def test_what_is_known_to_be_wrong_with_the_radiographs_is_found() -> None:
     path = SHARED / "data" / "kermany_cxr_224" / "manifest.csv"
     if not path.is_file():
         pytest.skip(f"{path.parent.name} is not beside the checkout")
-    told = check_data(path, changes=[*PUBLIC, "label_column=label3"])
+    output = check_data(path, changes=[*PUBLIC, "label_column=label3"])
     table = pd.read_csv(path)
     groups = table[table.dup_group.notna()].groupby("dup_group")
     across = int((groups.patient_id.nunique() > 1).sum())
     assert (len(groups), across) == (30, 1)
-    assert f"{len(groups) - across} groups of exactly equal images within one patient" in told
-    assert "1 group of exactly equal images under different patient numbers: test-NORMAL2-IM-0095" in told
-    assert "nearly equal" not in told, "the closest two that are no exact copies are 36 bits apart"
+    assert f"{len(groups) - across} groups of exactly equal images within one patient" in output
+    assert "1 group of exactly equal images under different patient numbers: test-NORMAL2-IM-0095" in output
+    assert "nearly equal" not in output, "the closest two that are no exact copies are 36 bits apart"
     stems = table.patient_id.str.replace(r"^(train|test)-", "", regex=True)
     both = int((table.groupby(stems).split.nunique() > 1).sum())
     assert both == 170
-    assert f"{both} patient numbers occur on several sides of the split" in told
-    assert "809 patients have cases of more than one class" in told
-    assert "the largest 30: check that one number is one person" in told
-    assert "test: bacteria 39 % of 624 cases, normal 38 % of 624 cases" in told
-    assert "Small bright marks near the border, such as letters, go with the label: at the upper left" in told
+    assert f"{both} patient numbers occur on several sides of the split" in output
+    assert "809 patients have cases of more than one class" in output
+    assert "the largest 30: check that one number is one person" in output
+    assert "test: bacteria 39 % of 624 cases, normal 38 % of 624 cases" in output
+    assert "Small bright marks near the border, such as letters, go with the label: at the upper left" in output
 
 
 @pytest.mark.real_data
@@ -224,6 +224,6 @@ def test_two_eyes_of_one_child_are_suspected_from_the_files_names(tmp_path: Path
     table = pd.read_csv(path)
     table["patient_id"] = [f"eye{n}" for n in range(len(table))]
     table.to_csv(tmp_path / "eyes.csv", index=False)
-    told = check_data(tmp_path / "eyes.csv", changes=[f"data_root={path.parent}"])
-    assert "14 pairs of files named alike but for left and right have different patient numbers" in told
-    assert "(manifest lines 2 and 3; 4 and 5;" in told
+    output = check_data(tmp_path / "eyes.csv", changes=[f"data_root={path.parent}"])
+    assert "14 pairs of files named alike but for left and right have different patient numbers" in output
+    assert "(manifest lines 2 and 3; 4 and 5;" in output

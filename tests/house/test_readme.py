@@ -81,18 +81,18 @@ def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None
 
 @pytest.mark.slow
 def test_a_first_study_runs_as_the_readme_says(desk: Path) -> None:
-    said = {}
+    output = {}
     for line in blocks("bash")[1].strip().split("\n"):
         done = run(f"{line} {SMALL}" if line.startswith("medtl run") else line, folder=desk)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
-        said[line.split()[1]] = done.stdout
-    assert "no pretrained weights in the store" in said["doctor"]
-    assert "24 cases in the manifest, 24 studied, of 23 patients" in said["check"]
-    assert (desk / said["run"].strip()).is_file()
-    assert "runs/first/report.html" in said["report"]
-    told = pd.read_csv(desk / "runs" / "first" / "predictions.csv")
-    assert set(told["model"]) == {"lp_ft", "scratch", "probe", "centroid"}
-    assert not set(told["patient_id"]) & {f"p{number:02d}" for number in range(25)}, "ids must be pseudonyms"
+        output[line.split()[1]] = done.stdout
+    assert "no pretrained weights in the store" in output["doctor"]
+    assert "24 cases in the manifest, 24 studied, of 23 patients" in output["check"]
+    assert (desk / output["run"].strip()).is_file()
+    assert "runs/first/report.html" in output["report"]
+    predictions = pd.read_csv(desk / "runs" / "first" / "predictions.csv")
+    assert set(predictions["model"]) == {"lp_ft", "scratch", "probe", "centroid"}
+    assert not set(predictions["patient_id"]) & {f"p{number:02d}" for number in range(25)}, "ids must be pseudonyms"
 
 
 @pytest.mark.slow
@@ -120,11 +120,11 @@ def test_choosing_sealing_judging_and_comparing_run_as_the_readme_says(desk: Pat
             assert "pip install 'medtl[pdf]'" in done.stderr
         else:
             assert done.returncode == 0, f"{line}\n{done.stderr}"
-    told = pd.read_csv(desk / "runs" / "second" / "predictions.csv")
+    predictions = pd.read_csv(desk / "runs" / "second" / "predictions.csv")
     assert {"selected", "lp_ft@0.0003", "probe@resnet50-imagenet", "lp_ft@resnet50-imagenet-0.0003"} <= set(
-        told["model"]
+        predictions["model"]
     )
-    assert told["case_id"].nunique() == 18
+    assert predictions["case_id"].nunique() == 18
     for page in ("audit/audit.html", "judged/report.html", "compared/report.html", "runs/second/report.html"):
         assert (desk / page).is_file()
 
@@ -149,8 +149,8 @@ def test_the_study_of_volumes_runs_as_the_readme_says(desk: Path) -> None:
     ):
         done = run(line, folder=folder)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
-    told = pd.read_csv(folder / "run" / "predictions.csv")
-    assert set(told["model"]) == {"probe", "centroid", "lp_ft"}
+    predictions = pd.read_csv(folder / "run" / "predictions.csv")
+    assert set(predictions["model"]) == {"probe", "centroid", "lp_ft"}
     maps = pd.read_csv(folder / "run" / "fold_0" / "saliency" / "maps.csv")
     assert len(maps) == 10, "every out-of-fold volume has its map"
     first = nibabel.load(folder / "run" / "fold_0" / "saliency" / maps["map_file"][0])
@@ -188,8 +188,8 @@ def test_make_demo_writes_a_report_in_which_the_borrowed_encoder_wins_and_every_
     assert report == out / "run" / "report.html"
     for page in (report, *(report.parent / f"fold_{fold}" / "report.html" for fold in range(5))):
         assert "phantoms made by a computer" in page.read_text(), page
-    told = pd.read_csv(report.parent / "predictions.csv")
-    tested = told[told["role"] == "test"]
+    predictions = pd.read_csv(report.parent / "predictions.csv")
+    tested = predictions[predictions["role"] == "test"]
     areas = {model: auroc_by_patient(rows) for model, rows in tested.groupby("model")}
     assert areas["probe"] > areas["scratch"] + 0.1
     assert areas["lp_ft"] > areas["scratch"] + 0.1
@@ -205,7 +205,7 @@ def auroc_by_patient(rows: pd.DataFrame) -> float:
 
 @pytest.mark.parametrize("target", ["venv", "demo", "test", "check", "benchmark"])
 def test_make_knows_its_targets(target: str) -> None:
-    """`make test` runs this test, so here it only says what it would do."""
+    """`make test` runs this test, so here it only prints what it would do."""
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     expected = {"test": "pytest", "check": "mypy", "demo": "medtl demo", "benchmark": "benchmark", "venv": ""}[target]

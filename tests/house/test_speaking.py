@@ -64,7 +64,7 @@ def test_an_unforeseen_fault_ends_with_1_and_a_log_that_holds_its_kind_and_no_va
     assert (home.stat().st_mode & 0o777, (home / "logs").stat().st_mode & 0o777) == (0o700, 0o700)
 
 
-def test_the_log_tells_the_causes_too_and_no_file_of_the_users(home: Path) -> None:
+def test_the_log_holds_the_causes_too_and_no_file_of_the_users(home: Path) -> None:
     @speaking
     def check() -> None:
         try:
