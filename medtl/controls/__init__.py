@@ -1,4 +1,4 @@
-"""What must fail.
+"""Controls that must fail.
 
 Negative controls: what must not be able to do the task. In: frozen features, grey cells, properties of the files, and
 the study's own folds. Out: an AUROC each, which has to lie near 0.5, or the reason why there is none. The from-scratch

@@ -17,7 +17,7 @@ WHOLE = 1.0 - 1e-9
 
 
 def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> tuple[str, ...]:
-    """What the margins say, in words.
+    """Notes on the black margins.
 
     Args:
         cohort: the cases that are studied.

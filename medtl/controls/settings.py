@@ -1,4 +1,4 @@
-"""Which controls a study runs."""
+"""Settings of the controls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ControlSettings(BaseModel):
-    """What must not be able to do the task, tried in the study's own folds.
+    """The controls that must fail at the task, run in the study's own folds.
 
     The first three rest on frozen features or on some grey values and are on; the last two are on request.
     """

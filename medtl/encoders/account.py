@@ -30,7 +30,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """What the account looks at: the kind of number, such as `float16`, and the shape."""
+    """The number type of a tensor, such as `float16`, and its shape."""
 
     dtype: str
     shape: Shape
@@ -47,7 +47,7 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Account:
-    """What became of every tensor, in MONAI's names; complete when nothing is missing, misfits or is unplaced.
+    """All tensors of a file, in MONAI's names; complete when nothing is missing, misfits or is unplaced.
 
     `loaded` as it is; `adapted` (name, rule); `left_out` (name, why); `missing` from the file; `misfits` in shape;
     `unplaced`: tensors of the file that the network lacks, so that it is another network.

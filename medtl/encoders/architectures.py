@@ -77,7 +77,7 @@ class Network:
 
     @property
     def name_prefix(self) -> str:
-        """What MONAI writes before the name of a part: DenseNets keep theirs under `features.`"""
+        """The prefix that MONAI writes before the name of a part: DenseNets keep theirs under `features.`"""
         return "" if self.is_resnet else "features."
 
     @property

@@ -53,7 +53,7 @@ class GatedAttention(nn.Module):
 
 
 def positions(slices: int, width: int) -> Float[torch.Tensor, "slice feature"]:
-    """Where each slice lies between the two ends, as sines and cosines (Vaswani et al. 2017, arXiv 1706.03762, 3.5).
+    """Positional encoding of the slices by sines and cosines (Vaswani et al. 2017, arXiv 1706.03762, 3.5).
 
     Relative to the extent, so that a position means the same with more or thinner slices.
     """

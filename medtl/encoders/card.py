@@ -1,4 +1,4 @@
-"""What is known about an encoder: the card that lies beside its weights."""
+"""The card of an encoder, which lies beside its weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class AccountSummary(BaseModel):
-    """How many tensors of the stored file reach the encoder, and how; the names are in `Account`."""
+    """Counts of the stored tensors that reach the encoder; the names are in `Account`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

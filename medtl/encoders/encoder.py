@@ -22,7 +22,7 @@ from medtl.errors import ConfigurationError
 
 
 class Encoder(nn.Module, ABC):
-    """What every encoder is: a network without its classifier, in ordered stages, with a way to pool their maps.
+    """An encoder: a network without its classifier, in ordered stages, with a way to pool their maps.
 
     `card` says how it is fed; `account` says what became of each stored tensor, and is None for untrained weights.
     `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
@@ -88,14 +88,14 @@ class Encoder(nn.Module, ABC):
         """The features of normalised scans, one row a case."""
 
     def forward(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
-        """The same as `pooled`."""
+        """Call `pooled`."""
         return self.pooled(scans)
 
     @abstractmethod
     def slice_weights(
         self, scans: Float[torch.Tensor, "case plane *space"]
     ) -> dict[Plane, Float[torch.Tensor, "case slice"]]:
-        """How much each slice of normalised volumes counts, by plane, each case's weights summing to 1.
+        """The weight of each slice of normalised volumes, by plane, each case's weights summing to 1.
 
         Slices run towards superior, right or anterior. Empty for encoders that do not cut slices.
         """

@@ -116,7 +116,7 @@ def chosen(path: Path, fitting: Sequence[Fit], take: str | None) -> Fit:
 
 
 def choice_note(fit: Fit, fitting: Sequence[Fit]) -> str:
-    """Which of several encoders was taken; empty when the file holds one."""
+    """The note on which of several encoders was taken; empty when the file holds one."""
     others = [other.encoder.where for other in fitting if other is not fit]
     if not others:
         return ""
@@ -125,7 +125,7 @@ def choice_note(fit: Fit, fitting: Sequence[Fit]) -> str:
 
 
 def no_encoder_message(path: Path, content: Mapping[object, object]) -> str:
-    """What a file holds in which no encoder was found."""
+    """The message for a file in which no encoder was found: what it holds instead."""
     tables = tables_in(content)
     count, first = 0, ""
     for _, table in tables:
@@ -139,7 +139,7 @@ def no_encoder_message(path: Path, content: Mapping[object, object]) -> str:
 
 
 def misfit_message(path: Path, name: str, fit: Fit) -> str:
-    """What was found and what is missing of the encoder that comes closest."""
+    """The message for a file that does not fit: found and missing tensors of the closest encoder."""
     kind = "3D " if fit.card.kernels == 3 else ""
     expected = len(fit.account.loaded) + len(fit.account.adapted) + len(fit.account.missing) + len(fit.account.misfits)
     got = len(fit.account.loaded) + len(fit.account.adapted)

@@ -1,4 +1,4 @@
-"""Where in a checkpoint the encoder lies: found by the tensors of its network under one prefix, in any wrapper."""
+"""Find the encoder in a checkpoint, by the tensors of its network under one prefix, in any wrapper."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ HEAD_BYTES: Final = 1024
 
 
 def other_kind(data: bytes) -> tuple[str, str] | None:
-    """What the file is and what to do, when it is certainly no file of weights; None otherwise."""
+    """The kind of a file that is certainly no file of weights, and what to do; None otherwise."""
     if not data:
         return "it is empty (0 bytes)", "The download was cut off: get the file again"
     for start, what, advice in KINDS:

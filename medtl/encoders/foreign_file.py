@@ -62,7 +62,7 @@ HEADER_LENGTH_BYTES: Final = 8
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """What a file holds, what it states about itself, and the hash of its bytes.
+    """The content of a weights file, its own statements, and the hash of its bytes.
 
     `content` is a mapping of names to tensors, or of other things with such mappings among them.
     """

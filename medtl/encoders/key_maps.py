@@ -40,7 +40,7 @@ KERNEL_DIMENSIONS: Final = 3
 
 @dataclass(frozen=True)
 class Layout:
-    """How a kind of file names an encoder's tensors.
+    """The names that a kind of file gives to an encoder's tensors.
 
     `anchor` finds one tensor of the encoder, after any prefix; `parts` are the names right behind the prefix that
     belong to it. A DenseNet keeps them in a part of its own (`features.`), beside its classifier.

@@ -45,7 +45,7 @@ class DefaultEncoder(NamedTuple):
 def default_encoder_for(
     name: str, *, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]
 ) -> DefaultEncoder:
-    """How an encoder for pictures is taken to volumes when the study does not say.
+    """The default way to use an encoder for pictures on volumes.
 
     Small, nearly isotropic volumes: `acs`. All others: `slices` (MST 2411.15802, Liang and Gu 2021, AnyMC3D 2512.12887
     find slice encoders ahead of 3D networks on whole volumes; Yang 2021 finds ACS ahead on small patches).

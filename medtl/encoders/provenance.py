@@ -13,7 +13,7 @@ CLASSIFIER_WEIGHTS: Final = ("fc.weight", "class_layers.out.weight")
 
 
 def catalogue_contradictions(encoder: FoundEncoder, sha256: str, *, card: EncoderCard) -> tuple[str, ...]:
-    """What speaks against the card; empty when nothing does.
+    """Contradictions between the file and the card; empty without any.
 
     A card with the sha256 of the published file takes that file alone. Without one, the classifier has to be there
     with the classes of the source task, which a network fine-tuned on something else, or one without its classifier,

@@ -1,4 +1,4 @@
-"""How an encoder takes volumes: the settings of `slices`, `inflated`, `acs` and 3D networks, readable without torch."""
+"""Settings of encoders for volumes: `slices`, `inflated`, `acs` and 3D networks, readable without torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _as_tuple(value: object) -> object:
 
 
 class VolumeSettings(BaseModel):
-    """What a study may choose about volumes; every field says which encoders heed it.
+    """A study's settings of encoders for volumes; every field says which encoders use it.
 
     Centre inflation is the default because it is exact: a stack of equal slices gives the 2D network's features
     everywhere. Mean inflation gives them only where no zero padding is in reach, and ImageNet networks reach further

@@ -18,8 +18,8 @@ from medtl.encoders.settings import Plane
 
 
 @dataclass(frozen=True)
-class View:
-    """Which axes of (right, anterior, superior) a plane's slices, rows and columns run along."""
+class PlaneAxes:
+    """The axes of (right, anterior, superior) that a plane's slices, rows and columns run along."""
 
     depth: int
     rows: int
@@ -27,15 +27,15 @@ class View:
 
     @property
     def to_patient(self) -> tuple[int, int, int]:
-        """Where (right, anterior, superior) are found in (slice, row, column)."""
+        """The axes of (slice, row, column) along which right, anterior and superior run."""
         order = (self.depth, self.rows, self.columns)
         return (order.index(0), order.index(1), order.index(2))
 
 
-VIEWS: Final[dict[Plane, View]] = {
-    "axial": View(depth=2, rows=1, columns=0),
-    "sagittal": View(depth=0, rows=2, columns=1),
-    "coronal": View(depth=1, rows=2, columns=0),
+VIEWS: Final[dict[Plane, PlaneAxes]] = {
+    "axial": PlaneAxes(depth=2, rows=1, columns=0),
+    "sagittal": PlaneAxes(depth=0, rows=2, columns=1),
+    "coronal": PlaneAxes(depth=1, rows=2, columns=0),
 }
 
 
@@ -79,7 +79,7 @@ def on_grid(
 
 
 def _overlap(source: int, target: int) -> Float[torch.Tensor, "target source"]:
-    """Which share of each of `source` equal cells lies in each of `target` equal cells of the same length."""
+    """The share of each of `source` equal cells in each of `target` equal cells of the same length."""
     fine, coarse = (torch.arange(count, dtype=torch.float64) / count for count in (source, target))
     begins = torch.maximum(coarse[:, None], fine[None, :])
     ends = torch.minimum(coarse[:, None] + 1 / target, fine[None, :] + 1 / source)

@@ -1,4 +1,4 @@
-"""Where it looked.
+"""Saliency maps.
 
 In: a fitted classifier and out-of-fold cases. Out: HiResCAM maps on the grid of the original scan, with their raw
 strength, and pictures of them.

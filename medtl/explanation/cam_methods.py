@@ -1,4 +1,4 @@
-"""How activations and gradients of one stage become a map: one function a method, each as it was published.
+"""Methods of class activation mapping, from activations and gradients of one stage, each as published.
 
 In: what a stage gave for one forward pass and the gradient of the target's logit. Out: signed evidence per position,
 in parts as they came. HiResCAM and LayerCAM look at every position by itself; Grad-CAM++ and EigenCAM at all positions
@@ -27,7 +27,7 @@ def hires_cam(activations: Parts, gradients: Parts) -> Evidence:
 
 
 def layer_cam(activations: Parts, gradients: Parts) -> Evidence:
-    """The same with the negative gradients cut off (Jiang et al. 2021, doi 10.1109/TIP.2021.3089943)."""
+    """HiResCAM with negative gradients set to 0 (Jiang et al. 2021, doi 10.1109/TIP.2021.3089943)."""
     return [(a * g.relu()).sum(1) for a, g in zip(activations, gradients, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Which out-of-fold cases are checked, and by which other fold's model: drawn before any result is known.
+"""Draw the out-of-fold cases to check, and the other fold whose model is compared, before any result is known.
 
 In: the folds, the cohort, a seed. Out: case ids in a fixed order, at most one of a patient, the classes in turn.
 """

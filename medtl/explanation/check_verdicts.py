@@ -57,7 +57,7 @@ def _randomised(case: CheckedCase) -> Pair | None:
 
 
 def _repeated(case: CheckedCase) -> Pair | None:
-    """The same case by two models is more alike than two cases by the same model."""
+    """Maps of one case by two models are more similar than maps of two cases by one model."""
     if case.like_others is None or case.repeated is None:
         return None
     return case.repeated.likeness, case.like_others
@@ -100,7 +100,7 @@ RULES: Mapping[CheckName, Rule] = {
 
 
 def judged(checks: SaliencyChecks) -> SaliencyChecks:
-    """The same measurements with the verdicts of each fold and of the study."""
+    """Add the verdicts of each fold and of the study to the measurements."""
     thresholds = {one.fold: _threshold(checks.folds, but=one.fold, of="by_map") for one in checks.folds}
     centres = {one.fold: _threshold(checks.folds, but=one.fold, of="by_centre") for one in checks.folds}
     folds = tuple(

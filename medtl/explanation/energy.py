@@ -1,4 +1,4 @@
-"""How much of a map lies where no disease can be: outside the body, and in the outer eighth of the scan.
+"""The share of a map where no disease can be: outside the body, and in the outer eighth of the scan.
 
 In: a map and the prepared scan it explains. Out: shares of the map's sum, each beside the share that a flat map has.
 """

@@ -155,7 +155,7 @@ def _show_volume(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
 
 
 def _slice_weights(task: FoldMaps, one: ExplainedCase) -> SliceWeights | None:
-    """How much each slice of the first plane counted; None where the network sees the volume as a whole."""
+    """The weight of each slice of the first plane; None where the network sees the volume as a whole."""
     encoder = task.classifier.encoder
     device = next(encoder.parameters()).device
     with freezing.eval_mode(encoder), torch.inference_mode():

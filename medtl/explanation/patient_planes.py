@@ -113,7 +113,7 @@ def normal_of(affine: Float[np.ndarray, "4 4"], plane: Plane) -> Float[np.ndarra
 
 
 def position_mm(affine: Float[np.ndarray, "4 4"], plane: Plane, index: float) -> float:
-    """Where a slice lies along its normal, in mm: the same for every point of the slice."""
+    """The position of a slice along its normal, in mm: the same for every point of the slice."""
     point = affine[:3, 3] + index * affine[:3, NORMAL[plane]]
     return float(normal_of(affine, plane) @ point)
 

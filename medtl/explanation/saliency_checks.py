@@ -39,7 +39,7 @@ from medtl.record.saliency_checks import CheckedCase, FoldChecks, OnLesion, Repe
 
 @dataclass(frozen=True)
 class CheckTask:
-    """What the checks need of a study.
+    """The cohort, folds, scans and models of a study, for the checks.
 
     `fitted` gives a fold's model by name and network; `finished` names what each finished fold wrote. `stage` is the
     one that maps are made at, None for the one that `stage_to_look_at` chooses. `threshold` gives the declared one of
@@ -191,7 +191,7 @@ def _randomised(
 
 
 def _measured(one: Mapped, classifier: Classifier, *, seed: int) -> dict[str, object]:
-    """What needs the scan and this fold's model."""
+    """The checks that need the scan and this fold's model."""
     by = curves(classifier, one.scan, one.raw, seed=seed)
     prepared_map = on_prepared_grid(one.raw, tuple(one.scan.shape[2:]))
     return {
@@ -219,7 +219,7 @@ def _repeated(
 
 
 def _on_lesion(one: Mapped, task: CheckTask, classifier: Classifier, make: MapMaker) -> dict[str, object]:
-    """What is found of the mask by the map for the reference standard's class, and by the centre-Gaussian."""
+    """Agreement with the lesion mask of the map for the reference standard's class, and of the centre-Gaussian."""
     if one.case.mask is None:
         return {}
     facts = task.prepared.facts[one.case.case_id]
@@ -235,7 +235,7 @@ def _on_lesion(one: Mapped, task: CheckTask, classifier: Classifier, make: MapMa
 
 
 def _written(path: Path, *, like: SaliencyChecks) -> SaliencyChecks:
-    """What an earlier start of the run wrote by the same settings; nothing where it cannot be read."""
+    """The checks that an earlier start wrote with the same settings; empty where they cannot be read."""
     if not path.is_file():
         return like
     try:

@@ -1,4 +1,4 @@
-"""Which out-of-fold cases are explained, at which stage of the encoder, by which method, and how maps are checked."""
+"""Settings of saliency maps: cases, stage of the encoder, method, and checks."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ class SaliencySettings(BaseModel):
     )
 
     def checked(self, preparation: PreparationSettings) -> int:
-        """How many cases a fold are checked."""
+        """The number of cases to check in a fold."""
         return self.cases_per_fold or (VOLUMES_CHECKED if preparation.is_volume else PICTURES_CHECKED)

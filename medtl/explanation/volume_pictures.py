@@ -30,7 +30,7 @@ DIGITS = 5
 
 @dataclass(frozen=True)
 class SliceWeights:
-    """How much the network weighed each slice of a plane; `positions_mm` are along the plane's slice axis."""
+    """The network's weight of each slice of a plane; `positions_mm` are along the plane's slice axis."""
 
     plane: Plane
     values: tuple[float, ...]
@@ -55,7 +55,7 @@ class SliceWeights:
 
 @dataclass(frozen=True)
 class VolumePictures:
-    """What was written, as names in the folder; `peak_mm` is the map's strongest voxel, None for a map of zeros."""
+    """The written files, as names in the folder; `peak_mm` is the map's strongest voxel, None for a map of zeros."""
 
     montage: str
     view: str

@@ -1,4 +1,4 @@
-"""Who trains and who tests: a cohort and the fold settings in, a leak-free `FoldTable` out.
+"""Assign patients to folds: a cohort and the fold settings in, a leak-free `FoldTable` out.
 
 The unit is the group: a patient, or patients who share an identical image. Chance is drawn from the manifest's own
 ids, so neither the order of the rows nor the pseudonym key changes a fold.

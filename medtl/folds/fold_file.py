@@ -124,7 +124,7 @@ def _refuse_other_cases(table: FoldTable, expected: Mapping[str, tuple[str, str]
 
 
 def _faults(table: FoldTable) -> Iterator[str]:
-    """What is wrong with the division as a whole, a sentence each."""
+    """Faults of the division as a whole, a sentence each."""
     rows = table.rows
     everybody = set(rows["case_id"])
     repeats: dict[int, list[int]] = {}

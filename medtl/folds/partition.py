@@ -17,7 +17,7 @@ DRAWS = 20
 
 
 def patients_by_class(labels: Sequence[str], groups: Sequence[str]) -> dict[str, int]:
-    """How many groups hold each class, the classes in alphabetical order."""
+    """The number of groups with each class, the classes in alphabetical order."""
     pairs = set(zip(labels, groups, strict=True))
     return {label: sum(1 for name, _ in pairs if name == label) for label in sorted(set(labels))}
 

@@ -67,7 +67,7 @@ class FoldSettings(BaseModel):
 
     @property
     def split_column(self) -> str | None:
-        """What `ManifestSettings.split_column` has to name: the column of the folds, or of the sealed test."""
+        """The name for `ManifestSettings.split_column`: the column of the folds, or of the sealed test."""
         return self.column or self.sealed
 
     @model_serializer(mode="plain")

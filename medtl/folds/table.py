@@ -1,4 +1,4 @@
-"""Which case stands where in each fold, as a table and as lists of cases."""
+"""The role of each case in each fold, as a table and as lists of cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished run says of held-out cases: the mean over the networks of its folds, and how to judge it.
+"""Predictions of a finished run for held-out cases: the mean over the networks of its folds, and their evaluation.
 
 In: each fold's predictions of the held-out cases, and the out-of-fold predictions of the study. Out: one table with a
 single fold, whose test rows are the held-out cases and whose validation rows are the study's own out-of-fold

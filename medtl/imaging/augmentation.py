@@ -26,7 +26,7 @@ from medtl.imaging.settings import AugmentationSettings, PreparationSettings, Pr
 
 @dataclass(frozen=True)
 class Variation:
-    """How far one preset varies a scan.
+    """The ranges by which one preset varies a scan.
 
     `rotation_degrees`, `shift` (share of the side) and `zoom` (share) are symmetric limits drawn uniformly. `gamma` is
     the exponent's largest factor, `gain` the largest relative change of brightness, `bias` the largest logarithm of a

@@ -1,4 +1,4 @@
-"""Which value of a scan becomes black and which white, for each preset; no torch here."""
+"""Black and white of a scan for each preset; no torch here."""
 
 from __future__ import annotations
 

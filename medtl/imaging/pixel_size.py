@@ -1,4 +1,4 @@
-"""How large the pixels of a picture are: in millimetres where the header says so, else their shape alone.
+"""The pixel size of a picture: in millimetres where the header says so, else its aspect ratio alone.
 
 Looked at in this order: PixelSpacing (calibrated or in the patient), ImagerPixelSpacing (at the detector),
 NominalScannedPixelSpacing (on the film that was scanned), and without millimetres PixelAspectRatio

@@ -169,7 +169,7 @@ class Placement:
         return values.transpose(np.argsort([axis.source for axis in self.axes]))
 
     def seen(self) -> Bool[np.ndarray, "*scan"]:
-        """Which of the scan's pixels lie on the prepared grid; a map says nothing about the others."""
+        """A mask of the scan's pixels that lie on the prepared grid; a map says nothing about the others."""
         by_source = sorted(self.axes, key=lambda axis: axis.source)
         seen = np.ones((), dtype=bool)
         for axis in by_source:

@@ -1,4 +1,4 @@
-"""How scans are prepared and varied, as settings that import neither torch nor MONAI."""
+"""Settings of preparation and augmentation; they import neither torch nor MONAI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with predictions, each fault as one sentence that names the cases.
+"""Faults of predictions, each as one sentence that names the cases.
 
 In: rows in the house's types and the classes. Out: the sentences; none means that the rows may be judged.
 """

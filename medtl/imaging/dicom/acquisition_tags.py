@@ -1,4 +1,4 @@
-"""Which tags of a header tell one acquisition, reconstruction or unit of a series from another.
+"""The tags that distinguish acquisitions, reconstructions or units within one series.
 
 A series may hold several stacks: the standard only asks for one modality, one equipment and one frame of reference in
 it (PS3.3 C.7.3.1). Slices that differ in a tag of the first table are never slices of one volume. Those of the second

@@ -58,7 +58,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """What it is, without anything that names a person: `CT, 28 of 512 x 512`."""
+        """A title without anything that names a person: `CT, 28 of 512 x 512`."""
         size = f"{self.header.rows} x {self.header.columns}"
         count = "" if self.is_picture else f"{len(self.slices)} of "
         when = f", {self.moment}" if self.moment else ""

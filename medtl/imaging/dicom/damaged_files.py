@@ -1,4 +1,4 @@
-"""Which series a damaged file may have been a slice of: an unreadable slice is never just left out.
+"""Refuse the series that a damaged file may have been a slice of: an unreadable slice is never just left out.
 
 A stack that lost its first or last slice looks whole. So a DICOM file whose header cannot be read refuses its own
 series, and never another: the one whose unique identifier is still found in its bytes; else, of the study whose

@@ -136,7 +136,7 @@ def _stored_bits_only(values: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def _first_that_decodes(dataset: Dataset, plugins: tuple[str, ...], which: dict[str, int]) -> np.ndarray:
-    """What the first decoder that can read the file makes of it; the last one's fault when none can."""
+    """The values by the first decoder that can read the file; the last one's error when none can."""
     from pydicom.pixels import pixel_array
 
     *others, last = sorted(plugins, key=DECODERS_IN_ORDER.index)

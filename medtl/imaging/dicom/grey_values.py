@@ -1,4 +1,4 @@
-"""What the stored numbers of a DICOM image mean: values, polarity, brightness and position of one frame.
+"""From the stored numbers of a DICOM frame to a picture: values, polarity, brightness and position.
 
 Every tag of the standard that decides one of these, and what is done with it. The chain is that of PS3.3 C.11 and
 PS3.4 N.2: stored value, padding, modality value, display window, polarity.

@@ -146,5 +146,5 @@ def kind_of_fault(error: BaseException) -> str:
 
 
 def keep_pydicom_quiet() -> None:
-    """Let pydicom warn nobody in this process: its warnings quote the values that they are about."""
+    """Silence pydicom's warnings in this process: they quote values of the header."""
     warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")

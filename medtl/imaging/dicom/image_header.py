@@ -1,4 +1,4 @@
-"""What the headers of DICOM images say, as far as it decides how an image is read, stacked and described.
+"""The values of DICOM headers that decide how an image is read, stacked and described.
 
 An allow-list: nothing else leaves the process that parses a header. `patient_id`, the unique identifiers, the
 description and the date stay in memory and in private files; they are never part of a result. `modality`,
@@ -69,7 +69,7 @@ class Plane(BaseModel):
 
     @property
     def lacks_of_rescale(self) -> tuple[str, ...]:
-        """Which tag of the rescale is missing although the other is there."""
+        """The tag of the rescale that is missing although the other is there."""
         if self.slope is None and self.intercept is not None:
             return ("RescaleSlope",)
         return ("RescaleIntercept",) if self.slope is not None and self.intercept is None else ()
@@ -145,7 +145,7 @@ class ImageHeader(BaseModel):
 
     @property
     def person(self) -> tuple[str, str, str, str]:
-        """What must agree in one volume: whose it is, without regard to how a name is written."""
+        """The identity that must agree in one volume, without regard to how a name is written."""
         return (self.patient_id, self.issuer_of_id, plain_name(self.patient_name), self.birth_date)
 
 

@@ -1,4 +1,4 @@
-"""Where the frames of a reconstructed SPECT lie (PS3.3 C.8.4.15, NM Reconstruction).
+"""Positions of the frames of a reconstructed SPECT (PS3.3 C.8.4.15, NM Reconstruction).
 
 The first slice's position stands in the detector's item, not in a frame of its own. The others follow along the normal
 of its rows and columns, SpacingBetweenSlices apart: behind the first where that is positive, in front where negative.

@@ -34,7 +34,7 @@ def padding_limits(header: Dataset) -> Limits | None:
 
 
 def is_padding(stored: np.ndarray, limits: Limits | None) -> np.ndarray | None:
-    """Which stored values are padding, as booleans; None when none is, or all are."""
+    """A mask of the stored values that are padding; None when none is, or all are."""
     if limits is None:
         return None
     found = (stored >= limits[0]) & (stored <= limits[1])

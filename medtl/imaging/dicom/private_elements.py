@@ -1,4 +1,4 @@
-"""What a few elements of makers say that the standard's do not: b-values, kinds of image, and grids of tiles.
+"""Private elements of manufacturers: b-values, kinds of image, and grids of tiles.
 
 They are public, as makers' conformance statements and free converters name them; each counts only where its block names
 the maker's creator. The b-value: Siemens (0019,100C), GE (0043,1039, the first number, modulo 10^9), Philips
@@ -75,7 +75,7 @@ def private_settings(dataset: Dataset) -> dict[str, str]:
 
 
 def tiles_of(dataset: Dataset) -> int:
-    """How many slices are tiles of the image, by what its maker says; 0 when none does."""
+    """The number of slices that are tiles of the image, by a private element; 0 without one."""
     for tag, creator in TILE_COUNTS.items():
         if Tag(*tag) in dataset and creator_of(dataset, tag) == creator:
             number = _first_number(dataset[Tag(*tag)].value, is_text=tag[0] != 0x0019)
@@ -84,7 +84,7 @@ def tiles_of(dataset: Dataset) -> int:
 
 
 def creator_of(dataset: Dataset, tag: tuple[int, int]) -> str:
-    """Who made the block that an element lies in."""
+    """The private creator of the block that an element lies in."""
     block = Tag(tag[0], tag[1] >> 8)
     return str(dataset[block].value).strip() if block in dataset else ""
 

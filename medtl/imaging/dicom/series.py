@@ -50,7 +50,7 @@ def _slices(file: int, header: ImageHeader) -> tuple[Slice, ...]:
 
 
 def _kind(one: Slice) -> tuple[object, ...]:
-    """What must be equal in one volume. A file with frames but no geometry is alone."""
+    """The values that must be equal in one volume. A file with frames but no geometry is alone."""
     header, plane = one.header, one.plane
     alone = (one.file,) if plane.position is None and (header.frames > 1 or not header.series_uid) else ()
     return (

@@ -1,4 +1,4 @@
-"""Which candidates are volumes or pictures that can be studied, judged from their headers alone.
+"""Accept or refuse candidates as volumes or pictures, from their headers alone.
 
 Each rule is a function from a candidate to its faults. The first fault gives the reason code; the sentence has all.
 """

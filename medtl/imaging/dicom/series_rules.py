@@ -38,7 +38,7 @@ LOCALIZER_ORIENTATIONS = 3
 
 
 class SeriesRules(BaseModel):
-    """What makes a series a volume, beyond its geometry."""
+    """The rules that make a series a volume, beyond its geometry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

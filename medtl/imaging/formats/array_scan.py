@@ -68,7 +68,7 @@ def refuse_size(shape: tuple[int, ...], *, what: str) -> None:
 
 
 def axis_orientation(affine: np.ndarray) -> np.ndarray | None:
-    """Which stored axis runs along right, anterior, superior; None when the affine does not say."""
+    """The stored axes that run along right, anterior, superior, as nibabel's orientation; None without one."""
     if not np.isfinite(affine).all():
         return None
     orientation = nibabel.io_orientation(affine)

@@ -24,7 +24,7 @@ class FilePair:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to take of a file that holds more than one picture or volume; by default such a file is refused.
+    """The choice within a file of several pictures or volumes; by default such a file is refused.
 
     `volume` is first, mean, or a number from 1, of several volumes. `page_mm` is the voxel size (between rows, between
     columns, between pages) with which a TIFF of several pages is one volume.

@@ -1,4 +1,4 @@
-"""Which geometry of a header can be believed; from any patient coordinates to right, anterior, superior.
+"""Checks of a header's geometry; from any patient coordinates to right, anterior, superior.
 
 DICOM, MetaImage (ITK) and most NRRD files count towards left, posterior and superior (LPS); NIfTI, and everything in
 this program, towards right, anterior and superior (RAS). Both are in mm; two signs change.

@@ -47,7 +47,7 @@ def format_of(start: bytes) -> Format | None:
 
 
 def foreign_or_unknown(start: bytes) -> Foreign:
-    """What a file is that no reader takes."""
+    """The kind of a file that no reader takes."""
     return foreign_kind(start) or Foreign(
         f"of no kind that is known here: none of DICOM (with its 128-byte preamble), {NAMES}",
         "Convert it, or leave it out.",

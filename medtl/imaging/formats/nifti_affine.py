@@ -90,7 +90,7 @@ def volume_affine(geometry: NiftiGeometry) -> tuple[np.ndarray, tuple[str, ...]]
 
 
 def slice_orientation(geometry: NiftiGeometry) -> np.ndarray | None:
-    """Which stored axis runs along right, anterior, superior; None when the header does not say."""
+    """The stored axes that run along right, anterior, superior, as nibabel's orientation; None without one."""
     return None if geometry.affine is None else axis_orientation(geometry.affine)
 
 

@@ -245,7 +245,7 @@ def _kind(header: dict[str, Any]) -> np.dtype:
 
 
 def _raw_header(header: dict[str, Any], *, sizes: tuple[int, ...]) -> dict[str, Any]:
-    """What pynrrd needs to know of voxels that are unpacked already."""
+    """The header with which pynrrd reads voxels that are unpacked already."""
     kept: dict[str, Any] = {name: header[name] for name in ("type", "endian") if name in header}
     return {**kept, "dimension": len(sizes), "sizes": np.array(sizes), "encoding": "raw"}
 

@@ -1,4 +1,4 @@
-"""What a picture's header says of its pixels beyond what Pillow turns by itself: their depth, polarity and shape."""
+"""Tags of a picture that Pillow does not apply by itself: depth, polarity and shape of pixels."""
 
 from __future__ import annotations
 

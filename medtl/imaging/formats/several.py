@@ -51,7 +51,7 @@ def only_or_mean(volumes: Iterable[np.ndarray], count: int) -> np.ndarray:
 
 
 def volume_note(count: int, choice: Choice) -> tuple[str, ...]:
-    """What to note of a file with so many volumes."""
+    """The note on a file with so many volumes."""
     if count == 1:
         return ()
     if choice.volume == "mean":

@@ -47,7 +47,7 @@ class Voxels:
             count -= len(self.take(min(count, CHUNK_BYTES)))
 
     def end(self, *, layer_bytes: int) -> tuple[str, ...]:
-        """What to note about bytes behind the voxels; of a gzip, the checksum is compared by reaching the end.
+        """Notes on bytes behind the voxels; of a gzip, the checksum is compared by reaching the end.
 
         A few bytes are the padding of some writer. As many as the thinnest layer of voxels has mean that the header
         says another size than the voxels have.

@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say that Pillow does not act on: pages, planes and signs.
+"""Tags of a TIFF that Pillow does not apply: pages, planes and signs.
 
 Tag numbers and their values: TIFF 6.0 (Adobe, 1992).
 """
