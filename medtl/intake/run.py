@@ -15,9 +15,9 @@ from medtl.intake.manifest_file import manifest_row, refuse_to_overwrite, write_
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.records import Records
 from medtl.intake.settings import IntakeSettings
+from medtl.intake.summary import page_content, summary_of
 from medtl.intake.surveyed import surveyed
 from medtl.intake.taking_in import taken_in
-from medtl.intake.telling import page_content, summary_of
 from medtl.locks import exclusive
 from medtl.report import write_intake_page
 

@@ -1,4 +1,4 @@
-"""An intake in words: the values of its page, and the lines of the command."""
+"""The summary of an intake: the values of its page, and the lines of the command."""
 
 from __future__ import annotations
 
