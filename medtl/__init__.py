@@ -25,14 +25,15 @@ The floors, from the top. Each imports only from floors below it (the order is a
     predictions/  the one table between the learning and the counting wing
     cohort/       who is in the study: manifest, labels, covariates, pseudonyms, flow
     outcomes/     what is predicted: binary, multi-class
+    policies/     how an encoder is adapted: one room per policy, as a value
 
     findings.py   what speaks against a result, as a value
     locks.py      one process at a time
     files.py  yaml_values.py  environment.py  progress.py  errors.py
 
 The learning wing (imaging, encoders, adaptation, training, explanation) uses torch and MONAI. The counting wing
-(outcomes, cohort, folds, predictions, evaluation, record, held_out, report) never imports them. They meet in one
-table, predictions.csv.
+(outcomes, policies, cohort, folds, predictions, evaluation, record, held_out, report) never imports them. They meet in
+one table, predictions.csv.
 
 A floor's `__init__.py` is its door: a docstring, and where others use few of its names, an `__init__.pyi` that lists
 them. Doors open lazily (lazy_loader), so that reading settings or rebuilding a report never waits for torch or MONAI.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-Policy = Literal["probe", "lp_ft", "full", "scratch"]
-"""probe: frozen features and logistic regression. lp_ft: the probe's head, then the whole net at a small rate
-(Kumar 2022, arXiv 2202.10054). full: a new head and the whole net at once. scratch: nothing borrowed, the control."""
-
-BASELINES: tuple[str, ...] = ("probe", "centroid")
-"""Models on frozen features that every study fits, asked or not."""
+from medtl.policies import POLICIES, policy_of
+from medtl.policies.lp_ft import LP_FT
 
 
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
+
+
+def _known(name: str) -> str:
+    choosable = [one.name for one in POLICIES if one.is_choosable]
+    if name not in choosable:
+        raise ValueError(f"there is no policy {name!r}; choose among {', '.join(choosable)}")
+    return name
 
 
 class AdaptationSettings(BaseModel):
@@ -23,8 +26,8 @@ class AdaptationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    policy: Annotated[tuple[Policy, ...], BeforeValidator(_as_tuple)] = Field(
-        default=("lp_ft",), min_length=1, description="One policy or a list; all of them on the same folds."
+    policy: Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], BeforeValidator(_as_tuple)] = Field(
+        default=(LP_FT.name,), min_length=1, description="One policy or a list; all of them on the same folds."
     )
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of pooled features dropped before a new head.")
     frozen_stages: tuple[str, ...] = Field(
@@ -39,22 +42,22 @@ class AdaptationSettings(BaseModel):
 
     @field_validator("policy")
     @classmethod
-    def _each_once(cls, policies: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    def _each_once(cls, policies: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(policies)) < len(policies):
             raise ValueError(f"each policy can be named once; got {', '.join(policies)}")
         return policies
 
     @property
-    def primary(self) -> Policy:
+    def primary(self) -> str:
         """The policy whose model the study is about."""
         return self.policy[0]
 
     @property
-    def trained(self) -> tuple[Policy, ...]:
+    def trained(self) -> tuple[str, ...]:
         """The policies that need the training loop."""
-        return tuple(policy for policy in self.policy if policy != "probe")
+        return tuple(name for name in self.policy if (found := policy_of(name)) is not None and found.is_trained)
 
     @property
     def models(self) -> tuple[str, ...]:
         """Every model of the study, the primary first, the two frozen-feature baselines always among them."""
-        return tuple(dict.fromkeys((*self.policy, *BASELINES)))
+        return tuple(dict.fromkeys((*self.policy, *(one.name for one in POLICIES if one.is_fitted_always))))

@@ -17,13 +17,11 @@ from medtl.evaluation.notes import notes_on
 from medtl.evaluation.settings import EvaluationSettings
 from medtl.evaluation.study_metrics import FoldMetrics, ModelInFold, ModelMetrics, StudyMetrics
 from medtl.evaluation.thresholds import YOUDEN
+from medtl.policies import reference_model
 from medtl.predictions import PredictionTable, per_patient
 
 RESAMPLES = 2000
 """Bootstrap resamples by default: each tail of 2.5 % then rests on 50 draws."""
-
-REFERENCE = "probe"
-"""The model that every other has to beat: frozen features with a logistic regression."""
 
 
 def evaluate(
@@ -52,7 +50,8 @@ def evaluate(
     _must_be_tested(table)
     patients, rule = per_patient(table), settings.threshold if settings else YOUDEN
     if pairs is None:
-        pairs = [(model, REFERENCE) for model in table.models if model != REFERENCE and REFERENCE in table.models]
+        reference = reference_model()
+        pairs = [(model, reference) for model in table.models if model != reference and reference in table.models]
     decided = {model: decide_folds(patients.of(model=model), rule=rule) for model in table.models}
     appraisal = None
     if settings is not None:

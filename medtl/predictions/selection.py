@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtl.errors import IntegrityFailure
 from medtl.outcomes.log_loss import log_losses
+from medtl.policies import policy_of
 from medtl.predictions.patients import per_patient
 from medtl.predictions.table import PredictionTable, concatenate
 
 SELECTED = "selected"
-CONTROLS = ("scratch", "centroid")
-"""Models that stand beside the candidates and cannot be selected."""
 
 
 class CandidateModel(BaseModel):
@@ -45,11 +44,17 @@ def choose(predictions: PredictionTable) -> Selection:
     candidates = tuple(
         CandidateModel(model=model, log_loss=_log_loss(patients.of(model=model)))
         for model in predictions.models
-        if model.split("@")[0] not in CONTROLS
+        if not is_control(model)
     )
     best = min(candidates, key=lambda candidate: candidate.log_loss)
     count = patients.of(model=best.model).rows["patient_id"].nunique()
     return Selection(chosen=best.model, candidates=candidates, patients=int(count))
+
+
+def is_control(model: str) -> bool:
+    """Whether a model stands beside the candidates and cannot be selected."""
+    policy = policy_of(model)
+    return policy is not None and policy.is_control
 
 
 def with_selected(predictions: PredictionTable, chosen: str) -> PredictionTable:

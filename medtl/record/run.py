@@ -14,6 +14,7 @@ from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.evaluation import StudyMetrics
 from medtl.files import read_csv
 from medtl.outcomes import Outcome, outcome_of
+from medtl.policies import POLICIES
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.record.controls import Controls, read_controls
@@ -27,7 +28,7 @@ from medtl.record.studied_cohort import StudiedCohort, read_cohort, read_exclusi
 from medtl.record.study import DeclaredStudy, read_study
 from medtl.record.typed_files import read_mapping
 
-PREFERRED_MODELS = ("lp_ft", "full", "probe", "scratch", "centroid")
+PREFERRED_MODELS = tuple(one.name for one in sorted(POLICIES, key=lambda policy: policy.rank))
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
 
 

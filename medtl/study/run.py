@@ -10,6 +10,7 @@ from medtl import encoders, evaluation, explanation, files, imaging, report, tra
 from medtl.cohort import Cohort
 from medtl.controls import ControlTask, run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
+from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
@@ -34,7 +35,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     if out is not None:
         RunFolder(out).refuse_occupied(resume=resume, brought=brought)
     study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
-    if "scratch" in study.adaptation.trained:
+    if any(own is not None and own.start == "random" for own in map(policy_of, study.adaptation.trained)):
         study.recipe.refuse_lone_cases(learning="a network from scratch")
     mark = fingerprint_of(study, borrowed)
     run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")

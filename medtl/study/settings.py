@@ -26,6 +26,7 @@ from medtl.explanation import ExplanationSettings, SaliencySettings
 from medtl.files import write_atomically
 from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
+from medtl.policies import policy_of
 from medtl.progress import say
 from medtl.training import Recipe, SelectionSettings
 from medtl.yaml_values import parsed_yaml, quote_what_reads_back_otherwise, read_yaml
@@ -91,7 +92,8 @@ class Study(ManifestSettings):
             return self
         if self.recipe.learning_rate in self.selection.learning_rates:
             raise ValueError("selection.learning_rates names recipe.learning_rate, which is a candidate already")
-        trained = [policy for policy in self.adaptation.policy if policy not in ("probe", "scratch")]
+        policies = map(policy_of, self.adaptation.policy)
+        trained = [policy.name for policy in policies if policy is not None and policy.is_pretrained]
         if not trained and self.selection.learning_rates:
             raise ValueError("selection.learning_rates are for lp_ft or full, but adaptation.policy names neither")
         if not trained and not self.selection.encoders:

@@ -19,6 +19,7 @@ from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
 from medtl.files import write_json
 from medtl.folds import Split
+from medtl.policies import reference_model
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.record.history import write_history
@@ -104,13 +105,13 @@ def variants_of(
     adaptation: AdaptationSettings, recipe: Recipe, among: SelectionSettings | None, *, encoders: Sequence[str]
 ) -> tuple[Variant, ...]:
     """The study's own variant first, then each further encoder and learning rate."""
-    learnt = tuple(policy for policy in adaptation.policy if policy not in selection.CONTROLS)
-    trained = tuple(policy for policy in learnt if policy != "probe")
+    learnt = tuple(policy for policy in adaptation.policy if not selection.is_control(policy))
+    trained = tuple(name for name in learnt if name in adaptation.trained)
     found = []
     for encoder in encoders:
         other = (encoder,) if encoder != encoders[0] else ()
-        own = adaptation.model_copy(update={"policy": learnt or ("probe",)}) if other else adaptation
-        kept = tuple(dict.fromkeys((*learnt, "probe"))) if other else adaptation.models
+        own = adaptation.model_copy(update={"policy": learnt or (reference_model(),)}) if other else adaptation
+        kept = tuple(dict.fromkeys((*learnt, reference_model()))) if other else adaptation.models
         found.append(Variant("-".join(other), encoder, own, recipe, kept))
         for rate in among.learning_rates if among and trained else ():
             suffix = "-".join((*other, f"{rate:g}"))

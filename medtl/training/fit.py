@@ -24,7 +24,7 @@ from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, o
 from medtl.training.device import lower_precision
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe, schedule
-from medtl.training.step import TrainingStep
+from medtl.training.step import Penalty, TrainingStep
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class FitTask:
     batch_norm_frozen: bool
     seed_names: tuple[object, ...]
     device: torch.device
+    penalty: Penalty | None = None
 
     @property
     def fewest(self) -> int:
@@ -72,7 +73,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     step = TrainingStep(
         classifier, optimiser, scaler, outcome=task.scans.outcome, recipe=recipe, dtype=dtype, device=device,
-        fewest=task.fewest,
+        fewest=task.fewest, penalty=task.penalty,
     )  # fmt: skip
     average = WeightAverage(classifier, decay=recipe.average_decay)
     progress, best = Progress(), dict[str, Tensor]()

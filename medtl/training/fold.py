@@ -26,6 +26,9 @@ from medtl.cohort import Case, Cohort
 from medtl.encoders import Encoder
 from medtl.files import fingerprint, replacing
 from medtl.folds import Split
+from medtl.policies import POLICIES, policy_of
+from medtl.policies.centroid import CENTROID
+from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
 from medtl.record.probe import ProbeChoice, write_probe
@@ -100,9 +103,10 @@ def train_fold(task: FoldTask) -> FittedFold:
     for model in task.adaptation.models:
         for role in ("validation", "test"):
             members = ids[role]
-            if model == "probe":
+            own = policy_of(model)
+            if own == PROBE:
                 values = fitted_probe.probabilities(task.features.of(members).astype(np.float64))
-            elif model == "centroid":
+            elif own == CENTROID:
                 values = centroids.probabilities(task.features.of(members).astype(np.float64))
             else:
                 logits = predict_logits(
@@ -126,44 +130,45 @@ def train_fold(task: FoldTask) -> FittedFold:
 
 
 def _trained(
-    policy: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], start: probe.Probe, cases: Mapping[str, Case]
+    name: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], start: probe.Probe, cases: Mapping[str, Case]
 ) -> tuple[Classifier, tuple[EpochRecord, ...]]:
-    seed_names = (task.seed, policy, task.number)
-    dropout = task.adaptation.dropout
-    head_seed = seed_for(*seed_names, "head")
-    classes = task.cohort.outcome.head_width
-    if policy == "scratch":
-        encoder = task.untrained(seed=seed_for(*seed_names, "encoder"))
-        classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
-    elif policy == "full":
-        encoder = copy.deepcopy(task.borrowed)
-        classifier = classifier_with_new_head(encoder, classes=classes, seed=head_seed, dropout=dropout)
-    else:
+    policy = next(one for one in POLICIES if one.name == name)
+    seed_names = (task.seed, name, task.number)
+    head_seed, share = seed_for(*seed_names, "head"), task.adaptation.encoder_rate
+    if policy.start == "fitted_probe":
         classifier = classifier_from_probe(copy.deepcopy(task.borrowed), start)
-    is_borrowed = policy != "scratch"
+    else:
+        untrained = policy.start == "random"
+        classifier = classifier_with_new_head(
+            task.untrained(seed=seed_for(*seed_names, "encoder")) if untrained else copy.deepcopy(task.borrowed),
+            classes=task.cohort.outcome.head_width,
+            seed=head_seed,
+            dropout=task.adaptation.dropout,
+        )
     fit_task = FitTask(
-        name=f"fold {task.number}, {policy}",
+        name=f"fold {task.number}, {name}",
         scans=task.scans,
         chance_keys={name: case.chance_key for name, case in cases.items()},
         training=ids["training"],
         validation=ids["validation"],
         recipe=task.recipe,
-        encoder_rate=task.adaptation.encoder_rate if is_borrowed else 1.0,
-        head_rate=task.adaptation.encoder_rate if policy == "lp_ft" else 1.0,
-        batch_norm_frozen=is_borrowed,
+        encoder_rate=share if policy.encoder_scale is None else policy.encoder_scale,
+        head_rate=share if policy.head_scale is None else policy.head_scale,
+        batch_norm_frozen=policy.is_pretrained,
+        penalty=policy.penalty,
         seed_names=seed_names,
         device=task.device,
     )
-    name = fingerprint([*seed_names, task.recipe.deciding(), task.adaptation.model_dump(), *ids["training"]])
-    frozen = task.adaptation.frozen_stages if is_borrowed else ()
+    state = fingerprint([*seed_names, task.recipe.deciding(), task.adaptation.model_dump(), *ids["training"]])
+    frozen = task.adaptation.frozen_stages if policy.is_pretrained else ()
     with freezing.stages_frozen(classifier, frozen), repeatable(task.device, wanted=task.recipe.deterministic):
-        history = fit(classifier, fit_task, CheckpointFolder(task.states / policy, name))
+        history = fit(classifier, fit_task, CheckpointFolder(task.states / name, state))
     return classifier, history
 
 
 def classifier_of(model: str, task: FoldTask, fitted: FittedFold) -> Classifier:
     """The network of a fitted model; the probe becomes one with its encoder as it was borrowed."""
-    if model == "probe":
+    if policy_of(model) == PROBE:
         return classifier_from_probe(copy.deepcopy(task.borrowed), fitted.frozen_probe).to(task.device)
     return fitted.classifiers[model]
 
@@ -190,7 +195,7 @@ def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
     parts |= {f"centroid.{part}": np.asarray(getattr(fitted.centroids, part)) for part in CENTROID_PARTS}
     with replacing(folder / names.BASELINES) as temporary:
         save_arrays({name: np.ascontiguousarray(values) for name, values in parts.items()}, temporary)
-    if primary == "probe":
+    if primary == PROBE.name:
         with replacing(folder / names.CHECKPOINT) as temporary:
             save_arrays({part: np.ascontiguousarray(getattr(start, part)) for part in PROBE_PARTS}, temporary)
     for model, classifier in fitted.classifiers.items():

@@ -15,6 +15,9 @@ from safetensors.torch import load_file
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
 from medtl.adaptation.heads import activated
 from medtl.errors import IntegrityFailure
+from medtl.policies import policy_of
+from medtl.policies.centroid import CENTROID
+from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.training.candidates import StudyTask, Variant, told
@@ -73,9 +76,9 @@ def _asked(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Pre
 def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Said:
     case_ids = [case.case_id for case in task.cohort.cases]
     features = task.features[variant.encoder]
-    if model == "probe":
+    if policy_of(model) == PROBE:
         return _probe(folder).probabilities(features.of(case_ids).astype(np.float64))
-    if model == "centroid":
+    if policy_of(model) == CENTROID:
         parts = _baseline(folder, model, CENTROID_PARTS)
         centroids = probe.Centroids(parts["mean"], parts["centroids"], parts["sharpness"].item())
         return centroids.probabilities(features.of(case_ids).astype(np.float64))
@@ -93,17 +96,22 @@ def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: P
 def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> Classifier:
     """A fitted model's network; the probe is one with its encoder as it was borrowed."""
     borrowed = task.borrowed[variant.encoder]
-    if model == "probe":
+    if policy_of(model) == PROBE:
         return classifier_from_probe(copy.deepcopy(borrowed), _probe(folder)).to(task.device)
-    encoder = task.untrained(variant, seed=0) if model == "scratch" else copy.deepcopy(borrowed)
+    encoder = task.untrained(variant, seed=0) if _is_untrained(model) else copy.deepcopy(borrowed)
     classifier = classifier_with_new_head(encoder, classes=task.cohort.outcome.head_width, seed=0)
     _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
     return classifier.to(task.device)
 
 
+def _is_untrained(model: str) -> bool:
+    policy = policy_of(model)
+    return policy is not None and policy.start == "random"
+
+
 def _probe(folder: Path) -> probe.Probe:
     """What it takes to predict; how it was chosen stands in probe.json."""
-    parts = _baseline(folder, "probe", PROBE_PARTS)
+    parts = _baseline(folder, PROBE.name, PROBE_PARTS)
     return probe.Probe(**parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True)
 
 

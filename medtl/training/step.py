@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from medtl.adaptation import Classifier
@@ -14,6 +17,9 @@ from medtl.training.batches import Batch
 from medtl.training.chance import piece_sizes, seeded_torch
 from medtl.training.device import autocast
 from medtl.training.recipe import Recipe
+
+Penalty = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
+"""A term of the loss from the network's parameters at the start and now, by name."""
 
 
 class TrainingStep:
@@ -35,11 +41,14 @@ class TrainingStep:
         dtype: torch.dtype | None,
         device: torch.device,
         fewest: int = 1,
+        penalty: Penalty | None = None,
     ) -> None:
         self.classifier, self.optimiser, self.scaler, self.outcome = classifier, optimiser, scaler, outcome
         self.recipe, self.dtype, self.device = recipe, dtype, device
         self.micro_batch_size = recipe.micro_batch_size or recipe.batch_size
         self.fewest = fewest
+        self.penalty = penalty
+        self.start = {name: value.detach().clone() for name, value in classifier.named_parameters()} if penalty else {}
 
     def take(self, batch: Batch, *, rate: float, seed: int) -> float:
         """Learn from one batch at `rate` times each group's share; gives the mean loss of the batch."""
@@ -69,6 +78,10 @@ class TrainingStep:
                     loss = loss / len(batch.case_ids)
                 self.scaler.scale(loss).backward()
                 total += loss.detach()
+            if self.penalty is not None:
+                term = self.penalty(self.start, dict(self.classifier.named_parameters()))
+                self.scaler.scale(term).backward()
+                total += term.detach()
         mean = float(total)
         if not torch.isfinite(total):
             raise DataRefused(

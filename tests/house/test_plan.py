@@ -95,6 +95,17 @@ def test_these_rooms_open_without_torch_or_monai(door: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_no_room_but_its_own_names_a_policy() -> None:
+    named = re.compile(r"""["'](?:probe|centroid|lp_ft|full|scratch)["']""")
+    may = {"study/demo.py"}  # a study file, written in Python
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if named.search(path.read_text()) and path.parent.name != "policies"
+    }
+    assert found <= may
+
+
 def test_what_depends_on_the_number_of_classes_is_asked_of_the_outcome() -> None:
     may_refuse = {"cohort/settings.py", "cohort/labels.py", "predictions/columns.py", "predictions/external.py"}
     drawn = {"report/figures/confusion.py"}  # the size of its numbers

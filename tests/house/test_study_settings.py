@@ -85,7 +85,10 @@ def test_an_unknown_key_is_named_with_the_closest_known_one(tmp_path: Path, line
         ("recipe: 3", "recipe: .*; got 3"),
         ("folds: [5, 1]", r"folds: .*; got \[5, 1\]"),
         ("preparation: {preset: xray}", "preparation.preset: Input should be 'radiograph', .*; got 'xray'"),
-        ("adaptation: {policy: lpft}", "adaptation.policy.0: Input should be 'probe', 'lp_ft'.*; got 'lpft'"),
+        (
+            "adaptation: {policy: lpft}",
+            "adaptation.policy.0: .*there is no policy 'lpft'; choose among probe, lp_ft",
+        ),
         ("question: 2024", "question: Input should be a valid string; got 2024"),
         ("resamples: 1:30", "resamples: Input should be a valid integer.*; got '1:30'"),
         ("resamples: 0x7d0", "resamples: Input should be a valid integer.*; got '0x7d0'"),

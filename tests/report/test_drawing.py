@@ -14,7 +14,7 @@ from medtl.report.figures.confusion import confusion_figure
 from medtl.report.figures.models import ModelPoint, models_figure
 from medtl.report.figures.training import history_figure
 from medtl.report.html.drawing import draw
-from medtl.report.html.theme import MODEL_LOOKS, look_of, short_label
+from medtl.report.html.theme import look_of, short_label
 
 
 def _paint(figure: Figure) -> None:
@@ -81,7 +81,7 @@ def test_an_empty_class_has_an_empty_row() -> None:
 def test_further_models_get_the_palettes_next_colours() -> None:
     models = ("probe", "their <net>", "another")
     looks = [look_of(model, models) for model in models]
-    assert looks[0] == MODEL_LOOKS["probe"]
+    assert looks[0].name == "Frozen probe"
     assert len({look.colour for look in looks}) == 3
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from medtl.evaluation import Appraisal
 from medtl.findings import Concern
+from medtl.policies import policy_of
 from medtl.record.run import Run
 from medtl.report.html.numbers import in_table, joined, p_value, plain
 from medtl.report.html.theme import look_of
@@ -73,7 +74,7 @@ def _order(run: Run, found: Appraisal) -> Concern | None:
         for one in found.decisions
         if one.decisions.order_false is not None
         and one.decisions.order_false > DOUBTFUL_ORDER
-        and one.model != "centroid"
+        and ((own := policy_of(one.model)) is None or not own.is_baseline_only)
     ]
     if not doubtful:
         return None

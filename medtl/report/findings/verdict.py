@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from medtl.findings import Concern
+from medtl.policies import POLICIES, reference_model
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_words, interval, plain
 from medtl.report.html.theme import look_of
@@ -19,8 +20,6 @@ from medtl.report.results.judged import Judged, metric_name
 from medtl.report.sections.held_out_words import finding
 
 MOST_WORDS = 120
-BASELINES = ("probe", "scratch", "centroid", "full", "lp_ft")
-"""Which models stand beside the chosen one among the three numbers, in this order."""
 
 NUMBERS_SHOWN = 3
 
@@ -62,11 +61,12 @@ def verdict_of(run: Run, judged: Judged, concerns: Sequence[Concern]) -> Verdict
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
     sentences = [_found(run, judged)]
-    trained = [found for found in judged.differences if found.model != "centroid"]
-    told = [found for found in trained if chosen in ("probe", found.model)][:1]
+    reference = reference_model()
+    trained = judged.differences_that_count
+    told = [found for found in trained if chosen in (reference, found.model)][:1]
     sentences += [
         sentence_of(
-            found, subject=_subject(found.model, run) if chosen == "probe" else "It", shortly=bool(run.held_out)
+            found, subject=_subject(found.model, run) if chosen == reference else "It", shortly=bool(run.held_out)
         )
         for found in told
     ]
@@ -82,7 +82,8 @@ def verdict_of(run: Run, judged: Judged, concerns: Sequence[Concern]) -> Verdict
 
 def headlines_of(run: Run, judged: Judged, *, fold: int | None) -> tuple[Headline, ...]:
     """The chosen model's number, then those of the baselines."""
-    order = [run.chosen_model, *(name for name in BASELINES if name != run.chosen_model and name in run.models)]
+    beside = [one.name for one in sorted(POLICIES, key=lambda policy: policy.beside)]
+    order = [run.chosen_model, *(name for name in beside if name != run.chosen_model and name in run.models)]
     return tuple(headline_of(name, judged, run.models, fold=fold) for name in order[:NUMBERS_SHOWN])
 
 

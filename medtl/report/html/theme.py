@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from medtl.policies import Dash, policy_of
+
 INK, ACCENT, HAIRLINE, QUIET = "#1b1f24", "#0b5cad", "#d0d7de", "#57606a"
 
 PAIR_INCHES = (4.6, 3.6)
@@ -23,8 +25,6 @@ FOLD_OPACITY = 0.35
 LONGEST_LABEL = 22
 """Letters of a label inside a figure; the full name stands in the tables."""
 
-Dash = str | tuple[int, tuple[float, ...]]
-
 
 @dataclass(frozen=True)
 class ModelLook:
@@ -37,19 +37,11 @@ class ModelLook:
     phrase: str
 
 
-MODEL_LOOKS = {
+OTHER_LOOKS = {
     "selected": ModelLook("#D55E00", "-", "o", "Selected per fold", "the model selected in each fold"),
-    "scratch": ModelLook("#7f7f7f", (0, (1.2, 1.4)), "s", "From scratch", "the network trained from scratch"),
-    "probe": ModelLook("#0072B2", (0, (5, 2)), "D", "Frozen probe", "the frozen probe"),
-    "lp_ft": ModelLook("#D55E00", "-", "o", "Fine-tuned (LP-FT)", "the fine-tuned network (LP-FT)"),
-    "full": ModelLook("#009E73", (0, (7, 1.5, 1.2, 1.5)), "^", "Fully fine-tuned", "the fully fine-tuned network"),
-    "centroid": ModelLook("#CC79A7", (0, (3, 1.2)), "v", "Nearest centroid", "the nearest-centroid baseline"),
     "model": ModelLook("#0072B2", "-", "o", "The model", "the model"),
 }
-"""The models that medtl makes, and the one of a table that names none."""
-
-SHORT = {"probe": "Probe", "lp_ft": "LP-FT", "full": "Full"}
-"""Names of models that are followed by an encoder or a learning rate."""
+"""The model that the folds selected, and the one of a table that names none."""
 
 BROWN = "#8c510a"
 FURTHER_COLOURS = ("#56B4E9", "#E69F00", "#000000", "#F0E442")
@@ -61,17 +53,32 @@ CLASS_HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oo", "--")
 
 def look_of(model: str, models: Sequence[str]) -> ModelLook:
     """How a model looks; a model of another tool gets the palette's next colour, in the study's order."""
-    if model == "lp_ft" and "selected" in models:  # the selected one has the colour that the eye follows
-        return replace(MODEL_LOOKS[model], colour=BROWN, marker="h", dash=(0, (6, 1.5)))
-    if model in MODEL_LOOKS:
-        return MODEL_LOOKS[model]
-    place = [name for name in models if name not in MODEL_LOOKS].index(model)
-    colour = FURTHER_COLOURS[place % len(FURTHER_COLOURS)]
+    look = _known(model)
+    if look is not None and look.colour == OTHER_LOOKS["selected"].colour and _is_beside_the_selected(model, models):
+        return replace(look, colour=BROWN, marker="h", dash=(0, (6, 1.5)))  # the eye follows the selected one
+    if look is not None:
+        return look
+    index = [name for name in models if _known(name) is None].index(model)
+    colour = FURTHER_COLOURS[index % len(FURTHER_COLOURS)]
     known, _, variant = model.partition("@")
-    if variant and known in MODEL_LOOKS:
-        look, dash = MODEL_LOOKS[known], FURTHER_DASHES[place % len(FURTHER_DASHES)]
-        return ModelLook(colour, dash, "P", f"{SHORT.get(known, look.name)}, {variant}", f"{look.phrase} ({variant})")
-    return ModelLook(colour, FURTHER_DASHES[place % len(FURTHER_DASHES)], "P", model, f"the model {model}")
+    base, policy = _known(known), policy_of(known)
+    dash = FURTHER_DASHES[index % len(FURTHER_DASHES)]
+    if variant and base is not None:
+        short = policy.short if policy is not None and policy.short else base.name
+        return ModelLook(colour, dash, "P", f"{short}, {variant}", f"{base.phrase} ({variant})")
+    return ModelLook(colour, dash, "P", model, f"the model {model}")
+
+
+def _is_beside_the_selected(model: str, models: Sequence[str]) -> bool:
+    return model != "selected" and "selected" in models
+
+
+def _known(model: str) -> ModelLook | None:
+    policy = policy_of(model) if "@" not in model else None
+    if policy is None:
+        return OTHER_LOOKS.get(model)
+    look = policy.look
+    return ModelLook(look.colour, look.dash, look.marker, policy.label, policy.phrase)
 
 
 def class_colour(place: int) -> str:

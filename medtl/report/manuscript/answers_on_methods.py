@@ -6,6 +6,7 @@ In: a run and its numbers. Out: one answer each, or None where this run has noth
 from __future__ import annotations
 
 from medtl.evaluation.metrics import known
+from medtl.policies import policy_of
 from medtl.predictions import selection as selection_of
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
@@ -93,7 +94,8 @@ def beginning(run: Run, judged: Judged) -> Answer | None:
     card = run.provenance.card
     if "trained_on" not in card:
         return None
-    scratch = " The comparison from scratch began with random weights." if "scratch" in run.models else ""
+    has_untrained = any((own := policy_of(model)) is not None and own.start == "random" for model in run.models)
+    scratch = " The comparison from scratch began with random weights." if has_untrained else ""
     digest = f", sha256 {card['sha256'][:12]}" if card.get("sha256") else ""
     return Answer("methods", f"Weights trained on {card['trained_on'].rstrip('.')}{digest}.{scratch}")
 

@@ -6,6 +6,7 @@ In: a run and its numbers. Out: sentences to paste into a manuscript, and the li
 from __future__ import annotations
 
 from medtl.evaluation.metrics import known
+from medtl.policies import policy_of
 from medtl.predictions import selection
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
@@ -19,15 +20,6 @@ LIFTING_SENTENCES = {
 }
 """How an encoder for pictures was taken to volumes."""
 
-POLICY_SENTENCES = {
-    "probe": "an L2-penalised logistic regression on standardised frozen features (the frozen probe), its penalty "
-    "chosen in inner folds by patient",
-    "centroid": "a nearest-centroid classifier on the same features",
-    "lp_ft": "fine-tuning of the whole network from the probe's solution (LP-FT) with frozen batch-normalisation "
-    f"statistics{cite('kumar2022')}",
-    "full": "fine-tuning of the whole network",
-    "scratch": "the same network trained from random weights",
-}
 CHOSEN_ON_VALIDATION = "chosen per fold on the validation patients"
 CONTROL_WORDS = {
     "thumbnail": "scans shrunk to 8 cells a side",
@@ -112,9 +104,10 @@ def _models(run: Run) -> str:
 
 def words_of(model: str) -> str:
     """What a model is, inside a sentence; with another encoder or learning rate this is added."""
-    policy, _, variant = model.partition("@")
-    told = POLICY_SENTENCES.get(policy, f"the model {policy}")
-    return f"{told} ({variant})" if variant else told
+    name, _, variant = model.partition("@")
+    policy = policy_of(name)
+    words = f"the model {name}" if policy is None else policy.methods + "".join(cite(work) for work in policy.cites)
+    return f"{words} ({variant})" if variant else words
 
 
 def _selects(run: Run) -> bool:
@@ -132,7 +125,7 @@ def _selection(run: Run) -> str:
 
 
 def _trains(run: Run) -> bool:
-    return any(model in ("lp_ft", "full", "scratch") for model in run.models)
+    return any((own := policy_of(model)) is not None and own.is_trained for model in run.models if "@" not in model)
 
 
 def evaluation_words(run: Run, judged: Judged) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from medtl.policies import POLICIES, policy_of
 from medtl.record.run import Run
 from medtl.report.results.judged import Judged
 
@@ -204,6 +205,11 @@ def _has(library: str) -> Callable[[Run, Judged], bool]:
     return lambda run, judged: bool(run.provenance.installed.get(library))
 
 
+def _by_a_model(work: str) -> Callable[[Run, Judged], bool]:
+    """Whether a model of the run is of a policy that cites the work."""
+    return lambda run, judged: any((own := policy_of(model)) is not None and work in own.cites for model in run.models)
+
+
 def _mapped_by(method: str) -> Callable[[Run, Judged], bool]:
     return lambda run, judged: any(record.saliency for record in run.folds) and run.map_method == method
 
@@ -227,7 +233,7 @@ USES: dict[str, Callable[[Run, Judged], bool]] = {
     "huang2017": lambda run, judged: _card(run).get("architecture", "").startswith("densenet"),
     "carreira2017": lambda run, judged: _card(run).get("lifting") == "inflated",
     "yang2021": lambda run, judged: _card(run).get("lifting") == "acs",
-    "kumar2022": lambda run, judged: "lp_ft" in run.models,
+    **{work: _by_a_model(work) for policy in POLICIES for work in policy.cites},
     **{work: _mapped_by(name) for name, work in MAP_WORKS.items()},
     "adebayo2018": lambda run, judged: run.saliency_checks is not None,
     "arun2021": lambda run, judged: run.saliency_checks is not None,

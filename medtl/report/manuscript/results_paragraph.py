@@ -57,7 +57,7 @@ def _others(run: Run, judged: Judged) -> tuple[str, ...]:
 
 
 def _differences(run: Run, judged: Judged) -> tuple[str, ...]:
-    found = [one for one in judged.differences if one.model != "centroid"]
+    found = judged.differences_that_count
     tested = [one for one in found if one.p_value is not None][:1]
     return tuple(_difference(run, one, cited=cite("nadeau2003") if one in tested else "") for one in found)
 

@@ -15,15 +15,13 @@ import pandas as pd
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings
 from medtl.files import sha256_of_file
+from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, read_external
 from medtl.record.run import Run, read_run
 
 FEWEST = 2
 MOST = 8
 """Of more, pairs are too many to read and the best of them is found by chance."""
-
-SIMPLICITY = {"centroid": 0, "probe": 1, "lp_ft": 2, "full": 2, "scratch": 2}
-"""The lower, the simpler: what the same patients support as well is preferred (frozen features before training)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +39,9 @@ class ComparedModel:
 
     @property
     def simplicity(self) -> int | None:
-        """Where the policy stands in `SIMPLICITY`; None for a model that we did not make."""
-        return SIMPLICITY.get(self.model.partition("@")[0])
+        """How simple the policy is, 0 the simplest; None for a model that we did not make."""
+        policy = policy_of(self.model)
+        return None if policy is None else policy.simplicity
 
 
 def models_to_compare(

@@ -15,6 +15,7 @@ from jaxtyping import Int
 from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
 from medtl.evaluation.metrics import known
 from medtl.outcomes import outcome_of
+from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, per_patient
 from medtl.record.run import Run
 from medtl.report.results.claim import Difference, Discordant
@@ -73,6 +74,13 @@ class Judged:
     resamples: int
     notes: tuple[str, ...]
     appraisal: Appraisal | None = None
+
+    @property
+    def differences_that_count(self) -> tuple[Difference, ...]:
+        """The differences from the reference, without those of models that are baselines only."""
+        return tuple(
+            one for one in self.differences if (own := policy_of(one.model)) is None or not own.is_baseline_only
+        )
 
     def thresholds(self, model: str) -> dict[int, float | None]:
         """The declared threshold of each fold by number."""

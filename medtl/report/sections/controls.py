@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from medtl.evaluation import Estimate
 from medtl.findings import Concern
+from medtl.policies import POLICIES, reference_model
 from medtl.record.controls import Controls
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, interval, joined, p_value, plain
@@ -54,7 +55,7 @@ def controls_table(run: Run, judged: Judged) -> Table | None:
     rows = [*_permuted_row(run.controls), *(_row(found, run, judged) for found in _found(run))]
     if not rows:
         return None
-    rows += [*_scratch_row(run, judged), *_image_level_row(run, judged)]
+    rows += [*_untrained_rows(run, judged), *_image_level_row(run, judged)]
     notes = (
         "Each control is judged by patient on the study’s own folds, as the models are, unless its row says otherwise. "
         "An AUROC of 0.5 means that the control cannot tell the classes apart. Permuted labels are judged by pairs of "
@@ -138,15 +139,20 @@ def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
     return (Row(name, (Cell(plain(null.mean), beside=beside), Cell(verdict, is_text=True))),)
 
 
-def _scratch_row(run: Run, judged: Judged) -> tuple[Row, ...]:
-    if "scratch" not in run.models or run.chosen_model == "scratch":
-        return ()
-    auroc = judged.of("scratch", fold=None).auroc
-    others = [one for one in judged.differences if one.model == "scratch"]
-    verdict = "The same network without borrowed weights; it need not fail."
-    if others and others[0].difference.value is not None:
-        verdict += f" The difference from the frozen probe, {numbers_of(others[0])}, {claim_of(others[0]).conclusion}."
-    return (_cells("From scratch: no borrowed weights", auroc, verdict),)
+def _untrained_rows(run: Run, judged: Judged) -> tuple[Row, ...]:
+    """Networks without pretrained weights, beside the controls that must fail."""
+    rows = []
+    for policy in POLICIES:
+        if policy.start != "random" or policy.name not in run.models or run.chosen_model == policy.name:
+            continue
+        others = [one for one in judged.differences if one.model == policy.name]
+        verdict = "The same network without borrowed weights; it need not fail."
+        if others and others[0].difference.value is not None:
+            conclusion = claim_of(others[0]).conclusion
+            verdict += f" The difference from the frozen probe, {numbers_of(others[0])}, {conclusion}."
+        auroc = judged.of(policy.name, fold=None).auroc
+        rows.append(_cells(f"{policy.label}: no borrowed weights", auroc, verdict))
+    return tuple(rows)
 
 
 def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
@@ -154,11 +160,11 @@ def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
     rows = []
     for one in told:
         if one.name == "image_level_split":
-            honest = f" Kept apart by patient it is {plain(judged.of('probe', fold=None).auroc.value)}."
+            honest = f" Kept apart by patient it is {plain(judged.of(reference_model(), fold=None).auroc.value)}."
             verdict = "What the frozen probe would have claimed, had images been split instead of patients."
             rows.append(
                 _cells("Image-level split: a demonstration, never a result", one.auroc,
-                       verdict + (honest if "probe" in run.models else ""))
+                       verdict + (honest if reference_model() in run.models else ""))
             )  # fmt: skip
     return tuple(rows)
 
