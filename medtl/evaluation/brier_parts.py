@@ -1,4 +1,4 @@
-"""The Brier score taken apart: miscalibration, discrimination and uncertainty.
+"""The Brier score in parts: miscalibration, discrimination and uncertainty.
 
 In: probabilities of one class and whether it was true. Out: three parts that add up exactly.
 """
@@ -30,9 +30,9 @@ def brier_parts(positive: Bool[np.ndarray, " unit"], score: Float[np.ndarray, " 
     """The parts by isotonic recalibration, without bins (CORP: Dimitriadis, Gneiting and Jordan, PNAS 2021)."""
     truth = positive.astype("float64")
     # By distinct score and without interpolation, which gives NaN between scores that differ in the last bit.
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    shares = np.bincount(place, weights=truth) / count
-    fitted = isotonic_regression(shares, sample_weight=count.astype("float64"))[place]
+    _, index, count = np.unique(score, return_inverse=True, return_counts=True)
+    shares = np.bincount(index, weights=truth) / count
+    fitted = isotonic_regression(shares, sample_weight=count.astype("float64"))[index]
     total, best = float(np.square(score - truth).mean()), float(np.square(fitted - truth).mean())
     share = float(truth.mean())
     return BrierParts(

@@ -53,7 +53,7 @@ def reliability_curve(
         ConfigurationError: no such class, fewer than one bin, or several models or roles in the table.
     """
     units = units_of(table)
-    index = place_of(of_class, units.classes)
+    index = class_index(of_class, units.classes)
     if bins < 1:
         raise ConfigurationError(f"Expected at least 1 bin for the reliability curve, got {bins}.", bins=bins)
     positive, score = units.against_the_rest(index)
@@ -81,8 +81,8 @@ def reliability_curve(
     )
 
 
-def place_of(of_class: str | None, classes: tuple[str, ...]) -> int:
-    """The place of a class, by default the last one.
+def class_index(of_class: str | None, classes: tuple[str, ...]) -> int:
+    """The index of a class, by default the last one.
 
     Raises:
         ConfigurationError: there is no such class.

@@ -88,9 +88,9 @@ def _estimate(value: float, error: float, degrees: int | None, *, n: int, reason
 def _offset_error(
     x: Float[np.ndarray, " unit"], y: Float[np.ndarray, " unit"], offset: float, patients: tuple[str, ...]
 ) -> float:
-    said = _sigmoid(offset + x)
-    sums = summed_by_patient(y - said, patients)
-    bend = float((said * (1.0 - said)).sum())
+    probability = _sigmoid(offset + x)
+    sums = summed_by_patient(y - probability, patients)
+    bend = float((probability * (1.0 - probability)).sum())
     count = len(sums)
     return float(np.sqrt((sums**2).sum() * count / (count - 1)) / bend) if bend > 0.0 and count > 1 else np.nan
 
@@ -101,15 +101,15 @@ def _slope_error(
     line: Float[np.ndarray, "2"],
     patients: tuple[str, ...],
 ) -> float:
-    said = _sigmoid(line[0] + line[1] * x)
-    spread = said * (1.0 - said)
+    probability = _sigmoid(line[0] + line[1] * x)
+    spread = probability * (1.0 - probability)
     design = np.stack([np.ones_like(x), x], axis=1)
     information = (design * spread[:, None]).T @ design
     if np.linalg.cond(information) > 1.0 / np.finfo("float64").eps:
         return np.nan
     inverse = np.linalg.inv(information)
     leverage = spread * np.einsum("ui,ij,uj->u", design, inverse, design)
-    parts = design * ((y - said) / np.clip(1.0 - leverage, 0.05, None))[:, None]
+    parts = design * ((y - probability) / np.clip(1.0 - leverage, 0.05, None))[:, None]
     sums = np.stack([summed_by_patient(column, patients) for column in parts.T])
     return float(np.sqrt((inverse @ (sums @ sums.T) @ inverse)[1, 1]))
 
@@ -123,8 +123,8 @@ def fit_line(
     open_ = np.arange(len(weights))
     for _ in range(STEPS):
         part = weights[open_]
-        said = _sigmoid(line[open_, :1] + line[open_, 1:] * x)
-        wrong, spread = part * (y - said), part * said * (1.0 - said)
+        probability = _sigmoid(line[open_, :1] + line[open_, 1:] * x)
+        wrong, spread = part * (y - probability), part * probability * (1.0 - probability)
         first, second = wrong.sum(axis=1), wrong @ x
         a, b, c = spread.sum(axis=1), spread @ x, spread @ (x * x)
         volume = a * c - b * b
@@ -146,10 +146,10 @@ def fit_offset(
     """The shift in logits that makes the mean risk the observed share, for each weighting."""
     shift = np.zeros(len(weights))
     for _ in range(STEPS):
-        said = _sigmoid(shift[:, None] + x)
-        bend = (weights * said * (1.0 - said)).sum(axis=1)
+        probability = _sigmoid(shift[:, None] + x)
+        bend = (weights * probability * (1.0 - probability)).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = np.clip((weights * (y - said)).sum(axis=1) / bend, -2.0, 2.0)
+            step = np.clip((weights * (y - probability)).sum(axis=1) / bend, -2.0, 2.0)
         shift = shift + step
         if np.nanmax(np.abs(step), initial=0.0) <= SETTLED:
             break

@@ -38,7 +38,7 @@ from medtl.predictions import PredictionTable
 Whole = TypeVar("Whole")
 
 TYPICAL_AUROCS = (0.7, 0.8, 0.9)
-"""For which AUROCs the half-width that this number of patients can give is told."""
+"""For which AUROCs the half-width that this number of patients can give is stated."""
 
 
 def clinical_utility(
@@ -130,12 +130,14 @@ def _of_model(
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="patient|pooled")
     decisions = pooled_decisions(decided)
     has_positive = units.outcome.positive_class is not None
-    mended = recalibrated(table, method=settings.recalibration)
-    told = proportions(decisions, reason=resampling.not_asked) if has_positive else Undefined("more than two classes")
+    rescaled = recalibrated(table, method=settings.recalibration)
+    rates = (
+        proportions(decisions, reason=resampling.not_requested) if has_positive else Undefined("more than two classes")
+    )
     sets = conformal_of(table, coverage=settings.coverage)
     reasons = {
         name: found.reason
-        for name, found in (("mended", mended), ("proportions", told), ("conformal", sets))
+        for name, found in (("mended", rescaled), ("proportions", rates), ("conformal", sets))
         if isinstance(found, Undefined)
     }
     if not has_positive:
@@ -143,9 +145,11 @@ def _of_model(
     return ModelAppraisal(
         model=table.models[0],
         calibration=_calibrations(units, reason=resampling.reason, seed=seed),
-        mended=None if isinstance(mended, Undefined) else _calibrations(mended, reason=resampling.reason, seed=seed),
-        proportions=_whole(told),
-        predictive_values=_predictive(told, resampling, settings) if has_positive else (),
+        mended=None
+        if isinstance(rescaled, Undefined)
+        else _calibrations(rescaled, reason=resampling.reason, seed=seed),
+        proportions=_whole(rates),
+        predictive_values=_predictive(rates, resampling, settings) if has_positive else (),
         readings=readings(units, resampling, at_least=settings.fixed) if has_positive else (),
         decision_curve=decision_curve(units, resampling) if has_positive else None,
         conformal=_whole(sets),

@@ -19,7 +19,7 @@ from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
 PROMISED = (0.05, 0.95)
-"""The promise is told as the range that holds the true coverage in 9 of 10 draws of calibration patients."""
+"""The promise is given as the range that holds the true coverage in 9 of 10 draws of calibration patients."""
 
 
 class ClassCoverage(BaseModel):

@@ -11,7 +11,7 @@ import numpy as np
 import sklearn.metrics as oracle
 from jaxtyping import Bool, Float
 
-from medtl.evaluation.calibration import ReliabilityCurve, place_of, reliability_curve
+from medtl.evaluation.calibration import ReliabilityCurve, class_index, reliability_curve
 from medtl.evaluation.clusters import patients_of_a_class
 from medtl.evaluation.intervals import share_interval
 from medtl.evaluation.operating_points import FEWEST_BEYOND
@@ -38,7 +38,7 @@ NOTHING: Float[np.ndarray, " point"] = np.empty(0)
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """Pointwise 95 % interval of the curve's height at each place on the grid, NaN where there is none; empty when
+    """Pointwise 95 % interval of the curve's height at each point of the grid, NaN where there is none; empty when
     `reason` is given."""
 
     grid: Float[np.ndarray, " point"]
@@ -87,7 +87,7 @@ def roc_curve(table: PredictionTable, *, of_class: str | None = None, resamples:
         ConfigurationError: no such class, or several models or roles in the table.
     """
     units = units_of(table)
-    index = place_of(of_class, units.classes)
+    index = class_index(of_class, units.classes)
     name = units.classes[index]
     positive, score = units.against_the_rest(index)
     reason = _why_no_curve(positive, name)
@@ -107,7 +107,7 @@ def precision_recall_curve(table: PredictionTable, *, of_class: str | None = Non
         ConfigurationError: no such class, or several models or roles in the table.
     """
     units = units_of(table)
-    index = place_of(of_class, units.classes)
+    index = class_index(of_class, units.classes)
     name = units.classes[index]
     positive, score = units.against_the_rest(index)
     reason = _why_no_curve(positive, name)
@@ -132,7 +132,7 @@ def _why_no_curve(positive: Bool[np.ndarray, " unit"], name: str) -> str | None:
 
 
 def _band(units: Units, index: int, *, resamples: int, seed: int) -> Band:
-    """Wilson's interval, mended near 0 and 1, of the sensitivity at each 1 - specificity, with as many trials as its
+    """Wilson's interval, corrected near 0 and 1, of the sensitivity at each 1 - specificity, with as many trials as its
     spread over the resamples is worth; none (NaN) where fewer than 2 of the others lie beyond."""
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="curve")
     if resampling.reason is not None:

@@ -64,14 +64,14 @@ def members_of(kind: Kind, index: int, decisions: Decisions) -> Bool[np.ndarray,
 def _mean_of_rates(rates: Sequence[tuple[Kind, int]], decisions: Decisions, resampling: Resampling) -> Estimate:
     patients = len(resampling.patients)
     absent = without_a_class(decisions)
-    found = [_rate(kind, index, decisions, reason=resampling.not_asked) for kind, index in rates]
+    found = [_rate(kind, index, decisions, reason=resampling.not_requested) for kind, index in rates]
     if any(one.value is None for one in found):
         return Estimate(value=None, reason=absent or "nobody was decided", n=patients)
     ends = [(one.value or 0.0, one.low or 0.0, one.high or 0.0) for one in found]
     parts, lows, highs = (np.array(column) / len(rates) for column in zip(*ends, strict=True))
     value = float(parts.sum())
-    if resampling.not_asked is not None:
-        return Estimate(value=value, reason=resampling.not_asked, n=patients)
+    if resampling.not_requested is not None:
+        return Estimate(value=value, reason=resampling.not_requested, n=patients)
     low, high = combined(parts, lows, highs)
     return Estimate(value=value, low=max(float(low), 0.0), high=min(float(high), 1.0), n=patients)
 

@@ -41,7 +41,7 @@ def share_interval(
     at_most: Float[np.ndarray, "*shape"] | float,
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Wilson's interval with the number of trials that the variance is worth, value (1 - value) / variance; each end
-    reaches at least the exact one-sided 95 % limit (the mending near 0 and 1 of Brown, Cai and DasGupta, Stat Sci
+    reaches at least the exact one-sided 95 % limit (the correction near 0 and 1 of Brown, Cai and DasGupta, Stat Sci
     2001;16:101, with the binomial in place of the Poisson law).
 
     With one trial of 45 missed, Wilson's own upper end leaves out shares of which one sample in 8 shows just that.

@@ -1,6 +1,6 @@
 """One model evaluated: in a fold, over the folds, and pooled out of fold.
 
-In: the predictions of one model, per patient or per image, and its decided folds. Out: judgements. Each fold's
+In: the predictions of one model, per patient or per image, and its decided folds. Out: performances. Each fold's
 threshold comes from its own validation rows and is used on its own test rows only.
 """
 
@@ -12,7 +12,7 @@ from medtl.evaluation.classification_metrics import classification_metrics, spre
 from medtl.evaluation.estimate import Undefined
 from medtl.evaluation.fold_decisions import DecidedFold, pooled_decisions
 from medtl.evaluation.resampling import resample_patients
-from medtl.evaluation.study_metrics import Judgement, Unit, UnitMetrics
+from medtl.evaluation.study_metrics import Performance, Unit, UnitMetrics
 from medtl.evaluation.thresholds import Decisions, Threshold
 from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
@@ -31,7 +31,7 @@ def evaluate_model(
         seed: the study's seed.
     """
     folds = tuple(evaluate_decided_fold(one, unit=unit, resamples=resamples, seed=seed) for one in decided)
-    pooled = _judgement(
+    pooled = _performance(
         units_of(table.of(role="test")),
         pooled_decisions(decided),
         fold=None,
@@ -43,9 +43,9 @@ def evaluate_model(
     return UnitMetrics(folds=folds, over_folds=spreads_over_folds([fold.metrics for fold in folds]), pooled=pooled)
 
 
-def evaluate_decided_fold(one: DecidedFold, *, unit: Unit, resamples: int, seed: int) -> Judgement:
+def evaluate_decided_fold(one: DecidedFold, *, unit: Unit, resamples: int, seed: int) -> Performance:
     """One fold of one model."""
-    return _judgement(
+    return _performance(
         one.units,
         one.decisions,
         fold=one.fold,
@@ -56,7 +56,7 @@ def evaluate_decided_fold(one: DecidedFold, *, unit: Unit, resamples: int, seed:
     )
 
 
-def _judgement(
+def _performance(
     units: Units,
     decisions: Decisions | Undefined,
     *,
@@ -65,10 +65,10 @@ def _judgement(
     scope: str,
     resamples: int,
     seed: int,
-) -> Judgement:
+) -> Performance:
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope=scope)
     counts = units.class_counts
-    return Judgement(
+    return Performance(
         fold=fold,
         units=len(units),
         patients=units.patient_count,

@@ -51,7 +51,7 @@ def decision_curve(units: Units, resampling: Resampling) -> DecisionCurve:
     risks = np.array(RISKS)[:, None]
     worth = np.where(positive, 1.0, -risks / (1.0 - risks))
     called = score >= risks
-    reason = resampling.not_asked
+    reason = resampling.not_requested
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     if reason is None and len(units):
@@ -82,8 +82,8 @@ def _band(
         np.stack([ends[0][1], -rate * ends[1][0]]),
         correlation=np.clip(np.sqrt(shares[0] * shares[1] / rest), 0.0, 1.0),
     )
-    told = (found | alarmed).sum(axis=1) >= FEWEST_CALLED
+    enough = (found | alarmed).sum(axis=1) >= FEWEST_CALLED
     return (
-        tuple(float(end) if shown else None for end, shown in zip(low, told, strict=True)),
-        tuple(float(end) if shown else None for end, shown in zip(high, told, strict=True)),
+        tuple(float(end) if shown else None for end, shown in zip(low, enough, strict=True)),
+        tuple(float(end) if shown else None for end, shown in zip(high, enough, strict=True)),
     )

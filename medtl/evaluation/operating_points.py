@@ -103,7 +103,7 @@ def predictive_values(
 
 
 def readings(units: Units, resampling: Resampling, *, at_least: tuple[float, ...]) -> tuple[Reading, ...]:
-    """Sensitivity at each specificity and specificity at each sensitivity; Wilson's interval, mended near 0 and
+    """Sensitivity at each specificity and specificity at each sensitivity; Wilson's interval, corrected near 0 and
     1, with as many trials as the spread over resampled patients is worth."""
     positive, score = units.against_the_rest(1)
     if positive.all() or not positive.any():

@@ -24,7 +24,7 @@ CHUNK_CELLS = 1_000_000
 MOST_SKIPPED = 1.0 - CONFIDENCE
 """Share of resamples in which a number may be undefined."""
 
-NOT_ASKED = "no interval: no resamples were asked for"
+NOT_REQUESTED = "no interval: no resamples were asked for"
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Resampling:
     reason: str | None = None
 
     @property
-    def not_asked(self) -> str | None:
-        """The reason why no interval was asked for; None where intervals are, also where too few were there to draw."""
-        return self.reason if self.reason == NOT_ASKED else None
+    def not_requested(self) -> str | None:
+        """The reason why no interval was requested; None where intervals are, also where too few were there to draw."""
+        return self.reason if self.reason == NOT_REQUESTED else None
 
     def weights(self, patients: tuple[str, ...]) -> Iterator[Float[np.ndarray, "draw unit"]]:
         """How often each unit counts, for units that belong to these patients; some draws at a time, in order."""
-        place = {name: index for index, name in enumerate(self.patients)}
-        columns = np.array([place[name] for name in patients], dtype="int64")
+        index_of = {name: index for index, name in enumerate(self.patients)}
+        columns = np.array([index_of[name] for name in patients], dtype="int64")
         rows = max(1, CHUNK_CELLS // max(1, len(columns)))
         for start in range(0, len(self.drawn), rows):
             yield self.drawn[start : start + rows].take(columns, axis=1).astype("float64")
@@ -78,8 +78,8 @@ def resample_patients(units: Units, *, resamples: int, seed: int, scope: str) ->
 
 
 def why_no_interval(units: Units, *, resamples: int) -> str | None:
-    """Why units have no interval of a number that both classes enter: none was asked for, or a class is too small."""
-    return NOT_ASKED if resamples == 0 else too_few(units)
+    """Why units have no interval of a number that both classes enter: none was requested, or a class is too small."""
+    return NOT_REQUESTED if resamples == 0 else too_few(units)
 
 
 def _draw(size: int, resamples: int, chance: np.random.Generator) -> UInt16[np.ndarray, "draw member"]:

@@ -50,7 +50,7 @@ class ThresholdRule(BaseModel):
 
     @property
     def in_words(self) -> str:
-        """The rule as a page tells it."""
+        """The rule as a page words it."""
         if self.rule == "youden":
             return "Youden index"
         if self.rule == "fixed":
@@ -88,16 +88,16 @@ class EvaluationSettings(BaseModel):
 
     threshold: ThresholdRule = ThresholdRule()
     fixed: tuple[Share, ...] = Field(
-        default=(0.90, 0.95), max_length=5, description="Sensitivity is told at these specificities, and the reverse."
+        default=(0.90, 0.95), max_length=5, description="Sensitivity is given at these specificities, and the reverse."
     )
     prevalence: tuple[Share, ...] = Field(
-        default=(), max_length=5, description="Predictive values are told at these shares of the positive class."
+        default=(), max_length=5, description="Predictive values are given at these shares of the positive class."
     )
     subgroups: tuple[str, ...] | None = Field(
         default=None, max_length=20, description="Covariates; by default site, sex, age and scanner where they are."
     )
     recalibration: Literal["platt", "temperature"] = Field(
         default="platt",
-        description="Fitted on validation patients; told beside the probabilities, never in their place.",
+        description="Fitted on validation patients; given beside the probabilities, never instead of them.",
     )
     coverage: Share = Field(default=0.9, description="Of conformal prediction sets, in each class.")

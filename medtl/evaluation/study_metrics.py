@@ -58,8 +58,8 @@ Metrics = ByMetric[Estimate]
 Spreads = ByMetric[Spread]
 
 
-class Judgement(BaseModel):
-    """One model judged on test units: of one fold, or pooled out of fold (`fold` and `threshold` are null).
+class Performance(BaseModel):
+    """One model on test units: of one fold, or pooled out of fold (`fold` and `threshold` are null).
 
     `class_counts` and `prevalence` count units in class order. `confusion` has the truth in rows and the called class
     in columns; pooled, every unit was called by its own fold's threshold (with repeats once per repeat, and the counts
@@ -83,9 +83,9 @@ class UnitMetrics(BaseModel):
 
     model_config = _FROZEN
 
-    folds: tuple[Judgement, ...]
+    folds: tuple[Performance, ...]
     over_folds: Spreads
-    pooled: Judgement
+    pooled: Performance
 
 
 class ModelMetrics(BaseModel):
@@ -154,7 +154,7 @@ class StudyMetrics(BaseModel):
         """The metrics that `to_json` gave.
 
         Raises:
-            IntegrityFailure: the value is not of this form; every place is named.
+            IntegrityFailure: the value is not of this form; every faulty key is named.
         """
         return _read(cls, value)
 
@@ -165,8 +165,8 @@ class ModelInFold(BaseModel):
     model_config = _FROZEN
 
     model: str
-    patient: Judgement
-    image: Judgement
+    patient: Performance
+    image: Performance
 
 
 class FoldMetrics(BaseModel):
@@ -201,7 +201,7 @@ class FoldMetrics(BaseModel):
         """The metrics that `to_json` gave.
 
         Raises:
-            IntegrityFailure: the value is not of this form; every place is named.
+            IntegrityFailure: the value is not of this form; every faulty key is named.
         """
         return _read(cls, value)
 
@@ -222,10 +222,10 @@ def _read(form: type[Form], value: object) -> Form:
     try:
         return form.model_validate(value)
     except ValidationError as error:
-        places = "\n".join(
+        faults = "\n".join(
             f"  - {'.'.join(str(part) for part in fault['loc']) or 'top'}: {fault['msg']}" for fault in error.errors()
         )
         raise IntegrityFailure(
-            f"These are not the metrics that medtl wrote ({error.error_count()} faults):\n{places}\n"
+            f"These are not the metrics that medtl wrote ({error.error_count()} faults):\n{faults}\n"
             "Rebuild metrics.json from predictions.csv.",
         ) from error

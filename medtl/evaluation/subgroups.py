@@ -22,13 +22,13 @@ from medtl.evaluation.units import Units, units_of
 from medtl.predictions import PredictionTable
 
 USUAL = ("site", "sex", "age_years", "manufacturer", "model_name", "scanner", "field_strength_t", "modality")
-"""Covariates that are looked at without being asked for, where the table has them; no result picks them."""
+"""Covariates that are looked at by default, where the table has them; no result picks them."""
 
 AGE_BANDS = (18.0, 40.0, 65.0)
 """Bounds of the age bands in years: children, younger, middle-aged and older adults."""
 
 MOST_GROUPS = 12
-"""Groups of one covariate that are told; the rare ones beyond are put together."""
+"""Groups of one covariate that are shown; the rare ones beyond are put together."""
 
 
 FEWEST_OF_A_CLASS = 5
@@ -69,9 +69,9 @@ class Subgroups(BaseModel):
 def subgroups(
     table: PredictionTable, *, covariates: Sequence[str] | None, resamples: int, seed: int
 ) -> tuple[Subgroups, ...]:
-    """Every covariate asked for, or the usual ones that the table has, with Holm's correction over them."""
-    asked = [name for name in USUAL if name in table.covariates] if covariates is None else list(covariates)
-    found = [_subgroups(table, name, resamples=resamples, seed=seed) for name in asked]
+    """Every requested covariate, or the usual ones that the table has, with Holm's correction over them."""
+    names = [name for name in USUAL if name in table.covariates] if covariates is None else list(covariates)
+    found = [_subgroups(table, name, resamples=resamples, seed=seed) for name in names]
     adjusted = iter(holm([one.p_value for one in found if one.p_value is not None]))
     return tuple(
         one if one.p_value is None else one.model_copy(update={"adjusted": next(adjusted)})
@@ -126,9 +126,9 @@ def _named(values: pd.Series, *, is_age: bool) -> pd.Series:
 def _banded(numbers: pd.Series, bounds: Sequence[float]) -> pd.Series:
     names = [f"below {bounds[0]:g}", *(f"{a:g} to below {b:g}" for a, b in pairwise(bounds))]
     names.append(f"{bounds[-1]:g} and above")
-    place = np.searchsorted(np.array(bounds), numbers.to_numpy(), side="right")
+    band = np.searchsorted(np.array(bounds), numbers.to_numpy(), side="right")
     return pd.Series(
-        [None if np.isnan(number) else names[index] for number, index in zip(numbers, place, strict=True)],
+        [None if np.isnan(number) else names[index] for number, index in zip(numbers, band, strict=True)],
         index=numbers.index,
         dtype=object,
     )

@@ -46,7 +46,7 @@ class Threshold(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """Decided units: the patient of each, true and called class as places in `classes`.
+    """Decided units: the patient of each, true and called class as indices in `classes`.
 
     With repeats a unit is decided once per repeat, each time by its own fold's threshold.
     """
@@ -64,7 +64,7 @@ class Decisions:
 
 
 def choose_threshold(validation: Units, *, rule: ThresholdRule = YOUDEN) -> Threshold:
-    """The threshold that the declared rule takes on validation units; test units are never asked.
+    """The threshold that the declared rule takes on validation units; test units have no part in it.
 
     `youden`: the highest Youden index (Youden, Cancer 1950;3:32). `sensitivity`: the highest threshold that reaches the
     declared sensitivity; `specificity`: the lowest that keeps the declared specificity. `cost_ratio`: the lowest cost,
@@ -98,7 +98,7 @@ def _taken(
     *,
     counts: tuple[int, ...],
 ) -> int:
-    """The place of the taken cut; cuts descend, so that both rates ascend."""
+    """The index of the taken cut; cuts descend, so that both rates ascend."""
     if rule.rule == "sensitivity" and rule.at_least is not None:
         return int(np.flatnonzero(true_positive >= rule.at_least - SAME_INDEX)[0])
     if rule.rule == "specificity" and rule.at_least is not None:

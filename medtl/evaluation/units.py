@@ -16,7 +16,7 @@ from medtl.outcomes import Outcome, outcome_of
 from medtl.predictions import PredictionTable
 
 NAMED_AT_MOST = 8
-"""Units named in one letter; the rest are counted."""
+"""Units named in one message; the rest are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Units:
         if self.truth.size and not (self.truth.min() >= 0 and self.truth.max() < len(self.classes)):
             raise IntegrityFailure(
                 f"Expected truths from 0 to {len(self.classes) - 1}, got {self.truth.min()} to {self.truth.max()}: "
-                f"a truth is the place of its class in {', '.join(self.classes)}.",
+                f"a truth is the index of its class in {', '.join(self.classes)}.",
             )
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Units:
 
     @property
     def outcome(self) -> Outcome:
-        """What is predicted: everything that depends on the kind of the classes is asked of it."""
+        """What is predicted: everything that depends on the kind of the classes is answered by it."""
         return outcome_of(self.classes)
 
     @property
@@ -113,17 +113,17 @@ def units_of(table: PredictionTable) -> Units:
             f"{', '.join(roles)}: choose with table.of(model=..., role='test').",
         )
     rows = table.rows.sort_values(["case_id", "fold"], kind="stable")
-    names, first, place = np.unique(rows["case_id"].to_numpy(dtype=str), return_index=True, return_inverse=True)
-    said = rows[list(table.outcome.columns)].to_numpy(dtype="float64")
+    names, first, index = np.unique(rows["case_id"].to_numpy(dtype=str), return_index=True, return_inverse=True)
+    probabilities = rows[list(table.outcome.columns)].to_numpy(dtype="float64")
     if len(names) < len(rows):
         total = np.zeros((len(names), len(table.classes)))
-        np.add.at(total, place, said)
-        said = total / np.bincount(place)[:, None]
+        np.add.at(total, index, probabilities)
+        probabilities = total / np.bincount(index)[:, None]
     once = rows.iloc[first]
     return Units(
         ids=tuple(once["case_id"]),
         patients=tuple(once["patient_id"]),
         truth=table.outcome.targets(once["truth"]),
-        probabilities=said,
+        probabilities=probabilities,
         classes=table.classes,
     )

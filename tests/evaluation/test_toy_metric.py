@@ -31,7 +31,7 @@ def accuracy_estimate(evaluated: EvaluatedUnits) -> Estimate:
     if isinstance(decisions, Undefined):
         return Estimate(value=None, reason=decisions.reason, n=len(resampling.patients))
     right = decisions.truth == decisions.called
-    return share_estimate(right, decisions.patients, nobody="nobody was decided", reason=resampling.not_asked)
+    return share_estimate(right, decisions.patients, nobody="nobody was decided", reason=resampling.not_requested)
 
 
 TOY = Metric(

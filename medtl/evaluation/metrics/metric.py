@@ -44,7 +44,7 @@ class Metric:
         estimate: the value with its interval, or why there is none.
         source: the formula's paper.
         several_classes: what it is with more than two classes: `MEAN_OF_CLASSES`, or a clause of its own; empty where
-            nothing need be said.
+            no note is needed.
         digits: decimals in a table.
         is_headline: whether it stands beside the primary metric in a table with few columns.
     """
