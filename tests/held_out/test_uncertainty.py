@@ -32,11 +32,11 @@ def test_entropies_are_scipys() -> None:
     table = members()
     found = case_uncertainty(table, thresholds={"m": 0.3}).set_index("case_id")
     for case, rows in table.rows.groupby("case_id"):
-        said = rows[["p_well", "p_ill"]].to_numpy()
-        together = entropy(said.mean(axis=0), base=2)
+        probabilities = rows[["p_well", "p_ill"]].to_numpy()
+        together = entropy(probabilities.mean(axis=0), base=2)
         assert found.loc[case, "entropy_bits"] == pytest.approx(together, abs=1e-12)
-        apart = together - entropy(said, base=2, axis=1).mean()
-        assert found.loc[case, "disagreement_bits"] == pytest.approx(apart, abs=1e-12)
+        expected = together - entropy(probabilities, base=2, axis=1).mean()
+        assert found.loc[case, "disagreement_bits"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_members_that_agree_do_not_disagree_and_a_sure_one_has_no_entropy() -> None:
