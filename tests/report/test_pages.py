@@ -102,7 +102,7 @@ def test_every_number_of_the_models_table_is_the_evaluated_one(study: Page, smal
     for model, name in names.items():
         pooled = metrics.of(model).patient.pooled.metrics
         row = []
-        for found in pooled.by_name.values():
+        for found in pooled.by_name().values():
             if found.low is None:
                 row.append(f"{found.value:.2f}")
                 continue
