@@ -128,6 +128,7 @@ def pipeline(study: Study) -> None:
 
 
 def _run(study: Study, *, out: Path | None, device: str, resume: bool) -> None:
+    from medtl.record.run_folder import REPORT
     from medtl.study.run import run_study
 
-    print(run_study(study, out=out, device=device, resume=resume) / "report.html")
+    print(run_study(study, out=out, device=device, resume=resume) / REPORT)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 
@@ -25,17 +24,11 @@ from medtl.explanation.patient_space import on_scan_grid, write_volume
 from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
 from medtl.explanation.settings import ExplanationSettings, SaliencySettings
 from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
-from medtl.files import write_atomically, write_csv
+from medtl.files import write_atomically
 from medtl.imaging import PreparationSettings, PreparedCohort
 from medtl.predictions import PredictionTable
 from medtl.progress import track
-
-WHAT = (
-    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength", "stage", "positions",
-)  # fmt: skip
-MAPS = ("map_file", "seen_file")
-PICTURES = ("scan_png", "overlay_png", "window", "spacing_row_mm", "spacing_column_mm")
-VOLUMES = ("montage_png", "view_json", "window")
+from medtl.record.saliency import DESCRIPTION, PICTURE_COLUMNS, write_saliency
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 """Ids that can be file names as they are; others are numbered, and the tables say which is which."""
@@ -108,9 +101,7 @@ def explain_fold(
         files.append(row)
         if pick.kind:
             shown_rows.append(row | (_show_volume(task, one) if preparation.is_volume else _show_picture(task, one)))
-    columns = (*WHAT, *MAPS, *(VOLUMES if preparation.is_volume else PICTURES))
-    write_csv(folder / "saliency.csv", pd.DataFrame(shown_rows, columns=list(columns)))
-    write_csv(folder / "maps.csv", pd.DataFrame(files, columns=[*WHAT, *MAPS]))
+    write_saliency(folder, shown=shown_rows, maps=files, of_volumes=preparation.is_volume)
 
 
 def _row(
@@ -122,7 +113,7 @@ def _row(
         pick.case_id, case.patient_id, task.model, pick.kind, label, case.label, pick.probability, raw.strength,
         stage, positions,
     )  # fmt: skip
-    return dict(zip(WHAT, cells, strict=True))
+    return dict(zip(DESCRIPTION, cells, strict=True))
 
 
 def _show_picture(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
@@ -135,7 +126,7 @@ def _show_picture(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:
         write_atomically(task.folder / f"{one.stem}-{kind}.png", data)
     row_mm, column_mm = facts.spacing_mm or (None, None)
     cells = (f"{one.stem}-scan.png", f"{one.stem}-overlay.png", view.window, row_mm, column_mm)
-    return dict(zip(PICTURES, cells, strict=True))
+    return dict(zip(PICTURE_COLUMNS, cells, strict=True))
 
 
 def _show_volume(task: FoldMaps, one: ExplainedCase) -> dict[str, object]:

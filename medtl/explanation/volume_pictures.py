@@ -6,7 +6,6 @@ it, `<stem>-view-scan.png` and `<stem>-view-map.png`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from medtl.explanation.patient_planes import NORMAL, PatientVolume, Plane, along
 from medtl.explanation.slice_choice import finest_plane, slices_that_matter
 from medtl.explanation.volume_view import Mosaic, SmallView, small_view
 from medtl.files import write_atomically
+from medtl.record.view import write_view
 
 FORMAT = 1
 """Of the JSON; a reader refuses a number that it does not know."""
@@ -114,7 +114,7 @@ def write_volume_pictures(
     write_atomically(folder / names.montage, montage_png(volume, shown, slices))
     write_atomically(folder / names.view_scan, mosaics[0].png())
     write_atomically(folder / names.view_map, mosaics[1].png())
-    write_atomically(folder / names.view, json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    write_view(facts, folder / names.view)
     return names
 
 

@@ -5,7 +5,6 @@ In: a run folder with finished folds, whose files are compared with their hashes
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,12 +18,9 @@ from medtl.files import read_csv
 from medtl.record import run_folder as names
 from medtl.record.run_folder import RunFolder
 from medtl.record.run_seal import refuse_changed
+from medtl.record.saliency import TEXT_COLUMNS
+from medtl.record.view import read_view
 
-MAPS_TABLE = "maps.csv"
-TEXT_COLUMNS = (
-    "case_id", "patient_id", "model", "kind", "target_class", "truth", "stage", "positions", "map_file", "seen_file",
-    "scan_png", "overlay_png", "montage_png", "view_json", "window",
-)  # fmt: skip
 NEEDED = ("case_id", "model", "target_class", "probability", "map_file")
 PICTURES = ("montage_png", "scan_png", "overlay_png")
 MOST_LISTED = 5
@@ -83,7 +79,8 @@ def read_maps(folder: Path, *, cases: Sequence[str] = ()) -> tuple[CaseMap, ...]
     if unknown:
         raise ConfigurationError(
             f"No map of {', '.join(unknown[:MOST_LISTED])} is in {folder.name}: expected case ids as in its "
-            f"predictions.csv, of cases that have a map ({len(found)} have one). See fold_K/saliency/{MAPS_TABLE}.",
+            f"predictions.csv, of cases that have a map ({len(found)} have one). See fold_K/saliency/"
+            f"{names.MAPS_TABLE}.",
             cases=tuple(unknown),
         )
     times = Counter(one.case_id for one in found)
@@ -92,7 +89,7 @@ def read_maps(folder: Path, *, cases: Sequence[str] = ()) -> tuple[CaseMap, ...]
 
 
 def _maps_of(folder: Path, *, fold: int) -> list[CaseMap]:
-    if not (folder / MAPS_TABLE).is_file():
+    if not (folder / names.MAPS_TABLE).is_file():
         return []
     shown = _rows(folder / names.SALIENCY_TABLE) if (folder / names.SALIENCY_TABLE).is_file() else {}
     return [
@@ -105,9 +102,9 @@ def _maps_of(folder: Path, *, fold: int) -> list[CaseMap]:
             map_file=_required(folder, row, "map_file"),
             seen_file=_within(folder, row.get("seen_file")),
             pictures=_pictures(folder, shown.get(case_id, {})),
-            plane=_plane(_within(folder, shown.get(case_id, {}).get("view_json"))),
+            plane=_plane(_within(folder, shown.get(case_id, {}).get("view_json")), fold=fold),
         )
-        for case_id, row in _rows(folder / MAPS_TABLE).items()
+        for case_id, row in _rows(folder / names.MAPS_TABLE).items()
     ]
 
 
@@ -131,7 +128,7 @@ def _required(folder: Path, row: Mapping[Any, Any], name: str) -> Path:
     path = _within(folder, row[name])
     if path is None:
         raise IntegrityFailure(
-            f"{folder.parent.name}/saliency/{MAPS_TABLE} names no file for the map of case {row['case_id']}. "
+            f"{folder.parent.name}/saliency/{names.MAPS_TABLE} names no file for the map of case {row['case_id']}. "
             "Restore it, or run again with --resume.",
             case_id=str(row["case_id"]),
         )
@@ -152,15 +149,6 @@ def _within(folder: Path, name: object) -> Path | None:
     return path
 
 
-def _plane(view: Path | None) -> str:
+def _plane(view: Path | None, *, fold: int) -> str:
     """The plane of a montage's slices, empty without a file that gives it."""
-    if view is None:
-        return ""
-    try:
-        return str(json.loads(view.read_text(encoding="utf-8"))["montage"]["plane"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityFailure(
-            f"{view.parent.parent.name}/saliency/{view.name} does not describe a view of a volume: it was changed "
-            "after the run wrote it. Restore it, or run again with --resume.",
-            file=view.name,
-        ) from error
+    return "" if view is None else read_view(view, fold=fold).montage.plane

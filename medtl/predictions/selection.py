@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medtl.errors import IntegrityFailure
+from medtl.files import write_json
 from medtl.outcomes.log_loss import log_losses
 from medtl.policies import policy_of
 from medtl.predictions.patients import per_patient
@@ -61,6 +62,11 @@ def with_selected(predictions: PredictionTable, chosen: str) -> PredictionTable:
     """The predictions, led by those of the chosen candidate once more under the name `selected`."""
     rows = predictions.of(model=chosen).rows.assign(model=SELECTED)
     return concatenate([PredictionTable(rows), predictions])
+
+
+def write_selection(choice: Selection, path: Path) -> None:
+    """Write selection.json."""
+    write_json(path, choice.model_dump(mode="json"))
 
 
 def read_selection(path: Path) -> Selection:

@@ -20,13 +20,13 @@ from medtl.record import run_folder as names
 from medtl.record.controls import Controls, read_controls
 from medtl.record.fold import FoldRecord, read_fold
 from medtl.record.held_out import HeldOut, read_held_out
+from medtl.record.metrics import read_study_metrics
 from medtl.record.provenance import Provenance, read_provenance
 from medtl.record.run_seal import refuse_changed
 from medtl.record.saliency_checks import Method, SaliencyChecks, read_saliency_checks
 from medtl.record.sealed import Seal, read_seal
 from medtl.record.studied_cohort import StudiedCohort, read_cohort, read_exclusions, read_lock
 from medtl.record.study import DeclaredStudy, read_study
-from medtl.record.typed_files import read_mapping
 
 PREFERRED_MODELS = tuple(one.name for one in sorted(POLICIES, key=lambda policy: policy.rank))
 """Which model a page speaks of when the study declares none that ran; declared policies come first, never results."""
@@ -183,7 +183,7 @@ def read_run(folder: Path) -> Run:
 
 
 def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
-    metrics = StudyMetrics.from_json(read_mapping(folder / names.METRICS))
+    metrics = read_study_metrics(folder)
     said, members = (PredictionTable.read(folder / name) for name in (names.PREDICTIONS, names.MEMBERS))
     return HeldOutRun(record, said, members, metrics)
 

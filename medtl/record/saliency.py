@@ -5,22 +5,31 @@ In: a fold's `saliency/` folder. Out: frozen rows; pictures stay files until a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from medtl.errors import IntegrityFailure
-from medtl.files import read_csv
+from medtl.files import read_csv, write_csv
+from medtl.record import run_folder as names
 from medtl.record.history import require_columns
 from medtl.record.typed_files import without_folders
 
-SALIENCY_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength")
+DESCRIPTION = (
+    "case_id", "patient_id", "model", "kind", "target_class", "truth", "probability", "strength", "stage", "positions",
+)  # fmt: skip
+MAP_COLUMNS = ("map_file", "seen_file")
 PAIR_COLUMNS, SHEET_COLUMN = ("scan_png", "overlay_png"), "montage_png"
+PICTURE_COLUMNS = (*PAIR_COLUMNS, "window", "spacing_row_mm", "spacing_column_mm")
+VOLUME_COLUMNS = (SHEET_COLUMN, "view_json", "window")
+NEEDED_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength")
+"""What a page cannot do without; `stage` and `positions` are shown where they are."""
+
 TEXT_COLUMNS = (
-    "case_id", "model", "target_class", "truth", "window", "stage", "positions", "scan_png", "overlay_png",
-    "montage_png", "view_json", "map_file",
+    "case_id", "patient_id", "model", "kind", "target_class", "truth", "stage", "positions", *MAP_COLUMNS,
+    *PAIR_COLUMNS, SHEET_COLUMN, "view_json", "window",
 )  # fmt: skip
 
 
@@ -73,13 +82,22 @@ class SaliencyCase:
     window: str
 
 
+def write_saliency(
+    folder: Path, *, shown: Sequence[Mapping[str, object]], maps: Sequence[Mapping[str, object]], of_volumes: bool
+) -> None:
+    """Write saliency.csv, a row per case that the page shows, and maps.csv, a row per case with a map."""
+    columns = (*DESCRIPTION, *MAP_COLUMNS, *(VOLUME_COLUMNS if of_volumes else PICTURE_COLUMNS))
+    write_csv(folder / names.SALIENCY_TABLE, pd.DataFrame(list(shown), columns=list(columns)))
+    write_csv(folder / names.MAPS_TABLE, pd.DataFrame(list(maps), columns=[*DESCRIPTION, *MAP_COLUMNS]))
+
+
 def read_saliency(folder: Path, *, fold: int) -> tuple[SaliencyCase, ...]:
     """The rows of `saliency.csv`; none when a fold has no maps."""
-    if not (folder / "saliency.csv").is_file():
+    if not (folder / names.SALIENCY_TABLE).is_file():
         return ()
-    table = read_csv(folder / "saliency.csv", text_columns=TEXT_COLUMNS)
+    table = read_csv(folder / names.SALIENCY_TABLE, text_columns=TEXT_COLUMNS)
     pictures = (SHEET_COLUMN,) if SHEET_COLUMN in table.columns else PAIR_COLUMNS
-    require_columns(table, (*SALIENCY_COLUMNS, *pictures), where=f"fold_{fold}/saliency/saliency.csv")
+    require_columns(table, (*NEEDED_COLUMNS, *pictures), where=f"fold_{fold}/saliency/{names.SALIENCY_TABLE}")
     return tuple(
         SaliencyCase(
             case_id=str(row["case_id"]),
@@ -111,8 +129,8 @@ def _files(folder: Path, row: Mapping, *, fold: int) -> PairFiles | VolumeFiles:
     scan, overlay = (_within(folder, row.get(name), fold=fold) for name in PAIR_COLUMNS)
     if scan is None or overlay is None:
         raise IntegrityFailure(
-            f"fold_{fold}/saliency/saliency.csv names no picture of case {row['case_id']}: expected scan_png and "
-            "overlay_png, or montage_png for a volume. Restore it, or run again with --resume.",
+            f"fold_{fold}/saliency/{names.SALIENCY_TABLE} names no picture of case {row['case_id']}: expected "
+            "scan_png and overlay_png, or montage_png for a volume. Restore it, or run again with --resume.",
             case_id=str(row["case_id"]),
         )
     return PairFiles(scan, overlay)
@@ -125,7 +143,7 @@ def _within(folder: Path, name: object, *, fold: int) -> Path | None:
     path = folder / str(name)
     if Path(str(name)).name != name or path.is_symlink():
         raise IntegrityFailure(
-            f"fold_{fold}/saliency/saliency.csv names a picture outside its own folder. "
+            f"fold_{fold}/saliency/{names.SALIENCY_TABLE} names a picture outside its own folder. "
             "Pictures lie beside the table, by plain names; restore the table, or run again with --resume.",
             fold=fold,
         )

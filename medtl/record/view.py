@@ -6,6 +6,8 @@ into a page and steers the viewer there.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -13,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.files import write_atomically
 
 LARGEST_FILE_BYTES = 200_000
 """A view of 160 slices with their weights has less than 10 kB."""
@@ -114,6 +117,12 @@ class ViewFacts(_Facts):
     def is_oblique(self, plane: Plane) -> bool:
         """Whether positions of a plane hold along its slice axis only."""
         return self.tilt_degrees[plane] > OBLIQUE_DEGREES
+
+
+def write_view(facts: Mapping[str, object], path: Path) -> None:
+    """Write a view's JSON; facts that `read_view` would refuse are not written."""
+    ViewFacts.model_validate(facts)
+    write_atomically(path, json.dumps(facts, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def read_view(path: Path, *, fold: int) -> ViewFacts:

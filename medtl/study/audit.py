@@ -19,9 +19,10 @@ from PIL import Image
 from medtl.audit.border_confounders import Suspect
 from medtl.audit.feature_neighbours import neighbour_pairs
 from medtl.cohort import Case
-from medtl.files import write_atomically, write_json
+from medtl.files import write_atomically
 from medtl.imaging import PreparedCohort
 from medtl.record import run_folder as names
+from medtl.record.audit import Audit, AuditedCase, AuditedPair, BorderSuspect, SuspectExample, write_audit
 from medtl.study.cohort import Recruited
 
 PAIRS_SHOWN = 12
@@ -58,41 +59,31 @@ def alike_by_features(recruited: Recruited, features: Float[np.ndarray, "case fe
     )
 
 
-def write_audit(recruited: Recruited, prepared: PreparedCohort, folder: Path, *, alike: Sequence[Pair] = ()) -> None:
+def write_audit_with_pictures(
+    recruited: Recruited, prepared: PreparedCohort, folder: Path, *, alike: Sequence[Pair] = ()
+) -> None:
     """Write audit.json and its pictures into `folder`, for earlier ones; `alike` are further pairs."""
     place = folder / names.AUDIT_PICTURES
     shutil.rmtree(place, ignore_errors=True)
     pictures = {case.case_id: f"{number:02d}.png" for number, case in enumerate(cases_shown(recruited, alike))}
     for case_id, name in pictures.items():
         write_atomically(place / name, _picture(prepared, case_id))
-    told = {
-        "pairs": [
-            {
-                "found": found,
-                "contradicts": one.label != other.label,
-                "between_patients": one.patient_id != other.patient_id,
-                "cases": [_told(case, pictures) for case in (one, other)],
-            }
-            for found, (one, other) in _shown(recruited, alike)
-        ],
-        "all_pairs": sum(map(len, _pairs(recruited, alike))),
-        "suspects": [
-            {
-                "what": one.what,
-                "against": one.against,
-                "place": one.place,
-                "told": one.told,
-                "examples": [
-                    {"group": group, "case_id": name, "picture": pictures[name]}
-                    for group, own in one.examples
-                    for name in own
-                    if name in pictures
-                ],
-            }
-            for one in _suspects(recruited)
-        ],
-    }
-    write_json(folder / names.AUDIT, told)
+    write_audit(
+        Audit(
+            pairs=tuple(
+                AuditedPair(
+                    found=found,
+                    contradicts=one.label != other.label,
+                    between_patients=one.patient_id != other.patient_id,
+                    cases=(_audited(one, pictures), _audited(other, pictures)),
+                )
+                for found, (one, other) in _shown(recruited, alike)
+            ),
+            all_pairs=sum(map(len, _pairs(recruited, alike))),
+            suspects=tuple(_suspect(one, pictures) for one in _suspects(recruited)),
+        ),
+        folder,
+    )
 
 
 def _shown(recruited: Recruited, alike: Sequence[Pair]) -> list[Pair]:
@@ -131,14 +122,29 @@ def _apart(group: Sequence[Case]) -> tuple[Case, Case]:
     return first, max(others, key=lambda case: (case.label != first.label, case.patient_id != first.patient_id))
 
 
-def _told(case: Case, pictures: dict[str, str]) -> dict[str, object]:
-    return {
-        "case_id": case.case_id,
-        "patient_id": case.patient_id,
-        "label": case.label,
-        "split": case.split,
-        "picture": pictures[case.case_id],
-    }
+def _audited(case: Case, pictures: dict[str, str]) -> AuditedCase:
+    return AuditedCase(
+        case_id=case.case_id,
+        patient_id=case.patient_id,
+        label=case.label,
+        split=case.split,
+        picture=pictures[case.case_id],
+    )
+
+
+def _suspect(one: Suspect, pictures: dict[str, str]) -> BorderSuspect:
+    return BorderSuspect(
+        what=one.what,
+        against=one.against,
+        position=one.place,
+        values=one.told,
+        examples=tuple(
+            SuspectExample(group=group, case_id=name, picture=pictures[name])
+            for group, own in one.examples
+            for name in own
+            if name in pictures
+        ),
+    )
 
 
 def _picture(prepared: PreparedCohort, case_id: str) -> bytes:

@@ -11,7 +11,7 @@ from medtl.files import fingerprint, write_csv
 from medtl.folds import FoldTable
 from medtl.imaging import PreparedCache, inspect_cohort, prepare_cohort
 from medtl.report.pages.audit_page import AuditFacts, write_audit_page
-from medtl.study.audit import cases_shown, write_audit
+from medtl.study.audit import cases_shown, write_audit_with_pictures
 from medtl.study.cohort import Recruited, apart, positive_class_notes, read_cohort
 from medtl.study.settings import Study, read_study, study_from
 
@@ -68,7 +68,7 @@ def _write_audit(study: Study, recruited: Recruited, folder: Path) -> Path:
     ]
     write_csv(folder / "near_duplicates.csv", pd.DataFrame(rows, columns=columns))
     shown = prepare_cohort(cases_shown(recruited), study.preparation, cache=PreparedCache.shared())
-    write_audit(recruited, shown, folder)
+    write_audit_with_pictures(recruited, shown, folder)
     return write_audit_page(folder, _facts(study, recruited))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from medtl.cohort.phantoms import write_phantom_cohort
 from medtl.progress import say
+from medtl.record import run_folder as names
 from medtl.study.pretrain import pretrain_encoder
 from medtl.study.run import run_study
 from medtl.study.settings import study_from, write_study
@@ -49,7 +50,7 @@ def run_demo(out: Path) -> Path:
     os.environ["MEDTL_WEIGHTS"] = os.pathsep.join(filter(None, [str(out / "weights"), os.environ.get("MEDTL_WEIGHTS")]))
     pretrain_encoder(source, name=ENCODER, device="auto", replace=True)
     run = run_study(target, out=_fresh(out / "run"), device="auto")
-    return run / "report.html"
+    return run / names.REPORT
 
 
 def _fresh(folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.controls import write_controls
 from medtl.record.journal import RunJournal
+from medtl.record.metrics import read_fold_metrics, write_metrics
 from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import seal_of, write_seal
 from medtl.record.studied_cohort import studied_cohort, write_case_tables, write_cohort
-from medtl.study.audit import alike_by_features, write_audit
+from medtl.study.audit import alike_by_features, write_audit_with_pictures
 from medtl.study.cohort import Recruited, announced, apart, read_cohort
 from medtl.study.encoders import borrow_each, fingerprint_of
 from medtl.study.settings import Study, write_study_of_run
@@ -66,7 +66,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 loading_workers=study.recipe.loading_workers,
             )
             features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
-        write_audit(
+        write_audit_with_pictures(
             recruited, prepared, run.path, alike=alike_by_features(recruited, features[study.encoder].of(list(keys)))
         )
         task = training.candidates.StudyTask(
@@ -91,7 +91,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 metrics = evaluation.evaluate_fold(
                     fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
                 )
-                files.write_json(run.fold(fold) / names.METRICS, metrics.to_json())
+                write_metrics(metrics, run.fold(fold))
                 chosen = metrics.of(fitted.primary).patient.threshold
                 threshold = None if chosen is None else chosen.value
                 _explain(study, fitted, cohort, prepared, folder=run.fold(fold) / names.SALIENCY, threshold=threshold)
@@ -119,7 +119,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
         said.write(run / names.PREDICTIONS)
         judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
-        files.write_json(run / names.METRICS, judged.to_json())
+        write_metrics(judged, run.path)
         record.finish()
         report.write_reports(run.path, metrics=judged)
     say(f"The report is {run.path / names.REPORT}")
@@ -176,7 +176,7 @@ def _check_maps(
 
 def _threshold_of(run: RunFolder, fold: int, model: str) -> float | None:
     """The threshold at which a finished fold's model calls a patient."""
-    metrics = evaluation.FoldMetrics.from_json(json.loads((run.fold(fold) / names.METRICS).read_bytes()))
+    metrics = read_fold_metrics(run.fold(fold))
     found = metrics.of(model).patient.threshold
     return None if found is None else found.value
 

@@ -26,6 +26,7 @@ from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record import run_seal
 from medtl.record.held_out import HeldOut, write_held_out
+from medtl.record.metrics import write_metrics
 from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import Seal, images_of, read_seal
 from medtl.study.cohort import read_cohort
@@ -100,7 +101,7 @@ def unseal(
         unsure = uncertainty.case_uncertainty(members, thresholds=_thresholds(judged))
         files.write_csv(log.folder / names.UNCERTAINTY, unsure)
         told.write(log.folder / names.PREDICTIONS)
-        files.write_json(log.folder / names.METRICS, judged.to_json())
+        write_metrics(judged, log.folder)
         record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
         write_held_out(record, log.folder)
         if seal is not None:

@@ -17,7 +17,6 @@ import torch
 from medtl.adaptation import AdaptationSettings, Classifier
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
-from medtl.files import write_json
 from medtl.folds import Split
 from medtl.policies import reference_model
 from medtl.predictions import PredictionTable, concatenate, selection
@@ -161,4 +160,4 @@ def write_fold(fitted: Fitted, *, folder: Path) -> None:
     for variant, parts in fitted.parts:
         write_parts(parts, primary=variant.adaptation.primary, folder=variant.folder(folder))
     if fitted.choice is not None:
-        write_json(folder / names.SELECTION, fitted.choice.model_dump(mode="json"))
+        selection.write_selection(fitted.choice, folder / names.SELECTION)

@@ -20,9 +20,28 @@ from typer.testing import CliRunner
 from medtl.cli import app
 from medtl.files import write_csv, write_json
 from medtl.record.run_folder import RunFolder
+from medtl.record.view import write_view
 from medtl.study.settings import Study, write_study
 
 COLUMNS = ("case_id", "patient_id", "model", "target_class", "truth", "probability", "map_file", "seen_file")
+
+
+def view_of(plane: str) -> dict[str, Any]:
+    """The facts of a view of one voxel, whose montage shows a plane."""
+    return {
+        "format": 1,
+        "shape": [1, 1, 1],
+        "columns": 1,
+        "spacing_mm": [1.0, 1.0, 1.0],
+        "affine": np.eye(4).tolist(),
+        "tilt_degrees": {"axial": 0.0, "coronal": 0.0, "sagittal": 0.0},
+        "checksums": {"scan": 1, "map": 1},
+        "peak": None,
+        "peak_mm": None,
+        "seen_box": None,
+        "montage": {"plane": plane, "positions_mm": [0.0]},
+        "slice_weights": None,
+    }
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ class MadeRun:
             row["seen_file"] = f"{name}-seen.nii.gz"
         if plane:
             Image.fromarray(montage_pixels()).save(target / f"{name}-montage.png")
-            write_json(target / f"{name}-view.json", {"montage": {"plane": plane}})
+            write_view(view_of(plane), target / f"{name}-view.json")
             shown = row | {"montage_png": f"{name}-montage.png", "view_json": f"{name}-view.json"}
             self.shown.setdefault(fold, []).append(shown)
 

@@ -337,10 +337,11 @@ def test_a_run_that_was_changed_is_refused(made: Any, export: Export) -> None:
     assert "names a file that does not lie beside its table" in with_maps(table.assign(map_file="../x.nii.gz"))
     assert "names no file for the map of case a" in with_maps(table.assign(map_file=""))
     (saliency / "maps.csv").write_bytes(whole)
+    view = (saliency / "a-view.json").read_bytes()
     (saliency / "a-view.json").write_text("{}")
     RunFolder(run).finish_fold(0)
     assert "fold_0/saliency/a-view.json does not describe a view of a volume" in export(run, code=7).message
-    (saliency / "a-view.json").write_text('{"montage": {"plane": "axial"}}')
+    (saliency / "a-view.json").write_bytes(view)
     RunFolder(run).finish_fold(0)
     write_csv(run / "manifest.lock.csv", read_csv(run / "manifest.lock.csv").drop(columns="sha256"))
     assert "manifest.lock.csv of run has no column case_id or sha256" in export(run, code=7).message

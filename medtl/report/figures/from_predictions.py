@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from medtl import evaluation
+from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.confusion import confusion_figure
@@ -28,8 +29,8 @@ MOST_RELIABILITY_CURVES = 3
 
 def predictions_behind(run: Run, *, fold: int | None) -> tuple[Link, ...]:
     """The file behind a figure, seen from its page; an unfinished run has one per finished fold."""
-    if fold is not None or (run.folder / "predictions.csv").is_file():
-        return (Link("predictions.csv", "predictions.csv"),)
+    if fold is not None or (run.folder / names.PREDICTIONS).is_file():
+        return (Link(names.PREDICTIONS, names.PREDICTIONS),)
     return tuple(Link(f"fold {one.fold}", f"fold_{one.fold}/predictions.csv") for one in run.folds)
 
 
@@ -127,7 +128,7 @@ def folds_drawn(run: Run) -> Drawn:
     finding = f"{each} {joined(told)} patients."
     more = f" Only the first {MOST_FOLDS} folds are drawn." if len(run.planned_folds) > MOST_FOLDS else ""
     drawing = folds_figure(run.fold_table, run.classes, name="folds", finding=finding)
-    source = "folds.csv" if (run.folder / "folds.csv").is_file() else "predictions.csv"
+    source = names.FOLDS if (run.folder / names.FOLDS).is_file() else names.PREDICTIONS
     return Drawn(drawing, f"Patients by class in each fold. {finding}{more}", (Link(source, source),))
 
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medtl.evaluation import Estimate
+from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.html.content_policy import content_policy
 from medtl.report.html.drawing import Drawing
@@ -185,12 +186,12 @@ def _links(run: Run, *, fold: int | None) -> tuple[Link, ...]:
         links.append(
             Link(f"Fold {record.fold}", None if record.fold == fold else f"{up}fold_{record.fold}/report.html")
         )
-    files = ["folds.csv", "exclusions.csv", "manifest.lock.csv", "study.yaml", "environment.json"]
+    files = [names.FOLDS, names.EXCLUSIONS, names.LOCK_TABLE, names.STUDY, names.ENVIRONMENT]
     if fold is None:
-        files = [name for name in ("predictions.csv", "metrics.json") if (run.folder / name).is_file()] + files
+        files = [name for name in (names.PREDICTIONS, names.METRICS) if (run.folder / name).is_file()] + files
     else:
         own = run.folder / f"fold_{fold}"
-        files = [name for name in ("predictions.csv", "history.csv", "metrics.json") if (own / name).is_file()]
+        files = [name for name in (names.PREDICTIONS, names.HISTORY, names.METRICS) if (own / name).is_file()]
     return (*links, *(Link(name, quote(name)) for name in files))
 
 

@@ -20,7 +20,7 @@ from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.manuscript.statements import read_statements
 from medtl.report.results.view import View
 
-HASHED_FILES = ("predictions.csv", "folds.csv", "manifest.lock.csv", "exclusions.csv", "study.yaml")
+HASHED_FILES = (names.PREDICTIONS, names.FOLDS, names.LOCK_TABLE, names.EXCLUSIONS, names.STUDY)
 
 
 @dataclass(frozen=True)

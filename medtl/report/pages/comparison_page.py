@@ -17,6 +17,7 @@ from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, write_atomically, write_json
 from medtl.predictions import on_common_cases
 from medtl.record import run_folder as names
+from medtl.record.metrics import write_metrics
 from medtl.record.run import Run
 from medtl.report.figures.differences import PairPoint, differences_figure
 from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind
@@ -84,7 +85,7 @@ def write_comparison_page(
     facts = {"fingerprint": mark, "models": told, "cases": common.cases, "same_split": common.is_same_split}
     write_json(folder / SIGN, {**facts, **asked, "versions": environment.versions()})
     common.table.write(folder / names.PREDICTIONS)
-    write_json(folder / names.METRICS, metrics.to_json())
+    write_metrics(metrics, folder)
     run = as_run(
         common.table, folder=folder, name=joined(order), settings=settings, resamples=resamples, seed=seed,
         fingerprint=mark,

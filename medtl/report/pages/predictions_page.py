@@ -18,6 +18,7 @@ from medtl.files import fingerprint, sha256_of_file, write_atomically, write_jso
 from medtl.findings import Concern
 from medtl.predictions import ExternalTable, PredictionTable
 from medtl.record import run_folder as names
+from medtl.record.metrics import write_metrics
 from medtl.record.run import Run
 from medtl.report.figures.from_predictions import folds_drawn
 from medtl.report.findings.asked import TITLE, Questions
@@ -75,7 +76,7 @@ def write_predictions_page(
     told = {"source": source.name, "sha256": digest, "fingerprint": mark, "taken_for_granted": list(found.taken)}
     write_json(folder / SIGN, {**told, **asked, "versions": environment.versions()})
     found.table.write(folder / names.PREDICTIONS)
-    write_json(folder / names.METRICS, metrics.to_json())
+    write_metrics(metrics, folder)
     run = as_run(
         found.table, folder=folder, name=source.name, settings=settings, resamples=resamples, seed=seed,
         fingerprint=mark,

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from medtl.errors import IntegrityFailure
 from medtl.record import run_folder as names
-from medtl.record.typed_files import read_mapping
+from medtl.record.audit import AuditedCase, AuditedPair, read_audit
 from medtl.report.html.embedded_picture import Picture, picture_at
 from medtl.report.html.numbers import count
 
@@ -25,51 +23,6 @@ HEADINGS = {
 
 
 NAMES = " Marks may name a person: look at them before this page is handed on."
-
-
-class _Case(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    case_id: str
-    patient_id: str
-    label: str
-    split: str | None
-    picture: str
-
-
-class _Pair(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    found: str
-    contradicts: bool
-    between_patients: bool
-    cases: tuple[_Case, _Case]
-
-
-class _Example(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    group: str
-    case_id: str
-    picture: str
-
-
-class _Suspect(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    what: str
-    against: str
-    place: str
-    told: str
-    examples: tuple[_Example, ...]
-
-
-class _Audit(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pairs: tuple[_Pair, ...]
-    all_pairs: int
-    suspects: tuple[_Suspect, ...]
 
 
 @dataclass(frozen=True)
@@ -108,16 +61,9 @@ def audit_shown(folder: Path) -> AuditPictures:
     Raises:
         IntegrityFailure: audit.json or one of its pictures was changed.
     """
-    path = folder / names.AUDIT
-    if not path.is_file():
+    found = read_audit(folder)
+    if found is None:
         return AuditPictures()
-    try:
-        found = _Audit.model_validate(read_mapping(path))
-    except ValidationError as error:
-        raise IntegrityFailure(
-            f"{names.AUDIT} does not say what the audit found ({error.errors()[0]['msg']}): it was changed after it "
-            "was written. Restore it, or run again with --resume."
-        ) from error
     hidden = found.all_pairs - len(found.pairs)
     return AuditPictures(
         pairs=tuple(_pair(pair, folder) for pair in found.pairs),
@@ -125,7 +71,7 @@ def audit_shown(folder: Path) -> AuditPictures:
         suspects=tuple(
             SuspectShown(
                 title=HEADINGS.get(one.what, "{}").format(one.against),
-                words=f"{one.place[0].upper()}{one.place[1:]}: {one.told}.{NAMES if one.what == 'marks' else ''}",
+                words=f"{_capitalised(one.position)}: {one.values}.{NAMES if one.what == 'marks' else ''}",
                 examples=tuple((each.group, each.case_id, _picture(each.picture, folder)) for each in one.examples),
             )
             for one in found.suspects
@@ -133,7 +79,11 @@ def audit_shown(folder: Path) -> AuditPictures:
     )
 
 
-def _pair(pair: _Pair, folder: Path) -> PairShown:
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _pair(pair: AuditedPair, folder: Path) -> PairShown:
     kind = "Labels contradict each other. " if pair.contradicts else ""
     kind += "Different patient numbers" if pair.between_patients else "The same patient"
     first, second = pair.cases
@@ -146,7 +96,7 @@ def _pair(pair: _Pair, folder: Path) -> PairShown:
     )
 
 
-def _side(case: _Case) -> str:
+def _side(case: AuditedCase) -> str:
     return ", ".join(part for part in (case.label, f"patient {case.patient_id}", case.split or "") if part)
 
 
