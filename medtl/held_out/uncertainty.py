@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from medtl.evaluation import StudyMetrics
 from medtl.predictions import PredictionTable
 
 FEWEST_OF_A_KIND = 5
@@ -69,6 +70,12 @@ def patient_uncertainty(members: PredictionTable, *, model: str, threshold: floa
         disagreement_bits=float(by_patient["disagreement_bits"].median()),
         error_auroc=_ranked(wrong, bits) if enough else None,
     )
+
+
+def thresholds_of(metrics: StudyMetrics) -> dict[str, float | None]:
+    """The threshold at which each model's mean over the folds is called, by patient."""
+    found = {one.model: one.patient.folds[0].threshold for one in metrics.models}
+    return {model: None if threshold is None else threshold.value for model, threshold in found.items()}
 
 
 def _bits(probabilities: Float[np.ndarray, "row class"]) -> Float[np.ndarray, " row"]:

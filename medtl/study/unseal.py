@@ -29,6 +29,7 @@ from medtl.record.held_out import HeldOut, write_held_out
 from medtl.record.metrics import write_metrics
 from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import Seal, images_of, read_seal
+from medtl.record.studied_cohort import read_lock
 from medtl.study.cohort import read_cohort
 from medtl.study.encoders import borrow_each, fingerprint_of
 from medtl.study.settings import Study, read_study
@@ -98,7 +99,7 @@ def unseal(
         log.answer(opening)  # from here on somebody could have seen what the models say
         (log.folder / names.RECORD).unlink(missing_ok=True)
         members.write(log.folder / names.MEMBERS)
-        unsure = uncertainty.case_uncertainty(members, thresholds=_thresholds(judged))
+        unsure = uncertainty.case_uncertainty(members, thresholds=uncertainty.thresholds_of(judged))
         files.write_csv(log.folder / names.UNCERTAINTY, unsure)
         told.write(log.folder / names.PREDICTIONS)
         write_metrics(judged, log.folder)
@@ -109,12 +110,6 @@ def unseal(
         report.write_reports(run.path)
     say(f"The report is {run.path / names.REPORT}")
     return run / names.REPORT
-
-
-def _thresholds(judged: evaluation.StudyMetrics) -> dict[str, float | None]:
-    """The threshold at which each model's mean over the folds is called, by patient."""
-    found = {one.model: one.patient.folds[0].threshold for one in judged.models}
-    return {model: None if threshold is None else threshold.value for model, threshold in found.items()}
 
 
 def _finished_study(run: RunFolder) -> tuple[Study, run_seal.RunSeal | None]:
@@ -197,7 +192,7 @@ def _external(run: RunFolder, study: Study, manifest: Path, name: str | None) ->
 
 def _refuse_known(cohort: Cohort, prepared: imaging.PreparedCohort, run: RunFolder, *, manifest: str) -> None:
     """An external cohort shares neither a patient nor an image with the study."""
-    lock = files.read_csv(run / names.LOCK_TABLE, text_columns=("case_id", "patient_id", "pixel_sha256"))
+    lock = read_lock(run.path)
     patients, pixels = set(lock["patient_id"]), set(lock["pixel_sha256"])
     same_patient = [case for case in cohort.cases if case.patient_id in patients]
     same_image = [case for case in cohort.cases if prepared.facts[case.case_id].pixel_sha256 in pixels]
@@ -230,7 +225,7 @@ def _patients_of(study: Study, run: RunFolder, *, cohort: Cohort | None = None) 
     """From the id of each patient in the tables to that in the manifest."""
     if study.identifiers == "pseudonymous":
         return pseudonyms.manifest_patients(study.name, manifest=study.manifest)
-    lock = files.read_csv(run / names.LOCK_TABLE, text_columns=("patient_id",))["patient_id"]
+    lock = read_lock(run.path)["patient_id"]
     return {patient: patient for patient in (lock if cohort is None else cohort.patients)}
 
 
