@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,10 @@ def test_the_value_at_chance_is_that_of_stating_the_shares_to_everybody(counts: 
         if metric.needs != "decisions":
             value = metric.estimate(evaluated).value
             assert metric.chance(units.outcome, shares.tolist()) == pytest.approx(value, abs=1e-12), metric.name
+
+
+def test_no_metric_knows_another() -> None:
+    rooms = Path(known.__file__).parent
+    for room in sorted(set(rooms.glob("*.py")) - {rooms / "known.py", rooms / "__init__.py"}):
+        named = set(re.findall(r"medtl\.evaluation\.metrics\.(\w+)", room.read_text()))
+        assert named <= {"metric"}, room.name
