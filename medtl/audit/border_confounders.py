@@ -16,9 +16,10 @@ from jaxtyping import Float
 
 from medtl.audit.border_grid import Box, GreyGrid, MarkerGrid, position_in_words
 from medtl.audit.border_test import PERMUTATIONS, explained
-from medtl.audit.confounding import MOST_LEVELS
+from medtl.audit.confounding import MOST_LEVELS, acquisition_finding
 from medtl.audit.multiplicity import holm
 from medtl.cohort.case import Case, Cohort
+from medtl.findings import Finding
 
 SIGNIFICANT = 0.01
 """Stricter than for the properties of files: pixels offer many more ways to differ, and a crop costs image."""
@@ -172,23 +173,32 @@ def border_audit(
     )
 
 
-def border_notes(audit: BorderAudit) -> tuple[str, ...]:
-    """Sentences: what goes with the label, what with the site, then that there are marks at all."""
-    notes = []
+def border_findings(audit: BorderAudit) -> tuple[Finding, ...]:
+    """What goes with the label, what with the site, then that there are marks at all."""
+    found = []
     for what, against in dict.fromkeys((one.what, one.against) for one in audit.suspects):
         own = [one for one in audit.suspects if (one.what, one.against) == (what, against)]
         told = "; ".join(f"{one.place} {one.told}" for one in own)
-        notes.append(
-            f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {told} "
-            f"({_p(max(one.p_holm for one in own))}; {audit.in_words}). {TO_DO[against]}"
+        found.append(
+            acquisition_finding(
+                f"border {what}",
+                f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {told} "
+                f"({_p(max(one.p_holm for one in own))}; {audit.in_words}). {TO_DO[against]}",
+            )
         )
     if audit.pictures and audit.at_commonest >= OFTEN * audit.pictures:
-        notes.append(
-            f"Small bright marks such as letters, arrows or electrodes stand near the border of {audit.marked:,} of "
-            f"{audit.pictures:,} pictures, most often {audit.commonest} in {audit.at_commonest:,}. They may name a "
-            "side, a site or a person: look at the pictures before they are shown to others."
+        found.append(
+            Finding(
+                "burned-in marks",
+                f"Small bright marks such as letters, arrows or electrodes stand near the border of {audit.marked:,} "
+                f"of "
+                f"{audit.pictures:,} pictures, most often {audit.commonest} in {audit.at_commonest:,}. They may name a "
+                "side, a site or a person: look at the pictures before they are shown to others.",
+                question="Do burned-in marks name a side, a site or a person?",
+                advice="Look at the pictures; cover the marks, and read what the control border only can do.",
+            )
         )
-    return tuple(notes)
+    return tuple(found)
 
 
 def _p(value: float) -> str:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from medtl.audit.multiplicity import holm
 from medtl.cohort.case import Case, Cohort
 from medtl.cohort.flow import ScanProperties
+from medtl.findings import Finding
 
 SIGNIFICANT = 0.05
 FEWEST_EXPECTED = 5.0
@@ -95,19 +96,28 @@ def associations(
     )
 
 
-def missing_notes(cohort: Cohort) -> tuple[str, ...]:
-    """One sentence on the covariates that are not stated in every case, with their shares by class."""
+def missing_findings(cohort: Cohort) -> tuple[Finding, ...]:
+    """One finding on the covariates that are not stated in every case, with their shares by class."""
     told = []
     for name in cohort.covariates:
         gone = [case for case in cohort.cases if case.covariates.get(name) in (None, "")]
         if gone:
             shares = ", ".join(f"{label} {_share(gone, cohort, label)}" for label in cohort.classes)
             told.append(f"{name} is not stated in {len(gone):,} of {len(cohort.cases):,} cases ({shares})")
-    return (f"{_first(told)}.",) if told else ()
+    if not told:
+        return ()
+    return (
+        Finding(
+            "missing entries",
+            f"{_first(told)}.",
+            question="Are the missing entries missing by chance?",
+            advice="Say how missing entries were dealt with; compare the patients with and without them.",
+        ),
+    )
 
 
-def association_notes(found: Sequence[Association]) -> tuple[str, ...]:
-    """One sentence on the properties that go with the label after Holm's correction."""
+def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
+    """One finding on the properties that go with the label after Holm's correction."""
     told = [
         f"{one.name} goes with the label ({one.told}; {one.test}, "
         f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "
@@ -115,8 +125,24 @@ def association_notes(found: Sequence[Association]) -> tuple[str, ...]:
         for one in found
         if one.is_significant
     ]
+    if not told:
+        return ()
     it = "it" if len(told) == 1 else "them"
-    return (f"{_first(told)}: a model can use {it} instead of the disease.",) if told else ()
+    return (
+        acquisition_finding("associated properties", f"{_first(told)}: a model can use {it} instead of the disease."),
+    )
+
+
+def acquisition_finding(kind: str, title: str) -> Finding:
+    """A finding that something of the acquisition goes with the label or the site."""
+    return Finding(
+        kind,
+        title,
+        question="Could the model use the acquisition instead of the condition?",
+        advice="Make these properties alike in all classes, compare within equal ones, or train on what the "
+        "preparation "
+        "leaves equal.",
+    )
 
 
 def _first(told: Sequence[str]) -> str:

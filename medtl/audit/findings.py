@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from medtl.audit.copy_findings import copies_across_patients, copies_of_other_label, copies_within_patient
 from medtl.cohort.case import Case, Cohort
 from medtl.cohort.several_labels import first_few
+from medtl.findings import Finding
 
 
 def duplicate_groups(pixel_sha256: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -42,34 +44,45 @@ def fold_groups(cohort: Cohort, *, duplicates: Iterable[Sequence[str]] = ()) -> 
     return {case_id: lead(patient) for case_id, patient in patient_of.items()}
 
 
-def duplicate_notes(cohort: Cohort, *, duplicates: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """What exact duplicates there are, in words: within a patient, between patients, and under different labels."""
+def duplicate_findings(cohort: Cohort, *, duplicates: Iterable[Sequence[str]]) -> tuple[Finding, ...]:
+    """What exact duplicates there are: within a patient, between patients, and under different labels."""
     by_id = {case.case_id: case for case in cohort.cases}
     groups = [[by_id[name] for name in group if name in by_id] for group in duplicates]
     groups = [group for group in groups if len(group) > 1]
     within = [group for group in groups if len({case.patient_id for case in group}) == 1]
     between = [group for group in groups if len({case.patient_id for case in group}) > 1]
     disagreeing = [group for group in groups if len({case.label for case in group}) > 1]
-    notes = []
+    found = []
     if disagreeing:
         named = first_few(" and ".join(f"{case} {case.label}" for case in group) for group in disagreeing)
-        notes.append(
-            f"{_groups(disagreeing)} of exactly equal images with different labels: {named}. Check the labels."
+        found.append(
+            copies_of_other_label(
+                f"{_groups(disagreeing)} of exactly equal images with different labels: {named}. Check the labels.",
+                cases=_cases(disagreeing),
+            )
         )
     if within:
         images = sum(map(len, within))
-        notes.append(f"{_groups(within)} of exactly equal images within one patient ({images} images); all are kept.")
+        found.append(
+            copies_within_patient(
+                f"{_groups(within)} of exactly equal images within one patient ({images} images); all are kept.",
+                cases=_cases(within),
+            )
+        )
     if between:
         named = first_few(_patients_of(group) for group in between)
-        notes.append(
-            f"{_groups(between)} of exactly equal images under different patient numbers: {named}. "
-            "Such patients are kept on the same side of every fold."
+        found.append(
+            copies_across_patients(
+                f"{_groups(between)} of exactly equal images under different patient numbers: {named}. "
+                "Such patients are kept on the same side of every fold.",
+                cases=_cases(between),
+            )
         )
-    return tuple(notes)
+    return tuple(found)
 
 
-def site_notes(cohort: Cohort, *, covariate: str = "site") -> tuple[str, ...]:
-    """One warning for all sites whose cases have one class: a model could name the site instead of the disease."""
+def site_findings(cohort: Cohort, *, covariate: str = "site") -> tuple[Finding, ...]:
+    """One finding on all sites whose cases have one class: a model could name the site instead of the disease."""
     labels: dict[str, list[str]] = defaultdict(list)
     for case in cohort.cases:
         value = case.covariates.get(covariate)
@@ -86,14 +99,19 @@ def site_notes(cohort: Cohort, *, covariate: str = "site") -> tuple[str, ...]:
         named = first_few(f"{value} ({len(found)} {found[0]})" for value, found in ordered)
         told = f"All cases of a {covariate} have one class at {len(pure)} of {len(labels)} {covariate}s: {named}"
     return (
-        f"{told}: a model can name the {covariate} instead of the disease. Read the results within each other value, "
-        "not over all.",
+        Finding(
+            "sites of one class",
+            f"{told}: a model can name the {covariate} instead of the disease. Read the results within each other "
+            f"value, "
+            "not over all.",
+            question="Does the model name the site instead of the disease?",
+            advice="Read the results within the other values; add patients of both classes, or leave these cases out.",
+        ),
     )
 
 
-def audit_notes(cohort: Cohort, *, duplicates: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Everything that a reader of the study should know about duplicates and sites."""
-    return duplicate_notes(cohort, duplicates=tuple(duplicates)) + site_notes(cohort)
+def _cases(groups: Iterable[Sequence[Case]]) -> tuple[str, ...]:
+    return tuple(case.case_id for group in groups for case in group)
 
 
 def _groups(found: Sequence[object]) -> str:

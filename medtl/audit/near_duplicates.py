@@ -1,6 +1,6 @@
 """Images that look the same though their pixels differ: compared all with all, by hashes and by shifted small pictures.
 
-In: a hash and a small picture per case. Out: candidate pairs, those with contradicting labels first, and sentences. A
+In: a hash and a small picture per case. Out: candidate pairs, those with contradicting labels first, and findings. A
 candidate is for people to look at: an image taken twice in a row may be as close as a copy.
 """
 
@@ -12,8 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from medtl.audit.copy_findings import copies_across_patients, copies_of_other_label, copies_within_patient
 from medtl.audit.shifted_copies import shifted_pairs
 from medtl.cohort.case import Case, Cohort
+from medtl.findings import Finding
 
 NEAR_BITS = 28
 """Of 255 differing signs up to which two images are candidates.
@@ -127,17 +129,20 @@ def _named_pairs(cases: Sequence[Case], pairs: Iterable[tuple[int, int, Distance
     return {(cases[one].case_id, cases[other].case_id): far for one, other, far in pairs}
 
 
-def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
+def near_findings(pairs: Sequence[NearPair], *, tied: bool) -> tuple[Finding, ...]:
     """What near duplicates there are, in words; within one patient they are only counted."""
-    notes = []
+    found = []
     against = [pair for pair in pairs if pair.contradicts]
     between = [pair for pair in pairs if pair.between_patients and not pair.contradicts]
-    within = len(pairs) - len(against) - len(between)
+    within = [pair for pair in pairs if not pair.contradicts and not pair.between_patients]
     rule = _rule(pairs)
     if against:
-        notes.append(
-            f"{_pairs(len(against))} of nearly equal images with different labels ({rule}): {_named(against)}. "
-            "Look at both and check the labels."
+        found.append(
+            copies_of_other_label(
+                f"{_pairs(len(against))} of nearly equal images with different labels ({rule}): {_named(against)}. "
+                "Look at both and check the labels.",
+                cases=_cases(against),
+            )
         )
     if between:
         tie = (
@@ -145,13 +150,25 @@ def near_notes(pairs: Sequence[NearPair], *, tied: bool) -> tuple[str, ...]:
             if tied
             else "They may stand on two sides of a fold: --tie-duplicates keeps such patients together."
         )
-        notes.append(
-            f"{_pairs(len(between))} of nearly equal images under different patient numbers ({rule}): "
-            f"{_named(between)}. {tie}"
+        found.append(
+            copies_across_patients(
+                f"{_pairs(len(between))} of nearly equal images under different patient numbers ({rule}): "
+                f"{_named(between)}. {tie}",
+                cases=_cases(between),
+            )
         )
     if within:
-        notes.append(f"{_pairs(within)} of nearly equal images within one patient ({rule}); all are kept.")
-    return tuple(notes)
+        found.append(
+            copies_within_patient(
+                f"{_pairs(len(within))} of nearly equal images within one patient ({rule}); all are kept.",
+                cases=_cases(within),
+            )
+        )
+    return tuple(found)
+
+
+def _cases(pairs: Sequence[NearPair]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(case.case_id for pair in pairs for case in pair.cases))
 
 
 def _rule(pairs: Sequence[NearPair]) -> str:

@@ -1,6 +1,6 @@
 """Patient numbers that may not be one patient each, and splits whose classes are mixed differently.
 
-In: a cohort by its manifest alone. Out: sentences. Whether two images are of one person cannot be seen here; a number
+In: a cohort by its manifest alone. Out: findings. Whether two images are of one person cannot be seen here; a number
 that is used twice is a reason to ask, never a proof.
 """
 
@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from medtl.cohort.case import Case, Cohort
+from medtl.findings import Finding
 
 NAMES_SHOWN = 5
 
@@ -26,31 +27,48 @@ SIDE = re.compile(r"(.*?)[-_. ]?((?<=[\d\W_])[LR]|(?<=[\W_])(?:left|right))", re
 """A file's stem and its side: `Image_01L`, `12-R`, `knee_left`; a letter that ends a word is no side."""
 
 
-def doubtful_number_notes(cohort: Cohort, *, attributes: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """Sentences on patients in several splits or sites, with several values of an attribute, or with many images.
+def suspicious_number_findings(cohort: Cohort, *, attributes: Mapping[str, Mapping[str, str]]) -> tuple[Finding, ...]:
+    """Findings on patients in several splits or sites, with several values of an attribute, or with many images.
 
     `attributes` are texts by name and case id that one person should have only one of, such as the site or sex.
     """
-    notes = []
-    several = {name: found for name, values in attributes.items() if (found := _with_several(cohort, values))}
+    found = []
+    several = {name: own for name, values in attributes.items() if (own := _with_several(cohort, values))}
     if several:
         told = "; ".join(
-            f"{_patients(len(found))}, of {len(cohort.patients):,}, more than one {name} (such as {_named(found)})"
-            for name, found in several.items()
+            f"{_patients(len(own))}, of {len(cohort.patients):,}, more than one {name} (such as {_named(own)})"
+            for name, own in several.items()
         )
-        notes.append(f"{told}: one number may stand for several people, or an entry is wrong.")
+        found.append(
+            _number_finding(
+                "numbers with several values", f"{told}: one number may stand for several people, or an entry is wrong."
+            )
+        )
     counts = Counter(case.patient_id for case in cohort.cases)
     many = [patient for patient, images in counts.most_common() if images >= MANY_IMAGES]
     if many:
-        notes.append(
-            f"{len(many):,} patient number{'s have' if len(many) > 1 else ' has'} {MANY_IMAGES} images or more, the "
-            f"largest {counts[many[0]]}: check that one number is one person."
+        found.append(
+            _number_finding(
+                "numbers with many images",
+                f"{len(many):,} patient number{'s have' if len(many) > 1 else ' has'} {MANY_IMAGES} images or more, "
+                f"the "
+                f"largest {counts[many[0]]}: check that one number is one person.",
+            )
         )
-    return tuple(notes)
+    return tuple(found)
 
 
-def number_in_splits_notes(cohort: Cohort, *, named: bool) -> tuple[str, ...]:
-    """A sentence when the same number stands on two sides of the split, written there with another prefix.
+def _number_finding(kind: str, title: str) -> Finding:
+    return Finding(
+        kind,
+        title,
+        question="Is one patient number one person?",
+        advice="Check the numbers with the source before the manuscript says that patients were kept apart.",
+    )
+
+
+def number_in_splits_findings(cohort: Cohort, *, named: bool) -> tuple[Finding, ...]:
+    """A finding when the same number stands on two sides of the split, written there with another prefix.
 
     A split's name in front of the number (`train-person12`, `test-person12`) hides that the numbers are the same. This
     has to look at the manifest's own numbers; `named` says whether some may be written out.
@@ -64,14 +82,18 @@ def number_in_splits_notes(cohort: Cohort, *, named: bool) -> tuple[str, ...]:
         return ()
     such = f" (such as {_named(shared)})" if named else ""
     return (
-        f"{len(shared):,} patient numbers occur on several sides of the split (column {cohort.split_column}) once the "
-        f"side's name is taken off{such}: whether they are the same people cannot be seen from the manifest. Ask "
-        "where the numbers come from before the test side is called unseen.",
+        _number_finding(
+            "numbers in several splits",
+            f"{len(shared):,} patient numbers occur on several sides of the split (column {cohort.split_column}) once "
+            f"the side's name is taken off{such}: whether they are the same people cannot be seen from the manifest. "
+            f"Ask "
+            "where the numbers come from before the test side is called unseen.",
+        ),
     )
 
 
-def both_sides_notes(cohort: Cohort) -> tuple[str, ...]:
-    """A sentence when files whose names differ only in left and right have different patient numbers.
+def both_sides_findings(cohort: Cohort) -> tuple[Finding, ...]:
+    """A finding when files whose names differ only in left and right have different patient numbers.
 
     Two eyes, breasts or knees of one person look no more alike than those of two people; names are all there is.
     """
@@ -85,14 +107,18 @@ def both_sides_notes(cohort: Cohort) -> tuple[str, ...]:
         return ()
     lines = "; ".join(f"{one.line} and {other.line}" for one, other in apart[:NAMES_SHOWN])
     return (
-        f"{len(apart):,} pair{'s' if len(apart) > 1 else ''} of files named alike but for left and right have "
-        f"different patient numbers (manifest lines {lines}{'; …' if len(apart) > NAMES_SHOWN else ''}): if they are "
-        "two sides of one person, give both the same patient number.",
+        _number_finding(
+            "left and right apart",
+            f"{len(apart):,} pair{'s' if len(apart) > 1 else ''} of files named alike but for left and right have "
+            f"different patient numbers (manifest lines {lines}{'; …' if len(apart) > NAMES_SHOWN else ''}): if they "
+            f"are "
+            "two sides of one person, give both the same patient number.",
+        ),
     )
 
 
-def prevalence_notes(cohort: Cohort) -> tuple[str, ...]:
-    """A sentence when the split's sides mix the classes differently (chi-square over patients and classes)."""
+def prevalence_findings(cohort: Cohort) -> tuple[Finding, ...]:
+    """A finding when the split's sides mix the classes differently (chi-square over patients and classes)."""
     from scipy.stats import chi2_contingency
 
     sides = sorted({case.split for case in cohort.cases if case.split})
@@ -115,9 +141,15 @@ def prevalence_notes(cohort: Cohort) -> tuple[str, ...]:
         for side, row in zip(sides, images, strict=True)
     )  # fmt: skip
     return (
-        f"The classes are mixed differently on the sides of the split ({told}; chi-square over patients "
-        f"{'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}): accuracy, predictive values and calibration will differ "
-        "between them even for a model that ranks equally well.",
+        Finding(
+            "shares of the classes",
+            f"The classes are mixed differently on the sides of the split ({told}; chi-square over patients "
+            f"{'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}): accuracy, predictive values and calibration will differ "
+            "between them even for a model that ranks equally well.",
+            question="Is the test part like the part that was trained on?",
+            advice="Report the share of each class beside every number that depends on it, and do not reuse the "
+            "threshold.",
+        ),
     )
 
 

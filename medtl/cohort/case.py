@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from medtl.findings import Finding, sentences
 from medtl.outcomes import Outcome, outcome_of
 
 Covariate = str | float | None
@@ -52,7 +53,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Cohort:
-    """The studied cases, those left out, and notes for the reader.
+    """The studied cases, those left out, and what was found about them.
 
     `classes` are in the study's order; with two classes the last one is the positive class.
     `covariates` are the names every case carries, in report order. Cases are in manifest order, ids are unique.
@@ -64,7 +65,7 @@ class Cohort:
     classes: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     split_column: str | None = None
     limited: str | None = None
     is_phantom: bool = False
@@ -90,6 +91,11 @@ class Cohort:
         kept = tuple(case for case in self.cases if case.case_id not in gone)
         return replace(self, cases=kept, exclusions=self.exclusions + exclusions)
 
-    def told(self, *notes: str) -> Cohort:
-        """The same cohort with more to tell."""
-        return replace(self, notes=self.notes + notes)
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings as sentences."""
+        return sentences(self.findings)
+
+    def with_findings(self, *findings: Finding) -> Cohort:
+        """The same cohort with more findings."""
+        return replace(self, findings=self.findings + findings)

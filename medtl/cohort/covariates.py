@@ -18,6 +18,7 @@ from medtl.cohort.cells import (
     separators_in_words,
     sexes_of,
 )
+from medtl.findings import Finding
 
 AGE, SEX, SITE = "age_years", "sex", "site"
 
@@ -42,28 +43,36 @@ def covariate_values(name: str, cells: Sequence[str], *, comma_is_decimal: bool)
     return tuple(None if is_missing(cell) else cell for cell in cells)
 
 
-def covariate_notes(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: bool) -> tuple[str, ...]:
-    """What was read as something else than it is written, in at most a sentence for each kind."""
-    notes = []
+def covariate_findings(columns: Mapping[str, Sequence[str]], *, comma_is_decimal: bool) -> tuple[Finding, ...]:
+    """What was read as something else than it is written, at most one finding of a kind."""
+    found = []
     gone = [f"{name} {counts}" for name, cells in columns.items() if (counts := marker_counts(cells))]
     if gone:
-        notes.append(f"Missing markers were read as not stated: {'; '.join(gone)}.")
+        found.append(Finding("missing markers", f"Missing markers were read as not stated: {'; '.join(gone)}."))
     ages = [age for cell in columns.get(AGE, ()) if not is_missing(cell) and (age := age_of(cell)) is not None]
     if capped := [age.years for age in ages if age.is_capped]:
         lowest = f"{min(capped):g}"
-        notes.append(
-            f"{len(capped)} age{'s are' if len(capped) > 1 else ' is'} only known to be at least so many years "
-            f"(written as {lowest}+ or >{lowest}): the age written was taken."
+        found.append(
+            Finding(
+                "capped ages",
+                f"{len(capped)} age{'s are' if len(capped) > 1 else ' is'} only known to be at least so many years "
+                f"(written as {lowest}+ or >{lowest}): the age written was taken.",
+            )
         )
     sexes = columns.get(SEX, ())
     changed = {plain(cell) for cell, sex in zip(sexes, sexes_of(sexes), strict=True) if sex not in (None, cell)}
     if changed:
-        notes.append(f"sex is written as {', '.join(sorted(changed)[:6])}: read as F, M or O.")
+        written = ", ".join(sorted(changed)[:6])
+        found.append(Finding("written sexes", f"sex is written as {written}: read as F, M or O."))
     separators = {
         name: separators_in_words(cells, comma_is_decimal=comma_is_decimal)
         for name, cells in columns.items()
         if name not in (AGE, *CATEGORIES)
     }
     if read := "; ".join(f"{name} {words}" for name, words in separators.items() if words):
-        notes.append(f"Numbers with a comma, blank or apostrophe in them, or with two readings: {read}.")
-    return tuple(notes)
+        found.append(
+            Finding(
+                "written numbers", f"Numbers with a comma, blank or apostrophe in them, or with two readings: {read}."
+            )
+        )
+    return tuple(found)

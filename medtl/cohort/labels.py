@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 from medtl.cohort.cells import class_name, declared_class, is_missing, marker_counts, plain
 from medtl.cohort.patient_ids import id_form
-from medtl.cohort.positive_class import alphabetical, positive_notes
+from medtl.cohort.positive_class import alphabetical, positive_class_findings
 from medtl.cohort.settings import ManifestSettings
 from medtl.errors import DataRefused
+from medtl.findings import Finding
 
 
 def label_of(cell: str, *, settings: ManifestSettings) -> str:
@@ -26,16 +27,19 @@ def label_of(cell: str, *, settings: ManifestSettings) -> str:
     return "" if is_missing(cell) else class_name(cell)
 
 
-def label_notes(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[str, ...]:
+def label_findings(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[Finding, ...]:
     """What was read as missing, and which numbers were read as one class."""
     texts = [plain(cell) for cell in cells]
-    notes = []
+    found = []
     gone = [cell for cell in texts if cell and not label_of(cell, settings=settings)]
     if gone:
-        notes.append(
-            f"{len(gone)} label{'s are' if len(gone) > 1 else ' is a'} missing marker{'s' if len(gone) > 1 else ''}: "
-            f"{marker_counts(gone)}. Such cases have no label; a class that is really called so has to be named in "
-            "classes in the study."
+        found.append(
+            Finding(
+                "missing labels",
+                f"{len(gone)} label{'s are' if len(gone) > 1 else ' is a'} missing marker"
+                f"{'s' if len(gone) > 1 else ''}: {marker_counts(gone)}. Such cases have no label; a class that is "
+                "really called so has to be named in classes in the study.",
+            )
         )
     written: dict[str, set[str]] = {}
     for cell in texts:
@@ -43,19 +47,19 @@ def label_notes(cells: Iterable[str], *, settings: ManifestSettings) -> tuple[st
             written.setdefault(label, set()).add(cell)
     merged = [f"{' and '.join(sorted(ways))} as {label}" for label, ways in sorted(written.items()) if len(ways) > 1]
     if merged:
-        notes.append(f"Labels that are one number are one class: {', '.join(merged)}.")
-    return tuple(notes)
+        found.append(Finding("merged labels", f"Labels that are one number are one class: {', '.join(merged)}."))
+    return tuple(found)
 
 
 def ordered_classes(
     labels: Iterable[tuple[int, str]], *, settings: ManifestSettings, faults: list[tuple[int, str]], missing: str = ""
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The classes in the study's order, and what to tell about them.
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """The classes in the study's order, and the findings on the positive class.
 
     `labels` are (line, label) as `label_of` gives them, empty when there is none; `missing` names the markers that were
     read as none. With two classes the positive one
     comes last: as named in the settings, or the last in alphabetical order without regard to capitals (for numbers:
-    numerical order); which one and why is the first note. Labels outside the named classes are added to `faults`.
+    numerical order); which one and why is the first finding. Labels outside the named classes are added to `faults`.
 
     Raises:
         DataRefused: fewer than two classes have cases, or a name in the settings does not occur.
@@ -94,12 +98,12 @@ def ordered_classes(
 
 def _with_positive_last(
     classes: tuple[str, ...], settings: ManifestSettings
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     if settings.positive_class is None:
         by_value = all(alphabetical(name)[0] is False for name in classes)
         if settings.classes is not None:
-            return classes, positive_notes(classes, reason="order_of_classes")
-        return classes, positive_notes(classes, reason="numbers" if by_value else "alphabet")
+            return classes, positive_class_findings(classes, reason="order_of_classes")
+        return classes, positive_class_findings(classes, reason="numbers" if by_value else "alphabet")
     if len(classes) != 2 or settings.positive_class not in classes:
         raise DataRefused(
             f"positive_class is {settings.positive_class!r}, but the classes are {', '.join(classes)}. "
@@ -108,7 +112,7 @@ def _with_positive_last(
         )
     others = tuple(name for name in classes if name != settings.positive_class)
     ordered = (*others, settings.positive_class)
-    return ordered, positive_notes(ordered, reason="named")
+    return ordered, positive_class_findings(ordered, reason="named")
 
 
 def _unknown(lines: Iterable[tuple[int, str]], *, known: tuple[str, ...]) -> Iterable[tuple[int, str]]:

@@ -14,16 +14,17 @@ from pydantic import ValidationError
 
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
 from medtl.cohort.cells import marker_counts, stated
-from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_notes, covariate_values
+from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_findings, covariate_values
 from medtl.cohort.delimited import Delimited, DelimitedRow, read_delimited
 from medtl.cohort.image_paths import data_root_of, has_backslashes
-from medtl.cohort.labels import label_notes, label_of, ordered_classes
+from medtl.cohort.labels import label_findings, label_of, ordered_classes
 from medtl.cohort.manifest_row import ManifestRow, row_faults
 from medtl.cohort.patient_ids import remedy, twin_faults
 from medtl.cohort.settings import ManifestSettings
-from medtl.cohort.several_labels import several_labels_note
+from medtl.cohort.several_labels import several_labels_findings
 from medtl.errors import DataRefused
 from medtl.files import sha256_of
+from medtl.findings import Finding
 
 MASK = "mask"
 """A column that is read when it is there (DESIGN.md, section 6)."""
@@ -73,7 +74,7 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
     labels = [label_of(row.label, settings=chosen) for row in rows]
     markers = marker_counts(row.label for row, label in zip(rows, labels, strict=True) if not label)
     lines = ((row.line, label) for row, label in zip(rows, labels, strict=True))
-    classes, notes = ordered_classes(lines, settings=chosen, faults=faults, missing=markers)
+    classes, positive = ordered_classes(lines, settings=chosen, faults=faults, missing=markers)
     _refuse_faults(faults, manifest=path.name)
 
     written = {name: [row.covariates[name] for row in rows] for name in columns.covariates}
@@ -89,18 +90,20 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
         classes=classes,
         covariates=columns.covariates,
         exclusions=tuple(_left_out(case) for case in cases if case.label not in classes),
-        notes=(
-            *notes,
-            *label_notes((row.label for row in rows), settings=chosen),
-            *covariate_notes(written, comma_is_decimal=comma),
+        findings=(
+            *positive,
+            *label_findings((row.label for row in rows), settings=chosen),
+            *covariate_findings(written, comma_is_decimal=comma),
         ),
         split_column=columns.split,
         is_phantom=_is_phantom(table, columns),
     )
     image = columns.position[chosen.image_column]
     if any(has_backslashes(row.cells[image]) for row in table.rows if len(row.cells) > image):
-        cohort = cohort.told("Image paths are written with backslashes; they were read as folder separators.")
-    return cohort.told(*several_labels_note(cohort))
+        cohort = cohort.with_findings(
+            Finding("backslashes", "Image paths are written with backslashes; they were read as folder separators.")
+        )
+    return cohort.with_findings(*several_labels_findings(cohort))
 
 
 def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) -> _Columns:

@@ -1,7 +1,7 @@
 """Which of two classes is the positive one, why, and whether it looks like the healthy one.
 
-In: the classes of a study. Out: sentences. Sensitivity, predictive values and thresholds change their meaning with this
-choice, so it is told first and never made in silence.
+In: the classes of a study. Out: findings. Sensitivity, predictive values and thresholds change their meaning with this
+choice, so it is stated first and never made in silence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from typing import Literal
 
 from medtl.cohort import words
 from medtl.cohort.cells import as_number
+from medtl.findings import Finding, reassurance
 from medtl.outcomes import outcome_of
+
+POSITIVE_CLASS = "positive class"
+"""The kind of these findings: what a console and the heading of a page state first."""
 
 Reason = Literal["named", "order_of_classes", "alphabet", "numbers", "columns", "asked"]
 
@@ -61,18 +65,25 @@ def looks_healthy(label: str) -> bool:
     return any(word in HEALTHY for word in words)
 
 
-def positive_notes(classes: Sequence[str], *, reason: Reason) -> tuple[str, ...]:
+def positive_class_findings(classes: Sequence[str], *, reason: Reason) -> tuple[Finding, ...]:
     """Which class is positive and why, then a warning where it looks like the healthy one; nothing for more classes."""
     positive = outcome_of(classes).positive_class
     if positive is None:
         return ()
     other = classes[0]
-    note = f"The positive class is {positive}, {BECAUSE[reason]}."
+    stated = reassurance(POSITIVE_CLASS, f"The positive class is {positive}, {BECAUSE[reason]}.")
     if not looks_healthy(positive) or looks_healthy(other):
-        return (note,)
+        return (stated,)
     choose = f"--positive {other!r}" if reason in ("columns", "asked") else f"positive_class: {other!r} in the study"
     return (
-        note,
-        f"The positive class {positive} looks like the healthy one: sensitivity would be the share of {positive} that "
-        f"is found, and a probability that of being {positive}. If {other} is what is looked for, give {choose}.",
+        stated,
+        Finding(
+            POSITIVE_CLASS,
+            f"The positive class {positive} looks like the healthy one: sensitivity would be the share of {positive} "
+            f"that is found, and a probability that of being {positive}. If {other} is what is looked for, give "
+            f"{choose}.",
+            question="Which class is looked for?",
+            advice="Make the class that is looked for the positive one (positive_class in the study, --positive for a "
+            "table) and run again: sensitivity, predictive values and thresholds refer to it.",
+        ),
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from medtl.cohort.case import Case, Cohort
 from medtl.errors import ConfigurationError
 from medtl.files import sha256_of
+from medtl.findings import reassurance
 
 
 def limit_patients(cohort: Cohort, *, per_class: int, seed: int) -> Cohort:
@@ -15,7 +16,7 @@ def limit_patients(cohort: Cohort, *, per_class: int, seed: int) -> Cohort:
 
     A patient is drawn by a hash of seed, class and manifest id: independent of the row order, of the pseudonym key,
     and nested (the first 50 are among the first 100). A patient with two classes is drawn for each of them separately.
-    The rest is not excluded for a fault, so it is told in `limited` and in a note instead of the exclusions.
+    The rest is not excluded for a fault, so it is stated in `limited` and in a finding instead of the exclusions.
 
     Raises:
         ConfigurationError: `per_class` is below 1.
@@ -38,7 +39,11 @@ def limit_patients(cohort: Cohort, *, per_class: int, seed: int) -> Cohort:
 
     kept = replace(cohort, cases=tuple(filter(stays, cohort.cases)))
     limited = f"limited to {per_class} patients a class"
-    return replace(kept, limited=limited).told(
-        f"This study is {limited}, drawn with seed {seed}: {len(kept.patients)} of {len(cohort.patients)} patients, "
-        f"{len(kept.cases)} of {len(cohort.cases)} cases."
+    return replace(kept, limited=limited).with_findings(
+        reassurance(
+            "limited",
+            f"This study is {limited}, drawn with seed {seed}: {len(kept.patients)} of {len(cohort.patients)} "
+            f"patients, "
+            f"{len(kept.cases)} of {len(cohort.cases)} cases.",
+        )
     )

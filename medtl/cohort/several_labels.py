@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from medtl.cohort.case import Cohort
+from medtl.findings import Finding
 
 NAMES_SHOWN = 8
 """Names in one note; a note is read by people, the tables hold the rest."""
@@ -19,8 +20,8 @@ def patients_with_several_labels(cohort: Cohort) -> tuple[str, ...]:
     return tuple(patient for patient, found in labels.items() if len(found) > 1)
 
 
-def several_labels_note(cohort: Cohort) -> tuple[str, ...]:
-    """A sentence about patients with cases of more than one class, or nothing; patients are named by a line."""
+def several_labels_findings(cohort: Cohort) -> tuple[Finding, ...]:
+    """A finding on patients with cases of more than one class, or nothing; patients are named by a line."""
     patients = patients_with_several_labels(cohort)
     if not patients:
         return ()
@@ -30,8 +31,13 @@ def several_labels_note(cohort: Cohort) -> tuple[str, ...]:
     lines = first_few(str(first[patient]) for patient in patients)
     count = f"{len(patients)} patient{'s have' if len(patients) > 1 else ' has'}"
     return (
-        f"{count} cases of more than one class (first seen in manifest line {lines}). "
-        "All cases of a patient stay on the same side of every fold.",
+        Finding(
+            "several labels",
+            f"{count} cases of more than one class (first seen in manifest line {lines}). "
+            "All cases of a patient stay on the same side of every fold.",
+            question="What is the reference standard of a patient with two labels?",
+            advice="Say how the label of such a patient was decided, or leave the patient out.",
+        ),
     )
 
 

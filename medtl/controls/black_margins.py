@@ -12,12 +12,13 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from medtl.cohort import Cohort
+from medtl.findings import Finding, reassurance
 
 WHOLE = 1.0 - 1e-9
 
 
-def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> tuple[str, ...]:
-    """Notes on the black margins.
+def margin_findings(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> tuple[Finding, ...]:
+    """Findings on the black margins.
 
     Args:
         cohort: the cases that are studied.
@@ -28,8 +29,12 @@ def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> 
     reaching = int((shares < WHOLE).sum())
     if not reaching:
         return (
-            f"The prepared grid of {grid} lies within every scan: no black margin is left that could show how large "
-            "a scan was.",
+            reassurance(
+                "black margins",
+                f"The prepared grid of {grid} lies within every scan: no black margin is left that could show how "
+                f"large "
+                "a scan was.",
+            ),
         )
     labels = np.array([case.label for case in cohort.cases])
     by_class = ", ".join(f"{name} {100 * shares[labels == name].mean():.1f} %" for name in cohort.classes)
@@ -44,4 +49,15 @@ def margin_notes(cohort: Cohort, covered: Mapping[str, float], *, grid: str) -> 
             f" The covered share alone tells {positive} from {cohort.classes[0]} with an AUROC of {area:.2f} "
             "(0.5: not at all): a network may use it. A smaller extent_mm that every scan covers takes it away."
         )
-    return (note,)
+    return (size_finding("black margins", note),)
+
+
+def size_finding(kind: str, title: str) -> Finding:
+    """A finding that the scans differ in size, which a network may see."""
+    return Finding(
+        kind,
+        title,
+        question="Does the size of the scan give the label away?",
+        advice="Look at the control without scans; choose a grid that lies within every scan, or bring the sizes "
+        "together.",
+    )

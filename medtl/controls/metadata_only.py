@@ -15,6 +15,7 @@ from jaxtyping import Float
 from medtl.cohort import Cohort
 from medtl.controls.permuted_labels import Side, permuted_in
 from medtl.evaluation import Estimate, evaluate_fold
+from medtl.findings import Finding, reassurance
 from medtl.predictions import PredictionTable
 from medtl.record.controls import BlindAuroc
 
@@ -80,13 +81,17 @@ def blind_auroc(
     return BlindAuroc(properties=names, auroc=found, p_value=None if isinstance(null, str) else null.p_value)
 
 
-def blind_notes(blind: BlindAuroc) -> tuple[str, ...]:
-    """The result of the control as a sentence."""
+def blind_findings(blind: BlindAuroc) -> tuple[Finding, ...]:
+    """What the control found; where it is suspicious, the study page asks about it beside the AUROC with the scans."""
+    kind = "metadata only"
     if not blind.properties:
-        return ("Covariates, image size, file type and spacing are the same in all cases: they cannot give the label.",)
+        same = "Covariates, image size, file type and spacing are the same in all cases: they cannot give the label."
+        return (reassurance(kind, same),)
     found, what = blind.auroc, ", ".join(blind.properties)
     if found.value is None:
-        return (f"How well the label can be told without looking at the scans is not known: {found.reason}.",)
+        return (
+            _not_known(f"How well the label can be told without looking at the scans is not known: {found.reason}."),
+        )
     interval = f" (95 % CI {found.low:.3f}-{found.high:.3f})" if found.low is not None else ""
     if not interval:
         tested = "" if blind.p_value is None else f"; p = {blind.p_value:.3f} by permuted labels"
@@ -94,12 +99,28 @@ def blind_notes(blind: BlindAuroc) -> tuple[str, ...]:
     number = f"AUROC {found.value:.3f}{interval}"
     if blind.is_suspicious:
         return (
-            f"The label can be told without looking at the scans: {number}, out of fold, from {what} alone. "
-            "A model of the scans has to exceed this clearly before it says anything about the disease.",
+            Finding(
+                kind,
+                f"The label can be told without looking at the scans: {number}, out of fold, from {what} alone. "
+                "A model of the scans has to exceed this clearly before it says anything about the disease.",
+                advice="",
+                question="",
+            ),
         )
     if found.low is None:
         return (
-            f"From {what} alone: {number}, out of fold. These are too few patients to say more: whether the label can "
-            "be told without looking at the scans is not known.",
+            _not_known(
+                f"From {what} alone: {number}, out of fold. These are too few patients to say more: whether the label "
+                "can be told without looking at the scans is not known."
+            ),
         )
-    return (f"From {what} alone the label can hardly be told: {number}, out of fold.",)
+    return (reassurance(kind, f"From {what} alone the label can hardly be told: {number}, out of fold."),)
+
+
+def _not_known(title: str) -> Finding:
+    return Finding(
+        "metadata only",
+        title,
+        question="Was a model without the scans tried?",
+        advice="Add patients, so that this control can be judged.",
+    )

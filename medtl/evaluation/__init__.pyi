@@ -3,11 +3,14 @@ from .appraisal import Appraisal as Appraisal
 from .estimate import Estimate as Estimate
 from .evaluate_study import evaluate as evaluate
 from .evaluate_study import evaluate_fold as evaluate_fold
+from .prediction_findings import UNLIKE_CASES as UNLIKE_CASES
+from .prediction_findings import prediction_findings as prediction_findings
 from .settings import EvaluationSettings as EvaluationSettings
 from .study_metrics import FoldMetrics as FoldMetrics
 from .study_metrics import StudyMetrics as StudyMetrics
 
 __all__ = [
+    "UNLIKE_CASES",
     "Appraisal",
     "Estimate",
     "EvaluationSettings",
@@ -16,4 +19,5 @@ __all__ = [
     "curves",
     "evaluate",
     "evaluate_fold",
+    "prediction_findings",
 ]

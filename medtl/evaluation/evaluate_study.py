@@ -13,10 +13,11 @@ from medtl.evaluation.clinical_utility import clinical_utility
 from medtl.evaluation.comparison import compare_pairs
 from medtl.evaluation.fold_decisions import decide_fold, decide_folds
 from medtl.evaluation.model_metrics import evaluate_decided_fold, evaluate_model
-from medtl.evaluation.notes import notes_on
+from medtl.evaluation.prediction_findings import prediction_findings
 from medtl.evaluation.settings import EvaluationSettings
 from medtl.evaluation.study_metrics import FoldMetrics, ModelInFold, ModelMetrics, StudyMetrics
 from medtl.evaluation.thresholds import YOUDEN
+from medtl.findings import sentences
 from medtl.policies import reference_model
 from medtl.predictions import PredictionTable, per_patient
 
@@ -80,7 +81,7 @@ def evaluate(
         ),
         comparisons=compare_pairs(patients, pairs, resamples=resamples, seed=seed),
         appraisal=appraisal,
-        notes=notes_on(table),
+        notes=sentences(prediction_findings(table)),
     )
 
 
@@ -122,7 +123,7 @@ def evaluate_fold(
             )
             for model in images.models
         ),
-        notes=notes_on(images),
+        notes=sentences(prediction_findings(images)),
     )
 
 

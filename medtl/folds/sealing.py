@@ -46,7 +46,7 @@ def seal(cohort: Cohort, *, column: str, groups: Mapping[str, str]) -> Sealing:
         if case.case_id not in ids and groups[case.case_id] in sealed_groups
     )
     rest = replace(cohort, cases=tuple(case for case in cohort.cases if case.case_id not in ids))
-    return Sealing(rest.without(tied), replace(cohort, cases=sealed, exclusions=(), notes=(), limited=None))
+    return Sealing(rest.without(tied), replace(cohort, cases=sealed, exclusions=(), findings=(), limited=None))
 
 
 def sealed_ids(cohort: Cohort, *, column: str) -> frozenset[str]:

@@ -16,9 +16,10 @@ import pandas as pd
 from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sexes_of
 from medtl.cohort.delimited import Delimited, DelimitedRow, read_delimited
 from medtl.cohort.patient_ids import no_id, remedy, twin_faults
-from medtl.cohort.positive_class import positive_notes
+from medtl.cohort.positive_class import positive_class_findings
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import rearmed
+from medtl.findings import sentences
 from medtl.outcomes import PROBABILITY
 from medtl.predictions.columns import LEADING, classes_among, covariates_among
 from medtl.predictions.faults import NAMED_AT_MOST, faults_of
@@ -97,7 +98,7 @@ def read_external(path: Path, *, positive: str | None = None, ids_as_written: bo
     if truths != cells["truth"]:
         taken.append("Truths and classes that are one number are one class: 1.0 is 1.")
     table = table if positive is None else _with_positive(table, positive)
-    notes = positive_notes(table.classes, reason="columns" if positive is None else "asked")
+    notes = sentences(positive_class_findings(table.classes, reason="columns" if positive is None else "asked"))
     return ExternalTable(table, (*notes, *taken))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Self
 
 import pandas as pd
+from pydantic import BeforeValidator, PlainSerializer, model_validator
 
 from medtl.cohort import Cohort, flow
 from medtl.errors import IntegrityFailure
 from medtl.files import read_csv, write_csv
+from medtl.findings import Finding, Severity, sentences
 from medtl.imaging import ScanFacts
 from medtl.record import run_folder as names
 from medtl.record.controls import BlindAuroc
@@ -20,11 +23,32 @@ LOCK_TEXT = ("case_id", "patient_id", "label", "sha256", "pixel_sha256")
 EXCLUSION_COLUMNS = ("case_id", "line", "reason", "detail")
 
 
+NOTE = "note"
+"""The kind of a sentence of which no more is recorded."""
+
+
+def _severity(value: object) -> object:
+    return Severity.__members__.get(value.upper(), value) if isinstance(value, str) else value
+
+
+class NoteDetails(Frozen):
+    """What a finding is beside its sentence."""
+
+    kind: str
+    severity: Annotated[
+        Severity, BeforeValidator(_severity), PlainSerializer(lambda one: one.name.lower(), return_type=str)
+    ]
+    question: Text
+    advice: Text
+    cases: tuple[str, ...] = ()
+
+
 class StudiedCohort(Frozen):
     """Who was studied, counted: files found, cases and patients kept, and what the reader should know of them.
 
     `limited` says in words which part was studied, and is None for all. `without_scans` is how well covariates and
-    files alone tell the label, None where this was not measured.
+    files alone tell the label, None where this was not measured. `notes` are the findings as sentences and
+    `note_details` the rest of each; a file of an earlier version has sentences only.
     """
 
     files: Count
@@ -34,9 +58,34 @@ class StudiedCohort(Frozen):
     positive_class: str | None
     covariates: tuple[str, ...] = ()
     notes: tuple[Text, ...] = ()
+    note_details: tuple[NoteDetails, ...] = ()
     is_phantom: bool = False
     limited: Text | None = None
     without_scans: BlindAuroc | None = None
+
+    @model_validator(mode="after")
+    def _details_fit(self) -> Self:
+        if self.note_details and len(self.note_details) != len(self.notes):
+            raise ValueError(f"{len(self.notes)} notes have {len(self.note_details)} kinds")
+        return self
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found about the cohort; a sentence without details is a note with the open question."""
+        if not self.note_details:
+            return tuple(Finding(NOTE, note) for note in self.notes)
+        return tuple(
+            Finding(one.kind, note, "", one.advice, one.question, one.severity, one.cases)
+            for note, one in zip(self.notes, self.note_details, strict=True)
+        )
+
+    def with_findings(self, findings: Sequence[Finding]) -> StudiedCohort:
+        """The same counts with these findings."""
+        details = tuple(
+            NoteDetails(kind=one.kind, severity=one.severity, question=one.question, advice=one.advice, cases=one.cases)
+            for one in findings
+        )
+        return self.model_copy(update={"notes": sentences(findings), "note_details": details})
 
 
 def studied_cohort(cohort: Cohort, *, without_scans: BlindAuroc) -> StudiedCohort:
@@ -49,11 +98,10 @@ def studied_cohort(cohort: Cohort, *, without_scans: BlindAuroc) -> StudiedCohor
         classes=cohort.classes,
         positive_class=cohort.positive_class,
         covariates=cohort.covariates,
-        notes=cohort.notes,
         is_phantom=cohort.is_phantom,
         limited=cohort.limited,
         without_scans=without_scans,
-    )
+    ).with_findings(cohort.findings)
 
 
 def write_cohort(cohort: StudiedCohort, run: Path) -> None:

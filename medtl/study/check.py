@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medtl.cohort import Cohort, flow
+from medtl.cohort.positive_class import POSITIVE_CLASS
 from medtl.errors import ConfigurationError
 from medtl.files import fingerprint, write_csv
 from medtl.folds import FoldTable
@@ -31,7 +32,7 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     Cases and patients bear pseudonyms in everything that is said and written, beside the manifest's line; only a study
     that declares its ids public or pseudonyms already (`identifiers: as_in_manifest`) shows them.
 
-    With `out`, audit.html, audit.csv (the notes) and near_duplicates.csv (every candidate pair) are written there.
+    With `out`, audit.html, audit.csv (the findings) and near_duplicates.csv (every candidate pair) are written there.
 
     Raises:
         MedtlError: whatever would stop a study before training, as that study would say it.
@@ -44,7 +45,7 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     recruited = apart(study, cohort.without(exclusions), facts)
     page = "" if out is None else f"The page is {_write_audit(study, recruited, out)}"
     first = "\n".join(positive_class_notes(cohort))
-    parts = [first, _people(recruited.cohort), _left_out(recruited.cohort), _notes(recruited.cohort),
+    parts = [first, _people(recruited.cohort), _left_out(recruited.cohort), _findings(recruited.cohort),
              _folds(recruited.folds)]  # fmt: skip
     return "\n\n".join(part for part in (*parts, page, "A study can start.") if part)
 
@@ -59,8 +60,8 @@ def _study_of(path: Path, *, changes: Sequence[str]) -> Study:
 def _write_audit(study: Study, recruited: Recruited, folder: Path) -> Path:
     import pandas as pd
 
-    notes = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
-    write_csv(folder / "audit.csv", notes)
+    found = pd.DataFrame({"finding": recruited.cohort.notes}, columns=["finding"], dtype="object")
+    write_csv(folder / "audit.csv", found)
     columns = ["bits", "apart", *PAIRED, *(f"other_{name}" for name in PAIRED)]
     rows = [
         (pair.bits, pair.distance, *(getattr(case, name) for case in pair.cases for name in PAIRED))
@@ -82,7 +83,7 @@ def _facts(study: Study, recruited: Recruited) -> AuditFacts:
         patients=counts.patients,
         people=[(row.variable, row.value, row.cases, row.patients) for row in flow.characteristics(cohort)],
         left_out=[(one.reason, one.cases) for one in counts.exclusions],
-        notes=cohort.notes,
+        findings=cohort.findings,
         folds=_parts(recruited.folds),
         fingerprint=fingerprint([cohort.notes, [case.case_id for case in cohort.cases]]),
     )
@@ -111,9 +112,8 @@ def _left_out(cohort: Cohort) -> str:
     return "\n".join(lines + ([f"  and {rest} more"] if rest > 0 else []))
 
 
-def _notes(cohort: Cohort) -> str:
-    said = positive_class_notes(cohort)
-    return "\n".join(f"Note: {note}" for note in cohort.notes if note not in said)
+def _findings(cohort: Cohort) -> str:
+    return "\n".join(f"Note: {finding}" for finding in cohort.findings if finding.kind != POSITIVE_CLASS)
 
 
 def _folds(table: FoldTable) -> str:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from medtl.audit import findings as audit
-from medtl.audit.border_confounders import BorderAudit, border_audit, border_notes
-from medtl.audit.confounding import as_matrix, association_notes, associations, missing_notes, properties_of
-from medtl.audit.near_duplicates import NearPair, near_notes, near_pairs
-from medtl.audit.suspicious_patient_ids import (
-    both_sides_notes,
-    doubtful_number_notes,
-    number_in_splits_notes,
-    prevalence_notes,
-)
+from medtl.audit.border_confounders import BorderAudit, border_audit
+from medtl.audit.confounding import as_matrix, properties_of
+from medtl.audit.near_duplicates import NearPair, near_pairs
+from medtl.audit.suspicious_patient_ids import number_in_splits_findings
 from medtl.cohort import Cohort, flow, pseudonyms, read_manifest
 from medtl.cohort.manifest_links import require_manifest
+from medtl.cohort.positive_class import POSITIVE_CLASS
 from medtl.cohort.sampling import limit_patients
-from medtl.controls import blind_auroc, blind_notes, margin_notes
+from medtl.controls import blind_auroc
 from medtl.errors import DataRefused
+from medtl.findings import sentences
 from medtl.folds import FoldTable, assign, sealing
-from medtl.imaging import PreparationSettings, ScanFacts
+from medtl.imaging import ScanFacts
 from medtl.progress import say
 from medtl.record.controls import BlindAuroc
+from medtl.study.cohort_findings import AuditedCohort, cohort_findings
 from medtl.study.settings import Study
-
-POSITIVE = "The positive class "
-"""How the notes on the positive class begin."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def read_cohort(study: Study) -> Cohort:
     settings = study.model_copy(update={"split_column": study.folds.split_column or study.split_column})
     cohort = read_manifest(study.manifest, settings)
     named = study.identifiers == "as_in_manifest"
-    cohort = cohort.told(*number_in_splits_notes(cohort, named=named))
+    cohort = cohort.with_findings(*number_in_splits_findings(cohort, named=named))
     if study.limit_patients is not None:
         cohort = _limited(cohort, study, per_class=study.limit_patients)
     if named:
@@ -61,8 +56,8 @@ def read_cohort(study: Study) -> Cohort:
 
 
 def positive_class_notes(cohort: Cohort) -> tuple[str, ...]:
-    """The notes on which class is positive, and why: what a console says first."""
-    return tuple(note for note in cohort.notes if note.startswith(POSITIVE))
+    """The sentences on which class is positive, and why: what a console states first."""
+    return sentences(finding for finding in cohort.findings if finding.kind == POSITIVE_CLASS)
 
 
 def announced(cohort: Cohort) -> Cohort:
@@ -99,15 +94,16 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
     studied = {case.case_id for case in cohort.cases}
     across = [pair for pair in near if len({case.case_id in studied for case in pair.cases}) > 1]
     near = tuple(pair for pair in near if all(case.case_id in studied for case in pair.cases))
-    cohort = cohort.told(*_sealed_notes(sealed, across=len(across)))
-    told = cohort.told(*audit.audit_notes(cohort, duplicates=duplicates), *near_notes(near, tied=tied))
     properties = properties_of(cohort, facts)
     of_groups = [groups[case.case_id] for case in cohort.cases]
     blind = blind_auroc(as_matrix(properties), cohort, names=tuple(properties), groups=of_groups, seed=study.seed)
     border = border_audit(cohort, borders, seed=study.seed)
-    told = told.told(*_suspicions(cohort, properties, seed=study.seed), *blind_notes(blind))
-    told = told.told(*border_notes(border), *_margins(study, cohort, facts))
-    return Recruited(told, groups, duplicates, near, blind, assign(told, study.folds, groups=groups), sealed, border)
+    audited = AuditedCohort(
+        cohort, study.preparation, facts, seed=study.seed, duplicates=duplicates, near=near, near_are_tied=tied,
+        properties=properties, blind=blind, border=border, sealed=sealed, near_across_seal=len(across),
+    )  # fmt: skip
+    found = cohort.with_findings(*cohort_findings(audited))
+    return Recruited(found, groups, duplicates, near, blind, assign(found, study.folds, groups=groups), sealed, border)
 
 
 def _nobody(cohort: Cohort) -> str:
@@ -126,57 +122,3 @@ def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tupl
         return cohort, None
     parts = sealing.seal(cohort, column=study.folds.sealed, groups=groups)
     return parts.development, parts.sealed
-
-
-def _sealed_notes(sealed: Cohort | None, *, across: int) -> tuple[str, ...]:
-    """What is told of the sealed test; nothing that was learnt from its labels."""
-    if sealed is None:
-        return ()
-    told = (
-        f"{len(sealed.cases)} cases of {len(sealed.patients)} patients are sealed as the official test: nothing was "
-        "learnt from them, and medtl unseal asks the finished study about them once."
-    )
-    if not across:
-        return (told,)
-    return (told, f"{across} pairs of images look nearly the same across the seal; --tie-duplicates leaves them out.")
-
-
-def _suspicions(
-    cohort: Cohort, properties: Mapping[str, Sequence[str | float | None]], *, seed: int
-) -> tuple[str, ...]:
-    """What is odd about the manifest, and which properties of the files go with the label, in words."""
-    attributes = {
-        name: {case.case_id: str(value) for case in cohort.cases if (value := case.covariates.get(name))}
-        for name in cohort.covariates
-        if not any(isinstance(case.covariates.get(name), float) for case in cohort.cases)
-    }
-    attributes["side of the split"] = {case.case_id: case.split for case in cohort.cases if case.split}
-    return (
-        *doubtful_number_notes(cohort, attributes=attributes),
-        *both_sides_notes(cohort),
-        *prevalence_notes(cohort),
-        *missing_notes(cohort),
-        *association_notes(associations(cohort, properties, seed=seed)),
-    )
-
-
-def _margins(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> tuple[str, ...]:
-    """What the margins of prepared volumes say; a picture's bars are its aspect ratio, which the tables show."""
-    settings = study.preparation
-    if settings.extent_mm is None:
-        return ()
-    covered = {case.case_id: facts[case.case_id].placement(settings).covered for case in cohort.cases}
-    margins = margin_notes(cohort, covered, grid=" x ".join(f"{side:g}" for side in settings.extent_mm) + " mm")
-    return (*_unequal([facts[case.case_id] for case in cohort.cases], settings), *margins)
-
-
-def _unequal(facts: Sequence[ScanFacts], settings: PreparationSettings) -> tuple[str, ...]:
-    """How sizes and spacings of the volumes differ, and what is done about it."""
-    sizes = {fact.shape for fact in facts}
-    spacings = [round(gap, 3) for fact in facts for gap in fact.spacing_mm or ()]
-    if len(sizes) == 1 and len({fact.spacing_mm for fact in facts}) == 1:
-        return ()
-    grid = " x ".join(f"{gap:g}" for gap in settings.spacing_mm or ())
-    least, most = min(spacings), max(spacings)
-    gaps = f"{least:g} mm" if least == most else f"{least:g} to {most:g} mm"
-    return (f"Scans differ in size ({len(sizes)} different grids, voxels of {gaps}); all are resampled to {grid} mm.",)

@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from medtl.audit import findings as audit
 from medtl.cohort import Case, Cohort
-from medtl.cohort.several_labels import several_labels_note
+from medtl.cohort.several_labels import several_labels_findings
+from medtl.findings import sentences
 
 
 def cohort_of(*rows: tuple[str, str, str, str]) -> Cohort:
@@ -51,7 +52,7 @@ def test_the_notes_tell_within_between_and_differing_labels() -> None:
         ("a", "P1", "x", "n"), ("b", "P1", "x", "n"), ("c", "P2", "x", "n"), ("d", "P3", "x", "n"),
         ("e", "P4", "x", "n"), ("f", "P4", "y", "n"), ("g", "P5", "x", "n"),
     )  # fmt: skip
-    notes = audit.audit_notes(cohort, duplicates=(("a", "b"), ("c", "d"), ("e", "f"), ("g", "gone")))
+    notes = sentences(audit.duplicate_findings(cohort, duplicates=(("a", "b"), ("c", "d"), ("e", "f"), ("g", "gone"))))
     assert "different labels: case e (manifest line 6) x and case f (manifest line 7) y" in notes[0]
     assert notes[1].startswith("2 groups of exactly equal images within one patient (4 images)")
     assert "different patient numbers: P2 and P3" in notes[2]
@@ -60,18 +61,18 @@ def test_the_notes_tell_within_between_and_differing_labels() -> None:
 
 def test_a_site_with_one_class_is_told() -> None:
     cohort = cohort_of(("a", "P1", "x", "n"), ("b", "P2", "y", "n"), ("c", "P3", "x", "s"), ("d", "P4", "x", "s"))
-    assert audit.site_notes(cohort) == (
+    assert sentences(audit.site_findings(cohort)) == (
         "All 2 cases of site s are x: a model can name the site instead of the disease. "
         "Read the results within each other value, not over all.",
     )
 
 
 def test_a_single_site_needs_no_note() -> None:
-    assert audit.site_notes(cohort_of(("a", "P1", "x", "n"), ("b", "P2", "y", "n"))) == ()
+    assert sentences(audit.site_findings(cohort_of(("a", "P1", "x", "n"), ("b", "P2", "y", "n")))) == ()
 
 
 def test_many_names_are_cut_and_counted() -> None:
     cohort = cohort_of(*((f"c{n}", f"P{n // 2}", "xy"[n % 2], "n") for n in range(40)))
-    note = several_labels_note(cohort)[0]
+    note = sentences(several_labels_findings(cohort))[0]
     assert "20 patients have cases of more than one class" in note
     assert "and 12 more" in note

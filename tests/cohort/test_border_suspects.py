@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy.stats import f_oneway
 
-from medtl.audit.border_confounders import BorderAudit, border_audit, border_notes
+from medtl.audit.border_confounders import BorderAudit, border_audit, border_findings
 from medtl.audit.border_grid import Box
 from medtl.audit.border_test import explained
 from medtl.audit.shifted_copies import shifted_pairs
 from medtl.cohort import Case, Cohort
+from medtl.findings import sentences
 
 CORNER: Box = (0.02, 0.02, 0.08, 0.08)
 
@@ -79,7 +80,7 @@ def test_a_mark_in_the_corner_of_one_group_is_found_with_its_place(against: str)
     (suspect,) = found.suspects
     assert (suspect.what, suspect.against) == ("marks", against)
     assert suspect.place == "at the upper left (6 % from the top, 6 % from the left)"
-    notes = border_notes(found)
+    notes = sentences(border_findings(found))
     assert f"go with the {against}: at the upper left" in notes[0]
     examples = dict(suspect.examples)
     assert set(examples) == ({"well", "ill"} if against == "label" else {"a", "b"})

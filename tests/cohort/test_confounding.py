@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medtl.audit.confounding import as_matrix, association_notes, associations, missing_notes
-from medtl.audit.suspicious_patient_ids import doubtful_number_notes, number_in_splits_notes, prevalence_notes
+from medtl.audit.confounding import as_matrix, association_findings, associations, missing_findings
+from medtl.audit.suspicious_patient_ids import (
+    number_in_splits_findings,
+    prevalence_findings,
+    suspicious_number_findings,
+)
 from medtl.cohort import Case, Cohort
-from medtl.controls import blind_auroc, blind_notes
+from medtl.controls import blind_auroc, blind_findings
+from medtl.findings import sentences
 
 
 def cohort_of(labels: list[str], *, patients: list[str] | None = None, splits: list[str] | None = None) -> Cohort:
@@ -54,7 +59,7 @@ def test_small_tables_of_many_values_are_tested_by_permutation_and_keep_their_le
     assert np.mean(np.array(p_values) < 0.05) < 0.15
     (told,) = associations(cohort_of(labels), {"site": ["u", "v", "w", "x", "y", "z"] * 4}, seed=0)
     assert told.p_value < 0.01, "u, w, y are always a"
-    assert "site goes with the label" in association_notes([told])[0]
+    assert "site goes with the label" in sentences(association_findings([told]))[0]
 
 
 def test_metadata_that_is_chance_gives_no_auroc_and_the_label_itself_gives_one() -> None:
@@ -84,7 +89,7 @@ def test_with_few_patients_in_a_class_metadata_that_give_the_label_are_found_wit
     assert found.p_value is not None
     assert found.p_value <= 0.025
     assert found.is_suspicious
-    (note,) = blind_notes(found)
+    (note,) = sentences(blind_findings(found))
     assert note.startswith("The label can be told without looking at the scans: AUROC 1.000 (no interval: ")
     assert (
         f"with fewer than 10 patients in a class none is reliable; p = {found.p_value:.3f} by permuted labels" in note
@@ -101,7 +106,7 @@ def test_with_few_patients_metadata_that_are_chance_are_called_suspicious_in_at_
         found = blind_auroc(columns, cohort, names=("size",), groups=groups, seed=seed)
         fired.append(found.is_suspicious)
         if not found.is_suspicious:
-            assert "too few patients to say more" in blind_notes(found)[0]
+            assert "too few patients to say more" in sentences(blind_findings(found))[0]
     assert sum(fired) <= 2
 
 
@@ -112,7 +117,7 @@ def test_five_patients_a_class_are_too_few_to_say_even_where_metadata_give_the_l
     found = blind_auroc(as_matrix({"site": list(labels)}), cohort, names=("site",), groups=groups, seed=1)
     assert found.auroc.value == 1.0
     assert not found.is_suspicious  # one of 32 exchanges within the folds does as well
-    assert "without looking at the scans is not known" in blind_notes(found)[0]
+    assert "without looking at the scans is not known" in sentences(blind_findings(found))[0]
 
 
 def test_numbers_in_several_splits_are_found_also_behind_the_splits_name() -> None:
@@ -121,30 +126,35 @@ def test_numbers_in_several_splits_are_found_also_behind_the_splits_name() -> No
         patients=["train-7", "test-7", "train-8", "test-8", "train-9", "test-9", "q", "q"],
         splits=["train", "test"] * 4,
     )
-    (note,) = number_in_splits_notes(cohort, named=True)
+    (note,) = sentences(number_in_splits_findings(cohort, named=True))
     assert note.startswith("4 patient numbers occur on several sides of the split")
     assert "(such as 7, 8, 9, q)" in note
-    assert "such as" not in number_in_splits_notes(cohort, named=False)[0]
+    assert "such as" not in sentences(number_in_splits_findings(cohort, named=False))[0]
     sides = {case.case_id: str(case.split) for case in cohort.cases}
-    (several,) = doubtful_number_notes(cohort, attributes={"side of the split": sides})
+    (several,) = sentences(suspicious_number_findings(cohort, attributes={"side of the split": sides}))
     assert "1 patient number has, of 7, more than one side of the split (such as q)" in several
     many = cohort_of(["a", "b"] * 6, patients=["m"] * 11 + ["n"])
-    assert "1 patient number has 10 images or more, the largest 11" in doubtful_number_notes(many, attributes={})[0]
+    assert (
+        "1 patient number has 10 images or more, the largest 11"
+        in sentences(suspicious_number_findings(many, attributes={}))[0]
+    )
 
 
 def test_a_shift_of_prevalence_between_the_sides_is_told_with_its_test() -> None:
     labels = ["ill"] * 80 + ["well"] * 20 + ["ill"] * 20 + ["well"] * 30
-    (note,) = prevalence_notes(cohort_of(labels, splits=["train"] * 100 + ["test"] * 50))
+    (note,) = sentences(prevalence_findings(cohort_of(labels, splits=["train"] * 100 + ["test"] * 50)))
     assert "test: ill 40 % of 50 cases, well 60 % of 50 cases" in note
     assert stats.chi2_contingency([[80, 20], [20, 30]]).pvalue < 0.001
     assert "p < 0.001" in note
-    assert prevalence_notes(cohort_of(["a", "b"] * 20, splits=["train", "train", "test", "test"] * 10)) == ()
+    assert (
+        sentences(prevalence_findings(cohort_of(["a", "b"] * 20, splits=["train", "train", "test", "test"] * 10))) == ()
+    )
 
 
 def test_missing_covariates_are_told_by_class() -> None:
     cases = tuple(Case(f"c{n}", f"p{n}", Path("/x"), "ab"[n % 2], n, {"sex": None if n < 4 else "F"}) for n in range(8))
     cohort = Cohort(cases=cases, classes=("a", "b"), covariates=("sex",))
-    assert missing_notes(cohort) == ("sex is not stated in 4 of 8 cases (a 50 %, b 50 %).",)
+    assert sentences(missing_findings(cohort)) == ("sex is not stated in 4 of 8 cases (a 50 %, b 50 %).",)
 
 
 @pytest.mark.slow

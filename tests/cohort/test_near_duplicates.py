@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from medtl.audit.near_duplicates import NEAR_BITS, near_notes, near_pairs
+from medtl.audit.near_duplicates import NEAR_BITS, near_findings, near_pairs
 from medtl.cohort import Case, Cohort
+from medtl.findings import sentences
 
 
 def cohort_of(*rows: tuple[str, str, str, str | None]) -> Cohort:
@@ -47,14 +48,14 @@ def test_contradicting_labels_come_first_then_other_patients_then_other_splits()
     assert [pair.first.case_id + pair.second.case_id for pair in found] == [
         "de", "be", "ce", "ad", "bd", "cd", "ac", "bc", "ab",
     ]  # fmt: skip
-    notes = near_notes(found, tied=False)
+    notes = sentences(near_findings(found, tied=False))
     assert notes[0].startswith("3 pairs of nearly equal images with different labels")
     assert "case b (manifest line 3) x, train and case e (manifest line 6) y, train (0 bits)" in notes[0]
     assert notes[1].startswith("5 pairs of nearly equal images under different patient numbers")
     assert "--tie-duplicates keeps such patients together" in notes[1]
-    assert "kept on the same side" in near_notes(found, tied=True)[1]
+    assert "kept on the same side" in sentences(near_findings(found, tied=True))[1]
     assert notes[2].startswith("1 pair of nearly equal images within one patient")
-    assert near_notes((), tied=False) == ()
+    assert sentences(near_findings((), tied=False)) == ()
 
 
 def test_in_a_cohort_of_pictures_that_are_alike_fewer_bits_make_a_candidate() -> None:

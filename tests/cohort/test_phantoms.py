@@ -13,6 +13,7 @@ from PIL import Image
 from medtl.audit import findings as audit
 from medtl.cohort import flow, phantoms, read_manifest
 from medtl.cohort.phantom_anatomy import IMAGE_SIZE_PX
+from medtl.findings import sentences
 from medtl.folds import FoldSettings, assign
 
 
@@ -55,7 +56,7 @@ def test_exactly_one_pair_of_images_is_equal_and_of_one_patient(written: phantom
     pixels = {case.case_id: hashlib.sha256(case.image.read_bytes()).hexdigest() for case in cohort.cases}
     duplicates = audit.duplicate_groups(pixels)
     assert duplicates == (("T001-1", "T001-1-copy"),)
-    assert "within one patient" in audit.duplicate_notes(cohort, duplicates=duplicates)[0]
+    assert "within one patient" in sentences(audit.duplicate_findings(cohort, duplicates=duplicates))[0]
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(
@@ -104,7 +105,7 @@ def test_sites_differ_to_the_eye_and_hold_both_classes_evenly(written: phantoms.
         edges.setdefault(case.covariates["site"], []).append(float(np.asarray(Image.open(case.image))[0, 40:56].mean()))
     assert {key: len(found) for key, found in patients.items()} == dict.fromkeys(patients, 15)
     assert np.mean(edges["north"]) > 5 > np.mean(edges["south"])
-    assert audit.site_notes(cohort) == ()
+    assert sentences(audit.site_findings(cohort)) == ()
 
 
 def test_the_word_phantom_is_the_same_in_every_image(written: phantoms.PhantomPaths) -> None:

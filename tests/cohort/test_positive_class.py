@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from medtl.cohort import ManifestSettings, read_manifest
-from medtl.cohort.positive_class import alphabetical, looks_healthy, positive_notes
+from medtl.cohort.positive_class import alphabetical, looks_healthy, positive_class_findings
+from medtl.findings import sentences
 
 HEALTHY = (
     "normal Normal NORMAL healthy negative Negativ none no No 0 0.0 control controls Kontrolle benign absent gesund "
@@ -67,13 +68,13 @@ def test_the_positive_class_is_the_last_and_the_first_note_says_so(
     ("ill", "healthy"), [("bacteria", "normal"), ("ill", "well"), ("krank", "negativ"), ("a", "正常")]
 )
 def test_a_positive_class_that_looks_healthy_is_warned_of(ill: str, healthy: str) -> None:
-    first, warning = positive_notes((ill, healthy), reason="alphabet")
+    first, warning = sentences(positive_class_findings((ill, healthy), reason="alphabet"))
     assert first.startswith(f"The positive class is {healthy}, ")
     assert f"The positive class {healthy} looks like the healthy one" in warning
     assert f"If {ill} is what is looked for, give positive_class: {ill!r} in the study." in warning
-    assert len(positive_notes((healthy, ill), reason="alphabet")) == 1
-    assert "--positive" in positive_notes((ill, healthy), reason="columns")[1]
+    assert len(sentences(positive_class_findings((healthy, ill), reason="alphabet"))) == 1
+    assert "--positive" in sentences(positive_class_findings((ill, healthy), reason="columns"))[1]
 
 
 def test_three_classes_have_no_positive_one() -> None:
-    assert positive_notes(("a", "b", "normal"), reason="alphabet") == ()
+    assert sentences(positive_class_findings(("a", "b", "normal"), reason="alphabet")) == ()

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from medtl.cohort import Case, Cohort
-from medtl.controls import margin_notes
+from medtl.controls import margin_findings
+from medtl.findings import sentences
 from medtl.imaging.placement import Placement
 
 
@@ -36,9 +37,9 @@ def test_the_note_says_the_share_of_pairs_that_the_margin_orders() -> None:
     labels, shares = ["a", "a", "a", "b", "b"], [0.5, 0.7, 0.9, 0.8, 1.0]
     cases = tuple(Case(f"c{n}", f"p{n}", Path("/x"), label, n + 2) for n, label in enumerate(labels))
     names, cohort = [case.case_id for case in cases], Cohort(cases=cases, classes=("a", "b"))
-    notes = margin_notes(cohort, dict(zip(names, shares, strict=True)), grid="9 mm")
+    notes = sentences(margin_findings(cohort, dict(zip(names, shares, strict=True)), grid="9 mm"))
     assert "reaches beyond 4 of 5 scans" in notes[0]
     assert "a 70.0 %, b 90.0 %" in notes[0]
     assert "AUROC of 0.83" in notes[0], "5 of 6 pairs of an a and a b"
-    within = margin_notes(cohort, dict.fromkeys(names, 1.0), grid="")
+    within = sentences(margin_findings(cohort, dict.fromkeys(names, 1.0), grid=""))
     assert "lies within every scan" in within[0]

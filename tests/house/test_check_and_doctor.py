@@ -20,8 +20,11 @@ from medtl.cli import app
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.files import write_json
+from medtl.findings import Finding
 from medtl.folds import FoldSettings
+from medtl.study import cohort_findings
 from medtl.study.check import MOST_NAMED, check_data
+from medtl.study.cohort_findings import AuditedCohort
 
 Rows = list[dict[str, str]]
 
@@ -223,6 +226,23 @@ def test_a_patient_with_two_labels_and_a_site_with_one_are_told(data: Path) -> N
     told = check_data(manifest(data, rows))
     assert "1 patient has cases of more than one class (first seen in manifest line 2)" in told
     assert "one class at 2 of 2 sites: ill (13 ill); well (11 well): a model can name the site instead of the" in told
+
+
+def test_a_toy_finding_is_one_rule_and_one_line_on_the_console_and_the_page(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def toy(audited: AuditedCohort) -> tuple[Finding, ...]:
+        title = f"All {len(audited.cohort.cases)} cases are toys."
+        return (Finding("toy", title, question="Are they toys?", advice="Play."),)
+
+    monkeypatch.setattr(cohort_findings, "RULES", (*cohort_findings.RULES, toy))
+    stated = check_data(manifest(data, cohort(data)), out=tmp_path / "page")
+    assert "Note: All 24 cases are toys." in stated
+    page = (tmp_path / "page" / "audit.html").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert "Are they toys?" in page
+    assert "All 24 cases are toys." in page
+    assert "What to do: Play." in page
+    assert "All 24 cases are toys." in (tmp_path / "page" / "audit.csv").read_text(encoding="utf-8")
 
 
 def test_a_cohort_of_which_no_image_can_be_read_is_refused_with_the_reasons(data: Path) -> None:

@@ -85,6 +85,15 @@ def write_run(folder: Path, recipe: RunRecipe = RunRecipe()) -> Path:
             "classes": list(recipe.classes),
             "positive_class": recipe.classes[-1] if len(recipe.classes) == 2 else None,
             "notes": [f"3 patients appear with two labels; each counts once per label.{recipe.mark}"],
+            "note_details": [
+                {
+                    "kind": "several labels",
+                    "severity": "note",
+                    "question": "What is the reference standard of a patient with two labels?",
+                    "advice": "Say how the label of such a patient was decided, or leave the patient out.",
+                    "cases": [],
+                }
+            ],
             "is_phantom": recipe.phantom,
             "limited": recipe.limited,
             "covariates": covariates,

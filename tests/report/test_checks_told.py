@@ -12,7 +12,7 @@ import pytest
 from medtl.errors import IntegrityFailure
 from medtl.record.run import read_run
 from medtl.report import write_reports
-from medtl.report.sections.saliency_checks import WHAT, checks_concerns, checks_told, fold_checks_told
+from medtl.report.sections.saliency_checks import WHAT, checks_told, fold_checks_told, map_findings
 
 
 def copied(run: Path, folder: Path, passes: Mapping[str, bool | None] | None) -> Path:
@@ -52,7 +52,7 @@ def test_maps_that_pass_carry_no_warning(small_run: Path, tmp_path: Path) -> Non
     assert pages[0].count("Passes.") == len(ALL_PASS)
     assert "Passing is needed and proves nothing" in pages[0]
     assert "Checks of 1 case of this fold: passed randomised weights" in pages[1]
-    assert checks_concerns(read_run(run)) == ()
+    assert map_findings(read_run(run)) == ()
 
 
 @pytest.mark.parametrize("name", list(ALL_PASS))
@@ -62,7 +62,7 @@ def test_a_single_failure_stands_above_and_within_every_gallery(small_run: Path,
     for words in (checks_told(told), *(fold_checks_told(told, fold=fold) for fold in told.planned_folds)):
         assert words.warning == f"Do not interpret these maps: {WHAT[name][2]}."
         assert words.brief == "Do not interpret."
-    (concern,) = checks_concerns(told)
+    (concern,) = map_findings(told)
     assert "failed a check" in concern.title
     assert f"{WHAT[name][0].lower()} 0.400 against 0.100" in concern.evidence
 
@@ -105,7 +105,7 @@ def test_a_run_without_a_record_says_that_its_maps_were_not_checked(small_run: P
     assert checks_told(run).sentences == (
         "These maps were not checked; whether they are worth looking at is not known.",
     )
-    assert "were not checked" in checks_concerns(run)[0].title
+    assert "were not checked" in map_findings(run)[0].title
 
 
 def test_a_record_that_was_changed_is_refused(small_run: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from medtl.evaluation.comparison import compare_models
 from medtl.evaluation.study_metrics import Comparison
 from medtl.predictions import PredictionTable
 from medtl.record.run import read_run
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.rules import findings_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.results.claim import Difference, Discordant, claim_of, sentence_of
@@ -104,7 +104,7 @@ def test_every_page_tells_the_same_claim(small_run: Path, low: float, high: floa
     run = read_run(small_run)
     found = difference((low + high) / 2, low, high, p)
     judged = replace(evaluate_run(run), differences=(found,))
-    concerns = concerns_of(run, judged)
+    concerns = findings_of(run, judged)
     claim = claim_of(found)
     against = [one for one in concerns if "frozen probe, which is simpler" in one.title]
     assert bool(against) == (claim.side != "better")

@@ -15,9 +15,9 @@ from medtl.errors import IntegrityFailure
 from medtl.evaluation import Estimate
 from medtl.record.controls import BlindAuroc
 from medtl.record.run import read_run
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.rules import findings_of
 from medtl.report.results.judged import evaluate_run
-from medtl.report.sections.controls import control_concerns, controls_table
+from medtl.report.sections.controls import control_findings, controls_table
 
 NULL = {
     "draws": 200,
@@ -51,7 +51,7 @@ def told(small_run: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, tuple
         table = controls_table(run, judged)
         assert table is not None
         verdicts = {row.name.split(":")[0]: (row.cells[0].text, row.cells[1].text) for row in table.rows}
-        return verdicts, [concern.title for concern in control_concerns(run, judged)]
+        return verdicts, [concern.title for concern in control_findings(run, judged)]
 
     return rows
 
@@ -125,7 +125,7 @@ def test_metadata_without_an_interval_are_judged_by_permuted_labels(
     assert table is not None
     (row,) = (row for row in table.rows if row.name.startswith("Metadata only"))
     assert row.cells[1].text.startswith(words)
-    told = [one.evidence for one in concerns_of(run, judged) if "from site alone" in one.evidence]
+    told = [one.evidence for one in findings_of(run, judged) if "from site alone" in one.evidence]
     assert bool(told) == evidence
     assert all("AUROC 0.820 (p = 0.004 by permuted labels; too few patients for an interval)" in one for one in told)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medtl.cohort.positive_class import positive_notes
+from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import evaluate
+from medtl.record.studied_cohort import read_cohort, write_cohort
 from medtl.record import read_run
 from medtl.report import write_fold_page, write_reports, write_study_page
 
@@ -201,9 +202,9 @@ def test_the_first_lines_of_the_study_page_say_which_class_is_positive_and_warn(
     small_run: Path, tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(small_run, tmp_path / small_run.name))
-    cohort = json.loads((copy / "cohort.json").read_text())
-    notes = [*positive_notes(("ill", "gesund"), reason="alphabet"), *cohort["notes"]]
-    (copy / "cohort.json").write_text(json.dumps({**cohort, "notes": notes}))
+    cohort = read_cohort(copy)
+    found = positive_class_findings(("ill", "gesund"), reason="alphabet")
+    write_cohort(cohort.with_findings((*found, *cohort.findings)), copy)
     html = write_reports(copy)[0].read_text(encoding="utf-8")
     first = html[: html.index("Who was studied</h2>")]
     assert "The positive class is gesund, the last label in alphabetical order" in first

@@ -18,11 +18,11 @@ from medtl.held_out.openings import Opening
 from medtl.predictions import PredictionTable
 from medtl.record.held_out import HeldOut
 from medtl.record.run import HeldOutRun, Run, read_run
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.rules import findings_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.results.judged import Judged, evaluate_run, judged_of
 from medtl.report.results.promises import Compared, broken_promises, compared_numbers
-from medtl.report.sections.held_out_words import held_out_concerns
+from medtl.report.sections.held_out_words import held_out_findings
 
 
 def patients(
@@ -96,7 +96,7 @@ def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(
     run, judged = judged_run
     fallen = patients(run.classes, number=200, share=0.5, skill=5.0, shift=4.0, seed=9, models=run.models)
     run = with_cohort(run, fallen)
-    (concern, *_) = held_out_concerns(run, judged)
+    (concern, *_) = held_out_findings(run, judged)
     metrics = run.held_out[0].metrics.of(run.chosen_model).patient.pooled.metrics
     assert metrics["auroc"].value is not None
     assert metrics["auroc"].value > 0.9
@@ -104,7 +104,7 @@ def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(
     assert f"specificity {metrics['specificity'].value:.3f}" in concern.evidence
     assert "calibration intercept" in concern.evidence
     assert "The ranking hides it" in concern.evidence
-    verdict = verdict_of(run, judged, concerns_of(run, judged))
+    verdict = verdict_of(run, judged, findings_of(run, judged))
     assert f"but specificity {metrics['specificity'].value:.2f} instead of" in verdict.sentences[-1]
     assert verdict.words <= MOST_WORDS
 

@@ -15,7 +15,7 @@ from medtl.encoders.provenance import UNKNOWN_SOURCE as UNKNOWN
 from medtl.evaluation import Estimate
 from medtl.files import read_csv
 from medtl.record import read_run
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.rules import findings_of
 from medtl.report.html.page import heading_of
 from medtl.report.manuscript.model_card import checkpoint_hashes, model_card, plain_text
 from medtl.report.manuscript.references import ALWAYS, USES, WORKS, bibtex, references_of
@@ -100,7 +100,7 @@ def test_the_bibtex_holds_each_work_once_with_balanced_braces() -> None:
 def test_nothing_that_somebody_wrote_is_a_mark_in_the_card(small_run: Path, said: str) -> None:
     run = read_run(small_run)
     judged = evaluate_run(run)
-    card = model_card(run, judged, concerns_of(run, judged), Statements({"model_card": {"intended_use": said}}))
+    card = model_card(run, judged, findings_of(run, judged), Statements({"model_card": {"intended_use": said}}))
     told = next(line for line in card.splitlines() if line.startswith("- For whom and for what"))
     assert plain_text(said) in told
     assert "<" not in card
@@ -110,7 +110,7 @@ def test_nothing_that_somebody_wrote_is_a_mark_in_the_card(small_run: Path, said
 def test_the_card_leaves_the_use_to_the_authors_and_names_a_restricted_licence(small_run: Path) -> None:
     run = read_run(small_run)
     judged = evaluate_run(run)
-    card = model_card(run, judged, concerns_of(run, judged), Statements())
+    card = model_card(run, judged, findings_of(run, judged), Statements())
     assert "For whom and for what the model is meant: not stated; write it into statements.yaml" in card
     assert "This licence restricts use" not in card
     assert run.provenance.encoder is not None

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import Estimate, EvaluationSettings, evaluate
+from medtl.findings import Finding, sentences
 from medtl.record.held_out import HeldOut
 from medtl.record.run import HeldOutRun, read_run
 from medtl.report.findings.clinical_use import beyond_null
-from medtl.report.findings.concerns import concerns_of
-from medtl.report.findings.thresholds import threshold_concern
+from medtl.report.findings.rules import findings_of
+from medtl.report.findings.thresholds import threshold_finding
 from medtl.report.html.numbers import plain
 from medtl.report.html.page import heading_of
 from medtl.report.manuscript.answers_on_results import external
@@ -76,7 +78,7 @@ def test_no_case_was_left_out_is_said_only_where_none_was(
 
 @given(st.lists(st.builds(Chosen, share, st.integers(1, 300)), max_size=6))
 def test_thresholds_of_few_patients_or_far_apart_are_a_concern_with_their_numbers(chosen: list[Chosen]) -> None:
-    found = threshold_concern(chosen)
+    found = threshold_finding(chosen)
     few = bool(chosen) and min(one.patients for one in chosen) < 60
     wide = bool(chosen) and max(one.value for one in chosen) - min(one.value for one in chosen) >= 0.3
     assert (found is not None) == (few or wide)
@@ -88,7 +90,7 @@ def test_thresholds_of_few_patients_or_far_apart_are_a_concern_with_their_number
 
 
 def test_thresholds_from_037_to_902_are_told() -> None:
-    found = threshold_concern([Chosen(0.037, 18), Chosen(0.4, 22), Chosen(0.902, 19)])
+    found = threshold_finding([Chosen(0.037, 18), Chosen(0.4, 22), Chosen(0.902, 19)])
     assert found is not None
     assert found.title == (
         "The thresholds were chosen on few validation patients (18 in the smallest fold), and they range from 0.037 to "
@@ -101,14 +103,14 @@ def test_a_small_run_warns_of_its_thresholds_and_never_prints_what_the_validatio
 ) -> None:
     run = read_run(small_run)
     judged = evaluate_run(run)
-    assert any("chosen on few validation patients" in one.title for one in concerns_of(run, judged))
+    assert any("chosen on few validation patients" in one.title for one in findings_of(run, judged))
     fixed = replace(
         run,
         study=run.study.model_copy(
             update={"evaluation": EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})}
         ),
     )
-    assert not [one for one in concerns_of(fixed, evaluate_run(fixed)) if "few validation patients" in one.title]
+    assert not [one for one in findings_of(fixed, evaluate_run(fixed)) if "few validation patients" in one.title]
 
 
 def test_the_methods_tell_only_what_was_done(small_run: Path) -> None:
@@ -141,10 +143,11 @@ def test_a_declared_threshold_is_not_told_as_missing_validation_rows(small_run: 
 
 def test_the_first_lines_say_which_class_is_positive(small_run: Path) -> None:
     run = read_run(small_run)
-    notes = ("The positive class is a, by order.", "The positive class a looks like the healthy one: …", "Other.")
-    noted = replace(run, cohort=run.cohort.model_copy(update={"notes": notes}))
-    assert heading_of(noted, fold=None).positive == notes[:2]
-    assert heading_of(replace(run, cohort=run.cohort.model_copy(update={"notes": ()})), fold=None).positive == (
+    found = positive_class_findings(("ill", "well"), reason="alphabet")
+    assert len(found) == 2
+    noted = run.cohort.with_findings((*found, Finding("other", "Other.")))
+    assert heading_of(replace(run, cohort=noted), fold=None).positive == sentences(found)
+    assert heading_of(replace(run, cohort=run.cohort.with_findings(())), fold=None).positive == (
         f"The positive class is {run.classes[1]}.",
     )
 

@@ -12,7 +12,7 @@ from medtl.evaluation import Estimate
 from medtl.record.controls import BlindAuroc
 from medtl.record.run import Run, read_run
 from medtl.record.study import DeclaredPolicies
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.rules import findings_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
 from medtl.report.results.judged import Judged, evaluate_run
 
@@ -31,16 +31,16 @@ def test_a_study_of_the_probe_tells_how_the_trained_network_compares(told: tuple
         run, study=run.study.model_copy(update={"adaptation": DeclaredPolicies(policy=("probe", "scratch"))})
     )
     only = replace(judged, differences=tuple(one for one in judged.differences if one.model != "lp_ft"))
-    sentences = verdict_of(probe, only, concerns_of(probe, only)).sentences
+    sentences = verdict_of(probe, only, findings_of(probe, only)).sentences
     assert sentences[0].startswith("The frozen probe ranked")
     assert sentences[1].startswith("The network trained from scratch ranked cases better than the frozen probe in")
     alone = replace(judged, differences=tuple(one for one in judged.differences if one.model == "centroid"))
-    assert verdict_of(probe, alone, concerns_of(probe, alone)).sentences[1].startswith("No network was trained")
+    assert verdict_of(probe, alone, findings_of(probe, alone)).sentences[1].startswith("No network was trained")
 
 
 def test_the_verdict_is_short_and_sober(told: tuple[Run, Judged]) -> None:
     run, judged = told
-    verdict = verdict_of(run, judged, concerns_of(run, judged))
+    verdict = verdict_of(run, judged, findings_of(run, judged))
     assert verdict.words <= MOST_WORDS
     assert [number.name for number in verdict.headlines] == ["Fine-tuned (LP-FT)", "Frozen probe", "From scratch"]
     text = " ".join((*verdict.sentences, verdict.against)).lower()
@@ -49,15 +49,15 @@ def test_the_verdict_is_short_and_sober(told: tuple[Run, Judged]) -> None:
 
 def test_a_small_study_says_that_it_is_small(told: tuple[Run, Judged]) -> None:
     run, judged = told
-    titles = [concern.title for concern in concerns_of(run, judged)]
+    titles = [concern.title for concern in findings_of(run, judged)]
     assert any(title.startswith("The study is small: 40 patients") for title in titles)
-    assert titles[-1].startswith("This is internal testing")
+    assert "This is internal testing: how the model does in another hospital is not known." in titles
 
 
 def test_phantoms_come_before_everything_else(told: tuple[Run, Judged]) -> None:
     run, judged = told
     phantom = replace(run, cohort=run.cohort.model_copy(update={"is_phantom": True, "limited": "30 patients"}))
-    titles = [concern.title for concern in concerns_of(phantom, judged)]
+    titles = [concern.title for concern in findings_of(phantom, judged)]
     assert titles[0].startswith("The data are phantoms")
     assert titles[1].startswith("The run was limited")
 
@@ -82,7 +82,7 @@ def test_numbers_that_speak_against_themselves_come_first(
 ) -> None:
     run, judged = told
     changed = _with_auroc(judged, run, auroc)
-    concerns = concerns_of(run, changed)
+    concerns = findings_of(run, changed)
     assert concerns[0].title.startswith(title)
     verdict = verdict_of(run, changed, concerns)
     assert verdict.words <= MOST_WORDS
@@ -109,7 +109,7 @@ def test_what_is_told_without_the_scans_speaks_against_what_is_told_with_them(
             update={"without_scans": BlindAuroc(properties=("site", "image width"), auroc=blind)}
         ),
     )
-    found = concerns_of(run, _with_auroc(judged, run, Estimate(value=0.75, low=0.68, high=0.82, n=40)))
+    found = findings_of(run, _with_auroc(judged, run, Estimate(value=0.75, low=0.68, high=0.82, n=40)))
     said = [concern for concern in found if "site and image width alone" in concern.evidence]
     assert [concern.title.startswith(str(title)) for concern in said] == ([True] if title else [])
     assert all("site and image width alone; with the scans 0.750" in concern.evidence for concern in said)
@@ -124,11 +124,11 @@ def test_an_unfinished_run_and_a_stuck_probe_are_told(
     folds = tuple(
         replace(one, probe=one.probe.model_copy(update={"converged": False})) for one in run.folds if one.probe
     )
-    titles = [concern.title for concern in concerns_of(replace(run, folds=folds), evaluate_run(run))]
+    titles = [concern.title for concern in findings_of(replace(run, folds=folds), evaluate_run(run))]
     assert "Only 2 of 3 folds are finished; the others may differ." in titles
     assert any("did not converge" in title for title in titles)
     edge = tuple(
         replace(one, probe=one.probe.model_copy(update={"penalty_inverse": 10.0})) for one in run.folds if one.probe
     )
-    titles = [concern.title for concern in concerns_of(replace(run, folds=edge), evaluate_run(run))]
+    titles = [concern.title for concern in findings_of(replace(run, folds=edge), evaluate_run(run))]
     assert any("edge of what was tried" in title for title in titles)

@@ -1,1 +1,1 @@
-"""What a reader should be wary of: concerns, the question a reviewer would ask, and the verdict they lead to."""
+"""What a reader should be wary of: findings on a run, a table and a comparison, and the verdict they lead to."""

@@ -1,12 +1,12 @@
 """What speaks against using the probabilities or preferring a model: rules on the appraisal.
 
-In: a run and its numbers. Out: concerns in plain words.
+In: a run and its numbers. Out: findings.
 """
 
 from __future__ import annotations
 
 from medtl.evaluation import Appraisal
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.policies import policy_of
 from medtl.record.run import Run
 from medtl.report.html.numbers import in_table, joined, p_value, plain
@@ -18,8 +18,8 @@ DOUBTFUL_ORDER = 0.05
 """From this probability that the claimed order is false on, more studies like this one would often turn it around."""
 
 
-def use_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
-    """The concerns that fired, the strongest first."""
+def use_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
+    """What was found, the strongest first."""
     if judged.appraisal is None:
         return ()
     found = [
@@ -27,7 +27,7 @@ def use_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
         _miscalibrated(run, judged.appraisal),
         _order(run, judged.appraisal),
     ]
-    return tuple(concern for concern in found if concern is not None)
+    return tuple(finding for finding in found if finding is not None)
 
 
 def beyond_null(value: float, null_high: float) -> bool:
@@ -35,24 +35,26 @@ def beyond_null(value: float, null_high: float) -> bool:
     return float(plain(value)) > float(plain(null_high))
 
 
-def _miscalibrated(run: Run, found: Appraisal) -> Concern | None:
+def _miscalibrated(run: Run, found: Appraisal) -> Finding | None:
     for one in found.of(run.chosen_model).calibration:
         smooth = one.smooth
         if smooth is None or not beyond_null(smooth.value, smooth.null_high):
             continue
         slope = one.line.slope
-        return Concern(
+        return Finding(
+            "miscalibrated",
             "The probabilities are not calibrated: a patient called 30 % does not have a risk of 30 %.",
             f"Smooth calibration error for {one.of_class} {plain(smooth.value)}, above the limit that 95 % of "
             f"perfectly calibrated models stay below ({plain(smooth.null_high)}; {p_value(smooth.exceeded)}). Slope "
             f"{in_table(slope.value, slope.low, slope.high)}.",
-            "Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
-            "Can the predicted probabilities be taken as risks?",
+            advice="Use the ranking, not the probabilities, or recalibrate on patients of your own and test it again.",
+            question="Can the predicted probabilities be taken as risks?",
+            severity=Severity.WEAKNESS,
         )
     return None
 
 
-def _subgroups(run: Run, found: Appraisal) -> Concern | None:
+def _subgroups(run: Run, found: Appraisal) -> Finding | None:
     differing = [
         one for one in found.of(run.chosen_model).subgroups if one.adjusted is not None and one.adjusted < SIGNIFICANT
     ]
@@ -60,15 +62,17 @@ def _subgroups(run: Run, found: Appraisal) -> Concern | None:
         return None
     one = differing[0]
     groups = [f"{group.name} {in_table(group.auroc.value, group.auroc.low, group.auroc.high)}" for group in one.groups]
-    return Concern(
+    return Finding(
+        "unequal subgroups",
         f"The model does not rank all patients equally well: its AUROC differs by {one.covariate}.",
         f"{joined(groups)}; {p_value(one.adjusted or 0.0)} after Holm’s correction.",
-        "Report the groups apart, and look for what differs in their scans or their reference standard.",
-        "Does the model do equally well for all patients?",
+        advice="Report the groups apart, and look for what differs in their scans or their reference standard.",
+        question="Does the model do equally well for all patients?",
+        severity=Severity.WEAKNESS,
     )
 
 
-def _order(run: Run, found: Appraisal) -> Concern | None:
+def _order(run: Run, found: Appraisal) -> Finding | None:
     doubtful = [
         (look_of(one.model, run.models).name, one.decisions.order_false)
         for one in found.decisions
@@ -79,10 +83,12 @@ def _order(run: Run, found: Appraisal) -> Concern | None:
     if not doubtful:
         return None
     numbers = [f"{name} {plain(false)}" for name, false in doubtful]
-    return Concern(
+    return Finding(
+        "unsettled order",
         "Which of the models decides more accurately is not settled by these patients.",
         f"Probability that the order of accuracy against the frozen probe is false: {joined(numbers)}; it compares "
         "accuracy at thresholds chosen on validation patients, which are noisy.",
-        "Do not claim that one model outperforms another.",
-        "How sure is it that the better of these models is the better one?",
+        advice="Do not claim that one model outperforms another.",
+        question="How sure is it that the better of these models is the better one?",
+        severity=Severity.WEAKNESS,
     )

@@ -1,6 +1,6 @@
 """What speaks against a comparison of models, the strongest first, each with its evidence and what to do.
 
-In: the models, what was left out of each, and whether their folds are shared. Out: concerns; the last always holds.
+In: the models, what was left out of each, and whether their folds are shared. Out: findings; the last always holds.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity, by_severity
 from medtl.report.html.numbers import count, joined, percent
 from medtl.report.results.compared_models import ComparedModel
 
@@ -17,24 +17,27 @@ LARGE_LOSS = 0.05
 """Share of a model's test cases left out from which the page warns."""
 
 
-def comparison_concerns(
+def comparison_findings(
     models: Sequence[ComparedModel], left_out: tuple[int, ...], is_same_split: bool
-) -> tuple[Concern, ...]:
-    """Every concern that fired."""
+) -> tuple[Finding, ...]:
+    """Every finding, the strongest first."""
     found = [_other_scans(models), _lost(models, left_out), None if is_same_split else _other_splits()]
     found.append(
-        Concern(
+        Finding(
+            "many models",
             f"{len(models)} models were looked at on the same patients: the best of them looks better than it is.",
             "Out-of-fold predictions of each were compared; none was set aside for the one that wins.",
-            "Choose by a rule that was declared before, or select inside the folds (selection: in study.yaml), and "
+            advice="Choose by a rule that was declared before, or select inside the folds (selection: in study.yaml), "
+            "and "
             "test the chosen one on patients kept apart.",
-            "How many models were tried, and on whom was the winner tested?",
+            question="How many models were tried, and on whom was the winner tested?",
+            severity=Severity.SCOPE,
         )
     )
-    return tuple(concern for concern in found if concern is not None)
+    return by_severity(finding for finding in found if finding is not None)
 
 
-def _other_scans(models: Sequence[ComparedModel]) -> Concern | None:
+def _other_scans(models: Sequence[ComparedModel]) -> Finding | None:
     known = [(one.name, one.scans.set_index("case_id")["sha256"]) for one in models
              if one.scans is not None and "sha256" in one.scans]  # fmt: skip
     if len(known) < 2:
@@ -48,16 +51,18 @@ def _other_scans(models: Sequence[ComparedModel]) -> Concern | None:
     if not differ:
         return None
     told = [f"{name} {count(number, 'case')}" for name, number in differ.items()]
-    return Concern(
+    return Finding(
+        "other scans",
         f"The runs did not read the same files: against {known[0][0]}, {joined(told)} have other content under the "
         "same name.",
         "By the SHA-256 sums in manifest.lock.csv.",
-        "Run both on the same files; until then the difference may be the files'.",
-        "Did all models see the same scans?",
+        advice="Run both on the same files; until then the difference may be the files'.",
+        question="Did all models see the same scans?",
+        severity=Severity.VALIDITY,
     )
 
 
-def _lost(models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Concern | None:
+def _lost(models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Finding | None:
     lost = {}
     for one, number in zip(models, left_out, strict=True):
         tested = len(set(one.rows.of(role="test").rows["case_id"]))
@@ -65,18 +70,22 @@ def _lost(models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Concern
             lost[one.name] = percent(number, tested)
     if not lost:
         return None
-    return Concern(
+    return Finding(
+        "cases left out",
         "Cases that not every model was tested on are left out, and these may not be a random part.",
         f"Left out: {joined([f'{share} of the cases of {name}' for name, share in lost.items()])}.",
-        "Read exclusions.csv of each run; compare on cohorts that are made alike.",
-        "Who is missing from the comparison?",
+        advice="Read exclusions.csv of each run; compare on cohorts that are made alike.",
+        question="Who is missing from the comparison?",
+        severity=Severity.VALIDITY,
     )
 
 
-def _other_splits() -> Concern:
-    return Concern(
+def _other_splits() -> Finding:
+    return Finding(
+        "other splits",
         "The runs split the patients differently, so part of a difference is that of the splits.",
         "The cases in common were not tested in the same folds; no test over folds was made.",
-        "Run with one file of folds (folds: {file: folds.csv}) to compare fold by fold.",
-        "Were the models trained on the same patients?",
+        advice="Run with one file of folds (folds: {file: folds.csv}) to compare fold by fold.",
+        question="Were the models trained on the same patients?",
+        severity=Severity.WEAKNESS,
     )

@@ -1,6 +1,6 @@
 """Whether the thresholds can be relied on: how many validation patients chose them, and how far the folds differ.
 
-In: the thresholds of the folds. Out: a concern with its numbers. Seen on the patients who chose it, a threshold looks
+In: the thresholds of the folds. Out: a finding with its numbers. Seen on the patients who chose it, a threshold looks
 better than it is, so that the figure of the validation patients is never printed as performance.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.report.html.numbers import count, plain
 from medtl.report.results.judged import Chosen
 
@@ -20,7 +20,7 @@ WIDE_RANGE = 0.3
 """Between the lowest and the highest threshold of the folds, from which they are no one rule."""
 
 
-def threshold_concern(chosen: Sequence[Chosen]) -> Concern | None:
+def threshold_finding(chosen: Sequence[Chosen]) -> Finding | None:
     """What speaks against thresholds that were chosen on validation patients; None where nothing does."""
     if not chosen:
         return None
@@ -37,11 +37,14 @@ def threshold_concern(chosen: Sequence[Chosen]) -> Concern | None:
     most = max(one.patients for one in chosen)
     on = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     told = plain(low) if plain(low) == plain(high) else f"{plain(low)} to {plain(high)}"
-    return Concern(
+    return Finding(
+        "few validation patients",
         title,
         f"Thresholds: {told}, chosen on {on} validation patients a fold. With fewer than {FEW_VALIDATION}, sensitivity "
         "and specificity depend on who happened to be among them.",
-        "Read the AUROC first. For decisions declare a threshold before (threshold: {rule: fixed, at: …}), or give the "
+        advice="Read the AUROC first. For decisions declare a threshold before (threshold: {rule: fixed, at: …}), or "
+        "give the "
         "validation part more patients.",
-        "How stable is the threshold?",
+        question="How stable is the threshold?",
+        severity=Severity.PRECISION,
     )

@@ -1,6 +1,6 @@
 """The verdict: at most three numbers and 120 words, made by rules, never triumphant.
 
-In: a run, its numbers and its concerns. Out: sentences. What may be claimed of a difference is
+In: a run, its numbers and its findings. Out: sentences. What may be claimed of a difference is
 decided in `claim`, for every page alike.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from medtl.findings import Concern
+from medtl.findings import Finding
 from medtl.policies import POLICIES, reference_model
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_words, interval, plain
@@ -57,7 +57,7 @@ class Verdict:
         return len(" ".join((*self.sentences, self.against)).split())
 
 
-def verdict_of(run: Run, judged: Judged, concerns: Sequence[Concern]) -> Verdict:
+def verdict_of(run: Run, judged: Judged, findings: Sequence[Finding]) -> Verdict:
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
     sentences = [_found(run, judged)]
@@ -76,7 +76,7 @@ def verdict_of(run: Run, judged: Judged, concerns: Sequence[Concern]) -> Verdict
     return Verdict(
         headlines=headlines_of(run, judged, fold=None),
         sentences=tuple(sentences),
-        against=concerns[0].title,
+        against=findings[0].title,
     )
 
 

@@ -16,7 +16,9 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from medtl.cohort.positive_class import POSITIVE_CLASS
 from medtl.evaluation import Estimate
+from medtl.findings import sentences
 from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.html.content_policy import content_policy
@@ -166,7 +168,7 @@ def heading_of(run: Run, *, fold: int | None) -> Heading:
 
 def _positive(run: Run) -> tuple[str, ...]:
     """Which class is positive and why, and a warning where it looks like the healthy one; as the run noted it."""
-    noted = tuple(note for note in run.cohort.notes if note.startswith("The positive class"))
+    noted = sentences(finding for finding in run.cohort.findings if finding.kind == POSITIVE_CLASS)
     positive = run.outcome.positive_class
     if noted or positive is None:
         return noted

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medtl.evaluation.metrics import known
 from medtl.files import sha256_of_file
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.record.run import Run
 from medtl.record.run_folder import read_done
 from medtl.report.html.numbers import in_table
@@ -29,7 +29,7 @@ RESTRICTED = re.compile(r"non[- ]?commercial|\bNC\b|research only", re.IGNORECAS
 """Words of a licence that forbid some use."""
 
 
-def model_card(run: Run, judged: Judged, concerns: Sequence[Concern], statements: Statements) -> str:
+def model_card(run: Run, judged: Judged, findings: Sequence[Finding], statements: Statements) -> str:
     """The card; the same text each time."""
     parts = [
         f"# Model card: {plain_text(run.study.name)}",
@@ -40,7 +40,9 @@ def model_card(run: Run, judged: Judged, concerns: Sequence[Concern], statements
         *_data(run),
         *_evaluation(run, judged),
         "## What speaks against it",
-        _listed([f"{plain_text(one.title)} {plain_text(one.advice)}" for one in concerns]),
+        _listed(
+            [f"{plain_text(one.title)} {plain_text(one.advice)}" for one in findings if one.severity > Severity.NOTE]
+        ),
         "## Limits",
         _listed([plain_text(limit) for limit in limits_of(run, judged)]),
         *_licences(run),

@@ -16,7 +16,7 @@ from medtl.report.results.view import View
 def write_supplement(view: View) -> None:
     """Write them; a form that is there already is left as it is."""
     run, folder = view.run, view.run.folder
-    card = model_card(run, view.judged, view.concerns, read_statements(folder))
+    card = model_card(run, view.judged, view.findings, read_statements(folder))
     write_form(folder)
     write_atomically(folder / names.REFERENCES, bibtex(references_of(run, view.judged)))
     write_atomically(folder / names.MODEL_CARD, card)

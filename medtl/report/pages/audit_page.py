@@ -1,6 +1,6 @@
 """The page of an audit: what can be known of a cohort before anything is trained.
 
-In: counts, notes and folds as text, and a folder with audit.json. Out: audit.html in it, self-contained.
+In: counts, findings and folds as text, and a folder with audit.json. Out: audit.html in it, self-contained.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from medtl import environment
 from medtl.files import write_atomically
-from medtl.report.findings.asked import Questions
-from medtl.report.findings.questions import asked_of
+from medtl.findings import Finding, questions_of, sentences
+from medtl.report.findings.reviewer_questions import Questions
 from medtl.report.html.blocks import Block, Prose
 from medtl.report.html.page import Heading, Link, Row, Table, text_cells
 from medtl.report.html.section import Origin, Page, Section, shown
@@ -31,7 +31,7 @@ class AuditFacts:
     patients: int
     people: Sequence[tuple[str, str, int, int]]
     left_out: Sequence[tuple[str, int]]
-    notes: Sequence[str]
+    findings: Sequence[Finding]
     folds: Sequence[tuple[int, str, str]]
     fingerprint: str
 
@@ -85,10 +85,9 @@ def _who(audited: _Audited) -> Iterator[Block | None]:
 
 
 def _found(audited: _Audited) -> Iterator[Block | None]:
-    asked = asked_of((), audited.facts.notes)
-    questioned = {line for one in asked for line in one.evidence}
-    yield Prose(tuple(note for note in audited.facts.notes if note not in questioned))
-    yield Questions(asked)
+    findings = audited.facts.findings
+    yield Prose(sentences(finding for finding in findings if not finding.question))
+    yield Questions(questions_of(findings))
 
 
 def _looked(audited: _Audited) -> Iterator[Block | None]:

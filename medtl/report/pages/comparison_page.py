@@ -12,17 +12,18 @@ from itertools import combinations
 from pathlib import Path
 
 from medtl import environment
-from medtl.cohort.positive_class import positive_notes
+from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, write_atomically, write_json
+from medtl.findings import sentences
 from medtl.predictions import on_common_cases
 from medtl.record import run_folder as names
 from medtl.record.metrics import write_metrics
 from medtl.record.run import Run
 from medtl.report.figures.differences import PairPoint, differences_figure
 from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind
-from medtl.report.findings.asked import ASKED
-from medtl.report.findings.comparison import comparison_concerns
+from medtl.report.findings.comparison import comparison_findings
+from medtl.report.findings.reviewer_questions import REVIEWER_QUESTIONS
 from medtl.report.findings.verdict import Verdict, VerdictBlock, headline_of
 from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, SideBySide, Subheading
 from medtl.report.html.numbers import count, joined
@@ -125,15 +126,15 @@ def _page(
     is_same_split: bool,
 ) -> Page:
     metric, patients = run.outcome.primary_metric, count(run.cohort.patients, "patient")
-    concerns = comparison_concerns(models, left_out, is_same_split)
-    sentences = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
+    findings = comparison_findings(models, left_out, is_same_split)
+    verdict_words = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
     headlines = tuple(headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN])
-    view = View(run, judged, concerns=concerns, is_study=False)
+    view = View(run, judged, findings=findings, is_study=False)
     head = _heading(run, models)
     return Page(
         head=head,
-        opening=(VerdictBlock(Verdict(headlines, sentences, concerns[0].title), metric),),
-        sections=shown(SECTIONS, _Comparing(view, models, pairs, left_out, is_same_split, sentences)),
+        opening=(VerdictBlock(Verdict(headlines, verdict_words, findings[0].title), metric),),
+        sections=shown(SECTIONS, _Comparing(view, models, pairs, left_out, is_same_split, verdict_words)),
         origin=Origin(f"Written by medtl {head.version} from tables of predictions alone; fingerprint"),
     )
 
@@ -222,7 +223,7 @@ def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
         links=tuple(Link(name, name) for name in links),
         version=run.provenance.installed.get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
-        positive=positive_notes(run.classes, reason="columns"),
+        positive=sentences(positive_class_findings(run.classes, reason="columns")),
     )
 
 
@@ -278,7 +279,7 @@ SECTIONS: tuple[Section[_Comparing], ...] = (
     Section("who", "What was compared", _who),
     Section("pairs", "Which is better", _pairs),
     Section("well", "How well", _well),
-    *map(_of_view, (PROBABILITIES_OF_SEVERAL, ASKED)),
+    *map(_of_view, (PROBABILITIES_OF_SEVERAL, REVIEWER_QUESTIONS)),
     Section("methods", "Methods and provenance", _methods_section),
     Section("limits", "Limits", lambda comparing: (Bullets(_limits(comparing.view.run, comparing.models)),)),
 )

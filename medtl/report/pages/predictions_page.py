@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl import environment
-from medtl.cohort.positive_class import positive_notes
+from medtl.cohort.positive_class import positive_class_findings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
-from medtl.findings import Concern
+from medtl.findings import Finding, sentences
 from medtl.predictions import ExternalTable, PredictionTable
 from medtl.record import run_folder as names
 from medtl.record.metrics import write_metrics
 from medtl.record.run import Run
 from medtl.report.figures.from_predictions import folds_drawn
-from medtl.report.findings.asked import TITLE, Questions
-from medtl.report.findings.foreign_table import table_concerns, table_questions
-from medtl.report.findings.questions import asked_of
+from medtl.report.findings.foreign_table import table_findings
 from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of
 from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, Subheading
 from medtl.report.html.numbers import count, in_words, joined, with_interval
@@ -109,10 +107,10 @@ class _Judging:
 
 
 def _page(run: Run, judged: Judged, *, taken: tuple[str, ...], digest: str, was_declared: bool) -> Page:
-    concerns = table_concerns(run, judged)
-    view = View(run, judged, concerns=concerns, is_study=False)
+    findings = table_findings(run, judged)
+    view = View(run, judged, findings=findings, is_study=False)
     head = _heading(run)
-    verdict = _verdict(run, judged, concerns)
+    verdict = _verdict(run, judged, findings)
     judging = _Judging(view, (*taken, *_threshold_taken(run, was_declared=was_declared)), digest)
     return Page(
         head=head,
@@ -128,10 +126,6 @@ def _who(judging: _Judging) -> Iterator[Block | None]:
     note = "Of test rows. Covariates count patients; a patient with cases of two classes counts in both columns."
     yield cohort_table(run, note=note)
     yield Figure(folds_drawn(run)) if len(run.folds) > 1 else None
-
-
-def _asked(judging: _Judging) -> Iterator[Block | None]:
-    yield Questions((*asked_of(judging.view.concerns, ()), *table_questions(judging.view.run)))
 
 
 def _methods_section(judging: _Judging) -> Iterator[Block | None]:
@@ -179,7 +173,7 @@ def _heading(run: Run) -> Heading:
         links=tuple(Link(name, name) for name in links),
         version=run.provenance.installed.get("medtl", "(version not recorded)"),
         fingerprint=run.provenance.fingerprint,
-        positive=positive_notes(run.classes, reason="columns"),
+        positive=sentences(positive_class_findings(run.classes, reason="columns")),
     )
 
 
@@ -187,7 +181,7 @@ def _question(run: Run) -> str:
     return f"How well do these predictions {run.outcome.tell_apart()}?"
 
 
-def _verdict(run: Run, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict:
+def _verdict(run: Run, judged: Judged, findings: tuple[Finding, ...]) -> Verdict:
     phrase, found = look_of(run.chosen_model, run.models).phrase, judged.of(run.chosen_model, fold=None)
     subject, patients = phrase[0].upper() + phrase[1:], count(found.patients, "patient")
     metric, auroc = metric_name(run.classes), found.auroc
@@ -203,7 +197,7 @@ def _verdict(run: Run, judged: Judged, concerns: tuple[Concern, ...]) -> Verdict
     if run.outcome.has_threshold and all(one.value is not None for one in rates.values()):
         numbers = [f"{name} {with_interval(one.value, one.low, one.high)}" for name, one in rates.items()]
         sentences.append(f"At its threshold: {joined(numbers)}.")
-    return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), concerns[0].title)
+    return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), findings[0].title)
 
 
 def _methods(run: Run, judged: Judged) -> str:
@@ -249,8 +243,7 @@ def _limits(run: Run, judged: Judged) -> tuple[str, ...]:
 
 SECTIONS: tuple[Section[_Judging], ...] = (
     Section("who", "Who was judged", _who),
-    *map(_of_view, (HOW_WELL, PROBABILITIES, FOR_WHOM, WRONG)),
-    Section("asked", TITLE, _asked),
+    *map(_of_view, (HOW_WELL, PROBABILITIES, FOR_WHOM, WRONG, REVIEWER_QUESTIONS)),
     Section("methods", "Methods and provenance", _methods_section),
     Section("limits", "Limits", lambda judging: (Bullets(_limits(judging.view.run, judging.view.judged)),)),
 )

@@ -11,8 +11,8 @@ from medtl.evaluation import StudyMetrics
 from medtl.files import write_atomically
 from medtl.record import run_folder as names
 from medtl.record.run import Run
-from medtl.report.findings.asked import ASKED
-from medtl.report.findings.concerns import concerns_of
+from medtl.report.findings.reviewer_questions import REVIEWER_QUESTIONS
+from medtl.report.findings.rules import findings_of
 from medtl.report.findings.verdict import VerdictBlock, verdict_of
 from medtl.report.html.page import heading_of
 from medtl.report.html.section import Origin, Page, Section, shown
@@ -31,8 +31,8 @@ from medtl.report.sections.who import WHO
 from medtl.report.sections.wrong import WRONG
 
 SECTIONS: tuple[Section[View], ...] = (
-    WHO, HOW_WELL, KEPT_APART, PROBABILITIES, OVERFITTING, LOOKED, FOR_WHOM, WRONG, ASKED, METHODS, RESULTS, GUIDELINES,
-    LIMITS,
+    WHO, HOW_WELL, KEPT_APART, PROBABILITIES, OVERFITTING, LOOKED, FOR_WHOM, WRONG, REVIEWER_QUESTIONS, METHODS, RESULTS,
+    GUIDELINES, LIMITS,
 )  # fmt: skip
 
 
@@ -50,13 +50,13 @@ def write_study_page(run: Run, *, metrics: StudyMetrics | None = None) -> Path:
 def study_view(run: Run, judged: Judged) -> View:
     """What the sections look at."""
     titles = {section.anchor: section.title for section in SECTIONS}
-    return View(run, judged, concerns=concerns_of(run, judged), titles=titles)
+    return View(run, judged, findings=findings_of(run, judged), titles=titles)
 
 
 def study_page(view: View) -> Page:
     """The page as a value."""
     run, head = view.run, heading_of(view.run, fold=None)
-    verdict = verdict_of(run, view.judged, view.concerns)
+    verdict = verdict_of(run, view.judged, view.findings)
     return Page(
         head=head,
         notice=tuple(badge.sentence for badge in head.badges),

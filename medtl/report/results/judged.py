@@ -12,8 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from medtl.evaluation import Appraisal, Estimate, FoldMetrics, StudyMetrics, evaluate, evaluate_fold
+from medtl.evaluation import (
+    Appraisal,
+    Estimate,
+    FoldMetrics,
+    StudyMetrics,
+    evaluate,
+    evaluate_fold,
+    prediction_findings,
+)
 from medtl.evaluation.metrics import known
+from medtl.findings import Finding, sentences
 from medtl.outcomes import outcome_of
 from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, per_patient
@@ -72,7 +81,7 @@ class Judged:
     by_fold: Mapping[str, Mapping[int, Judgement]]
     differences: tuple[Difference, ...]
     resamples: int
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     appraisal: Appraisal | None = None
 
     @property
@@ -81,6 +90,11 @@ class Judged:
         return tuple(
             one for one in self.differences if (own := policy_of(one.model)) is None or not own.is_baseline_only
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands below the tables of models."""
+        return sentences(self.findings)
 
     def thresholds(self, model: str) -> dict[int, float | None]:
         """The declared threshold of each fold by number."""
@@ -119,7 +133,7 @@ def judged_of(predictions: PredictionTable, found: StudyMetrics) -> Judged:
         },
         differences=differences_of(found),
         resamples=found.resamples,
-        notes=found.notes,
+        findings=prediction_findings(predictions),
         appraisal=found.appraisal,
     )
 
@@ -158,13 +172,14 @@ def evaluate_run_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None
         seed=run.provenance.seed,
         settings=run.study.evaluation,
     )
+    own = run.predictions.of(fold=fold)
     return Judged(
-        patients=per_patient(run.predictions.of(fold=fold)),
+        patients=per_patient(own),
         pooled={},
         by_fold={one.model: {fold: _judgement(one.patient)} for one in found.models},
         differences=(),
         resamples=found.resamples,
-        notes=found.notes,
+        findings=prediction_findings(own),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from medtl.findings import Concern
+from medtl.findings import Finding
 from medtl.record.run import Run
 from medtl.report.results.judged import Judged
 
@@ -20,6 +20,6 @@ class View:
     run: Run
     judged: Judged
     fold: int | None = None
-    concerns: tuple[Concern, ...] = ()
+    findings: tuple[Finding, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     is_study: bool = True

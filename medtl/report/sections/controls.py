@@ -1,6 +1,6 @@
 """The controls as a table: what each may not be able to do, what it did, and what that means.
 
-In: a run and its numbers. Out: a table, and the concerns of controls that did not fail.
+In: a run and its numbers. Out: a table, and the findings on controls that did not fail.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medtl.evaluation import Estimate
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.policies import POLICIES, reference_model
 from medtl.record.controls import Controls
 from medtl.record.run import Run
@@ -66,10 +66,10 @@ def controls_table(run: Run, judged: Judged) -> Table | None:
     )
 
 
-def control_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
-    """A concern for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
-    found = [_null_concern(run.controls), _not_failing(run, judged)]
-    return tuple(concern for concern in found if concern is not None)
+def control_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
+    """A finding for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
+    found = [_null_finding(run.controls), _not_failing(run, judged)]
+    return tuple(finding for finding in found if finding is not None)
 
 
 def _found(run: Run) -> list[_Found]:
@@ -180,31 +180,36 @@ def _cells(name: str, auroc: Estimate, verdict: str) -> Row:
     )
 
 
-def _null_concern(controls: Controls | None) -> Concern | None:
+def _null_finding(controls: Controls | None) -> Finding | None:
     null = controls.permuted_labels if controls is not None else None
     if null is None:
         return None
     drawn = f"over {count(null.draws, 'draw')} of labels permuted by patient"
     numbers = f"Mean AUROC {plain(null.mean)}, SD {plain(null.sd)}, {drawn}"
     if null.is_lifted:
-        return Concern(
+        return Finding(
+            "lifted null",
             "With permuted labels the test patients are still told apart: something leaks between the folds.",
             f"{numbers}; it should be 0.500, and no more.",
-            "Do not report any number of this run. Look for patients under several numbers, and for shared images.",
-            "Does anything leak from training to test?",
+            advice="Do not report any number of this run. Look for patients under several numbers, and for shared "
+            "images.",
+            question="Does anything leak from training to test?",
+            severity=Severity.VALIDITY,
         )
     if null.p_value > SIGNIFICANT:
-        return Concern(
+        return Finding(
+            "no signal",
             "Frozen features rank the patients no better than they rank permuted labels.",
             f"{numbers}; with the true labels {plain(null.observed)}, {p_value(null.p_value)}.",
-            "Do not claim that the condition can be told from these features; collect more patients.",
-            "Is there any signal in these scans?",
+            advice="Do not claim that the condition can be told from these features; collect more patients.",
+            question="Is there any signal in these scans?",
+            severity=Severity.VALIDITY,
         )
     return None
 
 
-def _not_failing(run: Run, judged: Judged) -> Concern | None:
-    """One concern for all of them; metadata only has a rule of its own."""
+def _not_failing(run: Run, judged: Judged) -> Finding | None:
+    """One finding for all of them; metadata only has a rule of its own."""
     those = [found for found in _found(run) if not found.fails and found.name != "metadata_only"]
     if not those:
         return None
@@ -214,9 +219,12 @@ def _not_failing(run: Run, judged: Judged) -> Concern | None:
         f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
         for found in those
     ]
-    return Concern(
+    return Finding(
+        "control does not fail",
         CONTROL[relation(max(found.auroc.value or 0.0 for found in those), auroc)],
         f"AUROC of {joined(told)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
-        "Look at what the classes’ scans have in common besides the condition: window, collimation, markers, position.",
-        "Could the model use something other than the condition?",
+        advice="Look at what the classes’ scans have in common besides the condition: window, collimation, markers, "
+        "position.",
+        question="Could the model use something other than the condition?",
+        severity=Severity.VALIDITY,
     )

@@ -1,12 +1,12 @@
 """What is said of cases kept apart: what a cohort is called, how often it was opened, and what speaks against it.
 
-In: a run with its held-out cohorts. Out: sentences for the page and the verdict, and concerns.
+In: a run with its held-out cohorts. Out: sentences for the page and the verdict, and findings.
 """
 
 from __future__ import annotations
 
 from medtl.evaluation import Estimate
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.record.held_out import HeldOut
 from medtl.record.run import HeldOutRun, Run
 from medtl.report.html.numbers import count, in_words, percent, with_interval
@@ -70,10 +70,10 @@ def unanswered(record: HeldOut) -> str:
     return f" {were} not answered: stopped before anything was written down."
 
 
-def held_out_concerns(run: Run, judged: Judged) -> tuple[Concern, ...]:
+def held_out_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
     """Numbers below what the folds promised, openings beyond the first, and shares of classes that differ."""
     found = [rule for one in run.held_out for rule in (_broken(run, judged, one), _reopened(one), _shifted(run, one))]
-    return tuple(concern for concern in found if concern is not None)
+    return tuple(finding for finding in found if finding is not None)
 
 
 def largest_shift(run: Run, one: HeldOutRun) -> tuple[str, float, float]:
@@ -92,21 +92,23 @@ def auroc_there(one: HeldOutRun, model: str) -> Estimate:
     return one.metrics.of(model).patient.pooled.metrics.primary
 
 
-def _reopened(one: HeldOutRun) -> Concern | None:
+def _reopened(one: HeldOutRun) -> Finding | None:
     times = openings_of(one.record)
     if times < 2:
         return None
     name = title_of(one.record)
-    return Concern(
+    return Finding(
+        "opened again",
         f"{name} was opened {times} times: what was learnt from one opening may have shaped the next.",
         f"By this run {count(sum(by.is_answered for by in one.record.openings), 'time')}, by others of this user on "
         f"this machine {count(sum(by.is_answered for by in one.record.elsewhere), 'time')}.{unanswered(one.record)}",
-        "Report the first opening, say how many there were, and test on patients whom nobody has looked at.",
-        "Was the test set used more than once?",
+        advice="Report the first opening, say how many there were, and test on patients whom nobody has looked at.",
+        question="Was the test set used more than once?",
+        severity=Severity.VALIDITY,
     )
 
 
-def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Concern | None:
+def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Finding | None:
     broken, here = broken_of(run, judged, one), auroc_there(one, run.chosen_model)
     promised = judged.of(run.chosen_model, fold=None).auroc
     is_lower = None not in (here.value, here.high, promised.value) and (here.high or 0.0) < (promised.value or 0.0)
@@ -117,7 +119,8 @@ def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Concern | None:
     )
     told = [one.numbers for one in broken if "AUROC" not in one.name]
     worst = f": {broken[0].change}" if broken else ""
-    return Concern(
+    return Finding(
+        "broken promise",
         f"{title_of(one.record)} does not bear out what the folds promised{worst}.",
         f"{'; '.join([*told, auroc])}."
         + (
@@ -125,20 +128,25 @@ def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Concern | None:
             if is_lower or "AUROC" in broken[0].name
             else " The ranking hides it: the AUROC is compatible with what was promised."
         ),
-        "Report the held-out numbers as the result, and look for what differs: scanner, age, severity, labelling, the "
+        advice="Report the held-out numbers as the result, and look for what differs: scanner, age, severity, "
+        "labelling, the "
         "share of the classes. A threshold or a probability that fell has to be set anew there and tested again.",
-        "Does the result hold on patients kept apart?",
+        question="Does the result hold on patients kept apart?",
+        severity=Severity.VALIDITY,
     )
 
 
-def _shifted(run: Run, one: HeldOutRun) -> Concern | None:
+def _shifted(run: Run, one: HeldOutRun) -> Finding | None:
     label, here, there = largest_shift(run, one)
     if abs(here - there) <= SHIFT:
         return None
     name = title_of(one.record)
-    return Concern(
+    return Finding(
+        "other shares of the classes",
         f"The classes are mixed differently in {name[0].lower() + name[1:]} than in the study.",
         f"{label}: {percent(here, 1)} of the patients there, {percent(there, 1)} in the study.",
-        "Compare by AUROC, sensitivity and specificity; do not compare accuracy, predictive values or calibration.",
-        "Are the two groups of patients alike?",
+        advice="Compare by AUROC, sensitivity and specificity; do not compare accuracy, predictive values or "
+        "calibration.",
+        question="Are the two groups of patients alike?",
+        severity=Severity.VALIDITY,
     )

@@ -1,6 +1,6 @@
 """Whether the maps are worth looking at, in words: pass or fail, what each check measured, and what a failure means.
 
-In: a run with what its checks found. Out: the table, the words above a gallery, and a concern. Nothing is ranked.
+In: a run with what its checks found. Out: the table, the words above a gallery, and a finding. Nothing is ranked.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medtl.findings import Concern
+from medtl.findings import Finding, Severity
 from medtl.record.run import Run
 from medtl.record.saliency_checks import LesionNumbers, Verdict
 from medtl.report.html.numbers import count, interval, joined, percent, plain
@@ -96,19 +96,21 @@ def fold_checks_told(run: Run, *, fold: int) -> ChecksTold:
     return ChecksTold(warning=warning, brief=BRIEF if warning else "", sentences=(sentence,))
 
 
-def checks_concerns(run: Run) -> tuple[Concern, ...]:
-    """A concern where maps are shown that failed, or that nobody checked."""
+def map_findings(run: Run) -> tuple[Finding, ...]:
+    """A finding where maps are shown that failed, or that nobody checked."""
     if not any(record.saliency for record in run.folds):
         return ()
     question = "Can the saliency maps be believed?"
     found = run.saliency_checks
     if found is None:
         return (
-            Concern(
+            Finding(
+                "unchecked maps",
                 "The saliency maps were not checked, so nothing shows that they follow what the network learned.",
                 "There is no record of checks in this run.",
-                "Run with saliency: {checks: true} before showing a map to anybody.",
-                question,
+                advice="Run with saliency: {checks: true} before showing a map to anybody.",
+                question=question,
+                severity=Severity.WEAKNESS,
             ),
         )
     failed = [one for one in found.verdicts if one.passes is False]
@@ -116,11 +118,13 @@ def checks_concerns(run: Run) -> tuple[Concern, ...]:
         return ()
     numbers = [f"{WHAT[one.name][0].lower()} {plain(one.ours)} against {plain(one.against)}" for one in failed]
     return (
-        Concern(
+        Finding(
+            "failed maps",
             "The saliency maps failed a check: they are no evidence of where the condition is.",
             f"Failed: {joined(numbers)}.",
-            "Do not interpret the maps and print none of them as an explanation.",
-            question,
+            advice="Do not interpret the maps and print none of them as an explanation.",
+            question=question,
+            severity=Severity.WEAKNESS,
         ),
     )
 

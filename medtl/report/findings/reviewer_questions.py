@@ -1,4 +1,4 @@
-"""What a reviewer will ask: every warning that fired, as a question with its evidence and what to do."""
+"""What a reviewer will ask: every finding, as a question with its evidence and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from medtl.report.findings.questions import Asked, asked_of
+from medtl.findings import ReviewerQuestion, questions_of
 from medtl.report.html.blocks import Block
 from medtl.report.html.section import Section
 from medtl.report.results.view import View
@@ -19,11 +19,11 @@ class Questions:
     """The questions in order."""
 
     macro: ClassVar[str] = "questions"
-    asked: tuple[Asked, ...]
+    questions: tuple[ReviewerQuestion, ...]
 
 
 def _blocks(view: View) -> Iterator[Block]:
-    yield Questions(asked_of(view.concerns, view.run.cohort.notes if view.is_study else ()))
+    yield Questions(questions_of(view.findings))
 
 
-ASKED = Section("asked", TITLE, _blocks)
+REVIEWER_QUESTIONS = Section("asked", TITLE, _blocks)
