@@ -62,9 +62,9 @@ def test_a_single_failure_stands_above_and_within_every_gallery(small_run: Path,
     for words in (checks_told(told), *(fold_checks_told(told, fold=fold) for fold in told.planned_folds)):
         assert words.warning == f"Do not interpret these maps: {WHAT[name][2]}."
         assert words.brief == "Do not interpret."
-    (concern,) = map_findings(told)
-    assert "failed a check" in concern.title
-    assert f"{WHAT[name][0].lower()} 0.400 against 0.100" in concern.evidence
+    (finding,) = map_findings(told)
+    assert "failed a check" in finding.title
+    assert f"{WHAT[name][0].lower()} 0.400 against 0.100" in finding.evidence
 
 
 def test_the_words_of_a_failure_are_on_the_pages(small_run: Path, tmp_path: Path) -> None:

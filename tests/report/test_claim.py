@@ -104,11 +104,11 @@ def test_every_page_tells_the_same_claim(small_run: Path, low: float, high: floa
     run = read_run(small_run)
     found = difference((low + high) / 2, low, high, p)
     judged = replace(evaluate_run(run), differences=(found,))
-    concerns = findings_of(run, judged)
+    findings = findings_of(run, judged)
     claim = claim_of(found)
-    against = [one for one in concerns if "frozen probe, which is simpler" in one.title]
+    against = [one for one in findings if "frozen probe, which is simpler" in one.title]
     assert bool(against) == (claim.side != "better")
-    verdict = verdict_of(run, judged, concerns)
+    verdict = verdict_of(run, judged, findings)
     assert claim.conclusion in " ".join(verdict.sentences)
     assert verdict.words <= MOST_WORDS
     assert claim.conclusion in results_paragraph(run, judged).replace("[6]", "")

@@ -41,7 +41,7 @@ def copied(run: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def told(small_run: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, tuple[str, str]], list[str]]]:
-    """The table's verdicts by control, and the titles of the concerns, of a run with these controls."""
+    """The table's verdicts by control, and the titles of the findings, of a run with these controls."""
 
     def rows(**controls: Any) -> tuple[dict[str, tuple[str, str]], list[str]]:
         folder = copied(small_run, tmp_path)
@@ -51,37 +51,37 @@ def told(small_run: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, tuple
         table = controls_table(run, judged)
         assert table is not None
         verdicts = {row.name.split(":")[0]: (row.cells[0].text, row.cells[1].text) for row in table.rows}
-        return verdicts, [concern.title for concern in control_findings(run, judged)]
+        return verdicts, [finding.title for finding in control_findings(run, judged)]
 
     return rows
 
 
 def test_a_null_at_a_half_that_the_truth_exceeds_is_a_pass(told: Callable[..., Any]) -> None:
-    verdicts, concerns = told(permuted_labels=NULL)
+    verdicts, findings = told(permuted_labels=NULL)
     number, verdict = verdicts["Permuted labels"]
     assert number == "0.500"
     assert verdict.startswith("Fails, as it must. With the true labels the same probe gives 0.800; none of 200 draws")
     assert "p = 0.005" in verdict
-    assert concerns == []
+    assert findings == []
 
 
 def test_a_null_away_from_a_half_is_leakage(told: Callable[..., Any]) -> None:
-    verdicts, concerns = told(permuted_labels=NULL | {"mean": 0.55})
+    verdicts, findings = told(permuted_labels=NULL | {"mean": 0.55})
     assert verdicts["Permuted labels"][1].startswith("Does not fail")
-    assert concerns == [
+    assert findings == [
         "With permuted labels the test patients are still told apart: something leaks between the folds."
     ]
 
 
 def test_a_null_whose_mean_is_off_by_its_own_error_is_none(told: Callable[..., Any]) -> None:
-    _, concerns = told(permuted_labels=NULL | {"mean": 0.54, "sd": 0.3})
-    assert concerns == []
+    _, findings = told(permuted_labels=NULL | {"mean": 0.54, "sd": 0.3})
+    assert findings == []
 
 
 def test_a_truth_within_the_null_is_chance(told: Callable[..., Any]) -> None:
-    verdicts, concerns = told(permuted_labels=NULL | {"observed": 0.52, "p_value": 61 / 201})
+    verdicts, findings = told(permuted_labels=NULL | {"observed": 0.52, "p_value": 61 / 201})
     assert "60 of 200 draws reach what the true labels give (0.520, p = 0.30)" in verdicts["Permuted labels"][1]
-    assert concerns == ["Frozen features rank the patients no better than they rank permuted labels."]
+    assert findings == ["Frozen features rank the patients no better than they rank permuted labels."]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_a_truth_within_the_null_is_chance(told: Callable[..., Any]) -> None:
 def test_a_control_is_judged_by_its_interval(
     told: Callable[..., Any], found: dict[str, Any], words: str, titles: int
 ) -> None:
-    verdicts, concerns = told(controls=[{"name": "thumbnail", "auroc": found}])
+    verdicts, findings = told(controls=[{"name": "thumbnail", "auroc": found}])
     assert words in verdicts["Thumbnail"][1]
-    assert len(concerns) == titles
+    assert len(findings) == titles
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_metadata_without_an_interval_are_judged_by_permuted_labels(
 
 
 def test_an_image_level_split_is_told_as_a_demonstration_beside_the_probe(told: Callable[..., Any]) -> None:
-    verdicts, concerns = told(
+    verdicts, findings = told(
         controls=[
             {"name": "image_level_split", "auroc": estimate(0.99, 0.98, 1.0)},
             {"name": "thumbnail", "auroc": estimate(0.5, 0.4, 0.6)},
@@ -139,7 +139,7 @@ def test_an_image_level_split_is_told_as_a_demonstration_beside_the_probe(told: 
     )
     assert "would have claimed" in verdicts["Image-level split"][1]
     assert "Kept apart by patient it is" in verdicts["Image-level split"][1]
-    assert concerns == []
+    assert findings == []
 
 
 def test_changed_controls_are_refused_by_name(small_run: Path, tmp_path: Path) -> None:

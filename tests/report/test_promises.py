@@ -96,14 +96,14 @@ def test_a_collapse_of_the_threshold_that_the_auroc_hides_is_in_the_verdict(
     run, judged = judged_run
     fallen = patients(run.classes, number=200, share=0.5, skill=5.0, shift=4.0, seed=9, models=run.models)
     run = with_cohort(run, fallen)
-    (concern, *_) = held_out_findings(run, judged)
+    (finding, *_) = held_out_findings(run, judged)
     metrics = run.held_out[0].metrics.of(run.chosen_model).patient.pooled.metrics
     assert metrics["auroc"].value is not None
     assert metrics["auroc"].value > 0.9
-    assert concern.title.startswith("The sealed test does not bear out what the folds promised: ")
-    assert f"specificity {metrics['specificity'].value:.3f}" in concern.evidence
-    assert "calibration intercept" in concern.evidence
-    assert "The ranking hides it" in concern.evidence
+    assert finding.title.startswith("The sealed test does not bear out what the folds promised: ")
+    assert f"specificity {metrics['specificity'].value:.3f}" in finding.evidence
+    assert "calibration intercept" in finding.evidence
+    assert "The ranking hides it" in finding.evidence
     verdict = verdict_of(run, judged, findings_of(run, judged))
     assert f"but specificity {metrics['specificity'].value:.2f} instead of" in verdict.sentences[-1]
     assert verdict.words <= MOST_WORDS

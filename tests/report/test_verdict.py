@@ -49,7 +49,7 @@ def test_the_verdict_is_short_and_sober(told: tuple[Run, Judged]) -> None:
 
 def test_a_small_study_says_that_it_is_small(told: tuple[Run, Judged]) -> None:
     run, judged = told
-    titles = [concern.title for concern in findings_of(run, judged)]
+    titles = [finding.title for finding in findings_of(run, judged)]
     assert any(title.startswith("The study is small: 40 patients") for title in titles)
     assert "This is internal testing: how the model does in another hospital is not known." in titles
 
@@ -57,7 +57,7 @@ def test_a_small_study_says_that_it_is_small(told: tuple[Run, Judged]) -> None:
 def test_phantoms_come_before_everything_else(told: tuple[Run, Judged]) -> None:
     run, judged = told
     phantom = replace(run, cohort=run.cohort.model_copy(update={"is_phantom": True, "limited": "30 patients"}))
-    titles = [concern.title for concern in findings_of(phantom, judged)]
+    titles = [finding.title for finding in findings_of(phantom, judged)]
     assert titles[0].startswith("The data are phantoms")
     assert titles[1].startswith("The run was limited")
 
@@ -82,9 +82,9 @@ def test_numbers_that_speak_against_themselves_come_first(
 ) -> None:
     run, judged = told
     changed = _with_auroc(judged, run, auroc)
-    concerns = findings_of(run, changed)
-    assert concerns[0].title.startswith(title)
-    verdict = verdict_of(run, changed, concerns)
+    findings = findings_of(run, changed)
+    assert findings[0].title.startswith(title)
+    verdict = verdict_of(run, changed, findings)
     assert verdict.words <= MOST_WORDS
 
 
@@ -110,9 +110,9 @@ def test_what_is_told_without_the_scans_speaks_against_what_is_told_with_them(
         ),
     )
     found = findings_of(run, _with_auroc(judged, run, Estimate(value=0.75, low=0.68, high=0.82, n=40)))
-    said = [concern for concern in found if "site and image width alone" in concern.evidence]
-    assert [concern.title.startswith(str(title)) for concern in said] == ([True] if title else [])
-    assert all("site and image width alone; with the scans 0.750" in concern.evidence for concern in said)
+    said = [finding for finding in found if "site and image width alone" in finding.evidence]
+    assert [finding.title.startswith(str(title)) for finding in said] == ([True] if title else [])
+    assert all("site and image width alone; with the scans 0.750" in finding.evidence for finding in said)
     assert verdict_of(run, judged, found).words <= MOST_WORDS
 
 
@@ -124,11 +124,11 @@ def test_an_unfinished_run_and_a_stuck_probe_are_told(
     folds = tuple(
         replace(one, probe=one.probe.model_copy(update={"converged": False})) for one in run.folds if one.probe
     )
-    titles = [concern.title for concern in findings_of(replace(run, folds=folds), evaluate_run(run))]
+    titles = [finding.title for finding in findings_of(replace(run, folds=folds), evaluate_run(run))]
     assert "Only 2 of 3 folds are finished; the others may differ." in titles
     assert any("did not converge" in title for title in titles)
     edge = tuple(
         replace(one, probe=one.probe.model_copy(update={"penalty_inverse": 10.0})) for one in run.folds if one.probe
     )
-    titles = [concern.title for concern in findings_of(replace(run, folds=edge), evaluate_run(run))]
+    titles = [finding.title for finding in findings_of(replace(run, folds=edge), evaluate_run(run))]
     assert any("edge of what was tried" in title for title in titles)

@@ -22,6 +22,7 @@ from medtl.record.metrics import write_metrics
 from medtl.record.run import Run
 from medtl.report.figures.from_predictions import folds_drawn
 from medtl.report.findings.foreign_table import table_findings
+from medtl.report.findings.reviewer_questions import REVIEWER_QUESTIONS
 from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of
 from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, Subheading
 from medtl.report.html.numbers import count, in_words, joined, with_interval
