@@ -16,8 +16,8 @@ import yaml
 
 from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import evaluate
-from medtl.record.studied_cohort import read_cohort, write_cohort
 from medtl.record import read_run
+from medtl.record.studied_cohort import read_cohort, write_cohort
 from medtl.report import write_fold_page, write_reports, write_study_page
 
 ACTIVE_TAGS = {"script", "iframe", "object", "embed", "link", "form", "base"}

@@ -20,8 +20,8 @@ from medtl.controls import blind_findings, margin_findings
 from medtl.evaluation import Estimate
 from medtl.findings import OPEN_QUESTION, Finding, Severity, questions_of
 from medtl.record.controls import BlindAuroc
-from medtl.record.studied_cohort import StudiedCohort
 from medtl.record.run import Run, read_run
+from medtl.record.studied_cohort import StudiedCohort
 from medtl.report.findings import rules
 from medtl.report.findings.rules import findings_of
 from medtl.report.results.judged import Difference, Judged, evaluate_run
