@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from medtl.cli.judging_options import Positive, Resamples, Seed, Threshold, evaluation_settings, rule_for, rule_for_all
+from medtl.cli.evaluation_options import (
+    Positive,
+    Resamples,
+    Seed,
+    Threshold,
+    evaluation_settings,
+    rule_for,
+    rule_for_all,
+)
 from medtl.cli.options import AsWritten
 from medtl.cli.speaking import speaking
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from medtl import evaluation
+from medtl.evaluation.metrics import known
 from medtl.record import run_folder as names
 from medtl.record.run import Run
 from medtl.report.figures.calibration import reliability_figure
@@ -40,9 +41,9 @@ def curves_drawn(run: Run, judged: Judged, *, fold: int | None) -> tuple[Drawn, 
 
 
 def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"], fold: int | None) -> Drawn:
-    key = "auroc" if kind == "roc" else "average_precision"
-    metric = metric_name(run.classes) if kind == "roc" else "average precision"
-    estimates = {model: judged.of(model, fold=fold).estimates[key] for model in run.models}
+    of_curve = known.PRIMARY if kind == "roc" else known.metric_named("average_precision")
+    metric = metric_name(run.classes) if kind == "roc" else of_curve.in_words
+    estimates = {model: judged.of(model, fold=fold).estimates[of_curve.name] for model in run.models}
     found, look = estimates[run.chosen_model], look_of(run.chosen_model, run.models)
     told = f"{metric} {with_interval(found.value, found.low, found.high)}"
     if found.value is None:

@@ -1,4 +1,4 @@
-"""The options of the verbs that evaluate, as the settings of an evaluation."""
+"""The options of the commands that evaluate, and the settings of an evaluation that they make."""
 
 from __future__ import annotations
 
