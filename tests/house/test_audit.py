@@ -187,7 +187,7 @@ def test_the_page_shows_no_sealed_case_and_refuses_a_picture_that_was_changed(pl
         audit_shown(folder / "audit")
     found["pairs"] = "none"
     (folder / "audit" / "audit.json").write_text(json.dumps(found))
-    with pytest.raises(IntegrityFailure, match=r"audit\.json does not say what the audit found"):
+    with pytest.raises(IntegrityFailure, match=r"audit\.json in audit does not say what the audit found"):
         audit_shown(folder / "audit")
 
 

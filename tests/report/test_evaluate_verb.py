@@ -99,8 +99,8 @@ def test_a_page_of_a_table_holds_no_outside_address_and_every_file_that_it_links
 def test_a_runs_own_table_is_judged_to_the_runs_own_numbers(
     run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path, verb: Verb
 ) -> None:
-    run = run_writer(tmp_path, run_recipe(patients=40, fold_count=3, resamples=50))
-    told = verb("evaluate", run / "predictions.csv", "--out", tmp_path / "judged", "--resamples", 50, "--seed", 3)
+    run = run_writer(tmp_path, run_recipe(patients=40, fold_count=3, resamples=100))
+    told = verb("evaluate", run / "predictions.csv", "--out", tmp_path / "judged", "--resamples", 100, "--seed", 3)
     assert told.exit_code == 0, told.output
     found = StudyMetrics.from_json(json.loads((tmp_path / "judged" / "metrics.json").read_text()))
     expected = evaluate(
