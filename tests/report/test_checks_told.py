@@ -112,5 +112,7 @@ def test_a_record_that_was_changed_is_refused(small_run: Path, tmp_path: Path) -
     run = copied(small_run, tmp_path, ALL_PASS)
     path = run / "saliency_checks.json"
     path.write_text(path.read_text().replace('"randomisation"', '"randomization"'))
-    with pytest.raises(IntegrityFailure, match=r"saliency_checks\.json in run does not say what the checks of the maps found"):
+    with pytest.raises(
+        IntegrityFailure, match=r"saliency_checks\.json in run does not say what the checks of the maps found"
+    ):
         read_run(run)
