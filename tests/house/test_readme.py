@@ -20,7 +20,11 @@ from safetensors.torch import save_file
 from medtl.encoders import build_untrained, find_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = ("README.md", "docs/choosing.md", "docs/volumes.md", "docs/benchmarks.md")
+"""The pages that show commands, in the order in which they are read."""
+
+README = "\n".join((ROOT / page).read_text() for page in PAGES)
+MOST_BYTES = 9000
 BIN = Path(sys.executable).parent
 SMALL = "--set preparation.size_px=[32,32] --set recipe.epochs=1 --set resamples=100 --set saliency.cases_per_fold=2"
 """Added to `medtl run`, so that a network can be trained in seconds: nothing else of the README is changed."""
@@ -75,8 +79,20 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None:
     shown = [block.strip().split("\n") for block in blocks("bash")]
     assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "medtl", "make"]
-    kinds = ["bash", "csv", "yaml", "bash", "bash", "yaml", "bash", "yaml", "bash"]
+    kinds = ["bash", "csv", "yaml", "bash", "bash", "python", "yaml", "bash", "yaml", "bash"]
     assert re.findall(r"^```(\w+)$", README, flags=re.M) == kinds
+
+
+def test_the_readme_is_short_and_no_other_page_shows_a_command() -> None:
+    assert (ROOT / "README.md").stat().st_size <= MOST_BYTES
+    others = {page for page in (ROOT / "docs").glob("*.md") if f"docs/{page.name}" not in PAGES}
+    assert not [page.name for page in others if re.search(r"^```(?:bash|python)$", page.read_text(), flags=re.M)]
+
+
+def test_every_link_of_the_readme_and_the_docs_leads_to_a_file() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 @pytest.mark.slow
@@ -92,6 +108,9 @@ def test_a_first_study_runs_as_the_readme_says(desk: Path) -> None:
     assert "runs/first/report.html" in output["report"]
     predictions = pd.read_csv(desk / "runs" / "first" / "predictions.csv")
     assert set(predictions["model"]) == {"lp_ft", "scratch", "probe", "centroid"}
+    (example,) = blocks("python")
+    done = subprocess.run([sys.executable, "-c", example], cwd=desk, capture_output=True, text=True, check=True)
+    assert 0.0 <= float(done.stdout) <= 1.0
     assert not set(predictions["patient_id"]) & {f"p{number:02d}" for number in range(25)}, "ids must be pseudonyms"
 
 

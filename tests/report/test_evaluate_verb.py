@@ -104,7 +104,7 @@ def test_a_runs_own_table_is_judged_to_the_runs_own_numbers(
     assert told.exit_code == 0, told.output
     found = StudyMetrics.from_json(json.loads((tmp_path / "judged" / "metrics.json").read_text()))
     expected = evaluate(
-        PredictionTable.read(run / "predictions.csv"), resamples=50, seed=3, settings=found.appraisal.settings
+        PredictionTable.read(run / "predictions.csv"), resamples=100, seed=3, settings=found.appraisal.settings
     )  # type: ignore[union-attr]
     assert found == expected
     assert "Against the frozen probe" in (tmp_path / "judged" / "report.html").read_text()
