@@ -86,7 +86,7 @@ class Suspect:
 
     what: What
     against: str
-    place: str
+    position: str
     box: Box
     values: tuple[tuple[str, float], ...]
     explained: float
@@ -94,7 +94,7 @@ class Suspect:
     examples: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property
-    def told(self) -> str:
+    def values_in_words(self) -> str:
         """The numbers by group."""
         if self.what == "brightness":
             return ", ".join(f"{value:+.2f} in {group}" for group, value in self.values)
@@ -107,7 +107,7 @@ class BorderAudit:
     """All suspects, the label's first; how many pictures were looked at, how many have marks, and where most often."""
 
     pictures: int = 0
-    marked: int = 0
+    with_marks: int = 0
     commonest: str = ""
     at_commonest: int = 0
     questions: int = 0
@@ -165,7 +165,7 @@ def border_audit(
     most = int(at.argmax())
     return BorderAudit(
         pictures=len(cases),
-        marked=sum(bool(border.marks) for border in found),
+        with_marks=sum(bool(border.marks) for border in found),
         commonest=position_in_words(MarkerGrid.box(most)),
         at_commonest=int(at[most]),
         questions=len(tested),
@@ -178,11 +178,11 @@ def border_findings(audit: BorderAudit) -> tuple[Finding, ...]:
     found = []
     for what, against in dict.fromkeys((one.what, one.against) for one in audit.suspects):
         own = [one for one in audit.suspects if (one.what, one.against) == (what, against)]
-        told = "; ".join(f"{one.place} {one.told}" for one in own)
+        values_in_words = "; ".join(f"{one.position} {one.values_in_words}" for one in own)
         found.append(
             acquisition_finding(
                 f"border {what}",
-                f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {told} "
+                f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {values_in_words} "
                 f"({_p(max(one.p_holm for one in own))}; {audit.in_words}). {TO_DO[against]}",
             )
         )
@@ -190,7 +190,8 @@ def border_findings(audit: BorderAudit) -> tuple[Finding, ...]:
         found.append(
             Finding(
                 "burned-in marks",
-                f"Small bright marks such as letters, arrows or electrodes stand near the border of {audit.marked:,} "
+                f"Small bright marks such as letters, arrows or electrodes stand near the border of "
+                f"{audit.with_marks:,} "
                 f"of "
                 f"{audit.pictures:,} pictures, most often {audit.commonest} in {audit.at_commonest:,}. They may name a "
                 "side, a site or a person: look at the pictures before they are shown to others.",

@@ -51,7 +51,7 @@ class Association:
     test: str
     p_value: float
     p_holm: float
-    told: str
+    clauses: str
 
     @property
     def is_significant(self) -> bool:
@@ -92,24 +92,25 @@ def associations(
     raw.sort(key=lambda row: row[2])
     corrected = holm([row[2] for row in raw])
     return tuple(
-        Association(name, test, p, fixed, told) for (name, test, p, told), fixed in zip(raw, corrected, strict=True)
+        Association(name, test, p, fixed, clauses)
+        for (name, test, p, clauses), fixed in zip(raw, corrected, strict=True)
     )
 
 
 def missing_findings(cohort: Cohort) -> tuple[Finding, ...]:
     """One finding on the covariates that are not stated in every case, with their shares by class."""
-    told = []
+    clauses = []
     for name in cohort.covariates:
         gone = [case for case in cohort.cases if case.covariates.get(name) in (None, "")]
         if gone:
             shares = ", ".join(f"{label} {_share(gone, cohort, label)}" for label in cohort.classes)
-            told.append(f"{name} is not stated in {len(gone):,} of {len(cohort.cases):,} cases ({shares})")
-    if not told:
+            clauses.append(f"{name} is not stated in {len(gone):,} of {len(cohort.cases):,} cases ({shares})")
+    if not clauses:
         return ()
     return (
         Finding(
             "missing entries",
-            f"{_first(told)}.",
+            f"{_first(clauses)}.",
             question="Are the missing entries missing by chance?",
             advice="Say how missing entries were dealt with; compare the patients with and without them.",
         ),
@@ -118,18 +119,20 @@ def missing_findings(cohort: Cohort) -> tuple[Finding, ...]:
 
 def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
     """One finding on the properties that go with the label after Holm's correction."""
-    told = [
-        f"{one.name} goes with the label ({one.told}; {one.test}, "
+    clauses = [
+        f"{one.name} goes with the label ({one.clauses}; {one.test}, "
         f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "
         "properties)"
         for one in found
         if one.is_significant
     ]
-    if not told:
+    if not clauses:
         return ()
-    it = "it" if len(told) == 1 else "them"
+    it = "it" if len(clauses) == 1 else "them"
     return (
-        acquisition_finding("associated properties", f"{_first(told)}: a model can use {it} instead of the disease."),
+        acquisition_finding(
+            "associated properties", f"{_first(clauses)}: a model can use {it} instead of the disease."
+        ),
     )
 
 
@@ -145,10 +148,10 @@ def acquisition_finding(kind: str, title: str) -> Finding:
     )
 
 
-def _first(told: Sequence[str]) -> str:
+def _first(clauses: Sequence[str]) -> str:
     """Clauses in one sentence, the rest counted."""
-    more = len(told) - MOST_CLAUSES
-    return "; ".join(told[:MOST_CLAUSES]) + (f"; and {more} more" if more > 0 else "")
+    more = len(clauses) - MOST_CLAUSES
+    return "; ".join(clauses[:MOST_CLAUSES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _tested(

@@ -94,14 +94,14 @@ def site_findings(cohort: Cohort, *, covariate: str = "site") -> tuple[Finding, 
     ordered = sorted(pure.items(), key=lambda item: (-len(item[1]), item[0]))
     if len(ordered) == 1:
         value, found = ordered[0]
-        told = f"All {len(found)} cases of {covariate} {value} are {found[0]}"
+        sentence = f"All {len(found)} cases of {covariate} {value} are {found[0]}"
     else:
         named = first_few(f"{value} ({len(found)} {found[0]})" for value, found in ordered)
-        told = f"All cases of a {covariate} have one class at {len(pure)} of {len(labels)} {covariate}s: {named}"
+        sentence = f"All cases of a {covariate} have one class at {len(pure)} of {len(labels)} {covariate}s: {named}"
     return (
         Finding(
             "sites of one class",
-            f"{told}: a model can name the {covariate} instead of the disease. Read the results within each other "
+            f"{sentence}: a model can name the {covariate} instead of the disease. Read the results within each other "
             f"value, "
             "not over all.",
             question="Does the model name the site instead of the disease?",

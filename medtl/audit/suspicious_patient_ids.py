@@ -35,13 +35,14 @@ def suspicious_number_findings(cohort: Cohort, *, attributes: Mapping[str, Mappi
     found = []
     several = {name: own for name, values in attributes.items() if (own := _with_several(cohort, values))}
     if several:
-        told = "; ".join(
+        numbers = "; ".join(
             f"{_patients(len(own))}, of {len(cohort.patients):,}, more than one {name} (such as {_named(own)})"
             for name, own in several.items()
         )
         found.append(
             _number_finding(
-                "numbers with several values", f"{told}: one number may stand for several people, or an entry is wrong."
+                "numbers with several values",
+                f"{numbers}: one number may stand for several people, or an entry is wrong.",
             )
         )
     counts = Counter(case.patient_id for case in cohort.cases)
@@ -102,15 +103,15 @@ def both_sides_findings(cohort: Cohort) -> tuple[Finding, ...]:
         if match := SIDE.fullmatch(case.image.stem):
             found[f"{case.image.parent}/{match[1]}"].setdefault(match[2][0].upper(), case)
     pairs = [tuple(sides.values()) for sides in found.values() if len(sides) == 2]
-    apart = [(one, other) for one, other in pairs if one.patient_id != other.patient_id]
-    if not apart:
+    differ = [(one, other) for one, other in pairs if one.patient_id != other.patient_id]
+    if not differ:
         return ()
-    lines = "; ".join(f"{one.line} and {other.line}" for one, other in apart[:NAMES_SHOWN])
+    lines = "; ".join(f"{one.line} and {other.line}" for one, other in differ[:NAMES_SHOWN])
     return (
         _number_finding(
             "left and right apart",
-            f"{len(apart):,} pair{'s' if len(apart) > 1 else ''} of files named alike but for left and right have "
-            f"different patient numbers (manifest lines {lines}{'; …' if len(apart) > NAMES_SHOWN else ''}): if they "
+            f"{len(differ):,} pair{'s' if len(differ) > 1 else ''} of files named alike but for left and right have "
+            f"different patient numbers (manifest lines {lines}{'; …' if len(differ) > NAMES_SHOWN else ''}): if they "
             f"are "
             "two sides of one person, give both the same patient number.",
         ),
@@ -135,7 +136,7 @@ def prevalence_findings(cohort: Cohort) -> tuple[Finding, ...]:
     p = float(chi2_contingency(patients).pvalue)
     if p >= SIGNIFICANT:
         return ()
-    told = "; ".join(
+    numbers = "; ".join(
         f"{side}: " + ", ".join(f"{label} {100 * n / sum(row):.0f} % of {sum(row):,} cases"
                                 for label, n in zip(cohort.classes, row, strict=True))
         for side, row in zip(sides, images, strict=True)
@@ -143,7 +144,7 @@ def prevalence_findings(cohort: Cohort) -> tuple[Finding, ...]:
     return (
         Finding(
             "shares of the classes",
-            f"The classes are mixed differently on the sides of the split ({told}; chi-square over patients "
+            f"The classes are mixed differently on the sides of the split ({numbers}; chi-square over patients "
             f"{'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}): accuracy, predictive values and calibration will differ "
             "between them even for a model that ranks equally well.",
             question="Is the test part like the part that was trained on?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from medtl.cli import data_verbs, result_verbs, study_verbs, weight_verbs
-from medtl.cli.speaking import share_the_processor, write_any_name
+from medtl.cli.exit_codes import share_the_processor, write_any_name
 
 app = typer.Typer(
     name="medtl",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medtl.cli.exit_codes import speaking
 from medtl.cli.options import AsWritten, Changes, Tie, changes_of
-from medtl.cli.speaking import speaking
 
 
 @speaking

@@ -17,8 +17,8 @@ from medtl.cli.evaluation_options import (
     rule_for,
     rule_for_all,
 )
+from medtl.cli.exit_codes import speaking
 from medtl.cli.options import AsWritten
-from medtl.cli.speaking import speaking
 
 
 @speaking

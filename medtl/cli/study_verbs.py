@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medtl.cli.exit_codes import share_the_processor, speaking, write_any_name
 from medtl.cli.options import AsWritten, Changes, Device, Limit, Out, Resume, Tie, changes_of
-from medtl.cli.speaking import share_the_processor, speaking, write_any_name
 from medtl.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medtl.cli.speaking import speaking
+from medtl.cli.exit_codes import speaking
 
 
 @speaking

@@ -15,10 +15,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from medtl.adaptation import probe
 from medtl.cohort import Cohort
-from medtl.controls.grey_cells import grey_cells
 from medtl.controls.permuted_labels import permuted_labels
 from medtl.controls.same_folds import Features, Labels, auroc_of, plain_logistic, predict_in_folds
 from medtl.controls.settings import ControlSettings
+from medtl.controls.thumbnails import grey_cells
 from medtl.folds import FoldTable
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record.controls import Control, Controls, Name, PermutedLabels

@@ -6,7 +6,7 @@ In and out: JSON without NaN. Everything is per patient and pooled out of fold. 
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from medtl.evaluation.brier_parts import BrierParts
 from medtl.evaluation.calibration_line import CalibrationLine
@@ -35,14 +35,16 @@ class ClassCalibration(BaseModel):
 class ModelAppraisal(BaseModel):
     """One model. A part that is null has its reason in `reasons`, under its name.
 
-    `calibration` and `mended` (after recalibration) have the positive class, or every class.
+    `calibration` and `recalibrated` (after recalibration) have the positive class, or every class.
     """
 
-    model_config = _FROZEN
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
+    )
 
     model: str
     calibration: tuple[ClassCalibration, ...]
-    mended: tuple[ClassCalibration, ...] | None = None
+    recalibrated: tuple[ClassCalibration, ...] | None = Field(default=None, alias="mended")
     proportions: Proportions | None = None
     predictive_values: tuple[PredictiveValues, ...] = ()
     readings: tuple[Reading, ...] = ()

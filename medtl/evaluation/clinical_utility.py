@@ -145,7 +145,7 @@ def _of_model(
     return ModelAppraisal(
         model=table.models[0],
         calibration=_calibrations(units, reason=resampling.reason, seed=seed),
-        mended=None
+        recalibrated=None
         if isinstance(rescaled, Undefined)
         else _calibrations(rescaled, reason=resampling.reason, seed=seed),
         proportions=_whole(rates),

@@ -87,7 +87,7 @@ def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) 
     units = units_of(table)
     once = table.rows.assign(group=of_row).drop_duplicates("case_id").set_index("case_id")["group"]
     group_of = once.reindex(list(units.ids))
-    names = [str(value) for value in dict.fromkeys(sorted(group_of.dropna(), key=_place))]
+    names = [str(value) for value in dict.fromkeys(sorted(group_of.dropna(), key=_sort_key))]
     parts = {value: units.among((group_of == value).to_numpy()) for value in names}
     groups = tuple(_group(part, value, resamples=resamples) for value, part in parts.items())
     p_value = _q_test(list(parts.values()), seed=seed)
@@ -134,7 +134,7 @@ def _banded(numbers: pd.Series, bounds: Sequence[float]) -> pd.Series:
     )
 
 
-def _place(name: str) -> tuple[int, float, str]:
+def _sort_key(name: str) -> tuple[int, float, str]:
     """Bands in ascending order, then names by the alphabet."""
     first = name.removeprefix("below ").split(" ")[0]
     try:

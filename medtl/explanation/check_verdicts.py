@@ -53,14 +53,14 @@ def _randomised(case: CheckedCase) -> Pair | None:
     """Arun et al. 2021 (doi 10.1148/ryai.2021200267): below the mean similarity of maps of different cases."""
     if case.like_others is None or not case.randomised:
         return None
-    return case.randomised[-1].likeness, case.like_others
+    return case.randomised[-1].similarity, case.like_others
 
 
 def _repeated(case: CheckedCase) -> Pair | None:
     """Maps of one case by two models are more similar than maps of two cases by one model."""
     if case.like_others is None or case.repeated is None:
         return None
-    return case.repeated.likeness, case.like_others
+    return case.repeated.similarity, case.like_others
 
 
 def _gain_over_random(case: CheckedCase) -> Pair | None:

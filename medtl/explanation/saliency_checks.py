@@ -24,7 +24,7 @@ from medtl.explanation.check_verdicts import judged
 from medtl.explanation.energy import border_share, on_prepared_grid, outside_share
 from medtl.explanation.faithfulness import centre_gaussian, curves
 from medtl.explanation.lesion import found_in, read_mask
-from medtl.explanation.likeness import on_common_grid, rank_correlation, structural_similarity
+from medtl.explanation.map_similarity import on_common_grid, rank_correlation, structural_similarity
 from medtl.explanation.patient_space import on_scan_grid
 from medtl.explanation.randomisation import PICTURES, MapMaker, cascade, each_mapped
 from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
@@ -183,7 +183,7 @@ def _randomised(
     common = [on_common_grid(one.raw) for one in shown]
     return {
         one.case.case_id: tuple(
-            Step(part=part, likeness=structural_similarity(common[index], on_common_grid(raws[index])))
+            Step(part=part, similarity=structural_similarity(common[index], on_common_grid(raws[index])))
             for part, raws in steps
         )
         for index, one in enumerate(shown)
@@ -213,7 +213,7 @@ def _repeated(
     return Repeated(
         other_fold=other.fold,
         role=other.role,
-        likeness=structural_similarity(on_common_grid(one.raw), on_common_grid(raw)),
+        similarity=structural_similarity(on_common_grid(one.raw), on_common_grid(raw)),
         rank_correlation=rank_correlation(one.raw, raw),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medtl.intake.age_units import SIDECAR, AgeUnit, age_unit, in_years
 from medtl.intake.file_offer import file_offer, stem_of
-from medtl.intake.finding import PARTICIPANTS, files_below, files_of, left_aside, refused_file
+from medtl.intake.folder_contents import PARTICIPANTS, files_below, files_of, left_aside, refused_file
 from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE, fits
 from medtl.intake.name_parts import is_mask_part
 from medtl.intake.offer import Cell, Offer, Refusal, Survey

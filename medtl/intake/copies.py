@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medtl.files import sha256_of_file
-from medtl.intake.finding import refused_file
+from medtl.intake.folder_contents import refused_file
 from medtl.intake.offer import Refusal
 
 COPY_WORDS = re.compile(

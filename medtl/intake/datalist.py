@@ -11,7 +11,7 @@ from typing import Any
 from medtl.errors import DataRefused
 from medtl.imaging.for_intake import ENDINGS
 from medtl.intake.file_offer import file_offer
-from medtl.intake.finding import LIST_FILE, files_below, left_aside, refused_file
+from medtl.intake.folder_contents import LIST_FILE, files_below, left_aside, refused_file
 from medtl.intake.listed_masks import SENTENCES, masks_among
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings

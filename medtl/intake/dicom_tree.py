@@ -31,7 +31,7 @@ from medtl.imaging.for_intake import (
     without_a_series,
 )
 from medtl.intake.dicom_facts import candidate_key, covariates_of, day_number, names_of, origin_of
-from medtl.intake.finding import content_of, files_below, no_dicom, refused_file
+from medtl.intake.folder_contents import content_of, files_below, no_dicom, refused_file
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
 from medtl.intake.picture_notes import picture_notes
 from medtl.intake.settings import IntakeSettings

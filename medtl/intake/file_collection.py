@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medtl.intake.copies import copies_note, nested_copies
 from medtl.intake.file_offer import file_offer
-from medtl.intake.finding import files_below, files_of, left_aside
+from medtl.intake.folder_contents import files_below, files_of, left_aside
 from medtl.intake.masks import parted
 from medtl.intake.offer import Survey
 from medtl.intake.pixel_look import is_gif

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medtl.intake.file_offer import stem_of
-from medtl.intake.finding import content_of
+from medtl.intake.folder_contents import content_of
 from medtl.intake.mask_partners import named_files
 from medtl.intake.masks import looks_of, unnamed_masks
 from medtl.intake.name_parts import is_mask_part, parts_of, role_of_folder

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from medtl.intake.finding import refused_file
+from medtl.intake.folder_contents import refused_file
 from medtl.intake.mask_partners import NamedFile, Partners, Pool, named_files
 from medtl.intake.offer import Refusal
 from medtl.intake.pixel_look import Look, look_at

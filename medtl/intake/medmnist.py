@@ -14,7 +14,7 @@ import numpy as np
 
 from medtl.errors import ConfigurationError, DataRefused
 from medtl.imaging.for_intake import MAX_VOXELS, NO_ORIENTATION, Scan
-from medtl.intake.finding import files_below, left_aside
+from medtl.intake.folder_contents import files_below, left_aside
 from medtl.intake.npz_arrays import NpzArray, arrays_in, verify
 from medtl.intake.offer import Offer, Survey
 from medtl.intake.settings import IntakeSettings

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from medtl.intake.file_offer import file_offer, stem_of
-from medtl.intake.finding import LIST_FILE, content_of, files_below, left_aside, refused_file
+from medtl.intake.folder_contents import LIST_FILE, content_of, files_below, left_aside, refused_file
 from medtl.intake.masks import SENTENCES, WITHOUT_IMAGE
 from medtl.intake.offer import Offer, Refusal, Survey
 from medtl.intake.settings import IntakeSettings

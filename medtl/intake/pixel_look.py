@@ -21,7 +21,7 @@ from PIL import ImageFile
 
 from medtl.errors import ResourceExhausted
 from medtl.imaging.for_intake import UnreadableScan, one_scan, read_scan
-from medtl.intake.finding import content_of
+from medtl.intake.folder_contents import content_of
 
 FEW = 16
 MOST_LABELS = 256

@@ -9,7 +9,8 @@ from pathlib import Path
 from medtl.cohort import pseudonyms
 from medtl.errors import ConfigurationError, Interrupted
 from medtl.intake.conversion import ConversionResult
-from medtl.intake.fates import USED, PseudonymizedSurvey, exclusion_rows
+from medtl.intake.convert_cases import taken_in
+from medtl.intake.file_accounting import USED, PseudonymizedSurvey, exclusion_rows
 from medtl.intake.links import write_intake_links
 from medtl.intake.manifest_file import manifest_row, refuse_to_overwrite, write_exclusions, write_manifest
 from medtl.intake.offer import Cell, Offer, Refusal, Survey
@@ -17,7 +18,6 @@ from medtl.intake.records import Records
 from medtl.intake.settings import IntakeSettings
 from medtl.intake.summary import page_content, summary_of
 from medtl.intake.surveyed import surveyed
-from medtl.intake.taking_in import taken_in
 from medtl.locks import exclusive
 from medtl.report import write_intake_page
 

@@ -12,10 +12,10 @@ import medtl
 from medtl.cohort import pseudonyms
 from medtl.files import fingerprint
 from medtl.intake.conversion import ConversionResult
-from medtl.intake.fates import USED, PseudonymizedSurvey, file_outcomes
+from medtl.intake.convert_cases import pictures_of
+from medtl.intake.file_accounting import USED, PseudonymizedSurvey, file_outcomes
 from medtl.intake.offer import Cell, Offer, Survey
 from medtl.intake.settings import IntakeSettings
-from medtl.intake.taking_in import pictures_of
 from medtl.report import Contact, IntakeContent
 
 KIND_WORDS = {

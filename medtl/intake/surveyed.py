@@ -13,14 +13,14 @@ from medtl.intake.class_folders import ClassLevel, class_level, with_classes
 from medtl.intake.datalist import survey_datalist
 from medtl.intake.dicom_tree import survey_dicom
 from medtl.intake.file_offer import with_choice
-from medtl.intake.finding import files_below, kind_of
+from medtl.intake.folder_contents import files_below, kind_of
 from medtl.intake.folder_levels import split_in
 from medtl.intake.labels_file import LabelsFile, chosen_key, joined_labels, read_labels
 from medtl.intake.medmnist import survey_medmnist
 from medtl.intake.nifti_folder import survey_nifti
 from medtl.intake.nnunet import survey_nnunet
 from medtl.intake.offer import Survey
-from medtl.intake.one_each import one_each, several_note
+from medtl.intake.one_per_patient import one_each, several_note
 from medtl.intake.outside_links import without_outside_links
 from medtl.intake.patients import collected, with_patients
 from medtl.intake.picture_folders import survey_pictures

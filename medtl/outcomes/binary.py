@@ -108,7 +108,7 @@ class Binary(Outcome):
             ),
         )
 
-    def tell_apart(self, *, passive: bool = False) -> str:
+    def distinguish(self, *, passive: bool = False) -> str:
         negative, positive = self.classes
         return f"{positive} be told from {negative}" if passive else f"tell {positive} from {negative}"
 

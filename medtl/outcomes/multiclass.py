@@ -87,7 +87,7 @@ class Multiclass(Outcome):
             ),
         )
 
-    def tell_apart(self, *, passive: bool = False) -> str:
+    def distinguish(self, *, passive: bool = False) -> str:
         named = f"{', '.join(self.classes[:-1])} and {self.classes[-1]}"
         return f"{named} be told apart" if passive else f"tell {named} apart"
 

@@ -119,7 +119,7 @@ class Outcome(ABC):
         """Right and wrong decisions as a gallery shows them, the right ones first."""
 
     @abstractmethod
-    def tell_apart(self, *, passive: bool = False) -> str:
+    def distinguish(self, *, passive: bool = False) -> str:
         """The task as a phrase after "to" ("tell ill from well"), or after "can" in the passive."""
 
     @abstractmethod

@@ -184,8 +184,8 @@ def read_run(folder: Path) -> Run:
 
 def _held_out(record: HeldOut, folder: Path) -> HeldOutRun:
     metrics = read_study_metrics(folder)
-    said, members = (PredictionTable.read(folder / name) for name in (names.PREDICTIONS, names.MEMBERS))
-    return HeldOutRun(record, said, members, metrics)
+    predictions, members = (PredictionTable.read(folder / name) for name in (names.PREDICTIONS, names.MEMBERS))
+    return HeldOutRun(record, predictions, members, metrics)
 
 
 def _predictions(folder: Path, finished: tuple[int, ...], *, is_whole: bool) -> PredictionTable:

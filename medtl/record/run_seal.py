@@ -124,9 +124,9 @@ def refuse_changed(run: Path) -> RunSeal | None:
     moved = names.STUDY in found.changed and _settings(run) == seal.settings
     found = Differences(tuple(name for name in found.changed if not (moved and name == names.STUDY)), found.missing)
     if found.changed or found.missing:
-        told = found.in_words(at_most=MOST_NAMED)
+        changes = found.in_words(at_most=MOST_NAMED)
         raise IntegrityFailure(
-            f"{run.name} is not what the run published:\n{told}\nRestore these files from a backup, or delete the "
+            f"{run.name} is not what the run published:\n{changes}\nRestore these files from a backup, or delete the "
             "folder of the fold that holds them and run the study again with --resume.",
             changed=found.changed,
             missing=found.missing,
@@ -157,13 +157,13 @@ def verified(run: Path) -> str:
     if seal is None:
         raise ConfigurationError(f"The run in {run.name} is not finished, so it is not sealed. Run it with --resume.")
     found = differences(run, seal)
-    if told := found.in_words():
+    if changes := found.in_words():
         unfinished = any(name.startswith(f"{names.HELD_OUT}/") for name in found.added)
         advice = (
             " Files of a held-out test are added when medtl unseal was stopped: give it again." if unfinished else ""
         )
         raise IntegrityFailure(
-            f"{run.name} is not what the run published:\n{told}\nRestore it from a backup.{advice}",
+            f"{run.name} is not what the run published:\n{changes}\nRestore it from a backup.{advice}",
             changed=found.changed,
             missing=found.missing,
             added=found.added,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from medtl.record import run_folder as names
 from medtl.record.typed_files import Frozen, read_typed, write_typed
@@ -42,18 +42,22 @@ class Found(Frozen):
 
 
 class Step(Frozen):
-    """The likeness of a map to the original one after a part of the network was randomised, and all parts before."""
+    """The similarity of a map to the original one after a part of the network was randomised, and all parts before."""
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
 
     part: str
-    likeness: float
+    similarity: float = Field(alias="likeness")
 
 
 class Repeated(Frozen):
-    """The likeness of a case's maps by two folds' models; `role` is what the case was to the other model."""
+    """The similarity of a case's maps by two folds' models; `role` is what the case was to the other model."""
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
 
     other_fold: int
     role: Literal["test", "validation", "training"]
-    likeness: float
+    similarity: float = Field(alias="likeness")
     rank_correlation: float | None
 
 
@@ -67,7 +71,7 @@ class OnLesion(Frozen):
 class CheckedCase(Frozen):
     """What was measured on one out-of-fold case.
 
-    `like_others` is the mean likeness of its map to those of the fold's other checked cases. A map of zeros shows
+    `like_others` is the mean similarity of its map to those of the fold's other checked cases. A map of zeros shows
     nothing, and everything that asks about the map is None then.
     """
 

@@ -57,7 +57,7 @@ class Weights(_Facts):
     indices: Numbers
 
     @model_validator(mode="after")
-    def _one_place_for_each(self) -> Self:
+    def _one_position_for_each(self) -> Self:
         if not len(self.values) == len(self.positions_mm) == len(self.indices) or min(self.values) < 0:
             raise ValueError("every weight is at least 0 and has one position")
         return self
@@ -93,7 +93,7 @@ class ViewFacts(_Facts):
         if set(self.tilt_degrees) != set(NORMAL):
             raise ValueError("each plane has a tilt")
         if self.peak is not None and not all(
-            -0.5 <= place <= side - 0.5 for place, side in zip(self.peak, self.shape, strict=True)
+            -0.5 <= index <= side - 0.5 for index, side in zip(self.peak, self.shape, strict=True)
         ):
             raise ValueError("the strongest point lies outside the grid")
         if self.seen_box is not None and len(self.seen_box) != len(self.shape):

@@ -49,13 +49,13 @@ def cases_shown(recruited: Recruited, alike: Sequence[Pair] = ()) -> tuple[Case,
 def alike_by_features(recruited: Recruited, features: Float[np.ndarray, "case feature"]) -> tuple[Pair, ...]:
     """Pairs of different patients that only frozen features find; `features` are in the cohort's order."""
     cases = recruited.cohort.cases
-    told = {frozenset(case.case_id for case in pair.cases) for pair in recruited.near}
-    told |= {frozenset(two) for group in recruited.duplicates for two in combinations(group, 2)}
+    reported = {frozenset(case.case_id for case in pair.cases) for pair in recruited.near}
+    reported |= {frozenset(two) for group in recruited.duplicates for two in combinations(group, 2)}
     close = neighbour_pairs(features, [case.patient_id for case in cases])
     return tuple(
         (f"features at {share:.2f} of the usual distance", (cases[one], cases[other]))
         for one, other, share in close
-        if frozenset((cases[one].case_id, cases[other].case_id)) not in told
+        if frozenset((cases[one].case_id, cases[other].case_id)) not in reported
     )
 
 
@@ -63,11 +63,11 @@ def write_audit_with_pictures(
     recruited: Recruited, prepared: PreparedCohort, folder: Path, *, alike: Sequence[Pair] = ()
 ) -> None:
     """Write audit.json and its pictures into `folder`, for earlier ones; `alike` are further pairs."""
-    place = folder / names.AUDIT_PICTURES
-    shutil.rmtree(place, ignore_errors=True)
+    pictures_folder = folder / names.AUDIT_PICTURES
+    shutil.rmtree(pictures_folder, ignore_errors=True)
     pictures = {case.case_id: f"{number:02d}.png" for number, case in enumerate(cases_shown(recruited, alike))}
     for case_id, name in pictures.items():
-        write_atomically(place / name, _picture(prepared, case_id))
+        write_atomically(pictures_folder / name, _picture(prepared, case_id))
     write_audit(
         Audit(
             pairs=tuple(
@@ -95,7 +95,7 @@ def _pairs(recruited: Recruited, alike: Sequence[Pair]) -> tuple[list[Pair], lis
     """Pairs to worry about, contradicting labels first, and others; two of each exact group, never a sealed case."""
     by_id = {case.case_id: case for case in recruited.cohort.cases}
     groups = [[by_id[name] for name in group if name in by_id] for group in recruited.duplicates]
-    exact = [("equal pixels", _apart(group)) for group in groups if len(group) > 1]
+    exact = [("equal pixels", _distinct_patients(group)) for group in groups if len(group) > 1]
     near = [(pair.found, pair.cases) for pair in recruited.near if all(case.case_id in by_id for case in pair.cases)]
     both = [*exact, *near, *alike]
     harmless = [pair for pair in both if _is_harmless(*pair[1])]
@@ -115,7 +115,7 @@ def _is_harmless(one: Case, other: Case) -> bool:
     return one.label == other.label and one.patient_id == other.patient_id
 
 
-def _apart(group: Sequence[Case]) -> tuple[Case, Case]:
+def _distinct_patients(group: Sequence[Case]) -> tuple[Case, Case]:
     """The two of a group that differ most: in their label, else in their patient."""
     others: Iterable[Case] = group[1:]
     first = group[0]
@@ -136,8 +136,8 @@ def _suspect(one: Suspect, pictures: dict[str, str]) -> BorderSuspect:
     return BorderSuspect(
         what=one.what,
         against=one.against,
-        position=one.place,
-        values=one.told,
+        position=one.position,
+        values=one.values_in_words,
         examples=tuple(
             SuspectExample(group=group, case_id=name, picture=pictures[name])
             for group, own in one.examples

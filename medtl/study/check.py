@@ -13,7 +13,7 @@ from medtl.folds import FoldTable
 from medtl.imaging import PreparedCache, inspect_cohort, prepare_cohort
 from medtl.report.pages.audit_page import AuditFacts, write_audit_page
 from medtl.study.audit import cases_shown, write_audit_with_pictures
-from medtl.study.cohort import Recruited, apart, positive_class_notes, read_cohort
+from medtl.study.cohort import Recruited, audit_and_split, positive_class_notes, read_cohort
 from medtl.study.settings import Study, read_study, study_from
 
 CHECK = "check"
@@ -42,7 +42,7 @@ def check_data(path: Path, *, changes: Sequence[str] = (), out: Path | None = No
     study = _study_of(path, changes=changes)
     cohort = read_cohort(study)
     facts, exclusions = inspect_cohort(cohort.cases, study.preparation)
-    recruited = apart(study, cohort.without(exclusions), facts)
+    recruited = audit_and_split(study, cohort.without(exclusions), facts)
     page = "" if out is None else f"The page is {_write_audit(study, recruited, out)}"
     first = "\n".join(positive_class_notes(cohort))
     parts = [first, _people(recruited.cohort), _left_out(recruited.cohort), _findings(recruited.cohort),

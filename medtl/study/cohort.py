@@ -78,7 +78,7 @@ def _limited(cohort: Cohort, study: Study, *, per_class: int) -> Cohort:
     return replace(limited, cases=tuple(case for case in cohort.cases if case.case_id in stay))
 
 
-def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:
+def audit_and_split(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recruited:
     """Audit a cohort whose unreadable scans are already left out, and assign its folds."""
     if not cohort.cases:
         raise DataRefused(_nobody(cohort), exclusions=len(cohort.exclusions))
@@ -109,12 +109,12 @@ def apart(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]) -> Recru
 def _nobody(cohort: Cohort) -> str:
     """Why no case is left: every reason with its count and its first case, the commonest first."""
     first = {exclusion.reason: exclusion for exclusion in reversed(cohort.exclusions)}
-    told = "".join(
+    reasons = "".join(
         f"\n  {one.reason}: {one.cases}; the first, case {first[one.reason].case_id} in line {first[one.reason].line}: "
         f"{first[one.reason].detail}"
         for one in flow.flow_of(cohort).exclusions
     )
-    return f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{told}"
+    return f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{reasons}"
 
 
 def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:

@@ -61,8 +61,8 @@ def _space(what: str, folder: Path) -> str:
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(there).free / GIGA
     is_writable = os.access(there, os.W_OK)
-    mark = " " if free >= LITTLE_DISK_GB and is_writable else "!"
-    return f"{mark} {what}: {free:.0f} GB free" + ("" if is_writable else ", but it cannot be written to")
+    symbol = " " if free >= LITTLE_DISK_GB and is_writable else "!"
+    return f"{symbol} {what}: {free:.0f} GB free" + ("" if is_writable else ", but it cannot be written to")
 
 
 def verified_weights(name: str | None = None) -> Iterator[str]:

@@ -17,7 +17,7 @@ SCHEMA = 1
 Three = tuple[int, int, int]
 
 
-def borrow(study: Study, *, store: WeightStore) -> tuple[Study, Encoder]:
+def resolve_encoder(study: Study, *, store: WeightStore) -> tuple[Study, Encoder]:
     """The study with the encoder's whole name, and the encoder.
 
     In a study of volumes an encoder for pictures is taken to volumes as their geometry suggests, and that is told.
@@ -43,27 +43,27 @@ def borrow(study: Study, *, store: WeightStore) -> tuple[Study, Encoder]:
     return study, encoders.build_encoder(study.encoder, store=store, seed=study.seed, volumes=volumes)
 
 
-def borrow_each(study: Study, *, store: WeightStore) -> tuple[Study, dict[str, Encoder]]:
+def resolve_encoders(study: Study, *, store: WeightStore) -> tuple[Study, dict[str, Encoder]]:
     """The study with whole names, and every encoder it tries by name: its own first, then those to select among."""
     further = study.selection.encoders if study.selection is not None else ()
-    told, own = borrow(study, store=store)
-    found = {told.encoder: own}
+    named, own = resolve_encoder(study, store=store)
+    found = {named.encoder: own}
     for name in further:
-        other, encoder = borrow(study.model_copy(update={"encoder": name}), store=store)
+        other, encoder = resolve_encoder(study.model_copy(update={"encoder": name}), store=store)
         found[other.encoder] = encoder
     if study.selection is None:
-        return told, found
+        return named, found
     if len(found) < 1 + len(further):
         raise ConfigurationError(
             f"selection.encoders names an encoder twice: {', '.join((study.encoder, *further))}. The study's own "
             "encoder is a candidate already."
         )
     selection = study.selection.model_copy(update={"encoders": tuple(found)[1:]})
-    return told.model_copy(update={"selection": selection}), found
+    return named.model_copy(update={"selection": selection}), found
 
 
-def fingerprint_of(study: Study, borrowed: Mapping[str, Encoder]) -> str:
+def fingerprint_of(study: Study, resolved: Mapping[str, Encoder]) -> str:
     """What a run is known by: the deciding settings, the manifest's bytes and the borrowed weights."""
     manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
-    weights = [encoder.card.sha256 for encoder in borrowed.values()]
+    weights = [encoder.card.sha256 for encoder in resolved.values()]
     return files.fingerprint([SCHEMA, study.deciding(), manifest, *weights])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from medtl import encoders, files, imaging, training
-from medtl.study.cohort import apart, read_cohort
-from medtl.study.encoders import borrow
+from medtl.study.cohort import audit_and_split, read_cohort
+from medtl.study.encoders import resolve_encoder
 from medtl.study.settings import Study
 
 
 def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: bool = False) -> encoders.EncoderCard:
     """Pretrain the study's encoder on its manifest and store it as `name`; the first fold's test part is held out."""
-    place = training.choose_device(device)
+    chosen_device = training.choose_device(device)
     store = encoders.WeightStore.from_environment()
     store.require_free(name, replace=replace)
-    study, encoder = borrow(study, store=store)
+    study, encoder = resolve_encoder(study, store=store)
     cohort = read_cohort(study)
     cache = imaging.PreparedCache.shared()
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
-    recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+    recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
     scans = training.Scans.of(
         recruited.cohort, prepared, augmentation=study.augmentation, preparation=study.preparation
     )
@@ -29,7 +29,7 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
         recipe=study.recipe,
         dropout=study.adaptation.dropout,
         seed=study.seed,
-        device=place,
+        device=chosen_device,
         states=cache.folder / "pretraining" / files.fingerprint(study.deciding()),
     )
     card = encoder.card.model_copy(

@@ -20,8 +20,8 @@ from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import seal_of, write_seal
 from medtl.record.studied_cohort import studied_cohort, write_case_tables, write_cohort
 from medtl.study.audit import alike_by_features, write_audit_with_pictures
-from medtl.study.cohort import Recruited, announced, apart, read_cohort
-from medtl.study.encoders import borrow_each, fingerprint_of
+from medtl.study.cohort import Recruited, announced, audit_and_split, read_cohort
+from medtl.study.encoders import fingerprint_of, resolve_encoders
 from medtl.study.settings import Study, write_study_of_run
 
 
@@ -30,26 +30,26 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
 
     With `resume`, a run that was stopped goes on at its last finished epoch.
     """
-    place = training.choose_device(device)
+    chosen_device = training.choose_device(device)
     brought = (names.FOLDS,) if study.folds.foreign else ()
     if out is not None:
         RunFolder(out).refuse_occupied(resume=resume, brought=brought)
-    study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
+    study, resolved = resolve_encoders(study, store=encoders.WeightStore.from_environment())
     if any(own is not None and own.start == "random" for own in map(policy_of, study.adaptation.trained)):
         study.recipe.refuse_lone_cases(learning="a network from scratch")
-    mark = fingerprint_of(study, borrowed)
-    run = RunFolder(out or Path("runs") / f"{study.name}-{mark}")
+    fingerprint = fingerprint_of(study, resolved)
+    run = RunFolder(out or Path("runs") / f"{study.name}-{fingerprint}")
     cohort = announced(read_cohort(study))
     with run.held():
-        run.claim(fingerprint=mark, resume=resume, brought=brought)
-        write_study_of_run(study, run / names.STUDY, mark=mark)
-        cards = [encoder.card for encoder in borrowed.values()]
-        record = RunJournal.begin(run, fingerprint=mark, seed=study.seed, device=place.type, cards=cards)
+        run.claim(fingerprint=fingerprint, resume=resume, brought=brought)
+        write_study_of_run(study, run / names.STUDY, fingerprint=fingerprint)
+        cards = [encoder.card for encoder in resolved.values()]
+        record = RunJournal.begin(run, fingerprint=fingerprint, seed=study.seed, device=chosen_device.type, cards=cards)
 
         with record.timed("preparation"):
             cache = imaging.PreparedCache.shared()
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
-        recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+        recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
         cohort, table = recruited.cohort, _kept_folds(recruited, run / names.FOLDS, is_foreign=study.folds.foreign)
         write_case_tables(cohort, prepared.facts, run.path)
         write_cohort(studied_cohort(cohort, without_scans=recruited.blind), run.path)
@@ -62,32 +62,32 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             featured = partial(
                 training.feature_table,
                 folder=cache.folder,
-                device=place,
+                device=chosen_device,
                 loading_workers=study.recipe.loading_workers,
             )
-            features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
+            features = {name: featured(encoder, scans, keys) for name, encoder in resolved.items()}
         write_audit_with_pictures(
             recruited, prepared, run.path, alike=alike_by_features(recruited, features[study.encoder].of(list(keys)))
         )
-        task = training.candidates.StudyTask(
+        task = training.variants.StudyTask(
             cohort=cohort,
             groups=recruited.groups,
             scans=scans,
             features=features,
-            borrowed=borrowed,
-            variants=training.candidates.variants_of(
-                study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+            encoders=resolved,
+            variants=training.variants.variants_of(
+                study.adaptation, study.recipe, study.selection, encoders=list(resolved)
             ),
             is_selecting=study.selection is not None,
             seed=study.seed,
-            device=place,
+            device=chosen_device,
         )
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):
             with record.timed(f"fold {fold}"):
-                fitted = training.candidates.train_candidates(
+                fitted = training.variants.train_variants(
                     task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
                 )
-                training.candidates.write_fold(fitted, folder=run.fold(fold))
+                training.variants.write_fold(fitted, folder=run.fold(fold))
                 metrics = evaluation.evaluate_fold(
                     fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
                 )
@@ -105,20 +105,20 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 scans=scans,
                 keys=keys,
                 features=features[study.encoder].values,
-                featured=lambda others, content: featured(borrowed[study.encoder], others, content).values,
+                featured=lambda others, content: featured(resolved[study.encoder], others, content).values,
                 seed=study.seed,
             )
-            controls, told = run_controls(known, study.controls)
+            controls, permuted = run_controls(known, study.controls)
             write_controls(controls, run.path)
-            if told is not None:
-                told.write(run / names.CONTROLS_PREDICTIONS)
+            if permuted is not None:
+                permuted.write(run / names.CONTROLS_PREDICTIONS)
 
         with record.timed("saliency checks"):
             _check_maps(study, run, task, folds=table, prepared=prepared)
 
-        said = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
-        said.write(run / names.PREDICTIONS)
-        judged = evaluation.evaluate(said, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
+        predictions = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
+        predictions.write(run / names.PREDICTIONS)
+        judged = evaluation.evaluate(predictions, resamples=study.resamples, seed=study.seed, settings=study.evaluation)
         write_metrics(judged, run.path)
         record.finish()
         report.write_reports(run.path, metrics=judged)
@@ -128,7 +128,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
 
 def _explain(
     study: Study,
-    fitted: training.candidates.Fitted,
+    fitted: training.variants.Fitted,
     cohort: Cohort,
     prepared: imaging.PreparedCohort,
     *,
@@ -152,7 +152,7 @@ def _explain(
 def _check_maps(
     study: Study,
     run: RunFolder,
-    task: training.candidates.StudyTask,
+    task: training.variants.StudyTask,
     *,
     folds: FoldTable,
     prepared: imaging.PreparedCohort,
@@ -165,7 +165,7 @@ def _check_maps(
         folds=folds,
         prepared=prepared,
         preparation=study.preparation,
-        fitted=lambda fold: training.restored.primary_of_fold(task, folder=run.fold(fold)),
+        fitted=lambda fold: training.fold_inference.primary_of_fold(task, folder=run.fold(fold)),
         finished=finished,
         stage=study.explanation.stage,
         seed=study.seed,

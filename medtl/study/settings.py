@@ -144,14 +144,14 @@ def study_from(
         keys = key.strip().split(".")
         changed = _with(changed, keys, _value_of(text, key=keys[-1], what=f"--set {key}"))
     if isinstance(changed.get("manifest"), str):
-        changed = _with_places(changed, folder)
+        changed = _with_manifest_path(changed, folder)
     try:
         return Study.model_validate(changed)
     except ValidationError as error:
-        raise ConfigurationError(_letter(error, what=what), faults=error.error_count()) from error
+        raise ConfigurationError(_message(error, what=what), faults=error.error_count()) from error
 
 
-def _with_places(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _with_manifest_path(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The values with the manifest's place: below `folder`, or what a private reference leads to."""
     written = values["manifest"]
     kept = kept_manifest(written) if written.startswith(REFERENCE) else None
@@ -186,20 +186,20 @@ def write_study(study: Study, path: Path) -> None:
     write_atomically(path, as_yaml(study, folder=path.parent))
 
 
-def write_study_of_run(study: Study, path: Path, *, mark: str) -> None:
+def write_study_of_run(study: Study, path: Path, *, fingerprint: str) -> None:
     """Write the study.yaml of a run folder: it runs again for the same user and names no place to anybody else.
 
-    `mark` is the run's fingerprint, under which the user's private folder keeps the paths.
+    `fingerprint` is the run's fingerprint, under which the user's private folder keeps the paths.
     """
     manifest = study.manifest.resolve()
     root = None if study.data_root is None else (study.manifest.parent / study.data_root.expanduser()).resolve()
     try:
-        reference = keep_manifest(KeptManifest(manifest, root), fingerprint=mark)
+        reference = keep_manifest(KeptManifest(manifest, root), fingerprint=fingerprint)
     except ConfigurationError as error:
         if study.identifiers == "pseudonymous":
             raise
         say(f"{error} Without it, study.yaml in the run folder runs again only with --set manifest=PATH.")
-        reference = f"{REFERENCE}{mark}"
+        reference = f"{REFERENCE}{fingerprint}"
     write_atomically(path, _written(study, manifest=reference, data_root=None))
 
 
@@ -222,7 +222,7 @@ class _OneText(yaml.SafeDumper):
 
 
 def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = '"' if any(mark in text for mark in RARE_LINE_BREAKS) else None
+    style = '"' if any(end in text for end in RARE_LINE_BREAKS) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -245,7 +245,7 @@ def _with(values: Mapping[str, Any], keys: Sequence[str], value: Any) -> dict[st
     return {**values, keys[0]: _with(inner if isinstance(inner, dict) else {}, keys[1:], value)}
 
 
-def _letter(error: ValidationError, *, what: str) -> str:
+def _message(error: ValidationError, *, what: str) -> str:
     lines = []
     faults = error.errors(include_url=False)
     for fault in faults:

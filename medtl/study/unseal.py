@@ -31,7 +31,7 @@ from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import Seal, images_of, read_seal
 from medtl.record.studied_cohort import read_lock
 from medtl.study.cohort import read_cohort
-from medtl.study.encoders import borrow_each, fingerprint_of
+from medtl.study.encoders import fingerprint_of, resolve_encoders
 from medtl.study.settings import Study, read_study
 
 if TYPE_CHECKING:
@@ -77,33 +77,33 @@ def unseal(
     """
     study, seal = _finished_study(run := RunFolder(folder))
     study = study.model_copy(update={"ids_as_written": study.ids_as_written or ids_as_written}) if external else study
-    place = training.choose_device(device)
+    chosen_device = training.choose_device(device)
     with run.held():
-        study, borrowed = borrow_each(study, store=encoders.WeightStore.from_environment())
-        held = _external(run, study, external, name) if external is not None else _sealed(run, study, borrowed)
+        study, resolved = resolve_encoders(study, store=encoders.WeightStore.from_environment())
+        held = _external(run, study, external, name) if external is not None else _sealed(run, study, resolved)
         log = OpeningLog(run / names.HELD_OUT / held.name, images_of(held.pixels), held.pixels)
         log.refuse_other_images()
         log.refuse_reopening(again=again, published=None if seal is None else frozenset(seal.sha256))
-        mark = str(run.fingerprint())
-        opening = log.write(run=run.path.name, fingerprint=mark)
+        fingerprint = str(run.fingerprint())
+        opening = log.write(run=run.path.name, fingerprint=fingerprint)
         run.tell("opened", what=held.name, cases=len(held.cohort.cases), opening=len(log.by_this_run))
         if seal is not None:
             run_seal.seal_run(run, without=f"{names.HELD_OUT}/{held.name}")
         say(f"{held.name} is opened ({opening.at}): {len(held.cohort.cases)} cases.")
 
-        members = _asked(run, study, borrowed, held, place=place)
+        members = _predictions(run, study, resolved, held, chosen_device=chosen_device)
         out_of_fold = PredictionTable.read(run / names.PREDICTIONS)
-        told = joined_with_development(averaged(members), out_of_fold=out_of_fold)
-        settings = _settings_for(study.evaluation, told)
-        judged = evaluation.evaluate(told, resamples=study.resamples, seed=study.seed, settings=settings)
+        predictions = joined_with_development(averaged(members), out_of_fold=out_of_fold)
+        settings = _settings_for(study.evaluation, predictions)
+        judged = evaluation.evaluate(predictions, resamples=study.resamples, seed=study.seed, settings=settings)
         log.answer(opening)  # from here on somebody could have seen what the models say
         (log.folder / names.RECORD).unlink(missing_ok=True)
         members.write(log.folder / names.MEMBERS)
         unsure = uncertainty.case_uncertainty(members, thresholds=uncertainty.thresholds_of(judged))
         files.write_csv(log.folder / names.UNCERTAINTY, unsure)
-        told.write(log.folder / names.PREDICTIONS)
+        predictions.write(log.folder / names.PREDICTIONS)
         write_metrics(judged, log.folder)
-        record = _record(held, log, fingerprint=mark, members=len(members.folds), development=out_of_fold)
+        record = _record(held, log, fingerprint=fingerprint, members=len(members.folds), development=out_of_fold)
         write_held_out(record, log.folder)
         if seal is not None:
             run_seal.seal_run(run)
@@ -124,7 +124,7 @@ def _finished_study(run: RunFolder) -> tuple[Study, run_seal.RunSeal | None]:
     return read_study(run / names.STUDY), seal
 
 
-def _sealed(run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encoder]) -> _Held:
+def _sealed(run: RunFolder, study: Study, resolved: Mapping[str, encoders.Encoder]) -> _Held:
     seal = read_seal(run.path)
     if seal is None or study.folds.sealed is None:
         raise ConfigurationError(
@@ -132,10 +132,10 @@ def _sealed(run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encode
             "(folds: {count: 5, sealed: COLUMN}), or give the manifest of another cohort with --external."
         )
     require_manifest(study.manifest)
-    if fingerprint_of(study, borrowed) != run.fingerprint():
+    if fingerprint_of(study, resolved) != run.fingerprint():
         raise IntegrityFailure(
             f"The manifest, the settings or the weights of {run.path.name} have changed since it ran (fingerprint "
-            f"{run.fingerprint()}, now {fingerprint_of(study, borrowed)}), so nothing was opened. Put them back."
+            f"{run.fingerprint()}, now {fingerprint_of(study, resolved)}), so nothing was opened. Put them back."
         )
     cohort = read_cohort(study)
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=imaging.PreparedCache.shared())
@@ -229,8 +229,8 @@ def _patients_of(study: Study, run: RunFolder, *, cohort: Cohort | None = None) 
     return {patient: patient for patient in (lock if cohort is None else cohort.patients)}
 
 
-def _asked(
-    run: RunFolder, study: Study, borrowed: Mapping[str, encoders.Encoder], held: _Held, *, place: torch.device
+def _predictions(
+    run: RunFolder, study: Study, resolved: Mapping[str, encoders.Encoder], held: _Held, *, chosen_device: torch.device
 ) -> PredictionTable:
     """What every fold's models say of every case."""
     scans = training.Scans.of(
@@ -240,25 +240,25 @@ def _asked(
     featured = partial(
         training.feature_table,
         folder=imaging.PreparedCache.shared().folder,
-        device=place,
+        device=chosen_device,
         loading_workers=study.recipe.loading_workers,
     )
-    features = {name: featured(encoder, scans, keys) for name, encoder in borrowed.items()}
-    task = training.candidates.StudyTask(
+    features = {name: featured(encoder, scans, keys) for name, encoder in resolved.items()}
+    task = training.variants.StudyTask(
         cohort=held.cohort,
         groups={},
         scans=scans,
         features=features,
-        borrowed=borrowed,
-        variants=training.candidates.variants_of(
-            study.adaptation, study.recipe, study.selection, encoders=list(borrowed)
+        encoders=resolved,
+        variants=training.variants.variants_of(
+            study.adaptation, study.recipe, study.selection, encoders=list(resolved)
         ),
         is_selecting=study.selection is not None,
         seed=study.seed,
-        device=place,
+        device=chosen_device,
     )
     folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]
-    return concatenate([training.restored.ask_fold(task, fold=fold, folder=run.fold(fold)) for fold in folds])
+    return concatenate([training.fold_inference.predict_fold(task, fold=fold, folder=run.fold(fold)) for fold in folds])
 
 
 def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, development: PredictionTable) -> HeldOut:

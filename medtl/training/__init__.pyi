@@ -1,6 +1,6 @@
-from . import candidates as candidates
+from . import fold_inference as fold_inference
 from . import pretraining as pretraining
-from . import restored as restored
+from . import variants as variants
 from .batches import Scans as Scans
 from .device import choose_device as choose_device
 from .feature_table import feature_table as feature_table
@@ -11,9 +11,9 @@ __all__ = [
     "Recipe",
     "Scans",
     "SelectionSettings",
-    "candidates",
     "choose_device",
     "feature_table",
+    "fold_inference",
     "pretraining",
-    "restored",
+    "variants",
 ]

@@ -17,13 +17,13 @@ from torch import Tensor
 from medtl.adaptation import Classifier, freezing, parameter_groups
 from medtl.adaptation.heads import mean_loss
 from medtl.progress import say
-from medtl.training.average import WeightAverage, wearing
 from medtl.training.batches import Request, Scans, load, worker_count
-from medtl.training.chance import FEWEST_NORMALISED, batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
+from medtl.training.ema import WeightAverage, temporary_weights
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe, schedule
+from medtl.training.seeding import FEWEST_NORMALISED, batches_of, seed_for
 from medtl.training.step import Penalty, TrainingStep
 
 
@@ -99,7 +99,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
                 loss = step.take(batch, rate=rate, seed=seed_for(*task.seed_names, "dropout", index))
                 loss_sum += loss * len(batch.case_ids)
                 average.update(classifier)
-        with wearing(classifier, average.values):
+        with temporary_weights(classifier, average.values):
             validation_loss = _validation_loss(classifier, task)
         record = EpochRecord(
             epoch=epoch + 1,

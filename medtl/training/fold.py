@@ -33,13 +33,13 @@ from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
 from medtl.record.probe import ProbeChoice, write_probe
 from medtl.training.batches import Scans
-from medtl.training.chance import seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
 from medtl.training.feature_table import FeatureTable
 from medtl.training.fit import FitTask, fit
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe
+from medtl.training.seeding import seed_for
 
 PROBE_PARTS = ("mean", "scale", "weight", "bias")
 CENTROID_PARTS = ("mean", "centroids", "sharpness")
@@ -55,7 +55,7 @@ class FoldTask:
     groups: Mapping[str, str]
     scans: Scans
     features: FeatureTable
-    borrowed: Encoder
+    pretrained: Encoder
     untrained: Callable[..., Encoder]
     adaptation: AdaptationSettings
     recipe: Recipe
@@ -99,7 +99,7 @@ def train_fold(task: FoldTask) -> FittedFold:
         classifiers[policy] = classifier
         records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
 
-    said: list[PredictionTable] = []
+    predictions: list[PredictionTable] = []
     for model in task.adaptation.models:
         for role in ("validation", "test"):
             members = ids[role]
@@ -114,7 +114,7 @@ def train_fold(task: FoldTask) -> FittedFold:
                     what=f"fold {task.number}, {model}, {role}",
                 )  # fmt: skip
                 values = activated(logits, outcome=task.cohort.outcome)
-            said.append(
+            predictions.append(
                 PredictionTable.of_cases(
                     [cases[name] for name in members],
                     values,
@@ -126,7 +126,7 @@ def train_fold(task: FoldTask) -> FittedFold:
                 )
             )
     curves = pd.concat(records) if records else pd.DataFrame(columns=["model", *EpochRecord.model_fields])
-    return FittedFold(concatenate(said), curves, fitted_probe, centroids, classifiers)
+    return FittedFold(concatenate(predictions), curves, fitted_probe, centroids, classifiers)
 
 
 def _trained(
@@ -136,11 +136,11 @@ def _trained(
     seed_names = (task.seed, name, task.number)
     head_seed, share = seed_for(*seed_names, "head"), task.adaptation.encoder_rate
     if policy.start == "fitted_probe":
-        classifier = classifier_from_probe(copy.deepcopy(task.borrowed), start)
+        classifier = classifier_from_probe(copy.deepcopy(task.pretrained), start)
     else:
         untrained = policy.start == "random"
         classifier = classifier_with_new_head(
-            task.untrained(seed=seed_for(*seed_names, "encoder")) if untrained else copy.deepcopy(task.borrowed),
+            task.untrained(seed=seed_for(*seed_names, "encoder")) if untrained else copy.deepcopy(task.pretrained),
             classes=task.cohort.outcome.head_width,
             seed=head_seed,
             dropout=task.adaptation.dropout,
@@ -169,7 +169,7 @@ def _trained(
 def classifier_of(model: str, task: FoldTask, fitted: FittedFold) -> Classifier:
     """The network of a fitted model; the probe becomes one with its encoder as it was borrowed."""
     if policy_of(model) == PROBE:
-        return classifier_from_probe(copy.deepcopy(task.borrowed), fitted.frozen_probe).to(task.device)
+        return classifier_from_probe(copy.deepcopy(task.pretrained), fitted.frozen_probe).to(task.device)
     return fitted.classifiers[model]
 
 

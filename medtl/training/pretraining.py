@@ -14,12 +14,12 @@ from medtl.encoders import Encoder
 from medtl.files import fingerprint
 from medtl.folds import Split
 from medtl.training.batches import Scans
-from medtl.training.chance import seed_for
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
 from medtl.training.fit import FitTask, fit
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe
+from medtl.training.seeding import seed_for
 
 
 @dataclass(frozen=True)

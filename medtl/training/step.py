@@ -14,9 +14,9 @@ from medtl.errors import DataRefused, ResourceExhausted
 from medtl.outcomes import Outcome
 from medtl.progress import say
 from medtl.training.batches import Batch
-from medtl.training.chance import piece_sizes, seeded_torch
 from medtl.training.device import autocast
 from medtl.training.recipe import Recipe
+from medtl.training.seeding import piece_sizes, seeded_torch
 
 Penalty = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 """A term of the loss from the network's parameters at the start and now, by name."""

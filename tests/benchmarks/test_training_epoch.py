@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from medtl import encoders, imaging, training
 from medtl.adaptation import Classifier, classifier_with_new_head, freezing
-from medtl.study.cohort import apart, read_cohort
+from medtl.study.cohort import audit_and_split, read_cohort
 from medtl.study.settings import read_study
 from medtl.training.batches import CASES_AT_ONCE, Request, Scans
-from medtl.training.chance import batches_of, seed_for
 from medtl.training.checkpoint import CheckpointFolder, Progress
 from medtl.training.fit import FitTask, fit
+from medtl.training.seeding import batches_of, seed_for
 
 WARM_UP = 1
 MEASURED = 5
@@ -151,7 +151,7 @@ def _classifier_and_task(path: Path, folder: Path) -> tuple[Classifier, FitTask]
     cohort = read_cohort(study)
     cache = imaging.PreparedCache(folder / "cache")
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
-    recruited = apart(study, cohort.without(prepared.exclusions), prepared.facts)
+    recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
     split = recruited.folds.split(recruited.folds.folds[FOLD])
     scans = training.Scans.of(
         recruited.cohort, prepared, augmentation=study.augmentation, preparation=study.preparation

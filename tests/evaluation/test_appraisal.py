@@ -207,8 +207,8 @@ def test_the_briers_parts_add_up_to_it(pairs: list[tuple[bool, float]]) -> None:
         float(brier_score_loss(truth, score, pos_label=True, labels=[False, True])), abs=1e-12
     )
     assert parts.miscalibration - parts.discrimination + parts.uncertainty == pytest.approx(parts.score, abs=1e-9)
-    mended = IsotonicRegression().fit_transform(score, truth.astype(float))
-    assert brier_parts(truth, mended).miscalibration == pytest.approx(0.0, abs=1e-9)
+    recalibrated = IsotonicRegression().fit_transform(score, truth.astype(float))
+    assert brier_parts(truth, recalibrated).miscalibration == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_limit_of_the_smooth_error_and_its_p_value_are_one_test() -> None:
@@ -496,7 +496,7 @@ def test_every_shape_of_study_is_appraised_and_survives_json(make_table: MakeTab
     assert plain.models == study.models
     for one in study.appraisal.models:
         assert one.proportions is not None or "proportions" in one.reasons
-        assert one.mended is not None or "mended" in one.reasons
+        assert one.recalibrated is not None or "mended" in one.reasons
 
 
 def test_the_same_appraisal_whatever_the_order_of_rows(make_table: MakeTable) -> None:

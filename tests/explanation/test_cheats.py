@@ -163,7 +163,7 @@ def test_a_map_that_ignores_the_network_fails_by_randomisation(honest: tuple[Cla
     found = judged(SaliencyChecks(method="hirescam", cases_per_fold=CHECKED, seed=3, folds=folds))
     assert by_name(found.verdicts)["randomisation"] is False
     assert by_name(found.folds[0].verdicts)["randomisation"] is False
-    assert all(step.likeness == pytest.approx(1.0) for step in found.folds[0].cases[0].randomised)
+    assert all(step.similarity == pytest.approx(1.0) for step in found.folds[0].cases[0].randomised)
 
 
 def test_noise_is_neither_repeatable_nor_better_than_random_masks(honest: tuple[Classifier, Classifier]) -> None:

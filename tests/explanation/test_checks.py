@@ -22,7 +22,7 @@ from medtl.explanation.check_verdicts import mean_of_patients
 from medtl.explanation.energy import body_of, border_share, on_prepared_grid, outside_share
 from medtl.explanation.faithfulness import SHARES, areas, centre_gaussian, without_detail
 from medtl.explanation.lesion import THRESHOLDS, found_in, read_mask
-from medtl.explanation.likeness import on_common_grid, rank_correlation, structural_similarity
+from medtl.explanation.map_similarity import on_common_grid, rank_correlation, structural_similarity
 from medtl.explanation.randomisation import cascade
 from medtl.explanation.saliency import RawSaliency, hirescam
 from medtl.folds.table import table_of

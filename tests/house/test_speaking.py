@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from medtl.cli.speaking import speaking
+from medtl.cli.exit_codes import speaking
 from medtl.errors import DataRefused, ResourceExhausted
 from medtl.imaging.one_scan import UNFORESEEN, one_scan
 from medtl.imaging.scan import UnreadableScan
@@ -56,7 +56,7 @@ def test_an_unforeseen_fault_ends_with_1_and_a_log_that_holds_its_kind_and_no_va
     assert f"What happened is in logs/{log.name} in your private folder (MEDTL_HOME)" in message
     kept = log.read_text()
     assert type(error).__name__ in kept
-    assert "medtl/cli/speaking.py line" in kept
+    assert "medtl/cli/exit_codes.py line" in kept
     for text in (message, kept):
         assert "Traceback" not in text
         assert "Meier" not in text
@@ -115,7 +115,7 @@ def test_what_happens_on_any_machine_has_its_own_code(
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP]
 WAITING = """
 import sys, time
-from medtl.cli.speaking import speaking
+from medtl.cli.exit_codes import speaking
 @speaking
 def run() -> None:
     try:

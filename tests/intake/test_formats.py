@@ -16,7 +16,7 @@ from dicom_phantom import as_bytes, image, series
 from PIL import Image
 
 from medtl.errors import ConfigurationError
-from medtl.intake.finding import content_of, kind_of, left_aside
+from medtl.intake.folder_contents import content_of, kind_of, left_aside
 
 Intake = Callable[..., Any]
 AFFINE = np.array([[-1.0, 0, 0, 30], [0, 1.2, 0, -40], [0, 0, 2.5, 7], [0, 0, 0, 1]])

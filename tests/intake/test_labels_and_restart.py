@@ -16,7 +16,7 @@ import pydicom
 import pytest
 from dicom_phantom import series
 
-from medtl.intake import conversion, taking_in
+from medtl.intake import conversion, convert_cases
 
 Intake = Callable[..., Any]
 
@@ -119,7 +119,7 @@ def test_an_intake_that_is_stopped_goes_on_to_the_same_manifest(
         done.append(options["case_id"])
         return convert(*args, **options)
 
-    monkeypatch.setattr(taking_in, "convert", stopped)
+    monkeypatch.setattr(convert_cases, "convert", stopped)
     message = intake(folder, "--workers", 1, code=4).stderr
     assert "Stopped. What was converted is kept: the same command goes on where it was stopped." in message
     assert not (tmp_path / "study" / "manifest.csv").exists()
@@ -129,7 +129,7 @@ def test_an_intake_that_is_stopped_goes_on_to_the_same_manifest(
         return convert(*args, **options)
 
     again: list[str] = []
-    monkeypatch.setattr(taking_in, "convert", counted)
+    monkeypatch.setattr(convert_cases, "convert", counted)
     resumed = intake(folder)
     assert len(again) == 5 - after
     assert not set(again) & set(done)

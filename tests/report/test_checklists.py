@@ -57,7 +57,7 @@ def test_the_run_fills_what_a_run_can_know_and_leaves_the_rest_to_people(small_r
     assert set(TRIPOD_AUTO.split()) <= set(answers["tripod_ai"])
     sections = {section.anchor for section in SECTIONS}
     for found in answers.values():
-        assert {answer.place for answer in found.values()} <= sections
+        assert {answer.section for answer in found.values()} <= sections
 
 
 def test_the_answers_numbers_are_those_of_the_files(small_run: Path) -> None:
@@ -65,12 +65,12 @@ def test_the_answers_numbers_are_those_of_the_files(small_run: Path) -> None:
     judged = evaluate_run(run)
     claim = answers_of(run, judged)["claim"]
     auroc = judged.of("lp_ft", fold=None).auroc
-    assert f"{auroc.value:.3f} (95 % CI {auroc.low:.3f}-{auroc.high:.3f})" in claim["37"].said
-    assert f"± {(auroc.high - auroc.low) / 2:.3f}" in claim["21"].said  # type: ignore[operator]
+    assert f"{auroc.value:.3f} (95 % CI {auroc.low:.3f}-{auroc.high:.3f})" in claim["37"].answer
+    assert f"± {(auroc.high - auroc.low) / 2:.3f}" in claim["21"].answer  # type: ignore[operator]
     roles = run.fold_table.groupby(["fold", "patient_id"])["role"].nunique()
     assert roles.max() == 1
-    assert "no patient is in two parts" in claim["20"].said
-    assert f"of {run.locked_cases['patient_id'].nunique()} patients" in claim["35"].said
+    assert "no patient is in two parts" in claim["20"].answer
+    assert f"of {run.locked_cases['patient_id'].nunique()} patients" in claim["35"].answer
 
 
 def test_a_patient_in_two_parts_is_counted_and_not_denied(small_run: Path) -> None:
@@ -78,8 +78,8 @@ def test_a_patient_in_two_parts_is_counted_and_not_denied(small_run: Path) -> No
     leaky = run.fold_table.copy()
     patient = leaky.loc[leaky["role"] == "training", "patient_id"].iloc[0]
     leaky = pd.concat([leaky, leaky[leaky["patient_id"] == patient].assign(role="test")], ignore_index=True)
-    said = answers_of(replace(run, fold_table=leaky), evaluate_run(run))["claim"]["20"].said
-    assert "a patient is in two" in said
+    answer = answers_of(replace(run, fold_table=leaky), evaluate_run(run))["claim"]["20"].answer
+    assert "a patient is in two" in answer
 
 
 def test_a_statement_fills_its_item_and_stands_on_the_page(

@@ -12,7 +12,7 @@ import pytest
 from medtl.errors import IntegrityFailure
 from medtl.record.run import read_run
 from medtl.report import write_reports
-from medtl.report.sections.saliency_checks import WHAT, checks_told, fold_checks_told, map_findings
+from medtl.report.sections.saliency_checks import WHAT, checks_blocks, fold_checks_blocks, map_findings
 
 
 def copied(run: Path, folder: Path, passes: Mapping[str, bool | None] | None) -> Path:
@@ -59,7 +59,7 @@ def test_maps_that_pass_carry_no_warning(small_run: Path, tmp_path: Path) -> Non
 def test_a_single_failure_stands_above_and_within_every_gallery(small_run: Path, tmp_path: Path, name: str) -> None:
     run = copied(small_run, tmp_path, {**ALL_PASS, name: False})
     told = read_run(run)
-    for words in (checks_told(told), *(fold_checks_told(told, fold=fold) for fold in told.planned_folds)):
+    for words in (checks_blocks(told), *(fold_checks_blocks(told, fold=fold) for fold in told.planned_folds)):
         assert words.warning == f"Do not interpret these maps: {WHAT[name][2]}."
         assert words.brief == "Do not interpret."
     (finding,) = map_findings(told)
@@ -94,7 +94,7 @@ def test_what_the_maps_find_of_the_reference_masks_is_told_with_the_middle_besid
 
 def test_maps_that_could_not_be_checked_are_not_to_be_interpreted(small_run: Path, tmp_path: Path) -> None:
     run = read_run(copied(small_run, tmp_path, dict.fromkeys(ALL_PASS, None)))
-    told = checks_told(run)
+    told = checks_blocks(run)
     assert told.warning == "Do not interpret these maps: no check of them could be made."
     assert told.table is not None
     assert {row.cells[-1].text for row in told.table.rows} == {"Not known: nobody could be asked."}
@@ -102,7 +102,7 @@ def test_maps_that_could_not_be_checked_are_not_to_be_interpreted(small_run: Pat
 
 def test_a_run_without_a_record_says_that_its_maps_were_not_checked(small_run: Path, tmp_path: Path) -> None:
     run = read_run(copied(small_run, tmp_path, None))
-    assert checks_told(run).sentences == (
+    assert checks_blocks(run).sentences == (
         "These maps were not checked; whether they are worth looking at is not known.",
     )
     assert "were not checked" in map_findings(run)[0].title

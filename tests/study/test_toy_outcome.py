@@ -52,7 +52,7 @@ class Graded(Outcome):
     brier_losses = Multiclass.brier_losses
     brier_of_shares = Multiclass.brier_of_shares
     average_precision_at_chance = Multiclass.average_precision_at_chance
-    tell_apart = Multiclass.tell_apart
+    distinguish = Multiclass.distinguish
 
 
 def test_a_toy_outcome_decides_in_the_metrics_and_speaks_on_the_page(

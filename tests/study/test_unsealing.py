@@ -19,8 +19,8 @@ from medtl.files import read_csv
 from medtl.predictions import PredictionTable
 from medtl.record import run_folder
 from medtl.study import unseal as unsealing
-from medtl.study.cohort import apart, read_cohort
-from medtl.study.encoders import borrow_each
+from medtl.study.cohort import audit_and_split, read_cohort
+from medtl.study.encoders import resolve_encoders
 from medtl.study.settings import read_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
@@ -85,12 +85,12 @@ def test_the_run_writes_nothing_of_a_sealed_case_but_two_hashes(sealed_run: tupl
 
 def test_the_models_read_back_say_what_they_said_in_their_folds(sealed_run: tuple[Any, Path]) -> None:
     run = run_folder.RunFolder(sealed_run[1])
-    study, borrowed = borrow_each(read_study(run / "study.yaml"), store=encoders.WeightStore.from_environment())
+    study, resolved = resolve_encoders(read_study(run / "study.yaml"), store=encoders.WeightStore.from_environment())
     cohort = read_cohort(study)
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=imaging.PreparedCache.shared())
-    cohort = apart(study, cohort, prepared.facts).cohort
+    cohort = audit_and_split(study, cohort, prepared.facts).cohort
     held = unsealing._Held("own", "external", "the study itself", cohort, prepared)
-    again = unsealing._asked(run, study, borrowed, held, place=training.choose_device("cpu")).rows
+    again = unsealing._predictions(run, study, resolved, held, chosen_device=training.choose_device("cpu")).rows
     before = read_csv(run / "predictions.csv", text_columns=("case_id",))
     keys = ["model", "fold", "case_id"]
     both = before[before["role"] == "test"].merge(again, on=keys, suffixes=("", "_again"), validate="one_to_one")

@@ -17,7 +17,7 @@ from volume_cohort import RADIUS_MM, VolumeCohort, draw_volumes
 from medtl.adaptation import classifier_with_new_head
 from medtl.adaptation.parameter_groups import parameter_groups
 from medtl.encoders import WeightStore, build_untrained, find_encoder
-from medtl.study.encoders import borrow
+from medtl.study.encoders import resolve_encoder
 from medtl.study.settings import read_study
 
 pytestmark = pytest.mark.usefixtures("own_places")
@@ -96,7 +96,7 @@ def test_an_encoder_for_pictures_is_taken_to_volumes_by_their_geometry_and_the_r
 def test_small_isotropic_volumes_are_looked_at_from_three_sides(cohort: VolumeCohort) -> None:
     grid = {"preset": "mr", "spacing_mm": [2.0, 2.0, 2.0], "extent_mm": [64.0, 64.0, 64.0]}
     study = read_study(cohort.study(encoder="resnet10", preparation=grid))
-    chosen, encoder = borrow(study, store=WeightStore.from_environment())
+    chosen, encoder = resolve_encoder(study, store=WeightStore.from_environment())
     assert chosen.encoder == encoder.card.name == "acs-resnet10"
 
 

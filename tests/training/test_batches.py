@@ -9,7 +9,7 @@ from medtl.errors import ConfigurationError
 from medtl.outcomes import outcome_of
 from medtl.training import Recipe
 from medtl.training.batches import POSITIONS_AT_ONCE, Scans, each_once
-from medtl.training.chance import batches_of, piece_sizes
+from medtl.training.seeding import batches_of, piece_sizes
 
 TWO_CLASSES = outcome_of(["well", "ill"])
 

@@ -88,10 +88,10 @@ def attention_figure(cases: Sequence[WeightedCase], *, colour: str, finding: str
 
 
 def _paint_curve(axes: Axes, case: WeightedCase, *, colour: str, highest: float) -> None:
-    place, height = np.array(case.weights.positions_mm), case.relative
+    index, height = np.array(case.weights.positions_mm), case.relative
     axes.axhline(1, color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
-    axes.fill_between(place, 0, height, color=colour, alpha=0.12, linewidth=0)
-    axes.plot(place, height, color=colour, linewidth=1.6, marker="o" if len(place) == 1 else "", markersize=3,
+    axes.fill_between(index, 0, height, color=colour, alpha=0.12, linewidth=0)
+    axes.plot(index, height, color=colour, linewidth=1.6, marker="o" if len(index) == 1 else "", markersize=3,
               label="weight")  # fmt: skip
     if case.peak_mm is not None:
         axes.plot([case.peak_mm], [0], marker="^", color="black", markersize=5, clip_on=False, linestyle="",

@@ -56,14 +56,14 @@ def decision_figure(
         risks = np.array(lines[0].risks)
         axes.plot(risks, treat_all, color=QUIET, linewidth=0.9, dashes=(4, 2), label="Treat all")
         axes.plot(risks, np.zeros_like(risks), color=QUIET, linewidth=0.9, label="Treat none")
-        for place, line in enumerate(lines):
+        for index, line in enumerate(lines):
             look = look_of(line.model, models)
-            if place == 0 and len(line.low):
+            if index == 0 and len(line.low):
                 low, high = (np.array(ends, dtype="float64") for ends in (line.low, line.high))
                 axes.fill_between(risks, low, high, color=look.colour, alpha=0.15, linewidth=0)
-            style = "-" if place == 0 else look.dash
+            style = "-" if index == 0 else look.dash
             axes.plot(
-                risks, line.benefit, color=look.colour, linestyle=style, linewidth=1.8 if place == 0 else 1.0,
+                risks, line.benefit, color=look.colour, linestyle=style, linewidth=1.8 if index == 0 else 1.0,
                 label=short_label(look.name),
             )  # fmt: skip
         top = max(max(treat_all), max(max(line.benefit) for line in lines), 0.05)
@@ -87,16 +87,16 @@ def forest_figure(rows: Sequence[ForestRow], *, whole: float | None, colour: str
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             if row.patients is None:
                 continue
             if row.value is None:
-                axes.text(LOWEST_SHOWN + 0.01, place, f"not defined: {row.reason}", va="center", color=QUIET)
+                axes.text(LOWEST_SHOWN + 0.01, index, f"not defined: {row.reason}", va="center", color=QUIET)
                 continue
             if row.low is not None and row.high is not None:
-                axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.6)
-            axes.plot([row.value], [place], "o", color=colour, markersize=5, clip_on=False)
-            axes.text(1.012, place, in_table(row.value, row.low, row.high), va="center",
+                axes.plot([row.low, row.high], [index, index], color=colour, linewidth=1.6)
+            axes.plot([row.value], [index], "o", color=colour, markersize=5, clip_on=False)
+            axes.text(1.012, index, in_table(row.value, row.low, row.high), va="center",
                       transform=axes.get_yaxis_transform())  # fmt: skip
         if whole is not None:
             axes.axvline(whole, color=INK, linewidth=0.6, dashes=(2, 3))

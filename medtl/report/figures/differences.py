@@ -19,7 +19,7 @@ INCHES_PER_PAIR, INCHES_AROUND = 0.36, 0.8
 LEAST_SHOWN = 0.02
 """The axis shows at least this difference to both sides, so that noise does not look large."""
 
-LETTERS_OF_A_NAME = 16
+NAME_LENGTH = 16
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, f
             if point.value is None:
                 axes.text(0.0, row, "not defined", va="center", ha="center", color=QUIET)
                 continue
-            apart = point.is_claimed
-            colour = ACCENT if apart else INK
+            distinguishable = point.is_claimed
+            colour = ACCENT if distinguishable else INK
             if point.low is not None and point.high is not None:
                 axes.plot([point.low, point.high], [row, row], color=colour, linewidth=1.6)
-            axes.plot([point.value], [row], "D" if apart else "o", color=colour, markersize=6,
-                      markerfacecolor=colour if apart else "white")  # fmt: skip
+            axes.plot([point.value], [row], "D" if distinguishable else "o", color=colour, markersize=6,
+                      markerfacecolor=colour if distinguishable else "white")  # fmt: skip
             bounds = interval(point.low, point.high)
-            told = f"{plain(point.value)} ({bounds})" if bounds else plain(point.value)
-            axes.text(1.012, row, told, va="center", transform=axes.get_yaxis_transform())
+            sentence = f"{plain(point.value)} ({bounds})" if bounds else plain(point.value)
+            axes.text(1.012, row, sentence, va="center", transform=axes.get_yaxis_transform())
         axes.axvline(0.0, color=QUIET, linewidth=0.8)
         ends = [abs(value) for point in points for value in (point.value, point.low, point.high) if value is not None]
         widest = 1.08 * max([LEAST_SHOWN, *ends])
@@ -70,5 +70,5 @@ def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, f
 
 
 def _pair(point: PairPoint) -> str:
-    first, second = (short_label(one, letters=LETTERS_OF_A_NAME) for one in (point.model, point.reference))
+    first, second = (short_label(one, length=NAME_LENGTH) for one in (point.model, point.reference))
     return f"{first} - {second}"

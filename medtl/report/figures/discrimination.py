@@ -34,7 +34,7 @@ BAND_RESAMPLES = 500
 MOST_LABELS = 8
 """More direct labels than these do not fit beside the curve."""
 
-LABEL_LETTERS = 19
+LABEL_LENGTH = 19
 """Letters that fit beside the square."""
 
 CLASS_DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (7, 1.5, 1.2, 1.5)))
@@ -99,12 +99,12 @@ def _paint_models(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
 
 def _paint_classes(axes: Axes, curves: CurveSet, *, kind: Kind) -> None:
     entries = []
-    for place, label in enumerate(curves.patients.classes):
-        dash = CLASS_DASHES[place % len(CLASS_DASHES)]
+    for index, label in enumerate(curves.patients.classes):
+        dash = CLASS_DASHES[index % len(CLASS_DASHES)]
         line = _line_of(curves.patients.of(model=curves.chosen), kind=kind, of_class=label)
-        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=class_colour(place), linestyle=dash, linewidth=1.6,
+        axes.plot(line.x, line.y, drawstyle=STEPS[kind], color=class_colour(index), linestyle=dash, linewidth=1.6,
                   label=label)  # fmt: skip
-        entries.append((class_colour(place), dash, label, ""))
+        entries.append((class_colour(index), dash, label, ""))
     _direct_labels(axes, entries)
 
 
@@ -134,9 +134,9 @@ def _line_of(
 def _direct_labels(axes: Axes, entries: Sequence[tuple[str, object, str, str]]) -> None:
     """Names and numbers right of the square, each after a piece of its line: no legend to look up."""
     for row, (colour, dash, label, number) in enumerate(entries[:MOST_LABELS]):
-        height, place = 0.97 - 0.125 * row, axes.transAxes
+        height, index = 0.97 - 0.125 * row, axes.transAxes
         axes.plot(
-            [1.04, 1.125], [height] * 2, color=colour, linestyle=dash, linewidth=1.8, transform=place, clip_on=False
+            [1.04, 1.125], [height] * 2, color=colour, linestyle=dash, linewidth=1.8, transform=index, clip_on=False
         )
-        axes.text(1.155, height, short_label(label, letters=LABEL_LETTERS), transform=place, va="center", fontsize=8.5)
-        axes.text(1.155, height - 0.055, number, transform=place, va="center", color=QUIET, fontsize=8)
+        axes.text(1.155, height, short_label(label, length=LABEL_LENGTH), transform=index, va="center", fontsize=8.5)
+        axes.text(1.155, height - 0.055, number, transform=index, va="center", color=QUIET, fontsize=8)

@@ -39,11 +39,11 @@ def folds_figure(fold_table: pd.DataFrame, classes: Sequence[str], *, name: str,
         for axes, role in zip(panels, roles, strict=True):
             rows = table.loc[role].reindex(folds, fill_value=0)
             left = np.zeros(len(folds))
-            for place, label in enumerate(classes):
+            for position, label in enumerate(classes):
                 width = rows[label].to_numpy(dtype=float) if label in rows else np.zeros(len(folds))
                 look = {
-                    "color": class_colour(place),
-                    "hatch": class_hatch(place),
+                    "color": class_colour(position),
+                    "hatch": class_hatch(position),
                     "edgecolor": "white",
                     "linewidth": 0.6,
                 }

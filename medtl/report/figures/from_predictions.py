@@ -45,9 +45,9 @@ def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"]
     metric = metric_name(run.classes) if kind == "roc" else of_curve.in_words
     estimates = {model: judged.of(model, fold=fold).estimates[of_curve.name] for model in run.models}
     found, look = estimates[run.chosen_model], look_of(run.chosen_model, run.models)
-    told = f"{metric} {with_interval(found.value, found.low, found.high)}"
+    sentence = f"{metric} {with_interval(found.value, found.low, found.high)}"
     if found.value is None:
-        told = f"{metric} not defined: {found.reason}"
+        sentence = f"{metric} not defined: {found.reason}"
     thin = tuple(record.fold for record in run.folds) if fold is None and len(run.folds) > 1 else ()
     curves = CurveSet(
         patients=judged.patients.of(role="test", fold=fold),
@@ -57,7 +57,7 @@ def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"]
         seed=run.provenance.seed,
     )
     name = "roc" if kind == "roc" else "pr"
-    drawing = curve_figure(curves, kind=kind, name=name, finding=f"{look.name}: {told}.")
+    drawing = curve_figure(curves, kind=kind, name=name, finding=f"{look.name}: {sentence}.")
     if run.outcome.positive_class is None:
         return Drawn(
             drawing,
@@ -99,13 +99,13 @@ def reliability_drawn(run: Run, judged: Judged) -> tuple[Drawn, ...]:
     labels = (short_label(look.name), "Brier score", in_table(brier.value, brier.low, brier.high))
     drawn = []
     for label in [run.classes[index] for index in run.outcome.judged[:MOST_RELIABILITY_CURVES]]:
-        place = run.classes.index(label)
+        position = run.classes.index(label)
         curve = evaluation.curves.reliability_curve(table, of_class=label)
         off = float(np.abs(curve.observed - curve.mean_probability).max(initial=0.0))
         finding = f"{look.name}: observed and predicted frequency of {label} differ by at most {plain(off, digits=2)}."
-        truth, score = scores.against_rest(place)
+        truth, score = scores.against_rest(position)
         drawing = reliability_figure(
-            curve, score, truth, colour=look.colour, labels=labels, name=f"reliability-{place}", finding=finding
+            curve, score, truth, colour=look.colour, labels=labels, name=f"reliability-{position}", finding=finding
         )
         caption = (
             f"{look.name}, bins of equally many patients with 95 % Wilson intervals; below, patients with {label} "
@@ -119,14 +119,14 @@ def folds_drawn(run: Run) -> Drawn:
     """Class balance per fold."""
     counts = fold_counts(run.fold_table)
     tested = counts[counts["role"] == "test"]
-    told = []
+    sentence = []
     for label in run.classes:
         of_class = tested[tested["label"] == label].set_index("fold")["patients"]
         numbers = of_class.reindex(run.planned_folds, fill_value=0)
         low, high = int(numbers.min()), int(numbers.max())
-        told.append(f"{low} {label}" if low == high else f"{low} to {high} {label}")
+        sentence.append(f"{low} {label}" if low == high else f"{low} to {high} {label}")
     each = "Each test part holds" if len(run.planned_folds) > 1 else "The test part holds"
-    finding = f"{each} {joined(told)} patients."
+    finding = f"{each} {joined(sentence)} patients."
     more = f" Only the first {MOST_FOLDS} folds are drawn." if len(run.planned_folds) > MOST_FOLDS else ""
     drawing = folds_figure(run.fold_table, run.classes, name="folds", finding=finding)
     source = names.FOLDS if (run.folder / names.FOLDS).is_file() else names.PREDICTIONS
@@ -140,9 +140,9 @@ def models_drawn(run: Run, judged: Judged) -> Drawn:
         found = judged.of(model, fold=None).auroc
         folds = [here.auroc.value for here in judged.by_fold[model].values()]
         points.append(ModelPoint(model, found.value, found.low, found.high, tuple(v for v in folds if v is not None)))
-    told = [f"{look_of(p.model, run.models).name} {in_table(p.value, p.low, p.high)}" for p in points]
+    sentence = [f"{look_of(p.model, run.models).name} {in_table(p.value, p.low, p.high)}" for p in points]
     metric = metric_name(run.classes)
     metric = metric[0].upper() + metric[1:]
-    drawing = models_figure(points, metric=metric, name="models", finding=f"{metric}: {joined(told)}.")
+    drawing = models_figure(points, metric=metric, name="models", finding=f"{metric}: {joined(sentence)}.")
     caption = "Pooled out of fold with 95 % intervals; the ticks below are single folds, the dotted line is chance."
     return Drawn(drawing, caption, predictions_behind(run, fold=None))

@@ -111,20 +111,20 @@ def _decision(run: Run, judged: Judged, case: SaliencyCase) -> tuple[str, float]
             "The files are from different runs; restore them, or run again with --resume.",
             case_id=case.case_id,
         )
-    said = match[list(run.outcome.columns)].to_numpy(dtype=float)[:1]
+    answer = match[list(run.outcome.columns)].to_numpy(dtype=float)[:1]
     threshold = judged.of(case.model, fold=case.fold).threshold
-    called = run.outcome.decide(said, threshold)
-    return run.classes[int(called[0])], float(run.outcome.certainty(said, threshold)[0])
+    called = run.outcome.decide(answer, threshold)
+    return run.classes[int(called[0])], float(run.outcome.certainty(answer, threshold)[0])
 
 
 def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryRow, ...]:
     """The first case of each row, right and wrong in turn, then the second: a rule, so that nobody picks."""
     halves = rows[: len(rows) // 2], rows[len(rows) // 2 :]
     in_turn = [row for pair in zip(*halves, strict=True) for row in pair] if len(rows) > 2 else list(rows)
-    named = [(place, row.title) for place in range(CASES_PER_ROW) for row in in_turn if place < len(row.shown)]
+    named = [(index, row.title) for index in range(CASES_PER_ROW) for row in in_turn if index < len(row.shown)]
     chosen = set(named[:at_most])
     return tuple(
-        replace(row, shown=tuple(_opened(case) if (place, row.title) in chosen else case for place, case in cases))
+        replace(row, shown=tuple(_opened(case) if (index, row.title) in chosen else case for index, case in cases))
         for row in rows
         for cases in [list(enumerate(row.shown))]
     )

@@ -43,10 +43,10 @@ def history_figure(histories: Sequence[pd.DataFrame], *, colour: str, name: str,
 def _paint_losses(axes: Axes, histories: Sequence[pd.DataFrame], *, colour: str) -> None:
     tones = {"training": QUIET, "validation": colour}
     if len(histories) > 1:
-        for place, history in enumerate(histories, start=1):
+        for position, history in enumerate(histories, start=1):
             for role, tone in tones.items():
                 axes.plot(history["epoch"], history[f"{role}_loss"], color=tone, alpha=FOLD_OPACITY, linewidth=0.6,
-                          label=f"{role}, curve {place}")  # fmt: skip
+                          label=f"{role}, curve {position}")  # fmt: skip
     means = pd.concat(histories).groupby("epoch")[["training_loss", "validation_loss"]].mean()
     epoch = means.index.to_numpy(dtype=float)
     losses = {role: means[f"{role}_loss"].to_numpy(dtype=float) for role in tones}
@@ -56,13 +56,13 @@ def _paint_losses(axes: Axes, histories: Sequence[pd.DataFrame], *, colour: str)
               label="training, mean")  # fmt: skip
     axes.plot(epoch, losses["validation"], color=colour, linewidth=2.0, marker=marker, label="validation, mean")
     for (role, tone), height in zip(
-        tones.items(), _apart(axes, [values[-1] for values in losses.values()]), strict=True
+        tones.items(), _spread_out(axes, [values[-1] for values in losses.values()]), strict=True
     ):
         axes.annotate(role, (epoch[-1], height), xytext=(5, 0), textcoords="offset points",
                       color=tone, va="center", annotation_clip=False)  # fmt: skip
 
 
-def _apart(axes: Axes, heights: Sequence[float]) -> tuple[float, float]:
+def _spread_out(axes: Axes, heights: Sequence[float]) -> tuple[float, float]:
     """Where two labels stand so that they do not overlap: moved apart evenly when their lines end close together."""
     low, high = sorted((float(heights[0]), float(heights[1])))
     least = LABEL_SHARE * (axes.get_ylim()[1] - min(0.0, axes.get_ylim()[0]))
@@ -74,9 +74,9 @@ def _apart(axes: Axes, heights: Sequence[float]) -> tuple[float, float]:
 def _paint_gap(axes: Axes, histories: Sequence[pd.DataFrame], *, colour: str) -> None:
     gaps = [history.assign(gap=history["validation_loss"] - history["training_loss"]) for history in histories]
     if len(gaps) > 1:
-        for place, gap in enumerate(gaps, start=1):
+        for position, gap in enumerate(gaps, start=1):
             axes.plot(gap["epoch"], gap["gap"], color=colour, alpha=FOLD_OPACITY, linewidth=0.7,
-                      label=f"gap, curve {place}")  # fmt: skip
+                      label=f"gap, curve {position}")  # fmt: skip
     mean = pd.concat(gaps).groupby("epoch")["gap"].mean()
     epoch, values = mean.index.to_numpy(dtype=float), mean.to_numpy(dtype=float)
     axes.axhline(0, color=QUIET, linewidth=0.6, dashes=(2, 3))

@@ -102,19 +102,19 @@ def with_viewer(shown: VolumeShown, *, fold: int) -> VolumeShown:
 def _facts(view: ViewFacts) -> str:
     """What the script needs, with each plane's first position and step along its slice axis in mm."""
     facts = view.model_dump(mode="json", include=FOR_THE_VIEWER)
-    places = {plane: [view.along_normal_mm(plane, index) for index in (0, 1)] for plane in NORMAL}
+    positions = {plane: [view.along_normal_mm(plane, index) for index in (0, 1)] for plane in NORMAL}
     facts["along_mm"] = {
-        plane: [round(start, DIGITS), round(after - start, DIGITS)] for plane, (start, after) in places.items()
+        plane: [round(start, DIGITS), round(after - start, DIGITS)] for plane, (start, after) in positions.items()
     }
     facts["oblique"] = [plane for plane in NORMAL if view.is_oblique(plane)]
     return json.dumps(facts, sort_keys=True, separators=(",", ":"))
 
 
 def _slices(view: ViewFacts) -> str:
-    plane, places = view.montage.plane, view.montage.positions_mm
-    told = joined([along(plane, mm) for mm in places])
+    plane, positions = view.montage.plane, view.montage.positions_mm
+    sentence = joined([along(plane, mm) for mm in positions])
     axis = " along the slice axis" if view.is_oblique(plane) else ""
-    return f"{count(len(places), f'{plane} slice')} at {told} mm{axis}."
+    return f"{count(len(positions), f'{plane} slice')} at {sentence} mm{axis}."
 
 
 def _link(path: Path | None, *, up: str) -> Link | None:

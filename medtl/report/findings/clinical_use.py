@@ -14,7 +14,7 @@ from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
 
 SIGNIFICANT = 0.05
-DOUBTFUL_ORDER = 0.05
+UNCERTAIN_ORDER = 0.05
 """From this probability that the claimed order is false on, more studies like this one would often turn it around."""
 
 
@@ -73,16 +73,16 @@ def _subgroups(run: Run, found: Appraisal) -> Finding | None:
 
 
 def _order(run: Run, found: Appraisal) -> Finding | None:
-    doubtful = [
+    uncertain = [
         (look_of(one.model, run.models).name, one.decisions.order_false)
         for one in found.decisions
         if one.decisions.order_false is not None
-        and one.decisions.order_false > DOUBTFUL_ORDER
+        and one.decisions.order_false > UNCERTAIN_ORDER
         and ((own := policy_of(one.model)) is None or not own.is_baseline_only)
     ]
-    if not doubtful:
+    if not uncertain:
         return None
-    numbers = [f"{name} {plain(false)}" for name, false in doubtful]
+    numbers = [f"{name} {plain(false)}" for name, false in uncertain]
     return Finding(
         "unsettled order",
         "Which of the models decides more accurately is not settled by these patients.",

@@ -50,10 +50,10 @@ def _other_scans(models: Sequence[ComparedModel]) -> Finding | None:
             differ[name] = number
     if not differ:
         return None
-    told = [f"{name} {count(number, 'case')}" for name, number in differ.items()]
+    others = [f"{name} {count(number, 'case')}" for name, number in differ.items()]
     return Finding(
         "other scans",
-        f"The runs did not read the same files: against {known[0][0]}, {joined(told)} have other content under the "
+        f"The runs did not read the same files: against {known[0][0]}, {joined(others)} have other content under the "
         "same name.",
         "By the SHA-256 sums in manifest.lock.csv.",
         advice="Run both on the same files; until then the difference may be the files'.",

@@ -62,11 +62,11 @@ def internal_testing(run: Run, judged: Judged) -> Finding:
     """Where the model was tested; this always holds."""
     elsewhere = [one.record for one in run.held_out if one.record.kind == "external"]
     if elsewhere:
-        told = [f"{record.name} ({count(record.patients, 'patient')})" for record in elsewhere]
+        sentences = [f"{record.name} ({count(record.patients, 'patient')})" for record in elsewhere]
         return Finding(
             INTERNAL_TESTING,
             "Every further hospital may differ from those that were tested.",
-            f"Besides the study's own cohort it was tested on {joined(told)}.",
+            f"Besides the study's own cohort it was tested on {joined(sentences)}.",
             advice="Say where it was tested, and test again where it is to be used.",
             question="Would it work in yet another hospital?",
             severity=Severity.SCOPE,

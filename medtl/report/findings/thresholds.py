@@ -36,12 +36,12 @@ def threshold_finding(chosen: Sequence[Chosen]) -> Finding | None:
         title = f"The thresholds of the folds are no one rule: they range from {plain(low)} to {plain(high)}."
     most = max(one.patients for one in chosen)
     on = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    told = plain(low) if plain(low) == plain(high) else f"{plain(low)} to {plain(high)}"
+    shown = plain(low) if plain(low) == plain(high) else f"{plain(low)} to {plain(high)}"
     return Finding(
         "few validation patients",
         title,
-        f"Thresholds: {told}, chosen on {on} validation patients a fold. With fewer than {FEW_VALIDATION}, sensitivity "
-        "and specificity depend on who happened to be among them.",
+        f"Thresholds: {shown}, chosen on {on} validation patients a fold. With fewer than {FEW_VALIDATION}, "
+        "sensitivity and specificity depend on who happened to be among them.",
         advice="Read the AUROC first. For decisions declare a threshold before (threshold: {rule: fixed, at: …}), or "
         "give the "
         "validation part more patients.",

@@ -63,12 +63,12 @@ def verdict_of(run: Run, judged: Judged, findings: Sequence[Finding]) -> Verdict
     sentences = [_found(run, judged)]
     reference = reference_model()
     trained = judged.differences_that_count
-    told = [found for found in trained if chosen in (reference, found.model)][:1]
+    sentence = [found for found in trained if chosen in (reference, found.model)][:1]
     sentences += [
         sentence_of(
             found, subject=_subject(found.model, run) if chosen == reference else "It", shortly=bool(run.held_out)
         )
-        for found in told
+        for found in sentence
     ]
     if not trained:
         sentences.append("No network was trained: all models stand on frozen features.")
@@ -98,8 +98,8 @@ def _found(run: Run, judged: Judged) -> str:
     number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
     unseen = "each judged by a model that had not seen them" if number_of_patients > 1 else "unseen in training"
     outcome = run.outcome
-    told = f"{outcome.ranked()} with {outcome.article} {outcome.primary_metric}"
-    return f"{subject} {told} of {number} in {patients}, {unseen}."
+    sentence = f"{outcome.ranked()} with {outcome.article} {outcome.primary_metric}"
+    return f"{subject} {sentence} of {number} in {patients}, {unseen}."
 
 
 def _subject(model: str, run: Run) -> str:

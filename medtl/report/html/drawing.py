@@ -64,7 +64,7 @@ POINTS_PER_INCH = 72
 PNG_DOTS_PER_INCH = 300
 """What journals ask of figures with lines and letters, at the size they are printed."""
 
-FILE_LETTERS = "'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
+FILE_FONT = "'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 FONT_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
@@ -84,7 +84,7 @@ class Drawing(Markup):
     def as_svg(self) -> str:
         """A file of its own: with its size, a white ground and letters that any program has."""
         width, height = (side * POINTS_PER_INCH for side in self.inches)
-        own = f'<svg width="{width:g}pt" height="{height:g}pt" style="background:#fff" font-family="{FILE_LETTERS}" '
+        own = f'<svg width="{width:g}pt" height="{height:g}pt" style="background:#fff" font-family="{FILE_FONT}" '
         return '<?xml version="1.0" encoding="utf-8"?>\n' + str(self).replace("<svg ", own, 1) + "\n"
 
     def as_png(self) -> bytes:

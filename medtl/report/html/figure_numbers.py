@@ -34,9 +34,9 @@ def numbers_of(figure: Figure) -> pd.DataFrame:
         named = [point for point in points if point[0] and not point[0].startswith("_")]
         names_of_x, names_of_y = _categories(axes.xaxis), _categories(axes.yaxis)
         for series, x, y, low, high in named or points:
-            told = series if not series.startswith("_") else "unnamed"
-            place = (names_of_x.get(_rounded(x), x), names_of_y.get(_rounded(y), y), low, high)
-            rows.append((panel, told, *place, axes.get_xlabel(), axes.get_ylabel()))
+            sentence = series if not series.startswith("_") else "unnamed"
+            index = (names_of_x.get(_rounded(x), x), names_of_y.get(_rounded(y), y), low, high)
+            rows.append((panel, sentence, *index, axes.get_xlabel(), axes.get_ylabel()))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -72,8 +72,8 @@ def _bars(container: BarContainer, label: str) -> Iterator[Point]:
 def _errorbars(container: ErrorbarContainer, label: str) -> Iterator[Point]:
     line, _, bars = container
     ends = [segment[:, 1] for segment in bars[-1].get_segments()] if bars else []
-    for place, (x, y) in enumerate(line.get_xydata()):
-        low, high = (float(ends[place].min()), float(ends[place].max())) if place < len(ends) else (None, None)
+    for index, (x, y) in enumerate(line.get_xydata()):
+        low, high = (float(ends[index].min()), float(ends[index].max())) if index < len(ends) else (None, None)
         yield label, float(x), float(y), low, high
 
 
@@ -96,8 +96,8 @@ def _categories(axis: Axis) -> dict[object, str]:
     if isinstance(axis.get_major_formatter(), ScalarFormatter):
         return {}
     written = [label.get_text() for label in axis.get_majorticklabels()]
-    names = zip((_rounded(float(place)) for place in axis.get_majorticklocs()), written, strict=True)
-    return {place: name for place, name in names if name and not _is_number(name)}
+    names = zip((_rounded(float(index)) for index in axis.get_majorticklocs()), written, strict=True)
+    return {index: name for index, name in names if name and not _is_number(name)}
 
 
 def _rounded(value: object) -> object:

@@ -28,13 +28,13 @@ from medtl.report.html.numbers import TABLE_DIGITS, count, in_table, joined
 NUMBER_AND_UNIT = re.compile(r"(?<=>|[\s(])(\d[\d.,]*) (?=%|mm\b|s\b|min\b)")
 """A number and its unit, which no line break may part."""
 
-PLACE_OF_SCRIPT = "<script></script>"
+SCRIPT_HERE = "<script></script>"
 """Where the template wants the script: text of users never holds it, since it is escaped."""
 
 UNKNOWN_SOURCE = "data of an unknown source"
 """How the card of weights begins whose importer did not say what they were trained on (encoders/provenance.py)."""
 
-DATE_LETTERS = 10
+DATE_LENGTH = 10
 """The date in an ISO time stamp."""
 
 
@@ -150,7 +150,7 @@ def heading_of(run: Run, *, fold: int | None) -> Heading:
         kind="Study report" if fold is None else "Fold report",
         heading=here,
         question=_question(run),
-        date=stamp[:DATE_LETTERS] if stamp else None,
+        date=stamp[:DATE_LENGTH] if stamp else None,
         facts=(
             ("Patients", f"{run.cohort.patients:,}"),
             ("Cases", f"{run.cohort.cases:,}"),
@@ -178,7 +178,7 @@ def _positive(run: Run) -> tuple[str, ...]:
 def _question(run: Run) -> str:
     if run.study.question:
         return run.study.question
-    return f"Can {run.outcome.tell_apart(passive=True)} in patients whom the model has not seen?"
+    return f"Can {run.outcome.distinguish(passive=True)} in patients whom the model has not seen?"
 
 
 def _links(run: Run, *, fold: int | None) -> tuple[Link, ...]:
@@ -206,7 +206,7 @@ def render(template: str, page: object, *, viewer: bool = False) -> str:
         page=page, style=Markup(_tightened(style)), policy=content_policy(script=script), viewer=viewer
     )
     html = NUMBER_AND_UNIT.sub("\\1\u00a0", html) + "\n"
-    return html.replace(PLACE_OF_SCRIPT, f"<script>{script}</script>")
+    return html.replace(SCRIPT_HERE, f"<script>{script}</script>")
 
 
 def _source(name: str) -> str:

@@ -81,17 +81,17 @@ def _known(model: str) -> ModelLook | None:
     return ModelLook(look.colour, look.dash, look.marker, policy.label, policy.phrase)
 
 
-def class_colour(place: int) -> str:
+def class_colour(index: int) -> str:
     """The colour of the class at this place of the study's order."""
-    return CLASS_COLOURS[place % len(CLASS_COLOURS)]
+    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
-def class_hatch(place: int) -> str:
+def class_hatch(index: int) -> str:
     """The pattern of the class at this place of the study's order."""
-    return CLASS_HATCHES[place % len(CLASS_HATCHES)]
+    return CLASS_HATCHES[index % len(CLASS_HATCHES)]
 
 
-def short_label(text: str, *, letters: int = LONGEST_LABEL) -> str:
+def short_label(text: str, *, length: int = LONGEST_LABEL) -> str:
     """A label that fits into a figure: one line, no control characters, at most so many letters."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= letters else line[: letters - 1] + "…"
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"

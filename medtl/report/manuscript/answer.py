@@ -12,6 +12,6 @@ from dataclasses import dataclass
 class Answer:
     """What the run says, the section of the page that shows it, and what is still for the authors to say."""
 
-    place: str
-    said: str
+    section: str
+    answer: str
     still: str = ""

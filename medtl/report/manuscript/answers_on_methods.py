@@ -46,10 +46,10 @@ def missing(run: Run, judged: Judged) -> Answer | None:
     if not names:
         return None
     patients = run.locked_cases.drop_duplicates("patient_id")
-    told = [f"{COVARIATE_NAMES.get(name, name)} in {int(patients[name].isna().sum()):,}" for name in names[:6]]
+    values = [f"{COVARIATE_NAMES.get(name, name)} in {int(patients[name].isna().sum()):,}" for name in names[:6]]
     return Answer(
         "who",
-        f"Not stated, of {count(len(patients), 'patient')}: {joined(told)}. Nothing was filled in; cases without a "
+        f"Not stated, of {count(len(patients), 'patient')}: {joined(values)}. Nothing was filled in; cases without a "
         "label or a readable scan were left out.",
     )
 
@@ -57,11 +57,11 @@ def missing(run: Run, judged: Judged) -> Answer | None:
 def assignment(run: Run, judged: Judged) -> Answer:
     """How cases came into folds."""
     study = run.study
-    told = f"{study.fold_count or len(run.planned_folds)}-fold cross-validation, stratified by class"
+    values = f"{study.fold_count or len(run.planned_folds)}-fold cross-validation, stratified by class"
     if study.fold_source != "stratified folds":
-        told = f"By the {study.fold_source}"
+        values = f"By the {study.fold_source}"
     repeats = f", repeated {study.repeats} times" if study.repeats > 1 else ""
-    return Answer("who", f"{told}{repeats}; seed {run.provenance.seed}. folds.csv names every case.")
+    return Answer("who", f"{values}{repeats}; seed {run.provenance.seed}. folds.csv names every case.")
 
 
 def disjoint(run: Run, judged: Judged) -> Answer:
@@ -78,8 +78,8 @@ def network(run: Run, judged: Judged) -> Answer | None:
     if not run.study.encoder:
         return None
     shape = f" ({card['architecture']})" if card.get("architecture") else ""
-    told = [words_of(model) for model in run.models if model != selection_of.SELECTED]
-    return Answer("methods", f"Encoder {run.study.encoder}{shape}; models: {joined(told)}.")
+    values = [words_of(model) for model in run.models if model != selection_of.SELECTED]
+    return Answer("methods", f"Encoder {run.study.encoder}{shape}; models: {joined(values)}.")
 
 
 def software(run: Run, judged: Judged) -> Answer | None:
@@ -103,8 +103,8 @@ def beginning(run: Run, judged: Judged) -> Answer | None:
 def training(run: Run, judged: Judged) -> Answer | None:
     """The settings of training in one line."""
     settings = dict(run.study.settings)
-    told = [f"{name} {settings[key]}" for key, name in TRAINING_SETTINGS.items() if key in settings]
-    return Answer("methods", f"{joined(told).capitalize()}. All settings stand in study.yaml.") if told else None
+    values = [f"{name} {settings[key]}" for key, name in TRAINING_SETTINGS.items() if key in settings]
+    return Answer("methods", f"{joined(values).capitalize()}. All settings stand in study.yaml.") if values else None
 
 
 def selection(run: Run, judged: Judged) -> Answer:
@@ -151,13 +151,13 @@ def measures(run: Run, judged: Judged) -> Answer:
 
 def uncertainty(run: Run, judged: Judged) -> Answer:
     """How intervals and tests were made."""
-    told = (
+    values = (
         "95 % intervals by patient: DeLong's variance on the logit scale, Wilson's for proportions, "
         f"{judged.resamples:,} bootstrap resamples for {joined(known.resampled())}"
     )
     corrected = any(one.p_value is not None for one in judged.differences)
     tested = "; differences over folds by the corrected t-test of Nadeau and Bengio" if corrected else ""
-    return Answer("well", f"{told}{tested}.")
+    return Answer("well", f"{values}{tested}.")
 
 
 def explained(run: Run, judged: Judged) -> Answer:
@@ -166,11 +166,11 @@ def explained(run: Run, judged: Judged) -> Answer:
     if not maps:
         return Answer("looked", "No maps were made.")
     checks = run.saliency_checks
-    told = "not checked" if checks is None else "checked by randomisation, repeatability, deletion and energy"
+    values = "not checked" if checks is None else "checked by randomisation, repeatability, deletion and energy"
     failed = checks is not None and any(one.passes is False for one in checks.verdicts)
-    told += "; a check failed, they are not to be interpreted" if failed else ""
+    values += "; a check failed, they are not to be interpreted" if failed else ""
     return Answer(
-        "looked", f"{run.map_method} of {count(maps, 'out-of-fold case')}, {told}; not validated as localisation."
+        "looked", f"{run.map_method} of {count(maps, 'out-of-fold case')}, {values}; not validated as localisation."
     )
 
 

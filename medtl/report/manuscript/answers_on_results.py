@@ -24,11 +24,11 @@ WEIGHTING = re.compile(r"class_weight|oversampl|undersampl|sampler|reweight|bala
 def size(run: Run, judged: Judged) -> Answer:
     """How many patients, and how narrow an interval they give."""
     found = judged.of(run.chosen_model, fold=None)
-    told = f"{count(found.patients, 'patient')}, {min(found.by_class):,} in the smallest class."
+    sentence = f"{count(found.patients, 'patient')}, {min(found.by_class):,} in the smallest class."
     if found.auroc.low is not None and found.auroc.high is not None:
         half = (found.auroc.high - found.auroc.low) / 2
-        told += f" They place the AUROC within ± {plain(half)} (half of its 95 % interval)."
-    return Answer("well", told, "whether a size was planned, and from what")
+        sentence += f" They place the AUROC within ± {plain(half)} (half of its 95 % interval)."
+    return Answer("well", sentence, "whether a size was planned, and from what")
 
 
 def robustness(run: Run, judged: Judged) -> Answer | None:
@@ -37,11 +37,11 @@ def robustness(run: Run, judged: Judged) -> Answer | None:
     defined = [value for value in values if value is not None]
     if len(defined) < 2:
         return None
-    told = f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
+    sentence = f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
     blind = run.cohort.without_scans
     if blind is not None and blind.auroc.value is not None:
-        told += f" Without the scans, from covariates and files alone: {in_table(blind.auroc.value)}."
-    return Answer("asked", told)
+        sentence += f" Without the scans, from covariates and files alone: {in_table(blind.auroc.value)}."
+    return Answer("asked", sentence)
 
 
 def internal(run: Run, judged: Judged) -> Answer:
@@ -53,14 +53,14 @@ def internal(run: Run, judged: Judged) -> Answer:
 
 def external(run: Run, judged: Judged) -> Answer:
     """On which other cohorts the run was tested, or that it was tested on none."""
-    told = [
+    sentence = [
         f"{title_of(one.record)}, {count(one.record.patients, 'patient')}: AUROC "
         + in_table(*_bounds(auroc_there(one, run.chosen_model)))
         for one in run.held_out
         if one.record.kind == "external"
     ]
-    if told:
-        return Answer("apart", f"{joined(told)}.")
+    if sentence:
+        return Answer("apart", f"{joined(sentence)}.")
     sealed = " and a sealed test of the same data set" if run.held_out else ""
     return Answer(
         "asked", f"Not in this run: internal testing{sealed} only.", "external testing done elsewhere, or its lack"
@@ -94,7 +94,7 @@ def performance(run: Run, judged: Judged) -> Answer:
 def diagnostic(run: Run, judged: Judged) -> Answer | None:
     """Sensitivity and specificity with their intervals."""
     found = judged.of(run.chosen_model, fold=None)
-    told = [
+    sentence = [
         f"{name} {in_table(one.value, one.low, one.high)}"
         for name in ("sensitivity", "specificity")
         if (one := found.estimates[name]).value is not None
@@ -104,7 +104,7 @@ def diagnostic(run: Run, judged: Judged) -> Answer | None:
         if run.outcome.has_threshold
         else "Averages of the classes, the most probable called"
     )
-    return Answer("well", f"{where}: {joined(told)}.") if told else None
+    return Answer("well", f"{where}: {joined(sentence)}.") if sentence else None
 
 
 def failures(run: Run, judged: Judged) -> Answer:
@@ -126,17 +126,17 @@ def failures(run: Run, judged: Judged) -> Answer:
 def balance(run: Run, judged: Judged) -> Answer:
     """The share of each class, and whether training changed it."""
     counts = judged.of(run.chosen_model, fold=None).by_class
-    told = [f"{label} {percent(n, sum(counts))}" for label, n in zip(run.classes, counts, strict=True)]
-    asked = [name for name, _ in run.study.settings if WEIGHTING.search(name)]
-    handled = f"the study sets {joined(asked)}" if asked else "classes were neither weighted nor sampled anew"
-    return Answer("who", f"{joined(told)}; {handled}.")
+    sentence = [f"{label} {percent(n, sum(counts))}" for label, n in zip(run.classes, counts, strict=True)]
+    questions = [name for name, _ in run.study.settings if WEIGHTING.search(name)]
+    handled = f"the study sets {joined(questions)}" if questions else "classes were neither weighted nor sampled anew"
+    return Answer("who", f"{joined(sentence)}; {handled}.")
 
 
 def counts(run: Run, judged: Judged) -> Answer:
     """Tested patients by class."""
     counts = judged.of(run.chosen_model, fold=None).by_class
-    told = [f"{n:,} {label}" for label, n in zip(run.classes, counts, strict=True)]
-    return Answer("who", f"Tested: {joined(told)} patients; by fold and part in the figure.")
+    sentence = [f"{n:,} {label}" for label, n in zip(run.classes, counts, strict=True)]
+    return Answer("who", f"Tested: {joined(sentence)} patients; by fold and part in the figure.")
 
 
 def _bounds(found: Estimate) -> tuple[float | None, float | None, float | None]:

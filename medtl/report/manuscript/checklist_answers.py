@@ -26,8 +26,8 @@ def answers_of(run: Run, judged: Judged) -> Mapping[Guideline, Mapping[str, Answ
         answer = teller(run, judged)
         if answer is None:
             continue
-        for place in numbers.split():
-            guideline, _, number = place.partition(":")
+        for section in numbers.split():
+            guideline, _, number = section.partition(":")
             found["claim" if guideline == "C" else "tripod_ai"][number] = answer
     return found
 

@@ -28,11 +28,11 @@ def _items(parts: str) -> tuple[Item, ...]:
     """Items from lines: `# part`, then `number name`."""
     items, part = [], ""
     for line in parts.strip().splitlines():
-        mark, _, rest = line.strip().partition(" ")
-        if mark == "#":
+        symbol, _, rest = line.strip().partition(" ")
+        if symbol == "#":
             part = rest
         else:
-            items.append(Item(mark, part, rest))
+            items.append(Item(symbol, part, rest))
     return tuple(items)
 
 

@@ -22,15 +22,15 @@ class ItemRow:
     """One item: `place` is the section that shows it; `still` is what is left to state, empty when nothing is."""
 
     item: Item
-    place: str | None
-    said: str
+    section: str | None
+    answer: str
     stated: str
     still: str
 
     @property
     def is_open(self) -> bool:
         """Whether neither the run nor the authors say anything on it."""
-        return not self.said and not self.stated
+        return not self.answer and not self.stated
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def checklists_of(run: Run, judged: Judged, statements: Statements) -> tuple[Che
             rows.append(
                 ItemRow(
                     item=item,
-                    place=answer.place if answer else None,
-                    said=answer.said if answer else "",
+                    section=answer.section if answer else None,
+                    answer=answer.answer if answer else "",
                     stated=stated,
                     still=answer.still if answer and not stated else "",
                 )
@@ -65,9 +65,9 @@ def checklists_of(run: Run, judged: Judged, statements: Statements) -> tuple[Che
 
 
 def _summary(rows: list[ItemRow]) -> str:
-    said, stated = sum(bool(row.said) for row in rows), sum(bool(row.stated) for row in rows)
+    answer, stated = sum(bool(row.answer) for row in rows), sum(bool(row.stated) for row in rows)
     missing = sum(row.is_open for row in rows)
     return (
-        f"Of {count(len(rows), 'entry', plural='entries')} the run fills {said}, the authors state {stated}, and "
+        f"Of {count(len(rows), 'entry', plural='entries')} the run fills {answer}, the authors state {stated}, and "
         f"{missing} {'is' if missing == 1 else 'are'} to complete in statements.yaml."
     )

@@ -95,11 +95,11 @@ def _network(run: Run) -> str:
 
 
 def _models(run: Run) -> str:
-    told = [words_of(model) for model in run.models if model != selection.SELECTED]
+    sentences = [words_of(model) for model in run.models if model != selection.SELECTED]
     epochs = (
         f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
     )
-    return f"On the same folds we compared {joined(told)}.{epochs}{_selection(run)}"
+    return f"On the same folds we compared {joined(sentences)}.{epochs}{_selection(run)}"
 
 
 def words_of(model: str) -> str:

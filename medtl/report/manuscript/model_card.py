@@ -85,13 +85,13 @@ def _data(run: Run) -> tuple[str, ...]:
     rows = [(label, f"{patients:,}", f"{cases:,}") for label, patients, cases in flow.by_class]
     rows.append(("All", f"{flow.patients:,}", f"{flow.cases:,}"))
     known = [name for name in ("site", "sex", "age_years") if name in run.cohort.covariates]
-    told = f"Covariates: {', '.join(known)}. " if known else "The manifest names neither site, sex nor age. "
+    sentence = f"Covariates: {', '.join(known)}. " if known else "The manifest names neither site, sex nor age. "
     left = f"{flow.excluded:,} of {flow.files:,} files were left out by name and reason (exclusions.csv)."
     part = f" Only a part was studied: {plain_text(run.cohort.limited)}." if run.cohort.limited else ""
     phantom = " The data are phantoms." if run.cohort.is_phantom else ""
     return (
         "## Training and test data",
-        f"The models of a fold were trained on the patients outside of it. {told}{left}{part}{phantom}",
+        f"The models of a fold were trained on the patients outside of it. {sentence}{left}{part}{phantom}",
         _table(("Class", "Patients", "Cases"), rows),
     )
 

@@ -52,8 +52,8 @@ def _chosen(run: Run, judged: Judged) -> str:
 
 def _others(run: Run, judged: Judged) -> tuple[str, ...]:
     others = [model for model in run.models if model != run.chosen_model]
-    told = [f"{_number(judged.of(one, fold=None), 'auroc')} for {look_of(one, run.models).phrase}" for one in others]
-    return (f"The {metric_name(run.classes)} was {joined(told)}.",) if told else ()
+    numbers = [f"{_number(judged.of(one, fold=None), 'auroc')} for {look_of(one, run.models).phrase}" for one in others]
+    return (f"The {metric_name(run.classes)} was {joined(numbers)}.",) if numbers else ()
 
 
 def _differences(run: Run, judged: Judged) -> tuple[str, ...]:
@@ -67,9 +67,9 @@ def _difference(run: Run, found: Difference, *, cited: str) -> str:
     if found.difference.value is None:
         return f"The difference between {phrase} and the frozen probe was not defined ({found.difference.reason})."
     conclusion = f"the difference {claim.conclusion}{cited if found.p_value is not None else ''}"
-    told = f"Against the frozen probe, {phrase} as fitted differed by {numbers_of(found)} in AUROC"
+    numbers = f"Against the frozen probe, {phrase} as fitted differed by {numbers_of(found)} in AUROC"
     higher = f" and was higher in {found.wins} of {count(found.folds, 'fold')}" if found.folds else ""
-    return " ".join((f"{told}{higher}; {conclusion}.", *claim.remarks))
+    return " ".join((f"{numbers}{higher}; {conclusion}.", *claim.remarks))
 
 
 def _folds(run: Run, judged: Judged) -> str:

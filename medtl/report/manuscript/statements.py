@@ -98,7 +98,7 @@ def form(statements: Statements) -> str:
 def _written(text: str) -> str:
     """A text in double quotes as YAML reads it back, on one line."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
-    return '"' + "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in escaped) + '"'
+    return '"' + "".join(message if message.isprintable() else f"\\U{ord(message):08x}" for message in escaped) + '"'
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
@@ -119,9 +119,9 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         else:
             found[group] = _entries(str(group), entries or {}, faults)
     if faults:
-        told = "\n".join(f"  - {fault}" for fault in faults)
+        sentence = "\n".join(f"  - {fault}" for fault in faults)
         raise ConfigurationError(
-            f"{path.name} has {len(faults)} fault{'s' if len(faults) > 1 else ''}; no page was written:\n{told}",
+            f"{path.name} has {len(faults)} fault{'s' if len(faults) > 1 else ''}; no page was written:\n{sentence}",
             faults=len(faults),
         )
     return found

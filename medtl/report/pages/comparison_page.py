@@ -76,20 +76,20 @@ def write_comparison_page(
     order = [one.name for one in models]
     pairs = [(later, earlier) for earlier, later in combinations(order, 2)]
     metrics = evaluate(common.table, resamples=resamples, seed=seed, settings=settings, pairs=pairs)
-    asked = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
-    told = [
+    questions = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
+    clauses = [
         {"name": one.name, "source": one.source, "model": one.model, "fingerprint": one.fingerprint, "left_out": lost}
         for one, lost in zip(models, common.left_out, strict=True)
     ]
-    mark = fingerprint([told, asked])
+    symbol = fingerprint([clauses, questions])
     clear(folder)
-    facts = {"fingerprint": mark, "models": told, "cases": common.cases, "same_split": common.is_same_split}
-    write_json(folder / SIGN, {**facts, **asked, "versions": environment.versions()})
+    facts = {"fingerprint": symbol, "models": clauses, "cases": common.cases, "same_split": common.is_same_split}
+    write_json(folder / SIGN, {**facts, **questions, "versions": environment.versions()})
     common.table.write(folder / names.PREDICTIONS)
     write_metrics(metrics, folder)
     run = as_run(
         common.table, folder=folder, name=joined(order), settings=settings, resamples=resamples, seed=seed,
-        fingerprint=mark,
+        fingerprint=symbol,
     )  # fmt: skip
     run = run if common.is_same_split else replace(run, folds=())
     pairs_found = pairs_of(models, metrics)
@@ -180,7 +180,7 @@ def _pairs_drawn(run: Run, pairs: Sequence[ModelPair], *, metric: str, finding: 
     points = [
         PairPoint(
             one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
-            one.found.difference.high, one.is_apart,
+            one.found.difference.high, one.is_distinguishable,
         )
         for one in pairs
     ]  # fmt: skip

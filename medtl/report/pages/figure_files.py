@@ -24,10 +24,10 @@ def write_page_files(page: object, folder: Path) -> None:
     """Write the files of every figure and table that a page holds."""
     for part in _parts(page):
         if isinstance(part, Drawing):
-            place = folder / names.FIGURES / part.name
-            write_atomically(place.with_suffix(".svg"), part.as_svg())
-            write_atomically(place.with_suffix(".png"), part.as_png())
-            write_csv(place.with_suffix(".csv"), part.numbers)
+            index = folder / names.FIGURES / part.name
+            write_atomically(index.with_suffix(".svg"), part.as_svg())
+            write_atomically(index.with_suffix(".png"), part.as_png())
+            write_csv(index.with_suffix(".csv"), part.numbers)
         elif isinstance(part, Table) and part.name:
             write_csv(folder / names.TABLES / f"{part.name}.csv", as_frame(part))
         elif isinstance(part, Checklist):
@@ -40,8 +40,8 @@ def as_frame(table: Table) -> pd.DataFrame:
     Other cells stand as the page shows them. A column of estimates without a single interval has no columns for ends.
     """
     columns: dict[str, list[object]] = {table.heads[0] or "row": [row.name for row in table.rows]}
-    for place, head in enumerate(table.heads[1:]):
-        cells = [row.cells[place] for row in table.rows]
+    for index, head in enumerate(table.heads[1:]):
+        cells = [row.cells[index] for row in table.rows]
         if not any(cell.bounds for cell in cells):
             columns[head or "row"] = [f"{cell.text} {cell.beside}".strip() for cell in cells]
             continue
@@ -62,7 +62,7 @@ def as_list(checklist: Checklist) -> pd.DataFrame:
     rows = []
     for row in checklist.rows:
         still = "everything" if row.is_open else row.still
-        rows.append((row.item.number, row.item.part, row.item.name, row.said, row.stated, still))
+        rows.append((row.item.number, row.item.part, row.item.name, row.answer, row.stated, still))
     heads = ["item", "part", "asked_for", "said_by_the_run", "stated_by_the_authors", "to_complete"]
     return pd.DataFrame(rows, columns=heads)
 

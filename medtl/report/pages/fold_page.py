@@ -77,8 +77,8 @@ def _parts_table(run: Run, *, fold: int) -> Table:
         cells = [_counts(part[part["label"] == label]) for label in run.classes]
         rows.append(Row(name=role.capitalize(), cells=text_cells([*cells, _counts(part)])))
     shared = int((own.groupby("patient_id")["role"].nunique() > 1).sum())
-    apart = f"{count(shared, 'patient')} in two parts: this is a leak." if shared else "No patient is in two parts."
-    note = f"Patients (cases). {apart}"
+    leak = f"{count(shared, 'patient')} in two parts: this is a leak." if shared else "No patient is in two parts."
+    note = f"Patients (cases). {leak}"
     return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,), name="parts")
 
 

@@ -68,17 +68,17 @@ def write_predictions_page(
     folder = claimed(out, sign=SIGN, verb="evaluate")
     _must_have(found.table, settings.subgroups or ())
     digest = sha256_of_file(source)
-    asked = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
-    mark = fingerprint([digest, list(found.table.classes), asked])
+    questions = {"settings": settings.model_dump(mode="json"), "resamples": resamples, "seed": seed}
+    symbol = fingerprint([digest, list(found.table.classes), questions])
     metrics = evaluate(found.table, resamples=resamples, seed=seed, settings=settings)
     clear(folder)
-    told = {"source": source.name, "sha256": digest, "fingerprint": mark, "taken_for_granted": list(found.taken)}
-    write_json(folder / SIGN, {**told, **asked, "versions": environment.versions()})
+    sentence = {"source": source.name, "sha256": digest, "fingerprint": symbol, "taken_for_granted": list(found.taken)}
+    write_json(folder / SIGN, {**sentence, **questions, "versions": environment.versions()})
     found.table.write(folder / names.PREDICTIONS)
     write_metrics(metrics, folder)
     run = as_run(
         found.table, folder=folder, name=source.name, settings=settings, resamples=resamples, seed=seed,
-        fingerprint=mark,
+        fingerprint=symbol,
     )  # fmt: skip
     judged = evaluate_run(run, metrics=metrics)
     page = _page(run, judged, taken=found.taken, digest=digest, was_declared=threshold_declared)
@@ -179,7 +179,7 @@ def _heading(run: Run) -> Heading:
 
 
 def _question(run: Run) -> str:
-    return f"How well do these predictions {run.outcome.tell_apart()}?"
+    return f"How well do these predictions {run.outcome.distinguish()}?"
 
 
 def _verdict(run: Run, judged: Judged, findings: tuple[Finding, ...]) -> Verdict:

@@ -21,7 +21,7 @@ from medtl.report.manuscript.supplement import write_supplement
 from medtl.report.pages.figure_files import write_page_files
 from medtl.report.results.judged import Judged, evaluate_run
 from medtl.report.results.view import View
-from medtl.report.sections.held_out import KEPT_APART
+from medtl.report.sections.held_out import HELD_OUT
 from medtl.report.sections.how_well import HOW_WELL
 from medtl.report.sections.looked import LOOKED
 from medtl.report.sections.overfitting import OVERFITTING
@@ -31,7 +31,7 @@ from medtl.report.sections.who import WHO
 from medtl.report.sections.wrong import WRONG
 
 SECTIONS: tuple[Section[View], ...] = (
-    WHO, HOW_WELL, KEPT_APART, PROBABILITIES, OVERFITTING, LOOKED, FOR_WHOM, WRONG, REVIEWER_QUESTIONS, METHODS,
+    WHO, HOW_WELL, HELD_OUT, PROBABILITIES, OVERFITTING, LOOKED, FOR_WHOM, WRONG, REVIEWER_QUESTIONS, METHODS,
     RESULTS, GUIDELINES, LIMITS,
 )  # fmt: skip
 

@@ -71,9 +71,9 @@ def claim_of(found: Difference, *, reference: str = "the frozen probe") -> Claim
         return Claim("none", f"is not defined ({found.difference.reason})", remarks)
     if low is None or high is None:
         return Claim("none", f"has no interval ({found.difference.reason}), so nothing can be claimed", remarks)
-    apart, over = _apart(low, high), _tested(found)
+    differs, over = _excludes_zero(low, high), _tested(found)
     side = "above" if value > 0 else "below"
-    if not apart:
+    if not differs:
         return Claim("none", f"is compatible with none{_but_folds_differ(found)}", remarks)
     if found.p_value is None:
         return Claim(
@@ -83,8 +83,8 @@ def claim_of(found: Difference, *, reference: str = "the frozen probe") -> Claim
             remarks,
         )
     if found.p_value > SIGNIFICANT or not _same_direction(found):
-        doubt = f"lies {side} zero, but over the folds it is not distinguishable from none ({over})"
-        return Claim("none", doubt, remarks)
+        reason = f"lies {side} zero, but over the folds it is not distinguishable from none ({over})"
+        return Claim("none", reason, remarks)
     if value > 0:
         return Claim("better", f"lies above zero, and the folds agree ({over})", remarks)
     return Claim("worse", f"lies below zero, and the folds agree ({over}): {reference} ranked them better", remarks)
@@ -114,7 +114,7 @@ def numbers_of(found: Difference) -> str:
     return f"{plain(found.difference.value)} (95 % CI {bounds})" if bounds else plain(found.difference.value)
 
 
-def _apart(low: float, high: float) -> bool:
+def _excludes_zero(low: float, high: float) -> bool:
     return low > 0.0 or high < 0.0
 
 

@@ -18,13 +18,13 @@ def left_out_sentence(*, files: int, cases: int, excluded: int, sealed: int = 0,
         sealed: cases kept as the sealed test.
         limited: what was studied, in words, where the run was limited to a part of the cohort.
     """
-    told = [f"{excluded:,} of {count(cases + excluded, 'case')} were left out"] if excluded else []
+    sentences = [f"{excluded:,} of {count(cases + excluded, 'case')} were left out"] if excluded else []
     if limited:
-        told.append(f"only a part of the cohort was studied ({limited})")
+        sentences.append(f"only a part of the cohort was studied ({limited})")
     elif files - cases - excluded > 0:
-        told.append(f"{count(files - cases - excluded, 'further case')} did not come into the study")
-    told = told or ["no case of the study's own cohort was left out"]
+        sentences.append(f"{count(files - cases - excluded, 'further case')} did not come into the study")
+    sentences = sentences or ["no case of the study's own cohort was left out"]
     if sealed:
-        told.append(f"{count(sealed, 'further case')} {'was' if sealed == 1 else 'were'} sealed as the test")
-    sentence = "; ".join(told)
+        sentences.append(f"{count(sealed, 'further case')} {'was' if sealed == 1 else 'were'} sealed as the test")
+    sentence = "; ".join(sentences)
     return sentence[0].upper() + sentence[1:]

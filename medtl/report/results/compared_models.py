@@ -59,19 +59,19 @@ def models_to_compare(
     sources = [_source(path, ids_as_written=ids_as_written) for path in paths]
     found: list[ComparedModel] = []
     for label, (run, table, path) in zip(_labels(sources), sources, strict=True):
-        asked = [name for name in models if name in table.models] if models else [_usual(run, table)]
-        if not asked:
+        questions = [name for name in models if name in table.models] if models else [_usual(run, table)]
+        if not questions:
             raise ConfigurationError(
                 f"{path.name} has no model {', '.join(models)}; there is {', '.join(table.models)}. Name another with "
                 "--model, or leave the option out to compare the model that each page speaks of.",
-                asked=tuple(models),
+                questions=tuple(models),
                 known=table.models,
             )
-        for name in asked:
-            told = label if len(asked) == 1 else name if len(paths) == 1 else f"{label}: {name}"
+        for name in questions:
+            sentence = label if len(questions) == 1 else name if len(paths) == 1 else f"{label}: {name}"
             found.append(
                 ComparedModel(
-                    name=told,
+                    name=sentence,
                     model=name,
                     source=path.name,
                     rows=table.of(model=name),

@@ -13,10 +13,10 @@ def precision_sentence(found: Appraisal) -> str:
     """The half-width at typical AUROCs."""
     if not found.precision:
         return ""
-    told = [f"{plain(one.half_width)} at an AUROC of {one.auroc:g}" for one in found.precision]
+    widths = [f"{plain(one.half_width)} at an AUROC of {one.auroc:g}" for one in found.precision]
     one = found.precision[0]
     return (
         f"With {one.positives:,} positive and {count(one.negatives, 'negative patient')}, a 95 % interval of the AUROC "
-        f"reaches about {joined(told)} to each side (Hanley and McNeil). Two models on the same patients can be told "
+        f"reaches about {joined(widths)} to each side (Hanley and McNeil). Two models on the same patients can be told "
         "apart more finely, by their paired difference."
     )

@@ -98,8 +98,8 @@ def compared_numbers(there: StudyMetrics, judged: Judged, *, model: str) -> tupl
     numbers.append(_above_chance(promised["average_precision"], found["average_precision"], chance))
     if outcome.has_threshold and own.confusion is not None and pooled.confusion is not None:
         confusions = own.confusion, np.array(pooled.confusion)
-        for place, name in ((1, "sensitivity"), (0, "specificity")):
-            numbers.append(_rate(name, promised[name], found[name], confusions, place))
+        for index, name in ((1, "sensitivity"), (0, "specificity")):
+            numbers.append(_rate(name, promised[name], found[name], confusions, index))
     else:
         numbers.append(_plainly("balanced accuracy", promised["balanced_accuracy"], found["balanced_accuracy"]))
     worst = [outcome.brier_of_shares(share) for share in shares]
@@ -163,14 +163,14 @@ def _rate(
     promised: Estimate,
     found: Estimate,
     confusions: tuple[Int[np.ndarray, "truth called"], Int[np.ndarray, "truth called"]],
-    place: int,
+    index: int,
 ) -> Compared | None:
     """A proportion of decisions, compared as Agresti and Caffo do (Am Stat 2000;54:280): one of each kind added."""
     if promised.value is None or found.value is None:
         return None
     errors, values = [], []
     for confusion in confusions:
-        right, whole = float(confusion[place, place]) + 1.0, float(confusion[place].sum()) + 2.0
+        right, whole = float(confusion[index, index]) + 1.0, float(confusion[index].sum()) + 2.0
         values.append(right / whole)
         errors.append(sqrt(right / whole * (1.0 - right / whole) / whole))
     return Compared(name, promised, found, (values[0], values[1]), 1.0, (errors[0], errors[1]), LEAST_RATE)

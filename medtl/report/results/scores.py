@@ -35,9 +35,9 @@ class Scores:
         own = np.array([np.mean(cut) if cut else np.nan for cut in cuts])
         return outcome_of(self.classes).decide(self.probabilities, own)
 
-    def against_rest(self, place: int) -> tuple[Bool[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
+    def against_rest(self, index: int) -> tuple[Bool[np.ndarray, " patient"], Float[np.ndarray, " patient"]]:
         """Truth and score of one class against all others."""
-        return self.truth == place, self.probabilities[:, place]
+        return self.truth == index, self.probabilities[:, index]
 
 
 def scores_of(patients: PredictionTable, *, model: str, fold: int | None = None) -> Scores:

@@ -43,15 +43,15 @@ def worst_errors(scores: Scores, *, thresholds: Mapping[int, float | None]) -> t
     """At most ten, the worst first; ties in the order of the table. `thresholds` are the declared ones by fold."""
     called = scores.called(thresholds)
     of_truth = scores.probabilities[np.arange(len(scores.truth)), scores.truth]
-    order = [place for place in np.argsort(of_truth, kind="stable") if called[place] != scores.truth[place]]
+    order = [index for index in np.argsort(of_truth, kind="stable") if called[index] != scores.truth[index]]
     return tuple(
         Error(
-            patient=scores.names[place],
-            fold=", ".join(str(fold) for fold in scores.folds[place]),
-            truth=scores.classes[scores.truth[place]],
-            called=scores.classes[called[place]],
-            probability_of_called=float(scores.probabilities[place, called[place]]),
-            probability_of_truth=float(of_truth[place]),
+            patient=scores.names[index],
+            fold=", ".join(str(fold) for fold in scores.folds[index]),
+            truth=scores.classes[scores.truth[index]],
+            called=scores.classes[called[index]],
+            probability_of_called=float(scores.probabilities[index, called[index]]),
+            probability_of_truth=float(of_truth[index]),
         )
-        for place in order[:SHOWN_AT_MOST]
+        for index in order[:SHOWN_AT_MOST]
     )

@@ -53,7 +53,7 @@ def _calibration(run: Run, found: Appraisal) -> Table:
     without: dict[str, str | None] = {}
     for model in run.models:
         one, look = found.of(model), look_of(model, run.models)
-        for told, calibrations in (("", one.calibration), (f", after {method}", one.mended or ())):
+        for shown, calibrations in (("", one.calibration), (f", after {method}", one.recalibrated or ())):
             for each in calibrations:
                 of_class = "" if run.outcome.positive_class else f", {each.of_class}"
                 smooth = each.smooth
@@ -67,9 +67,9 @@ def _calibration(run: Run, found: Appraisal) -> Table:
                 for name, one_of in (("the intercept", each.line.intercept), ("the slope", each.line.slope)):
                     if one_of.value is not None and one_of.low is None:
                         without.setdefault(name, one_of.reason)
-                kind = "chosen" if model == run.chosen_model and not told else ""
-                rows.append(Row(name=f"{look.name}{of_class}{told}", cells=cells, kind=kind, colour=look.colour))
-        if one.mended is None:
+                kind = "chosen" if model == run.chosen_model and not shown else ""
+                rows.append(Row(name=f"{look.name}{of_class}{shown}", cells=cells, kind=kind, colour=look.colour))
+        if one.recalibrated is None:
             missing.append(f"{look.name}: no recalibration, because {one.reasons.get('mended', 'it was not tried')}.")
     heads = (
         "Model", "Intercept", "Slope", "Smooth calibration error", "95 % of perfect models below", "Brier score",
@@ -93,8 +93,8 @@ def _calibration(run: Run, found: Appraisal) -> Table:
 def _brier(parts: Any) -> tuple[Cell, ...]:
     if parts is None:
         return (Cell("–"),) * 4
-    told = (parts.score, parts.miscalibration, parts.discrimination, parts.uncertainty)
-    return text_cells([plain(value) for value in told])
+    shown = (parts.score, parts.miscalibration, parts.discrimination, parts.uncertainty)
+    return text_cells([plain(value) for value in shown])
 
 
 def _decision_curve(run: Run, found: Appraisal) -> Drawn | None:
@@ -136,22 +136,22 @@ def _benefits(run: Run, found: Appraisal) -> tuple[str, ...]:
     if curve is None:
         return ()
     name = look_of(run.chosen_model, run.models).name
-    told = []
+    shown = []
     for risk in SHOWN_RISKS:
-        place = curve.risks.index(risk)
-        gain = 100.0 * (curve.model[place] - max(curve.treat_all[place], 0.0))
-        told.append(f"{percent(risk, 1)}: {plain(gain, digits=1)}")
+        position = curve.risks.index(risk)
+        gain = 100.0 * (curve.model[position] - max(curve.treat_all[position], 0.0))
+        shown.append(f"{percent(risk, 1)}: {plain(gain, digits=1)}")
     return (
         f"{name}, net true positives per 100 patients beyond the better of treating all and none, by threshold risk: "
-        f"{'; '.join(told)}.",
+        f"{'; '.join(shown)}.",
         "Choose the threshold risk by how much a missed case weighs against a needless treatment, not by this curve. "
         "Where the share of the condition differs from this cohort's, the curve differs too.",
     )
 
 
 def _points(run: Run, found: Appraisal) -> Table | None:
-    told = [found.of(model) for model in run.models]
-    if all(one.proportions is None and not one.readings for one in told):
+    shown = [found.of(model) for model in run.models]
+    if all(one.proportions is None and not one.readings for one in shown):
         return None
     fixed, shares = found.settings.fixed, found.settings.prevalence
     heads = ["Model", "Sensitivity", "Specificity", "PPV", "NPV", "Accuracy"]
@@ -159,7 +159,7 @@ def _points(run: Run, found: Appraisal) -> Table | None:
     heads += [f"Sensitivity at {percent(value, 1)} specificity" for value in fixed]
     heads += [f"Specificity at {percent(value, 1)} sensitivity" for value in fixed]
     rows, without = [], dict[str, str | None]()
-    for one in told:
+    for one in shown:
         estimates = _estimates(found, one.model, shares=shares, fixed=fixed)
         for head, each in zip(heads[1:], estimates, strict=True):
             if each is not None and each.value is not None and each.low is None:
@@ -167,14 +167,14 @@ def _points(run: Run, found: Appraisal) -> Table | None:
         look, kind = look_of(one.model, run.models), "chosen" if one.model == run.chosen_model else ""
         cells = tuple(Cell("–") if each is None else estimated(each) for each in estimates)
         rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
-    own = next((percent(one.proportions.prevalence, 1) for one in told if one.proportions is not None), None)
+    own = next((percent(one.proportions.prevalence, 1) for one in shown if one.proportions is not None), None)
     declared = found.settings.threshold
     where = "the given threshold" if declared.rule == "fixed" else "each fold's own validation threshold"
     notes = [
         f"Decisions at {where} ({declared.in_words}), with Wilson's "
         f"intervals; PPV, NPV and accuracy hold at this cohort's prevalence of {own} only."
         if own is not None
-        else "No proportions: " + next(iter(one.reasons.get("proportions", "") for one in told)) + ".",
+        else "No proportions: " + next(iter(one.reasons.get("proportions", "") for one in shown)) + ".",
     ]
     if shares:
         notes.append("At a stated prevalence: from sensitivity and specificity and their intervals, by Bayes’ rule.")
@@ -212,12 +212,12 @@ def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
     sets = one.conformal
     if sets is None:
         return (f"{name}: no prediction sets, because {one.reasons.get('conformal', 'they were not made')}.",)
-    told = [
+    shown = [
         f"{each.of_class} {in_table(each.covered.value, each.covered.low, each.covered.high)}" for each in sets.classes
     ]
     sentences = [
         f"{name}: sets made to hold the true class in {percent(sets.coverage, 1)} of patients of each class held it in "
-        f"{joined(told)}. {percent(sets.single, 1)} of {count(sets.patients, 'patient')} got a single class, "
+        f"{joined(shown)}. {percent(sets.single, 1)} of {count(sets.patients, 'patient')} got a single class, "
         f"{percent(sets.several, 1)} more than one, {percent(sets.empty, 1)} none."
     ]
     for each in sets.classes:
@@ -240,13 +240,13 @@ def decisions_table(run: Run, found: Appraisal) -> Table | None:
         return None
     rows, notes = [], []
     for one in found.decisions:
-        look, told = look_of(one.model, run.models), one.decisions
-        if told.reason is not None:
-            notes.append(f"{look.name}: not compared, because {told.reason}.")
+        look, own = look_of(one.model, run.models), one.decisions
+        if own.reason is not None:
+            notes.append(f"{look.name}: not compared, because {own.reason}.")
             continue
-        false = "as often right" if told.order_false is None else plain(told.order_false)
-        cells = text_cells((f"{told.patients:,}", f"{told.both:,}", f"{told.only_model:,}", f"{told.only_reference:,}",
-                            "–" if told.p_value is None else p_value(told.p_value), false))  # fmt: skip
+        false = "as often right" if own.order_false is None else plain(own.order_false)
+        cells = text_cells((f"{own.patients:,}", f"{own.both:,}", f"{own.only_model:,}", f"{own.only_reference:,}",
+                            "–" if own.p_value is None else p_value(own.p_value), false))  # fmt: skip
         rows.append(Row(name=look.name, cells=cells, colour=look.colour))
     heads = ("Model", "Patients", "Both right", "Only this right", "Only the probe right", "McNemar", "Order false")
     notes.append(

@@ -77,8 +77,8 @@ def _found(run: Run) -> list[_Found]:
     found = []
     if blind is not None:
         found = [_Found("metadata_only", blind.auroc, p_value=blind.p_value, is_suspicious=blind.is_suspicious)]
-    told = run.controls.controls if run.controls is not None else ()
-    return [*found, *(_Found(one.name, one.auroc) for one in told if one.name in WHAT)]
+    sentences = run.controls.controls if run.controls is not None else ()
+    return [*found, *(_Found(one.name, one.auroc) for one in sentences if one.name in WHAT)]
 
 
 def _row(found: _Found, run: Run, judged: Judged) -> Row:
@@ -156,9 +156,9 @@ def _untrained_rows(run: Run, judged: Judged) -> tuple[Row, ...]:
 
 
 def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
-    told = run.controls.controls if run.controls is not None else ()
+    sentences = run.controls.controls if run.controls is not None else ()
     rows = []
-    for one in told:
+    for one in sentences:
         if one.name == "image_level_split":
             honest = f" Kept apart by patient it is {plain(judged.of(reference_model(), fold=None).auroc.value)}."
             verdict = "What the frozen probe would have claimed, had images been split instead of patients."
@@ -214,7 +214,7 @@ def _not_failing(run: Run, judged: Judged) -> Finding | None:
     if not those:
         return None
     auroc = judged.of(run.chosen_model, fold=None).auroc
-    told = [
+    sentences = [
         f"{WHAT[found.name][0].lower()} ({WHAT[found.name][1]}) "
         f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
         for found in those
@@ -222,7 +222,7 @@ def _not_failing(run: Run, judged: Judged) -> Finding | None:
     return Finding(
         "control does not fail",
         CONTROL[relation(max(found.auroc.value or 0.0 for found in those), auroc)],
-        f"AUROC of {joined(told)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
+        f"AUROC of {joined(sentences)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
         advice="Look at what the classes’ scans have in common besides the condition: window, collimation, markers, "
         "position.",
         question="Could the model use something other than the condition?",

@@ -34,7 +34,7 @@ from medtl.report.sections.held_out_words import (
 
 
 @dataclass(frozen=True)
-class HeldOutTold:
+class HeldOutBlocks:
     """A held-out cohort as the page shows it."""
 
     title: str
@@ -43,16 +43,16 @@ class HeldOutTold:
     figures: tuple[Drawn, ...]
 
 
-def held_out_told(run: Run, judged: Judged) -> tuple[HeldOutTold, ...]:
+def held_out_blocks(run: Run, judged: Judged) -> tuple[HeldOutBlocks, ...]:
     """Every cohort that the finished run was tested on."""
-    return tuple(_told(run, judged, one) for one in run.held_out)
+    return tuple(_sentences(run, judged, one) for one in run.held_out)
 
 
-def _told(run: Run, judged: Judged, one: HeldOutRun) -> HeldOutTold:
+def _sentences(run: Run, judged: Judged, one: HeldOutRun) -> HeldOutBlocks:
     there = evaluate_run(_as_run(run, one), metrics=one.metrics)
-    return HeldOutTold(
+    return HeldOutBlocks(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
-        sentences=(*_opened(one), _asked(one), *_shares(run, one), *_uncertainty(run, there, one), *there.notes),
+        sentences=(*_opened(one), _questions(one), *_shares(run, one), *_uncertainty(run, there, one), *there.notes),
         table=_table(run, judged, there, one),
         figures=_figures(run, there, one),
     )
@@ -77,7 +77,7 @@ def _opened(one: HeldOutRun) -> tuple[str, ...]:
     )
 
 
-def _asked(one: HeldOutRun) -> str:
+def _questions(one: HeldOutRun) -> str:
     networks = "the one fold" if one.record.members == 1 else f"{one.record.members} folds"
     left = sum(number for _, number in one.record.left_out)
     reasons = joined([f"{number} {reason.replace('_', ' ')}" for reason, number in one.record.left_out])
@@ -108,17 +108,17 @@ def _uncertainty(run: Run, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
         model=run.chosen_model,
         threshold=there.of(run.chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,
     )
-    told = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
-    told += f"{count(found.right, 'patient')} who are called rightly"
+    sentence = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
+    sentence += f"{count(found.right, 'patient')} who are called rightly"
     if found.wrong_bits is not None:
-        told += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} who are called wrongly"
-    told += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
+        sentence += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} who are called wrongly"
+    sentence += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
     if found.error_auroc is not None:
-        told += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"
-        told += (
+        sentence += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"
+        sentence += (
             ": high doubt is a reason to look again." if found.error_auroc > 0.6 else ": it is no guide to the errors."
         )
-    return (told,)
+    return (sentence,)
 
 
 def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
@@ -158,8 +158,8 @@ def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
         seed=run.provenance.seed,
     )
     title = title_of(one.record)
-    told = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
-    roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=told)
+    sentence = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
+    roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=sentence)
     figures = [Drawn(roc, f"{title}: {look.name} thick, with its pointwise 95 % band.", sources)]
     if run.outcome.positive_class is not None:
         brier, label = there.of(run.chosen_model, fold=None).estimates["brier"], run.classes[-1]
@@ -181,11 +181,11 @@ def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
 def _blocks(view: View) -> Iterator[Block | None]:
     seal = seal_sentences(view.run)
     yield Prose(seal) if seal else None
-    for one in held_out_told(view.run, view.judged):
+    for one in held_out_blocks(view.run, view.judged):
         yield Subheading(one.title)
         yield Prose(one.sentences)
         yield one.table
         yield SideBySide(one.figures)
 
 
-KEPT_APART = Section("apart", "On cases kept apart", _blocks)
+HELD_OUT = Section("apart", "On cases kept apart", _blocks)

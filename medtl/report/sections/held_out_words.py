@@ -117,12 +117,12 @@ def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Finding | None:
     auroc = f"AUROC {with_interval(here.value, here.low, here.high)} there, " + (
         f"{with_interval(promised.value, promised.low, promised.high)} out of fold"
     )
-    told = [one.numbers for one in broken if "AUROC" not in one.name]
+    clauses = [one.numbers for one in broken if "AUROC" not in one.name]
     worst = f": {broken[0].change}" if broken else ""
     return Finding(
         "broken promise",
         f"{title_of(one.record)} does not bear out what the folds promised{worst}.",
-        f"{'; '.join([*told, auroc])}."
+        f"{'; '.join([*clauses, auroc])}."
         + (
             ""
             if is_lower or "AUROC" in broken[0].name

@@ -13,7 +13,7 @@ from medtl.report.figures.gallery import GalleryRow, colour_bar, gallery, has_vi
 from medtl.report.html.blocks import Block, Figure, Prose, Subheading
 from medtl.report.html.section import Section
 from medtl.report.results.view import View
-from medtl.report.sections.saliency_checks import ChecksTold, checks_told, fold_checks_told
+from medtl.report.sections.saliency_checks import ChecksBlocks, checks_blocks, fold_checks_blocks
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Gallery:
     macro: ClassVar[str] = "gallery"
     rows: tuple[GalleryRow, ...]
     of_volumes: bool
-    checks: ChecksTold
+    checks: ChecksBlocks
     method: str
     bar: Markup
 
@@ -44,7 +44,7 @@ def _blocks(view: View) -> Iterator[Block | None]:
         no_maps = f"This {what} has no maps: the study did not ask for them, or no network was left to explain."
         yield Prose((no_maps,), kind="")
         return
-    checks = checks_told(run) if fold is None else fold_checks_told(run, fold=fold)
+    checks = checks_blocks(run) if fold is None else fold_checks_blocks(run, fold=fold)
     yield Gallery(rows, has_volumes(rows), checks, run.map_method, colour_bar())
     yield Prose(checks.sentences)
     yield checks.table

@@ -35,7 +35,7 @@ class ModelPair:
         return claim_of(self.found, reference=self.reference.name)
 
     @property
-    def is_apart(self) -> bool:
+    def is_distinguishable(self) -> bool:
         """Whether one of the two may be called better."""
         return self.claim.side != "none"
 
@@ -84,12 +84,14 @@ def in_words(pair: ModelPair, *, metric: str) -> str:
     numbers = f"{metric} difference {numbers_of(found)}{wins}"
     if claim.side != "none":
         better = (first, second) if claim.side == "better" else (second, first)
-        told = f"{better[0]} ranked these patients better than {better[1]} ({numbers}, {p_value(found.p_value or 0.0)})"
+        words = (
+            f"{better[0]} ranked these patients better than {better[1]} ({numbers}, {p_value(found.p_value or 0.0)})"
+        )
     else:
-        told = f"{first} is not distinguishable from {second} ({numbers}): the difference {claim.conclusion}"
+        words = f"{first} is not distinguishable from {second} ({numbers}): the difference {claim.conclusion}"
         if pair.simpler is not None:
-            told += f"; by the rule of simplicity {pair.simpler.name} is enough until more patients say otherwise"
-    return " ".join((f"{told}.", *claim.remarks))
+            words += f"; by the rule of simplicity {pair.simpler.name} is enough until more patients say otherwise"
+    return " ".join((f"{words}.", *claim.remarks))
 
 
 def pairs_table(pairs: Sequence[ModelPair], *, metric: str) -> Table:
@@ -114,7 +116,11 @@ def pairs_table(pairs: Sequence[ModelPair], *, metric: str) -> Table:
             adjusted = "–" if own.p_value is None else p_value(own.p_value)
             cells += text_cells((f"{own.wins} of {own.folds} folds", adjusted))
         rows.append(
-            Row(f"{pair.model.name} - {pair.reference.name}", tuple(cells), kind="chosen" if pair.is_apart else "")
+            Row(
+                f"{pair.model.name} - {pair.reference.name}",
+                tuple(cells),
+                kind="chosen" if pair.is_distinguishable else "",
+            )
         )
         if own.difference.low is None:
             notes.append(f"{pair.model.name} - {pair.reference.name}: {own.difference.reason}.")
@@ -157,12 +163,12 @@ def verdict_sentences(pairs: Sequence[ModelPair], *, metric: str, patients: str,
     """The finding in at most three sentences: one pair in full, several by their count."""
     if len(pairs) == 1:
         return (f"On {patients} that both models were tested on: {in_words(pairs[0], metric=metric)}",)
-    apart = [pair for pair in pairs if pair.is_apart]
-    told = [f"{models} models were compared on {patients} that all of them were tested on."]
-    if not apart:
-        told.append(f"None of the {len(pairs)} pairs is distinguishable.")
+    claimed = [pair for pair in pairs if pair.is_distinguishable]
+    words = [f"{models} models were compared on {patients} that all of them were tested on."]
+    if not claimed:
+        words.append(f"None of the {len(pairs)} pairs is distinguishable.")
     else:
-        told.append(f"{len(apart)} of {len(pairs)} pairs {'is' if len(apart) == 1 else 'are'} distinguishable.")
-        better = dict.fromkeys((pair.model if pair.claim.side == "better" else pair.reference).name for pair in apart)
-        told.append(f"Ranked better than at least one other: {joined(tuple(better))}.")
-    return tuple(told)
+        words.append(f"{len(claimed)} of {len(pairs)} pairs {'is' if len(claimed) == 1 else 'are'} distinguishable.")
+        better = dict.fromkeys((pair.model if pair.claim.side == "better" else pair.reference).name for pair in claimed)
+        words.append(f"Ranked better than at least one other: {joined(tuple(better))}.")
+    return tuple(words)

@@ -160,8 +160,8 @@ def _of_several(
 
 def _where_from(thresholds: Sequence[float], *, name: str, positive: str, origin: str) -> str:
     low, high = plain(min(thresholds)), plain(max(thresholds))
-    told = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
-    return f"{name}: a patient is called {positive} from a probability of {told}. The threshold {origin}."
+    sentence = f"{low} on" if low == high else f"{low} to {high} on, depending on the fold"
+    return f"{name}: a patient is called {positive} from a probability of {sentence}. The threshold {origin}."
 
 
 def _estimate(found: Estimate) -> str:

@@ -8,7 +8,7 @@ from medtl.report.html.blocks import Block, Figure, Prose, SeeSection
 from medtl.report.html.section import Section
 from medtl.report.results.view import View
 from medtl.report.sections.controls import controls_table
-from medtl.report.sections.selection import selection_told
+from medtl.report.sections.selection import selection_blocks
 from medtl.report.sections.training import histories_drawn, training_sentences
 
 
@@ -20,7 +20,7 @@ def _training(view: View) -> Iterator[Block | None]:
 
 def _blocks(view: View) -> Iterator[Block | None]:
     yield from _training(view)
-    selection = selection_told(view.run, view.judged)
+    selection = selection_blocks(view.run, view.judged)
     if selection is not None:
         yield selection.table
         yield Prose(selection.sentences)

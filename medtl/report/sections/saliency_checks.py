@@ -58,7 +58,7 @@ WHAT = {
 
 
 @dataclass(frozen=True)
-class ChecksTold:
+class ChecksBlocks:
     """`warning` stands above the gallery and `brief` with each of its rows; both are empty where all is well."""
 
     warning: str = ""
@@ -67,14 +67,14 @@ class ChecksTold:
     table: Table | None = None
 
 
-def checks_told(run: Run) -> ChecksTold:
+def checks_blocks(run: Run) -> ChecksBlocks:
     """The study's checks, on the intervals over all checked patients."""
     found = run.saliency_checks
     if found is None:
         return NOT_CHECKED
     cases = sum(len(one.cases) for one in found.folds)
     scope = f"{count(cases, 'out-of-fold case')}, drawn before any map was made"
-    return ChecksTold(
+    return ChecksBlocks(
         warning=_warning(found.verdicts),
         brief=BRIEF if _warning(found.verdicts) else "",
         sentences=_lesion_sentence(found.lesions),
@@ -82,7 +82,7 @@ def checks_told(run: Run) -> ChecksTold:
     )
 
 
-def fold_checks_told(run: Run, *, fold: int) -> ChecksTold:
+def fold_checks_blocks(run: Run, *, fold: int) -> ChecksBlocks:
     """One fold's checks in a sentence; few cases, so the study's verdict counts and is repeated."""
     found = run.saliency_checks
     own = found.of(fold) if found is not None else None
@@ -91,9 +91,9 @@ def fold_checks_told(run: Run, *, fold: int) -> ChecksTold:
     warning = _warning(found.verdicts)
     failed = [WHAT[one.name][0].lower() for one in own.verdicts if one.passes is False]
     passed = [WHAT[one.name][0].lower() for one in own.verdicts if one.passes]
-    told = [f"{verb} {joined(names)}" for verb, names in (("passed", passed), ("failed", failed)) if names]
-    sentence = f"Checks of {count(len(own.cases), 'case')} of this fold: {'; '.join(told) or 'none could be made'}."
-    return ChecksTold(warning=warning, brief=BRIEF if warning else "", sentences=(sentence,))
+    clauses = [f"{verb} {joined(names)}" for verb, names in (("passed", passed), ("failed", failed)) if names]
+    sentence = f"Checks of {count(len(own.cases), 'case')} of this fold: {'; '.join(clauses) or 'none could be made'}."
+    return ChecksBlocks(warning=warning, brief=BRIEF if warning else "", sentences=(sentence,))
 
 
 def map_findings(run: Run) -> tuple[Finding, ...]:
@@ -130,7 +130,7 @@ def map_findings(run: Run) -> tuple[Finding, ...]:
 
 
 BRIEF = "Do not interpret."
-NOT_CHECKED = ChecksTold(sentences=("These maps were not checked; whether they are worth looking at is not known.",))
+NOT_CHECKED = ChecksBlocks(sentences=("These maps were not checked; whether they are worth looking at is not known.",))
 
 
 def _warning(verdicts: Sequence[Verdict]) -> str:

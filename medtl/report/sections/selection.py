@@ -16,14 +16,14 @@ from medtl.report.results.judged import Judged, metric_name
 
 
 @dataclass(frozen=True)
-class SelectionTold:
+class SelectionBlocks:
     """The table of candidates by fold, and what to make of it."""
 
     table: Table
     sentences: tuple[str, ...]
 
 
-def selection_told(run: Run, judged: Judged) -> SelectionTold | None:
+def selection_blocks(run: Run, judged: Judged) -> SelectionBlocks | None:
     """What was selected; None where the study selects nothing."""
     made = [(record.fold, record.selection) for record in run.folds if record.selection is not None]
     if not made:
@@ -47,7 +47,7 @@ def selection_told(run: Run, judged: Judged) -> SelectionTold | None:
     )
     heads = ("Candidate", *(f"Fold {fold}" for fold, _ in made))
     table = Table("What the validation patients chose", heads, rows, (note,), name="selection")
-    return SelectionTold(table, (_agreement(run, len(candidates)), *_flattery(run, judged, candidates)))
+    return SelectionBlocks(table, (_agreement(run, len(candidates)), *_flattery(run, judged, candidates)))
 
 
 def _agreement(run: Run, looked_at: int) -> str:

@@ -44,13 +44,13 @@ def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
 
 
 def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
-    told = found.of(run.chosen_model).subgroups
-    if not told:
+    clauses = found.of(run.chosen_model).subgroups
+    if not clauses:
         return (
             "No covariate (site, sex, age or scanner) with more than one group is known, so there are no subgroups.",
         )
     sentences = []
-    for one in told:
+    for one in clauses:
         missing = f" {count(one.missing, 'patient')} lack it." if one.missing else ""
         if one.adjusted is None or one.p_value is None:
             sentences.append(f"{one.covariate}: the groups are not tested, because {one.reason}.{missing}")
@@ -60,7 +60,7 @@ def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
                 f"{one.covariate}: the AUROCs {differ} ({p_value(one.adjusted)} after Holm’s correction, "
                 f"{p_value(one.p_value)} alone).{missing}"
             )
-    tests = sum(one.p_value is not None for one in told)
+    tests = sum(one.p_value is not None for one in clauses)
     sentences.append(
         f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q by permutation of "
         "patients between groups; groups with fewer than five patients of a class are listed without a test). "

@@ -27,7 +27,7 @@ MEANING = (
 def histories_drawn(run: Run, *, fold: int | None) -> tuple[Drawn, ...]:
     """Training and validation curves of each model that was trained by epochs, of one fold or of all."""
     drawn = []
-    for place, model in enumerate(run.models):
+    for index, model in enumerate(run.models):
         own = [
             (record.fold, rows.sort_values("epoch"))
             for record in run.folds
@@ -36,7 +36,7 @@ def histories_drawn(run: Run, *, fold: int | None) -> tuple[Drawn, ...]:
             if len(rows)
         ]
         if own:
-            drawn.append(_history(run, model, own, name=f"history-{place}", prefix="fold_{}/" if fold is None else ""))
+            drawn.append(_history(run, model, own, name=f"history-{index}", prefix="fold_{}/" if fold is None else ""))
     return tuple(drawn)
 
 
@@ -54,7 +54,7 @@ def _history(run: Run, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, n
     caption = f"{finding}{lines} {'the' if lines else 'The'} gap is shaded. {MEANING}"
     files = [f"{prefix.format(fold)}history.csv" for fold, _ in own]
     names = [f"fold {fold}" for fold, _ in own] if prefix else ["history.csv"]
-    return Drawn(drawing, caption, tuple(Link(told, file) for told, file in zip(names, files, strict=True)))
+    return Drawn(drawing, caption, tuple(Link(clauses, file) for clauses, file in zip(names, files, strict=True)))
 
 
 def _mean(column: pd.Series) -> float | None:

@@ -20,14 +20,14 @@ from medtl.policies.centroid import CENTROID
 from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
-from medtl.training.candidates import StudyTask, Variant, told
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
 from medtl.training.predict import predict_logits
+from medtl.training.variants import StudyTask, Variant, rename_models
 
-Said = Float[np.ndarray, "case class"]
+Probabilities = Float[np.ndarray, "case class"]
 
 
-def ask_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable:
+def predict_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable:
     """What every model of a finished fold says of the task's cases, as test rows of that fold; nothing is fitted.
 
     Where the fold's validation patients chose a candidate, its rows are there once more as `selected`.
@@ -35,9 +35,13 @@ def ask_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable:
     Raises:
         IntegrityFailure: a file of weights is missing, damaged, or of another network.
     """
-    said = concatenate([told(variant, _asked(task, variant, fold=fold, folder=folder)) for variant in task.variants])
+    predictions = concatenate(
+        [rename_models(variant, _predictions(task, variant, fold=fold, folder=folder)) for variant in task.variants]
+    )
     path = folder / names.SELECTION
-    return selection.with_selected(said, selection.read_selection(path).chosen) if path.is_file() else said
+    return (
+        selection.with_selected(predictions, selection.read_selection(path).chosen) if path.is_file() else predictions
+    )
 
 
 def primary_of_fold(task: StudyTask, *, folder: Path) -> tuple[str, Classifier]:
@@ -55,13 +59,13 @@ def primary_of_fold(task: StudyTask, *, folder: Path) -> tuple[str, Classifier]:
     return selection.SELECTED if path.is_file() else wanted, network
 
 
-def _asked(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> PredictionTable:
+def _predictions(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> PredictionTable:
     cohort = task.cohort
     return concatenate(
         [
             PredictionTable.of_cases(
                 cohort.cases,
-                _said(model, task, variant, fold=fold, folder=variant.folder(folder)),
+                _probabilities(model, task, variant, fold=fold, folder=variant.folder(folder)),
                 classes=cohort.classes,
                 covariates=cohort.covariates,
                 fold=fold,
@@ -73,7 +77,7 @@ def _asked(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Pre
     )
 
 
-def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Said:
+def _probabilities(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Probabilities:
     case_ids = [case.case_id for case in task.cohort.cases]
     features = task.features[variant.encoder]
     if policy_of(model) == PROBE:
@@ -95,10 +99,10 @@ def _said(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: P
 
 def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> Classifier:
     """A fitted model's network; the probe is one with its encoder as it was borrowed."""
-    borrowed = task.borrowed[variant.encoder]
+    pretrained = task.encoders[variant.encoder]
     if policy_of(model) == PROBE:
-        return classifier_from_probe(copy.deepcopy(borrowed), _probe(folder)).to(task.device)
-    encoder = task.untrained(variant, seed=0) if _is_untrained(model) else copy.deepcopy(borrowed)
+        return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(task.device)
+    encoder = task.untrained(variant, seed=0) if _is_untrained(model) else copy.deepcopy(pretrained)
     classifier = classifier_with_new_head(encoder, classes=task.cohort.outcome.head_width, seed=0)
     _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
     return classifier.to(task.device)

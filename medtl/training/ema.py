@@ -38,7 +38,7 @@ class WeightAverage:
 
 
 @contextmanager
-def wearing(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
+def temporary_weights(module: nn.Module, values: Mapping[str, Tensor]) -> Iterator[None]:
     """The module with other weights for the block; its own come back afterwards."""
     own = {name: value.detach().clone() for name, value in module.state_dict().items()}
     try:

@@ -59,7 +59,7 @@ class StudyTask:
     groups: Mapping[str, str]
     scans: Scans
     features: Mapping[str, FeatureTable]
-    borrowed: Mapping[str, Encoder]
+    encoders: Mapping[str, Encoder]
     variants: tuple[Variant, ...]
     is_selecting: bool
     seed: int
@@ -67,7 +67,7 @@ class StudyTask:
 
     def untrained(self, variant: Variant, *, seed: int) -> Encoder:
         """The variant's network without what was borrowed."""
-        return build_untrained(self.borrowed[variant.encoder].card, seed=seed)
+        return build_untrained(self.encoders[variant.encoder].card, seed=seed)
 
     def of_fold(self, variant: Variant, *, number: int, split: Split, states: Path) -> FoldTask:
         """What the variant needs to be fitted in a fold."""
@@ -78,7 +78,7 @@ class StudyTask:
             groups=self.groups,
             scans=self.scans,
             features=self.features[variant.encoder],
-            borrowed=self.borrowed[variant.encoder],
+            pretrained=self.encoders[variant.encoder],
             untrained=partial(self.untrained, variant),
             adaptation=variant.adaptation,
             recipe=variant.recipe,
@@ -119,17 +119,17 @@ def variants_of(
     return tuple(found)
 
 
-def train_candidates(task: StudyTask, *, number: int, split: Split, states: Path) -> Fitted:
+def train_variants(task: StudyTask, *, number: int, split: Split, states: Path) -> Fitted:
     """Fit every variant on one fold and let its validation patients choose; goes on where it was interrupted."""
     tasks = [task.of_fold(variant, number=number, split=split, states=states) for variant in task.variants]
     parts = tuple((variant, train_fold(own)) for variant, own in zip(task.variants, tasks, strict=True))
-    said = concatenate([told(variant, fitted.predictions) for variant, fitted in parts])
+    predictions = concatenate([rename_models(variant, fitted.predictions) for variant, fitted in parts])
     curves = [
         fitted.history.assign(model=[variant.named(str(model)) for model in fitted.history["model"]])
         for variant, fitted in parts
         if len(fitted.history)
     ]
-    choice = selection.choose(said) if task.is_selecting else None
+    choice = selection.choose(predictions) if task.is_selecting else None
     by_name = {
         variant.named(model): (own, fitted, model)
         for own, (variant, fitted) in zip(tasks, parts, strict=True)
@@ -138,7 +138,7 @@ def train_candidates(task: StudyTask, *, number: int, split: Split, states: Path
     wanted = choice.chosen if choice else task.variants[0].adaptation.primary
     own, fitted, model = by_name[wanted]
     return Fitted(
-        predictions=selection.with_selected(said, choice.chosen) if choice else said,
+        predictions=selection.with_selected(predictions, choice.chosen) if choice else predictions,
         history=pd.concat(curves) if curves else parts[0][1].history,
         parts=parts,
         choice=choice,
@@ -147,7 +147,7 @@ def train_candidates(task: StudyTask, *, number: int, split: Split, states: Path
     )
 
 
-def told(variant: Variant, predictions: PredictionTable) -> PredictionTable:
+def rename_models(variant: Variant, predictions: PredictionTable) -> PredictionTable:
     """A variant's predictions under the names that the study's tables use."""
     rows = predictions.rows[predictions.rows["model"].isin(variant.kept)]
     return PredictionTable(rows.assign(model=[variant.named(str(model)) for model in rows["model"]]))

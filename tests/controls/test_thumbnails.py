@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medtl.controls.grey_cells import cell_means, grey_cells
+from medtl.controls.thumbnails import cell_means, grey_cells
 
 
 @pytest.mark.parametrize("shape", [(32, 48), (16, 24, 40)])
