@@ -1,8 +1,4 @@
-"""MONAI's networks, cut into named stages, without their classifiers.
-
-The arguments make MONAI's ResNet the network that published weights were trained in. Its defaults do not: with
-`conv1_t_stride=1` the same weights load strictly and give other features (pinned by a test).
-"""
+"""The networks of the families, cut into named stages, without their classifiers."""
 
 from __future__ import annotations
 
@@ -12,46 +8,16 @@ from functools import cache
 from typing import Any, Final, Literal, cast
 
 import torch
-from monai.networks.nets import densenet, resnet
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from medtl.encoders.account import COUNTER, Shape
 from medtl.encoders.acs import replace_convolutions
 from medtl.encoders.card import Architecture, EncoderCard, Form
-from medtl.encoders.medicalnet_form import WEIGHTLESS_SHORTCUTS, to_medicalnet
+from medtl.encoders.families import Family, family_of
 from medtl.encoders.pools import replace_pools
 from medtl.encoders.settings import VolumeSettings
 from medtl.encoders.views import VIEWS
-
-FEATURES: Final[dict[Architecture, int]] = {
-    "resnet10": 512,
-    "resnet18": 512,
-    "resnet34": 512,
-    "resnet50": 2048,
-    "densenet121": 1024,
-    "densenet169": 1664,
-}
-"""Channels of the last stage's maps."""
-
-RESNET_STAGES: Final = {
-    "stem": ("conv1", "bn1", "act", "maxpool"),
-    "layer1": ("layer1",),
-    "layer2": ("layer2",),
-    "layer3": ("layer3",),
-    "layer4": ("layer4",),
-}
-DENSENET_STAGES: Final = {
-    "stem": ("conv0", "norm0", "relu0", "pool0"),
-    "denseblock1": ("denseblock1", "transition1"),
-    "denseblock2": ("denseblock2", "transition2"),
-    "denseblock3": ("denseblock3", "transition3"),
-    "denseblock4": ("denseblock4", "norm5", "relu"),
-}
-"""Stage -> the parts of MONAI's network in it, in the order of the forward pass."""
-
-INITIAL_FAN: Final[dict[str, Literal["fan_in", "fan_out"]]] = {"resnet": "fan_out", "densenet": "fan_in"}
-"""Which side of a convolution He initialisation keeps the variance of; as in MONAI and torchvision."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +37,19 @@ class Network:
     stem_size: tuple[int, int, int] | None = None
 
     @property
-    def is_resnet(self) -> bool:
-        """Whether it is a ResNet; else it is a DenseNet."""
-        return self.architecture.startswith("resnet")
+    def family(self) -> Family:
+        """What its family says of it."""
+        return family_of(self.architecture, self.form)
 
     @property
     def name_prefix(self) -> str:
-        """The prefix that MONAI writes before the name of a part: DenseNets keep theirs under `features.`"""
-        return "" if self.is_resnet else "features."
+        """The prefix that MONAI writes before the name of a part."""
+        return self.family.name_prefix
 
     @property
     def feature_count(self) -> int:
         """Features of a scan."""
-        return FEATURES[self.architecture]
+        return self.family.features[self.architecture]
 
 
 def network_of(card: EncoderCard) -> Network:
@@ -125,46 +91,21 @@ DRAWS: Final = (torch.Tensor.normal_, torch.Tensor.uniform_)
 def hollow_stages(network: Network) -> OrderedDict[str, nn.Sequential]:
     """The stages in order, with shapes but without numbers (on torch's meta device); chance is not touched."""
     with _NoFirstValues(), torch.device("meta"):
-        whole = _resnet(network) if network.is_resnet else _densenet(network)
+        whole = network.family.build(network.architecture, network.space, network.channels)
         if network.space == 3:
             _shape_stem(whole, network)
             replace_pools(whole)
             if network.by_views:
                 replace_convolutions(whole)
-            if network.form == "medicalnet":
-                to_medicalnet(whole)
-    plan = RESNET_STAGES if network.is_resnet else DENSENET_STAGES
     parts = dict(whole.named_children())
     return OrderedDict(
-        (stage, nn.Sequential(OrderedDict((part, parts[part]) for part in names))) for stage, names in plan.items()
+        (stage, nn.Sequential(OrderedDict((part, parts[part]) for part in names)))
+        for stage, names in network.family.stages.items()
     )
-
-
-def _resnet(network: Network) -> nn.Module:
-    weightless = network.form == "medicalnet" and network.architecture in WEIGHTLESS_SHORTCUTS
-    return cast(
-        nn.Module,
-        getattr(resnet, network.architecture)(
-            spatial_dims=network.space,
-            n_input_channels=network.channels,
-            conv1_t_stride=2,
-            shortcut_type="A" if weightless else "B",
-            bias_downsample=False,
-            feed_forward=False,
-        ),
-    )
-
-
-def _densenet(network: Network) -> nn.Module:
-    whole = getattr(densenet, network.architecture)(
-        spatial_dims=network.space, in_channels=network.channels, out_channels=1
-    )
-    whole.features.add_module("relu", whole.class_layers.relu)
-    return cast(nn.Module, whole.features)
 
 
 def _shape_stem(whole: nn.Module, network: Network) -> None:
-    name = "conv1" if network.is_resnet else "conv0"
+    name = network.family.stem
     first = cast(nn.Conv3d, whole.get_submodule(name))
     size = network.stem_size or cast("tuple[int, int, int]", first.kernel_size)
     whole.set_submodule(
@@ -196,7 +137,7 @@ def untrained_tensors(network: Network, *, seed: int) -> dict[str, torch.Tensor]
     Convolutions: He et al. 2015, normal, gain of ReLU. Batch normalisation: the identity with empty statistics.
     """
     generator = torch.Generator().manual_seed(seed)
-    fan = INITIAL_FAN["resnet" if network.is_resnet else "densenet"]
+    fan = network.family.initial_fan
     tensors: dict[str, torch.Tensor] = {}
     for name, shape in expected_shapes(network).items():
         if len(shape) > 1:
@@ -212,10 +153,5 @@ def untrained_tensors(network: Network, *, seed: int) -> dict[str, torch.Tensor]
 
 
 def fewest_voxels(network: Network, axis: int) -> int:
-    """Voxels that an axis needs: a DenseNet halves it five times and rounds down in the last three."""
-    if network.is_resnet:
-        return 1
-    stride = network.stem_stride[axis] if network.stem_stride else 2
-    after_three_halvings = 8
-    before_pool = 2 * after_three_halvings - 1
-    return stride * (before_pool - 1) + 1
+    """Voxels that an axis needs."""
+    return network.family.fewest_voxels(network.stem_stride[axis] if network.stem_stride else 2)

@@ -91,7 +91,7 @@ def _refuse_stem_settings(card: EncoderCard, volumes: VolumeSettings) -> None:
             "Leave them out, or prepare slices of more pixels.",
             encoder=card.name,
         )
-    if volumes.stem_thickness is not None and (card.lifting == "acs" or card.form == "medicalnet"):
+    if volumes.stem_thickness is not None and (card.lifting == "acs" or card.family.fixed_stem):
         why = "has kernels for pictures" if card.lifting == "acs" else "comes with the stem that its weights have"
         raise ConfigurationError(
             f"stem_thickness is for inflated and bare 3D networks; {card.name} {why}. Leave it out.",

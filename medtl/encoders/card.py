@@ -7,11 +7,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from medtl.encoders.families import Family, family_of
 from medtl.encoders.settings import VolumeSettings
 
-Architecture = Literal["resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169"]
+Architecture = str
+"""A name that one of the families lists."""
+
 GreyRule = Literal["repeat", "sum_stem"]
-Form = Literal["imagenet", "medicalnet"]
+Form = str
 Lifting = Literal["slices", "inflated", "acs"]
 Standardisation = Literal["by_card", "by_foreground"]
 
@@ -105,9 +108,16 @@ class EncoderCard(BaseModel):
     def _dimensions_fit(self) -> Self:
         if self.lifting is not None and self.dimensions == 2:
             raise ValueError(f"lifting {self.lifting} is for volumes; dimensions is 2")
-        if self.form == "medicalnet" and (self.dimensions == 2 or not self.architecture.startswith("resnet")):
-            raise ValueError(f"form medicalnet is for 3D ResNets; this is a {self.dimensions}D {self.architecture}")
+        if self.dimensions not in self.family.spaces:
+            raise ValueError(
+                f"form {self.form} is for {self.family.spaces[0]}D networks; dimensions is {self.dimensions}"
+            )
         return self
+
+    @property
+    def family(self) -> Family:
+        """The family of its network."""
+        return family_of(self.architecture, self.form)
 
     @property
     def kernels(self) -> Literal[2, 3]:

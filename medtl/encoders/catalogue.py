@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from typing import get_args
 
-from medtl.encoders.card import Architecture, EncoderCard
+from medtl.encoders.card import EncoderCard
+from medtl.encoders.families import Family, named_families
+from medtl.encoders.families.medicalnet import MEDICALNET
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
-from medtl.encoders.volume_catalogue import BARE, MEDICALNET, bare_volume_encoder, medicalnet
+from medtl.encoders.volume_catalogue import bare_volume_encoder, medicalnet_card
 from medtl.errors import ConfigurationError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -29,24 +30,6 @@ CHANCE_STD = (0.25, 0.25, 0.25)
 
 IMAGENET_CITATION = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 115 (2015)"
 RADIMAGENET_CITATION = "Mei et al., RadImageNet, Radiology: Artificial Intelligence 4(5) (2022), e210315"
-RESNET_CITATION = "He et al., Deep Residual Learning for Image Recognition, CVPR (2016)"
-DENSENET_CITATION = "Huang et al., Densely Connected Convolutional Networks, CVPR (2017)"
-
-IMAGENET_SOURCES: dict[Architecture, tuple[str, str]] = {
-    "resnet18": ("timm/resnet18.a1_in1k", "Apache-2.0"),
-    "resnet34": ("timm/resnet34.a1_in1k", "Apache-2.0"),
-    "resnet50": ("timm/resnet50.a1_in1k", "Apache-2.0"),
-    "densenet121": ("timm/densenet121.tv_in1k", "as stated on its page (torchvision itself: BSD-3-Clause)"),
-    "densenet169": ("timm/densenet169.tv_in1k", "as stated on its page (torchvision itself: BSD-3-Clause)"),
-}
-"""Hugging Face repository and its licence; the file is model.safetensors. torchvision's own files fit as well."""
-
-RADIMAGENET_FILES: dict[Architecture, tuple[str, str]] = {
-    "resnet50": ("ResNet50.pt", "08629f7e7bd3e29b8ee9522ca3f65ce4d010a7ddf74f0ea3c7e3f3d0bbab0734"),
-    "densenet121": ("DenseNet121.pt", "5011b427acf483b3c05d9d4ac6ea4ff0baf5714c23937c0fcdc7c446226d0a14"),
-}
-"""File and sha256 in the Hugging Face repository Lab-Rasool/RadImageNet."""
-
 RADIMAGENET_NOTE = (
     "The publishers disagree on the normalisation: the authors' PyTorch code maps pixels to [-1, 1] (used here), the "
     "repository's page names the ImageNet statistics."
@@ -74,11 +57,14 @@ def known_encoders() -> tuple[EncoderCard, ...]:
 
     For pictures: bare architectures, then ImageNet, then RadImageNet. For volumes: bare 3D networks, then MedicalNet.
     """
-    bare = tuple(_bare(architecture) for architecture in get_args(Architecture))
-    imagenet = tuple(_imagenet(architecture) for architecture in IMAGENET_SOURCES)
-    radimagenet = tuple(_radimagenet(architecture) for architecture in RADIMAGENET_FILES)
-    bare_3d = tuple(bare_volume_encoder(net, citation=_network_citation(net)) for net in BARE)
-    medical = tuple(medicalnet(net, citation=_network_citation(net)) for net in MEDICALNET)
+    named = named_families()
+    bare = tuple(_bare(network, family) for family in named if 2 in family.spaces for network in family.architectures)
+    imagenet = tuple(_imagenet(network, family) for family in named for network in family.imagenet)
+    radimagenet = tuple(_radimagenet(network, family) for family in named for network in family.radimagenet)
+    bare_3d = tuple(
+        bare_volume_encoder(network, citation=family.citation) for family in named for network in family.bare_volumes
+    )
+    medical = tuple(medicalnet_card(network) for network in MEDICALNET.architectures)
     return bare + imagenet + radimagenet + bare_3d + medical
 
 
@@ -96,7 +82,7 @@ def unknown_encoder(name: str, *, also: tuple[str, ...]) -> ConfigurationError:
     )
 
 
-def _bare(architecture: Architecture) -> EncoderCard:
+def _bare(architecture: str, family: Family) -> EncoderCard:
     return EncoderCard(
         name=architecture,
         architecture=architecture,
@@ -105,13 +91,13 @@ def _bare(architecture: Architecture) -> EncoderCard:
         trained_on="nothing: weights drawn by chance from the study's seed",
         licence="none needed: no weights are borrowed",
         source="MONAI's network",
-        citation=_network_citation(architecture),
+        citation=family.citation,
         needs_weights=False,
     )
 
 
-def _imagenet(architecture: Architecture) -> EncoderCard:
-    repository, licence = IMAGENET_SOURCES[architecture]
+def _imagenet(architecture: str, family: Family) -> EncoderCard:
+    published = family.imagenet[architecture]
     return EncoderCard(
         name=f"{architecture}-imagenet",
         architecture=architecture,
@@ -120,14 +106,14 @@ def _imagenet(architecture: Architecture) -> EncoderCard:
         trained_on="ImageNet-1k: 1.28 million photographs in 1,000 classes",
         source_classes=IMAGENET_CLASSES,
         note=IMAGENET_NOTE,
-        licence=licence,
-        source=f"https://huggingface.co/{repository} (model.safetensors)",
-        citation=f"{IMAGENET_CITATION}; {_network_citation(architecture)}",
+        licence=published.licence,
+        source=f"https://huggingface.co/{published.file} (model.safetensors)",
+        citation=f"{IMAGENET_CITATION}; {family.citation}",
     )
 
 
-def _radimagenet(architecture: Architecture) -> EncoderCard:
-    file, sha256 = RADIMAGENET_FILES[architecture]
+def _radimagenet(architecture: str, family: Family) -> EncoderCard:
+    published = family.radimagenet[architecture]
     return EncoderCard(
         name=f"{architecture}-radimagenet",
         architecture=architecture,
@@ -135,13 +121,9 @@ def _radimagenet(architecture: Architecture) -> EncoderCard:
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
         trained_on="RadImageNet: 1.35 million CT, MR and ultrasound images in 165 classes",
-        licence="MIT, as tagged by the uploader; the images themselves need a request to the authors",
-        source=f"https://huggingface.co/Lab-Rasool/RadImageNet ({file})",
-        citation=f"{RADIMAGENET_CITATION}; {_network_citation(architecture)}",
+        licence=published.licence,
+        source=f"https://huggingface.co/Lab-Rasool/RadImageNet ({published.file})",
+        citation=f"{RADIMAGENET_CITATION}; {family.citation}",
         note=RADIMAGENET_NOTE,
-        published_sha256=sha256,
+        published_sha256=published.sha256,
     )
-
-
-def _network_citation(architecture: Architecture) -> str:
-    return RESNET_CITATION if architecture.startswith("resnet") else DENSENET_CITATION

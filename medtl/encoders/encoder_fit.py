@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from medtl.encoders import families
 from medtl.encoders.account import CLASSIFIERS, SHOWN, Account, TensorFacts, account_for
 from medtl.encoders.card import Architecture, EncoderCard
 from medtl.encoders.encoder_search import FoundEncoder, tables_in
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     import torch
 
 COLOURS: Final = 3
-STEMS: Final = ("conv1.weight", "features.conv0.weight")
-"""MONAI's names of the first convolution of a ResNet and of a DenseNet."""
-
 BESIDE: Final = "another part of the checkpoint, not the encoder"
 GREY_NOTE: Final = (
     "Its stem takes 1 channel; mean and deviation are the averages of the three channels of the encoder it is fed like."
@@ -78,8 +76,12 @@ def fitted(encoder: FoundEncoder, template: EncoderCard, wanted: Architecture | 
 
 
 def _stem_channels(encoder: FoundEncoder) -> int | None:
-    kernel = next((encoder.tensors[name] for name in STEMS if name in encoder.tensors), None)
+    kernel = next((encoder.tensors[name] for name in _stems() if name in encoder.tensors), None)
     return int(kernel.shape[1]) if kernel is not None and kernel.ndim > 1 else None
+
+
+def _stems() -> tuple[str, ...]:
+    return tuple(family.stem_weight for family in families.named_families())
 
 
 def fault_count(fit: Fit) -> int:
@@ -127,13 +129,14 @@ def choice_note(fit: Fit, fitting: Sequence[Fit]) -> str:
 def no_encoder_message(path: Path, content: Mapping[object, object]) -> str:
     """The message for a file in which no encoder was found: what it holds instead."""
     tables = tables_in(content)
+    medtl_has = "; ".join(family.in_words for family in families.named_families())
     count, first = 0, ""
     for _, table in tables:
         count += len(table)
         first = first or ", ".join(list(table)[:SHOWN])
     held = f"Its {count} tensors begin with {first}." if count else "It holds no tensors under names."
     return (
-        f"{path.name} holds none of the networks medtl has (ResNet-10, 18, 34, 50; DenseNet-121, 169): no tensor is "
+        f"{path.name} holds none of the networks medtl has ({medtl_has}): no tensor is "
         f"named as their first blocks, under any prefix. {held} Nothing was stored."
     )
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from medtl.encoders.account import Shape
-from medtl.encoders.key_maps import KeyMap, architecture_of, key_maps
+from medtl.encoders.families import architecture_of
+from medtl.encoders.key_maps import KeyMap, key_maps
 
 if TYPE_CHECKING:
     import torch

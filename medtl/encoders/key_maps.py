@@ -9,79 +9,17 @@ as MONAI does, which is also how medtl stores. Only names and shapes are looked 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from medtl.encoders import families
 from medtl.encoders.account import Shape
-from medtl.encoders.card import Architecture
+from medtl.encoders.families import Layout
 from medtl.errors import ConfigurationError
-
-SEQUENTIAL_RESNET: Final = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
-"""Position in torchvision's ResNet -> name; 2 and 3 are the activation and the pooling, without tensors."""
-
-BLOCKS: Final[dict[tuple[bool, tuple[int, ...]], Architecture]] = {
-    (False, (1, 1, 1, 1)): "resnet10",
-    (False, (2, 2, 2, 2)): "resnet18",
-    (False, (3, 4, 6, 3)): "resnet34",
-    (True, (3, 4, 6, 3)): "resnet50",
-}
-"""(bottleneck blocks?, blocks per layer), He et al. 2016, table 1."""
-
-DENSE_LAYERS: Final[dict[tuple[int, ...], Architecture]] = {
-    (6, 12, 24, 16): "densenet121",
-    (6, 12, 32, 32): "densenet169",
-}
-"""Layers per dense block, Huang et al. 2017, table 1."""
 
 KERNEL_DIMENSIONS: Final = 3
 """Tensors with more dimensions than two are convolution kernels: what holds one may stand inside of the encoder."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The names that a kind of file gives to an encoder's tensors.
-
-    `anchor` finds one tensor of the encoder, after any prefix; `parts` are the names right behind the prefix that
-    belong to it. A DenseNet keeps them in a part of its own (`features.`), beside its classifier.
-    """
-
-    words: str
-    anchor: re.Pattern[str]
-    parts: re.Pattern[str]
-    is_densenet: bool = False
-
-
-LAYOUTS: Final = (
-    Layout(
-        "torchvision, timm or MONAI ResNet",
-        re.compile(r"(?P<prefix>(?:.*\.)?)layer1\.0\.conv1\.weight"),
-        re.compile(r"conv1|bn1|layer\d+"),
-    ),
-    Layout(
-        "ResNet by position (RadImageNet, Sequential)",
-        re.compile(r"(?P<prefix>(?:.*\.)?)4\.0\.conv1\.weight"),
-        re.compile(r"[014567]"),
-    ),
-    Layout(
-        "MONAI DenseNet",
-        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.layers\.norm1\.weight"),
-        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
-        is_densenet=True,
-    ),
-    Layout(
-        "torchvision or timm DenseNet",
-        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.norm1\.weight"),
-        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
-        is_densenet=True,
-    ),
-    Layout(
-        "old torchvision DenseNet (norm.1)",
-        re.compile(r"(?P<prefix>(?:.*\.)?)denseblock1\.denselayer1\.norm\.1\.weight"),
-        re.compile(r"conv0|norm0|denseblock\d+|transition\d+|norm5"),
-        is_densenet=True,
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -107,23 +45,24 @@ def key_maps(shapes: Mapping[str, Shape]) -> tuple[KeyMap, ...]:
     found = dict.fromkeys(
         (layout, match["prefix"])
         for key in shapes
-        for layout in LAYOUTS
+        for family in families.FAMILIES
+        for layout in family.layouts
         if (match := layout.anchor.fullmatch(key)) is not None
     )
     return tuple(_key_map(shapes, layout, prefix) for layout, prefix in found)
 
 
 def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap:
-    network = _owner(prefix) if layout.is_densenet else prefix
+    network = _owner(prefix) if layout.has_own_part else prefix
     with_kernels = {_part(key, network) for key, shape in shapes.items() if len(shape) >= KERNEL_DIMENSIONS}
     names: dict[str, str] = {}
     heads, elsewhere = [], []
     for key in shapes:
         inside, part = key.removeprefix(prefix), _part(key, network)
         if key.startswith(prefix) and (
-            layout.parts.fullmatch(inside.split(".")[0]) or (layout.is_densenet and prefix != network)
+            layout.parts.fullmatch(inside.split(".")[0]) or (layout.has_own_part and prefix != network)
         ):
-            names[key] = _monai_name(inside, layout)
+            names[key] = layout.to_monai(inside)
         elif part is None:
             elsewhere.append(key)
         elif (own := key.removeprefix(network)).startswith(("fc.", "classifier.", "class_layers.out.")):
@@ -156,27 +95,3 @@ def _refuse_two_of_one_name(names: Mapping[str, str]) -> None:
                 tensor=name,
             )
         claimed[name] = key
-
-
-def _monai_name(inside: str, layout: Layout) -> str:
-    if layout.is_densenet:
-        inside = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", inside)
-        return f"features.{inside}"
-    position, _, rest = inside.partition(".")
-    return f"{SEQUENTIAL_RESNET[position]}.{rest}" if position in SEQUENTIAL_RESNET else inside
-
-
-def architecture_of(names: Iterable[str]) -> Architecture | None:
-    """The network that MONAI's names belong to, read from its counts of blocks; None when it is none of ours."""
-    found = set(names)
-    blocks = tuple(_count(found, rf"layer{n}\.(\d+)\.conv1\.weight") for n in (1, 2, 3, 4))
-    if sum(blocks):
-        return BLOCKS.get(("layer1.0.conv3.weight" in found, blocks))
-    dense = tuple(
-        _count(found, rf"features\.denseblock{n}\.denselayer(\d+)\.layers\.conv1\.weight") for n in (1, 2, 3, 4)
-    )
-    return DENSE_LAYERS.get(dense)
-
-
-def _count(names: set[str], pattern: str) -> int:
-    return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from medtl.encoders.card import Architecture, EncoderCard
+from medtl.encoders.card import EncoderCard
+from medtl.encoders.families.medicalnet import MEDICALNET
 
-BARE: Final[tuple[Architecture, ...]] = ("resnet10", "resnet18", "resnet34", "resnet50", "densenet121")
-
-MEDICALNET: Final[dict[Architecture, str]] = {
+MEDICALNET_SHA256: Final[dict[str, str]] = {
     "resnet10": "afa8055f3e47f4a18239495d92a7abc587902c69c31c743de2b2784653b72605",
     "resnet18": "61224f9317fcce873366deb3703183e92cc47325b726b69691b33536244e10f4",
     "resnet34": "3ea7188e396774e4ef95b66e5e90a78273bb33f6e58d3d717bf24f5f1aaeaa28",
@@ -38,7 +37,7 @@ CHANCE_STD_GREY: Final = (0.25,)
 """For untrained networks: the middle of [0, 1], and about the spread of a scan that fills it."""
 
 
-def bare_volume_encoder(architecture: Architecture, *, citation: str) -> EncoderCard:
+def bare_volume_encoder(architecture: str, *, citation: str) -> EncoderCard:
     """A 3D network with random weights, the control of every pretrained one."""
     return EncoderCard(
         name=f"{architecture}-3d",
@@ -55,14 +54,14 @@ def bare_volume_encoder(architecture: Architecture, *, citation: str) -> Encoder
     )
 
 
-def medicalnet(architecture: Architecture, *, citation: str) -> EncoderCard:
+def medicalnet_card(architecture: str) -> EncoderCard:
     """MedicalNet's encoder, trained to segment in 23 data sets."""
     depth = architecture.removeprefix("resnet")
     return EncoderCard(
         name=f"{architecture}-medicalnet",
         architecture=architecture,
         dimensions=3,
-        form="medicalnet",
+        form=MEDICALNET.form,
         channels=1,
         mean=(0.0,),
         std=(1.0,),
@@ -71,7 +70,7 @@ def medicalnet(architecture: Architecture, *, citation: str) -> EncoderCard:
         trained_on="segmentation of organs and lesions in 23 data sets of CT and MR volumes",
         licence="MIT",
         source=f"https://huggingface.co/TencentMedicalNet/MedicalNet-Resnet{depth} (resnet_{depth}_23dataset.pth)",
-        citation=f"{MEDICALNET_CITATION}; {citation}",
+        citation=f"{MEDICALNET_CITATION}; {MEDICALNET.citation}",
         note=MEDICALNET_NOTE,
-        published_sha256=MEDICALNET[architecture],
+        published_sha256=MEDICALNET_SHA256[architecture],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,8 +100,8 @@ def read_for_import(
                 file=path.name,
             )
     tensors, account = with_plain_counters(fit.encoder.tensors), fit.account
-    if fit.card.form == "medicalnet":
-        tensors, account = _turned(tensors, account)
+    if fit.card.family.turned_kernel is not None:
+        tensors, account = _turned(tensors, account, fit.card.family.turned_kernel)
     update = {
         "name": name,
         "trained_on": statements.trained_on or fit.card.trained_on,
@@ -130,7 +130,7 @@ def _template(name: str, *, like: str | None) -> EncoderCard:
     return shared.model_copy(
         update={
             "trained_on": UNKNOWN_SOURCE,
-            "citation": "",
+            "citation": shared.family.citation,
             "note": f"Fed like {like}, as its importer said.",
             "licence": NOT_STATED,
             "source": NOT_STATED,
@@ -147,10 +147,10 @@ def _usual_source(path: Path, template: EncoderCard, *, like: str | None) -> str
     return path.name if like is not None else f"{path.name}; usual source: {template.source}"
 
 
-def _turned(tensors: Mapping[str, torch.Tensor], account: Account) -> tuple[dict[str, torch.Tensor], Account]:
-    """MedicalNet's 3D kernels in the house's axes; a kernel of one voxel has nothing to turn."""
-    from medtl.encoders.medicalnet_form import turned_kernel
-
+def _turned(
+    tensors: Mapping[str, torch.Tensor], account: Account, turned_kernel: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], Account]:
+    """Published 3D kernels in the house's axes; a kernel of one voxel has nothing to turn."""
     kernels = {name for name, tensor in tensors.items() if tensor.ndim == 5 and max(tensor.shape[2:]) > 1}
     turned = {name: turned_kernel(tensor) if name in kernels else tensor for name, tensor in tensors.items()}
     return turned, account.with_rule(TURNED_RULE, kernels)

@@ -40,7 +40,7 @@ def pretrain_encoder(study: Study, *, name: str, device: str = "auto", replace: 
             f"{', '.join(recruited.cohort.classes)}. {result.in_words()}",
             "licence": "that of the data it was trained on",
             "source": "medtl pretrain",
-            "citation": "",
+            "citation": encoder.card.family.citation,
             "note": "",
         }
     )

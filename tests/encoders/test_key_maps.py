@@ -8,7 +8,8 @@ import pytest
 
 from medtl.encoders.account import TensorFacts, account_for
 from medtl.encoders.architectures import Network, expected_shapes
-from medtl.encoders.key_maps import KeyMap, architecture_of, key_maps
+from medtl.encoders.families import architecture_of
+from medtl.encoders.key_maps import KeyMap, key_maps
 from medtl.errors import ConfigurationError
 
 ALL = ("resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169")

@@ -85,8 +85,12 @@ def test_absent_weights_are_refused_with_their_source_and_nothing_else_is_taken(
     ("name", "changes", "message"),
     [
         ("resnet18", {"lifting": "acs"}, "lifting acs is for volumes; dimensions is 2"),
-        ("resnet18", {"form": "medicalnet"}, "form medicalnet is for 3D ResNets; this is a 2D resnet18"),
-        ("densenet121-3d", {"form": "medicalnet"}, "form medicalnet is for 3D ResNets; this is a 3D densenet121"),
+        ("resnet18", {"form": "medicalnet"}, "form medicalnet is for 3D networks; dimensions is 2"),
+        (
+            "densenet121-3d",
+            {"form": "medicalnet"},
+            "densenet121. in form .medicalnet.; expected one of resnet10",
+        ),
         ("resnet18-3d", {"grey_rule": "sum_stem"}, "grey_rule sum_stem is for stems of 3 channels; this one has 1"),
     ],
 )

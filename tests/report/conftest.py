@@ -208,6 +208,7 @@ def _environment(recipe: RunRecipe, settings: dict[str, object]) -> dict[str, ob
             trained_on="ImageNet-1k, 1.28 million natural photographs",
             source=f"timm resnet18 (ImageNet-1k){recipe.mark}",
             licence="Apache-2.0",
+            citation="Russakovsky et al. (2015); He et al., Deep Residual Learning for Image Recognition, CVPR (2016)",
             sha256="ab12" * 16,
         ).model_dump(mode="json"),
         "started_utc": "2026-11-24T08:00:00Z",

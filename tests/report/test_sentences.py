@@ -159,6 +159,6 @@ def test_external_testing_is_claimed_only_of_another_cohort(small_run: Path, kin
     record = HeldOut.model_construct(name="away", kind=kind, patients=40)
     metrics = evaluate(run.predictions, resamples=0, seed=1)
     run = replace(run, held_out=(HeldOutRun(record, run.predictions, run.predictions, metrics),))
-    told = external(run, judged).said
+    told = external(run, judged).answer
     assert ("internal testing and a sealed test of the same data set only" in told) == (kind == "sealed")
     assert ("The cohort away, 40 patients" in told) == (kind == "external")

@@ -222,15 +222,19 @@ def _appraised(judged: Judged, part: str) -> bool:
     return judged.appraisal is not None and any(getattr(one, part) is not None for one in judged.appraisal.models)
 
 
+def _of_the_encoder(work: str) -> Callable[[Run, Judged], bool]:
+    """Whether the encoder's card cites the work, by its title."""
+    title = WORKS[work].title.casefold()
+    return lambda run, judged: title in _card(run).get("citation", "")
+
+
 USES: dict[str, Callable[[Run, Judged], bool]] = {
     "paszke2019": _has("torch"),
     "cardoso2022": _has("monai"),
     "pedregosa2011": _has("scikit-learn"),
     "russakovsky2015": lambda run, judged: "imagenet-1k" in _card(run).get("trained_on", ""),
     "mei2022": lambda run, judged: "radimagenet" in _card(run).get("trained_on", ""),
-    "chen2019": lambda run, judged: "medicalnet" in " ".join(_card(run).values()),
-    "he2016": lambda run, judged: _card(run).get("architecture", "").startswith("resnet"),
-    "huang2017": lambda run, judged: _card(run).get("architecture", "").startswith("densenet"),
+    **{work: _of_the_encoder(work) for work in ("chen2019", "he2016", "huang2017")},
     "carreira2017": lambda run, judged: _card(run).get("lifting") == "inflated",
     "yang2021": lambda run, judged: _card(run).get("lifting") == "acs",
     **{work: _by_a_model(work) for policy in POLICIES for work in policy.cites},

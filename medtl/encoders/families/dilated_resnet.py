@@ -12,11 +12,6 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from medtl.encoders.card import Architecture
-
-WEIGHTLESS_SHORTCUTS: Final[frozenset[Architecture]] = frozenset({"resnet18", "resnet34"})
-"""Shortcut type A in the published files: these hold no downsampling weights."""
-
 DILATIONS: Final = {"layer3": 2, "layer4": 4}
 
 
@@ -35,7 +30,7 @@ class PaddedShortcut(nn.Module):
         return nn.functional.pad(kept, (0, 0, 0, 0, 0, 0, 0, self.channels - kept.shape[1]))
 
 
-def to_medicalnet(network: nn.Module) -> None:
+def dilate(network: nn.Module) -> None:
     """Change MONAI's network in place."""
     for name in ("layer1", "layer2", "layer3", "layer4"):
         layer, dilation = cast(nn.Sequential, network.get_submodule(name)), DILATIONS.get(name, 1)
@@ -48,10 +43,3 @@ def to_medicalnet(network: nn.Module) -> None:
         if callable(first.downsample) and not isinstance(first.downsample, nn.Module):
             stride = 1 if dilation > 1 else first.stride
             first.downsample = PaddedShortcut(channels=first.bn1.num_features, stride=stride)
-
-
-def turned_kernel(
-    kernel: Float[torch.Tensor, "out into slice row column"],
-) -> Float[torch.Tensor, "out into right anterior superior"]:
-    """A published kernel in the house's order of axes; MedicalNet turned NIfTI's (x, y, z) to (z, y, x)."""
-    return kernel.permute(0, 1, 4, 3, 2)

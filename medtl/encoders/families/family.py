@@ -1,0 +1,106 @@
+"""What a family of networks says of itself, and how published files name its tensors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The names that one kind of file gives to an encoder's tensors.
+
+    `anchor` finds one tensor of the encoder, after any prefix; `parts` are the names right behind the prefix that
+    belong to it; `to_monai` turns what stands behind the prefix into MONAI's name. With `has_own_part` the file keeps
+    the encoder in a part of its own (`features.`), beside the classifier.
+    """
+
+    words: str
+    anchor: re.Pattern[str]
+    parts: re.Pattern[str]
+    to_monai: Callable[[str], str]
+    has_own_part: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where published weights of an architecture can be had.
+
+    `file` is the repository, or the repository's file; `sha256` is the publisher's, where it is known.
+    """
+
+    file: str
+    licence: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A family of networks.
+
+    Args:
+        label: as written in sentences, such as ResNet.
+        features: architecture -> channels of the last stage's maps.
+        stages: stage -> the parts of MONAI's network in it, in the order of the forward pass.
+        stem: the part that is the first convolution, in the first stage.
+        name_prefix: what MONAI writes before the name of a part, such as `features.`
+        initial_fan: which side of a convolution He initialisation keeps the variance of.
+        citation: of the networks.
+        build: MONAI's network of an architecture, for maps of 2 or 3 dimensions and so many input channels: a module
+            whose children are the parts named in `stages`.
+        architecture_of: the architecture that a set of MONAI's tensor names belongs to; None when it is not of this
+            family, "" when it is, but none of those listed.
+        layouts: of published files.
+        form: members of several families may share an architecture; this tells which is meant.
+        spaces: dimensions in which the networks exist.
+        bare_volumes: architectures that the catalogue offers in 3D without weights.
+        imagenet: published ImageNet weights, as Hugging Face repositories with a model.safetensors.
+        radimagenet: published RadImageNet weights, as files of the repository Lab-Rasool/RadImageNet.
+        fixed_stem: whether the stem comes with the weights and cannot be made thinner.
+        fewest_voxels: the least length of an axis, given the stem's stride along it.
+        turned_kernel: brings the axes of a published 3D kernel into (right, anterior, superior); None where they are.
+    """
+
+    label: str
+    features: Mapping[str, int]
+    stages: Mapping[str, tuple[str, ...]]
+    stem: str
+    initial_fan: Literal["fan_in", "fan_out"]
+    citation: str
+    build: Callable[[str, Literal[2, 3], int], nn.Module]
+    architecture_of: Callable[[Iterable[str]], str | None]
+    layouts: tuple[Layout, ...] = ()
+    name_prefix: str = ""
+    form: str = "imagenet"
+    spaces: tuple[Literal[2, 3], ...] = (2, 3)
+    bare_volumes: tuple[str, ...] = ()
+    imagenet: Mapping[str, Published] = field(default_factory=dict)
+    radimagenet: Mapping[str, Published] = field(default_factory=dict)
+    fixed_stem: bool = False
+    fewest_voxels: Callable[[int], int] = lambda stride: 1
+    turned_kernel: Callable[[Tensor], Tensor] | None = None
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """The names of its networks, the smallest first."""
+        return tuple(self.features)
+
+    @property
+    def in_words(self) -> str:
+        """The family and the depths of its networks, such as `DenseNet-121, 169`."""
+        return f"{self.label}-{', '.join(re.sub(r'^[a-z]+', '', name) for name in self.architectures)}"
+
+    @property
+    def stem_weight(self) -> str:
+        """MONAI's name of the first convolution's kernel."""
+        return f"{self.name_prefix}{self.stem}.weight"
+
+
+def count_of_blocks(names: set[str], pattern: str) -> int:
+    """How many numbers the pattern's group takes among the names."""
+    return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})

@@ -1,0 +1,44 @@
+"""The families that medtl knows, and how one is found by a card or by the tensor names of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from medtl.encoders.families.densenet import DENSENET
+from medtl.encoders.families.family import Family
+from medtl.encoders.families.medicalnet import MEDICALNET
+from medtl.encoders.families.resnet import RESNET
+
+FAMILIES: Final[tuple[Family, ...]] = (RESNET, DENSENET, MEDICALNET)
+"""To add a family: a room, and its name here."""
+
+
+def named_families() -> tuple[Family, ...]:
+    """The families that an architecture's name alone leads to."""
+    return tuple(family for family in FAMILIES if family.form == "imagenet")
+
+
+def family_of(architecture: str, form: str = "imagenet") -> Family:
+    """The family of an architecture.
+
+    Raises:
+        ValueError: no family has it, or not in this form.
+    """
+    for family in FAMILIES:
+        if family.form == form and architecture in family.architectures:
+            return family
+    known = ", ".join(name for family in FAMILIES if family.form == form for name in family.architectures)
+    raise ValueError(
+        f"architecture is {architecture!r} in form {form!r}; expected one of {known or 'no form of this name'}"
+    )
+
+
+def architecture_of(names: Iterable[str]) -> str | None:
+    """The network that MONAI's names belong to, read from its counts of blocks; None when it is none of ours."""
+    found = set(names)
+    for family in FAMILIES:
+        architecture = family.architecture_of(found)
+        if architecture is not None:
+            return architecture or None
+    return None
