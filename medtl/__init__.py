@@ -17,7 +17,7 @@ The floors, from the top. Each imports only from floors below it (the order is a
     training/     how it learns: the loop, checkpoints, the feature table
     adaptation/   what is changed: probe, heads, freezing, learning rates
     record/       what a run writes and the report reads: one typed value per file of the run folder
-    encoders/     pretrained encoders: cards, weight store, key maps, from 2D to 3D
+    encoders/     pretrained encoders: families, cards, weight store, key maps, from 2D to 3D
     evaluation/   how well: metrics, intervals, thresholds, calibration, comparison
     audit/        what speaks against a cohort before training: duplicates, border, confounding, suspicious ids
     imaging/      what a scan is: formats, DICOM, preparation, augmentation, cache

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = sorted(set(re.findall(r"`(medtl(?:\.\w+)+)`", (ROOT / "docs" / "walks.md").read_text(encoding="utf-8"))))
+
+TUPLES = re.compile(r"`([A-Z]+)` in `([\w/.]+)`")
+"""How CONTRIBUTING names a tuple of a kind, and its file."""
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -30,8 +34,28 @@ def test_every_file_and_tuple_that_contributing_names_is_there() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for path in re.findall(r"`((?:medtl|tests|docs)/[\w/.]+)`", text):
         assert (ROOT / path).is_file(), path
-    for name, path in re.findall(r"`([A-Z]+)` in `([\w/.]+)`", text):
+    for name, path in TUPLES.findall(text):
         assert re.search(rf"^{name}\b", (ROOT / path).read_text(encoding="utf-8"), flags=re.M), (name, path)
+
+
+def test_the_architecture_page_draws_the_floors_as_the_package_does() -> None:
+    import medtl
+
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"^(?:\w+/|findings\.py) [^`]*", page, flags=re.M)[0].rstrip()
+    assert textwrap.indent(drawn, "    ", lambda line: line.strip() != "") in str(medtl.__doc__)
+
+
+def test_the_architecture_page_and_contributing_know_the_same_kinds_and_tuples() -> None:
+    page, contributing = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("docs/architecture.md", "CONTRIBUTING.md")
+    )
+    listed = re.findall(r"`(medtl(?:\.\w+)+)\.([A-Z]+)`", page.split("## Kinds")[1])
+    for module, name in listed:
+        assert name in vars(importlib.import_module(module)), (module, name)
+    named = {(path.removesuffix(".py").replace("/", "."), name) for name, path in TUPLES.findall(contributing)}
+    in_a_list_for_each_page = {(module, name) for module, name in named if name == "SECTIONS"}
+    assert set(listed) == named - in_a_list_for_each_page
 
 
 def test_the_citation_has_the_packages_version() -> None:
