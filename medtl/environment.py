@@ -1,5 +1,7 @@
-"""What a result was made with: versions, machine, device, without a name of a person, host or path; and the folders
-that environment variables name."""
+"""What a result was made with, and the folders that environment variables name.
+
+Versions, machine and device, without a name of a person, host or path.
+"""
 
 from __future__ import annotations
 

@@ -67,13 +67,24 @@ class BorderFacts(Protocol):
     """The border of one picture; imaging's fits."""
 
     @property
-    def grey(self) -> str: ...
+    def grey(self) -> str:
+        """Mean brightness of the border's cells."""
+        ...
+
     @property
-    def marks(self) -> tuple[Box, ...]: ...
+    def marks(self) -> tuple[Box, ...]:
+        """Small bright marks near the border."""
+        ...
+
     @property
-    def black_frame(self) -> tuple[float, float, float, float]: ...
+    def black_frame(self) -> tuple[float, float, float, float]:
+        """Widths of black borders as shares of the side."""
+        ...
+
     @property
-    def white_frame(self) -> tuple[float, float, float, float]: ...
+    def white_frame(self) -> tuple[float, float, float, float]:
+        """Widths of white borders as shares of the side."""
+        ...
 
 
 @dataclass(frozen=True)

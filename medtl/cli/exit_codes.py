@@ -117,8 +117,11 @@ def _stoppable() -> Iterator[None]:
 
 
 def share_the_processor() -> None:
-    """Idle threads of torch wait asleep, not spinning: alone on a machine this costs nothing, beside others' work the
-    same training was 2 to 3 times faster. Read by OpenMP when torch is imported; what the user has set is kept."""
+    """Make idle threads of torch wait asleep, not spinning.
+
+    Alone on a machine this costs nothing; beside others' work the same training was 2 to 3 times faster. Read by OpenMP
+    when torch is imported; what the user has set is kept.
+    """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 

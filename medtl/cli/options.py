@@ -31,6 +31,7 @@ def changes_of(
     tie_duplicates: bool = False,
     ids_as_written: bool = False,
 ) -> list[str]:
+    """The `key=value` changes of a command line, those of its own options among them."""
     limit = [f"limit_patients={limit_patients}"] if limit_patients is not None else []
     tie = ["folds.tie_near_duplicates=true"] if tie_duplicates else []
     written = ["ids_as_written=true"] if ids_as_written else []

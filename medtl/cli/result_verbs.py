@@ -75,7 +75,7 @@ def evaluate(
     seed: Seed = 0,
     ids_as_written: AsWritten = False,
 ) -> None:
-    """Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
+    r"""Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
 
     \b
     The least that it holds, the positive class last:
@@ -129,7 +129,7 @@ def compare(
     seed: Seed = 0,
     ids_as_written: AsWritten = False,
 ) -> None:
-    """Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
+    r"""Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
 
     \b
     Examples:

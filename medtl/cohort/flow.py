@@ -23,19 +23,39 @@ class ScanProperties(Protocol):
     """The properties of an opened scan that its lock needs; imaging's facts have them."""
 
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """Of the file's bytes."""
+        ...
+
     @property
-    def pixel_sha256(self) -> str: ...
+    def pixel_sha256(self) -> str:
+        """Of the decoded pixels."""
+        ...
+
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Pixels or voxels along the axes."""
+        ...
+
     @property
-    def channels(self) -> int: ...
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        ...
+
     @property
-    def spacing_mm(self) -> tuple[float, ...] | None: ...
+    def spacing_mm(self) -> tuple[float, ...] | None:
+        """Of the voxels; None where it is not stated."""
+        ...
+
     @property
-    def reader(self) -> str: ...
+    def reader(self) -> str:
+        """What read it, such as nifti."""
+        ...
+
     @property
-    def notes(self) -> tuple[str, ...]: ...
+    def notes(self) -> tuple[str, ...]:
+        """How the scan was read, in words."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def several_labels_findings(cohort: Cohort) -> tuple[Finding, ...]:
 
 
 def first_few(names: Iterable[str]) -> str:
+    """The first few names in one line, and how many more there are."""
     every = list(names)
     shown = "; ".join(every[:NAMES_SHOWN])
     return shown if len(every) <= NAMES_SHOWN else f"{shown}; and {len(every) - NAMES_SHOWN} more"

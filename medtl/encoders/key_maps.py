@@ -76,7 +76,7 @@ def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap
 
 
 def _owner(prefix: str) -> str:
-    """The prefix of the network whose DenseNet features stand under `prefix`, such as `model.` of `model.features.`"""
+    """The prefix of the network whose DenseNet features stand under `prefix`, such as `model.` of `model.features.`."""
     return re.sub(r"[^.]+\.$", "", prefix)
 
 

@@ -30,8 +30,11 @@ class Normalisation(nn.Module):
         self.shift: torch.Tensor
 
     def forward(self, scans: Float[torch.Tensor, "case channel *space"]) -> Float[torch.Tensor, "case plane *space"]:
-        """With the rule `repeat` a grey scan comes out in the stem's channels; with `sum_stem` it passes unchanged,
-        since the stem holds the normalisation itself."""
+        """Standardised scans in the channels of the stem.
+
+        With the rule `repeat` a grey scan comes out in the stem's channels; with `sum_stem` it passes unchanged, since
+        the stem holds the normalisation itself.
+        """
         self._refuse_unfit(scans)
         if self.card.standardised == "by_foreground":
             return by_foreground(scans)

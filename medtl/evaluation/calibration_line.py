@@ -28,8 +28,11 @@ STEEPEST = 200.0
 
 
 class CalibrationLine(BaseModel):
-    """`intercept` is calibration-in-the-large: the mean shift in logits with the slope held at 1. `slope` is that of
-    the logit in a logistic regression with its own intercept (Cox, Biometrika 1958;45:562)."""
+    """The calibration line of one class.
+
+    `intercept` is calibration-in-the-large: the mean shift in logits with the slope held at 1. `slope` is that of the
+    logit in a logistic regression with its own intercept (Cox, Biometrika 1958;45:562).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

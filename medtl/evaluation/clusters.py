@@ -57,8 +57,11 @@ def variance_of_mean(values: Float[np.ndarray, " unit"], patients: tuple[str, ..
 
 
 def effective_trials(right: Bool[np.ndarray, " unit"], patients: tuple[str, ...]) -> float:
-    """How many independent units a share over these is worth: all of them where each patient has one, else between the
-    number of patients and that of units (Korn and Graubard, Survey Methodology 1998;24:193)."""
+    """How many independent units a share over these is worth.
+
+    All of them where each patient has one, else between the number of patients and that of units (Korn and Graubard,
+    Survey Methodology 1998;24:193).
+    """
     units, owners = len(right), len(set(patients))
     share = float(right.mean())
     if owners == units or not 0.0 < share < 1.0:

@@ -67,8 +67,11 @@ def compare_pairs(
 def paired_difference(
     first: Units, second: Units, *, resamples: int, seed: int, test_to_training: float = 0.0
 ) -> Estimate:
-    """AUROC of the first minus the second, both on the same units, with DeLong's paired interval by patient, widened
-    where folds share their training patients (`difference_estimate`)."""
+    """AUROC of the first minus the second, both on the same units.
+
+    The interval is DeLong's paired one by patient, widened where folds share their training patients
+    (`difference_estimate`).
+    """
     value = auroc_difference(first, second)
     if isinstance(value, Undefined):
         return Estimate(value=None, reason=value.reason, n=first.patient_count)

@@ -54,9 +54,11 @@ class Conformal(BaseModel):
 def conformal_sets(
     calibration: Units, test: Float[np.ndarray, "unit class"], *, coverage: float
 ) -> Bool[np.ndarray, "unit class"]:
-    """Which classes are in each set: those whose 1 - p is at most the k-th smallest among the calibration patients of
-    this class, k = ceil((n + 1) coverage) (Vovk 2012; class-conditional: Sadinle, JASA 2019). A class with k > n is in
-    every set."""
+    """Which classes are in each prediction set.
+
+    Those whose 1 - p is at most the k-th smallest among the calibration patients of this class, k = ceil((n + 1)
+    coverage) (Vovk 2012; class-conditional: Sadinle, JASA 2019). A class with k > n is in every set.
+    """
     sets = np.ones(test.shape, dtype=bool)
     for index in range(test.shape[1]):
         own = np.sort(1.0 - calibration.probabilities[calibration.truth == index, index])

@@ -38,8 +38,10 @@ NOTHING: Float[np.ndarray, " point"] = np.empty(0)
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """Pointwise 95 % interval of the curve's height at each point of the grid, NaN where there is none; empty when
-    `reason` is given."""
+    """Pointwise 95 % interval of the curve's height at each point of the grid.
+
+    NaN where there is none; empty when `reason` is given.
+    """
 
     grid: Float[np.ndarray, " point"]
     low: Float[np.ndarray, " point"]
@@ -132,8 +134,11 @@ def _why_no_curve(positive: Bool[np.ndarray, " unit"], name: str) -> str | None:
 
 
 def _band(units: Units, index: int, *, resamples: int, seed: int) -> Band:
-    """Wilson's interval, corrected near 0 and 1, of the sensitivity at each 1 - specificity, with as many trials as its
-    spread over the resamples is worth; none (NaN) where fewer than 2 of the others lie beyond."""
+    """Wilson's interval, corrected near 0 and 1, of the sensitivity at each 1 - specificity.
+
+    It counts as many trials as the spread over the resamples is worth; there is none (NaN) where fewer than 2 of the
+    others lie beyond.
+    """
     resampling = resample_patients(units, resamples=resamples, seed=seed, scope="curve")
     if resampling.reason is not None:
         return Band(NOTHING, NOTHING, NOTHING, resampling.reason)

@@ -40,9 +40,10 @@ def share_interval(
     *,
     at_most: Float[np.ndarray, "*shape"] | float,
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Wilson's interval with the number of trials that the variance is worth, value (1 - value) / variance; each end
-    reaches at least the exact one-sided 95 % limit (the correction near 0 and 1 of Brown, Cai and DasGupta, Stat Sci
-    2001;16:101, with the binomial in place of the Poisson law).
+    """Wilson's interval with the number of trials that the variance is worth, value (1 - value) / variance.
+
+    Each end reaches at least the exact one-sided 95 % limit (the correction near 0 and 1 of Brown, Cai and DasGupta,
+    Stat Sci 2001;16:101, with the binomial in place of the Poisson law).
 
     With one trial of 45 missed, Wilson's own upper end leaves out shares of which one sample in 8 shows just that.
 
@@ -63,8 +64,10 @@ def share_interval(
 def least_share(
     successes: Float[np.ndarray, "*shape"], trials: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
-    """The smallest share of which 5 samples in 100 show so many successes or more (Clopper and Pearson, Biometrika
-    1934;26:404); 0 where there is none. Neither needs to be whole."""
+    """The smallest share of which 5 samples in 100 show so many successes or more; 0 where there is none.
+
+    Clopper and Pearson, Biometrika 1934;26:404. Neither number needs to be whole.
+    """
     count = np.clip(successes, 0.0, trials)
     limit = beta.ppf(1.0 - CONFIDENCE, np.where(count > 0.0, count, 1.0), trials - count + 1.0)
     return np.where(count > 0.0, limit, 0.0)

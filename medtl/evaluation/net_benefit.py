@@ -41,8 +41,9 @@ class DecisionCurve(BaseModel):
 
 
 def decision_curve(units: Units, resampling: Resampling) -> DecisionCurve:
-    """True positives minus false positives at the exchange rate of the threshold risk t, t / (1 - t), per unit
-    (Vickers and Elkin, Med Decis Making 2006;26:565).
+    """Net benefit per unit: true positives minus false positives at the exchange rate of the threshold risk.
+
+    At a risk t it is t / (1 - t) (Vickers and Elkin, Med Decis Making 2006;26:565).
 
     The band combines Wilson's intervals of both shares (MOVER), which holds where nobody or nearly everybody is called
     positive; there is none where fewer than 5 are.

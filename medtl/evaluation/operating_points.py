@@ -28,8 +28,10 @@ _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Proportions(BaseModel):
-    """Proportions of the pooled decisions with Wilson's interval by patient; predictive values and accuracy hold at
-    this cohort's `prevalence`."""
+    """Proportions of the pooled decisions with Wilson's interval by patient.
+
+    Predictive values and accuracy hold at this cohort's `prevalence`.
+    """
 
     model_config = _FROZEN
 
@@ -87,8 +89,11 @@ def proportions(decisions: Decisions | Undefined, *, reason: str | None = None) 
 def predictive_values(
     found: Proportions | Undefined, resampling: Resampling, *, prevalence: float
 ) -> PredictiveValues | Undefined:
-    """Both predictive values at the stated prevalence; the interval of a ratio of rates from those of the rates
-    (MOVER-R: Donner and Zou, Stat Methods Med Res 2012;21:347), carried over by Bayes' rule."""
+    """Both predictive values at the stated prevalence.
+
+    The interval of a ratio of rates comes from those of the rates (MOVER-R: Donner and Zou, Stat Methods Med Res
+    2012;21:347), carried over by Bayes' rule.
+    """
     if isinstance(found, Undefined):
         return found
     found_rate, spared_rate = found.sensitivity, found.specificity
@@ -103,8 +108,10 @@ def predictive_values(
 
 
 def readings(units: Units, resampling: Resampling, *, at_least: tuple[float, ...]) -> tuple[Reading, ...]:
-    """Sensitivity at each specificity and specificity at each sensitivity; Wilson's interval, corrected near 0 and
-    1, with as many trials as the spread over resampled patients is worth."""
+    """Sensitivity at each specificity, and specificity at each sensitivity.
+
+    Wilson's interval, corrected near 0 and 1, with as many trials as the spread over resampled patients is worth.
+    """
     positive, score = units.against_the_rest(1)
     if positive.all() or not positive.any():
         return ()

@@ -31,8 +31,11 @@ class PairedDecisions(BaseModel):
 
 
 def paired_decisions(model: Bool[np.ndarray, " patient"], reference: Bool[np.ndarray, " patient"]) -> PairedDecisions:
-    """McNemar, Psychometrika 1947;12:153 (exact binomial form); and Christodoulou, arXiv 2505.04720: with a flat
-    Dirichlet prior the two discordant shares follow a Beta law relative to each other."""
+    """McNemar's exact test of two models' decisions, and the probability that their order is false.
+
+    McNemar, Psychometrika 1947;12:153 (exact binomial form); and Christodoulou, arXiv 2505.04720: with a flat Dirichlet
+    prior the two discordant shares follow a Beta law relative to each other.
+    """
     first, second = int((model & ~reference).sum()), int((~model & reference).sum())
     p_value = float(binomtest(first, first + second).pvalue) if first + second else 1.0
     more, less = max(first, second), min(first, second)

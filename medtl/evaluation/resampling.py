@@ -58,8 +58,10 @@ class Resampling:
 
 
 def resample_patients(units: Units, *, resamples: int, seed: int, scope: str) -> Resampling:
-    """Draw patients with replacement from all, whatever their labels, so that the mix of classes varies as it would in
-    other patients of the same kind (drawn within classes, every number that depends on the mix looks too sure).
+    """Draw patients with replacement from all, whatever their labels.
+
+    So the mix of classes varies as it would in other patients of the same kind (drawn within classes, every number that
+    depends on the mix looks too sure).
 
     The draws depend on the seed, the scope (a word for what is judged, such as "patient|pooled") and the patients,
     never on the model or the order of rows. Nothing is drawn where a class has too few patients.

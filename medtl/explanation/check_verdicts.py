@@ -20,12 +20,12 @@ from scipy.special import stdtrit
 from medtl.record.saliency_checks import (
     CheckedCase,
     CheckName,
+    CheckVerdict,
     FoldChecks,
     Found,
     LesionNumbers,
     MeanOfPatients,
     SaliencyChecks,
-    Verdict,
 )
 
 FEWEST_PATIENTS = 5
@@ -122,7 +122,7 @@ def judged(checks: SaliencyChecks) -> SaliencyChecks:
     )
 
 
-def verdicts_of(cases: Sequence[CheckedCase], *, by_mean: bool) -> tuple[Verdict, ...]:
+def verdicts_of(cases: Sequence[CheckedCase], *, by_mean: bool) -> tuple[CheckVerdict, ...]:
     """A verdict by every rule; lesions only where a case of the study names a mask."""
     return tuple(
         _verdict(name, rule, cases, by_mean=by_mean)
@@ -131,21 +131,21 @@ def verdicts_of(cases: Sequence[CheckedCase], *, by_mean: bool) -> tuple[Verdict
     )
 
 
-def _verdict(name: CheckName, rule: Rule, cases: Sequence[CheckedCase], *, by_mean: bool) -> Verdict:
+def _verdict(name: CheckName, rule: Rule, cases: Sequence[CheckedCase], *, by_mean: bool) -> CheckVerdict:
     pairs = [(case.patient_id, pair) for case in cases if (pair := rule.pair_of(case)) is not None]
     if not pairs:
         nothing = MeanOfPatients(value=None, reason=rule.missing, patients=0)
-        return Verdict(name=name, passes=None, ours=None, against=None, difference=nothing, why=rule.missing)
+        return CheckVerdict(name=name, passes=None, ours=None, against=None, difference=nothing, why=rule.missing)
     difference = mean_of_patients([(who, ours - other) for who, (ours, other) in pairs])
     ours, against = (mean_of_patients([(who, pair[side]) for who, pair in pairs]).value for side in (0, 1))
     worst = difference.value if by_mean else (difference.low if rule.wants > 0 else difference.high)
     if rule.tolerates_equal:
         worst = difference.value
     if worst is None:
-        return Verdict(name=name, passes=None, ours=ours, against=against, difference=difference,
+        return CheckVerdict(name=name, passes=None, ours=ours, against=against, difference=difference,
                        why=str(difference.reason))  # fmt: skip
     passes = rule.wants * worst > 0 or (rule.tolerates_equal and worst == 0)
-    return Verdict(name=name, passes=passes, ours=ours, against=against, difference=difference)
+    return CheckVerdict(name=name, passes=passes, ours=ours, against=against, difference=difference)
 
 
 def mean_of_patients(values: Sequence[tuple[str, float]]) -> MeanOfPatients:

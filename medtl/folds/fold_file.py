@@ -38,8 +38,10 @@ def write_folds(table: FoldTable, path: Path) -> None:
 
 
 def read_folds(path: Path, *, cohort: Cohort | None = None, drawn: FoldTable | None = None) -> FoldTable:
-    """The folds of a file; with `cohort` only if they are folds of exactly these cases, with `drawn` only if they are
-    those, row by row, which is what a study with the same seed draws.
+    """The folds of a file.
+
+    With `cohort` only if they are folds of exactly these cases, with `drawn` only if they are those, row by row, which
+    is what a study with the same seed draws.
 
     Raises:
         ConfigurationError: there is no such file.

@@ -46,7 +46,7 @@ def case_uncertainty(members: PredictionTable, *, thresholds: Mapping[str, float
     mean = groups[[*test.classes, "own"]].mean().reset_index()
     together = _bits(mean[list(test.classes)].to_numpy())
     disagreement = np.maximum(0.0, together - mean["own"].to_numpy())
-    cuts = mean["model"].map(lambda name: thresholds.get(name)).astype("float64").to_numpy()
+    cuts = mean["model"].map(thresholds.get).astype("float64").to_numpy()
     called = np.array(test.classes)[test.outcome.decide(mean[list(test.classes)].to_numpy(), cuts)]
     cases = mean[["model", "case_id", "patient_id", "truth"]]
     return cases.assign(called=called, entropy_bits=together, disagreement_bits=disagreement)

@@ -1,5 +1,7 @@
-"""Copies of a collection inside itself: `chest_xray/train/a.png` or `train (copy)/a.png` beside `train/a.png`, with the
-same bytes."""
+"""Copies of a collection inside itself.
+
+`chest_xray/train/a.png` or `train (copy)/a.png` beside `train/a.png`, with the same bytes.
+"""
 
 from __future__ import annotations
 

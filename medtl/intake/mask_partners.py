@@ -134,8 +134,11 @@ class Pool:
         return Partners()
 
     def alike(self, file: NamedFile, *, volumes: bool) -> Partners:
-        """Of a file that nothing calls a mask: the image whose name it lengthens, of the same name elsewhere, or beside
-        which it lies under a word as its name (`P01/ct`, `P01/liver`)."""
+        """The image that a file may belong to which nothing calls a mask.
+
+        The one whose name it lengthens, of the same name elsewhere, or beside which it lies under a word as its name
+        (`P01/ct`, `P01/liver`).
+        """
         own = self._in_folder[file.folders]
         if found := own.shorter(file.plain):
             return Partners((found[0].path,))

@@ -18,7 +18,7 @@ from pathlib import Path
 from medtl.intake.folder_contents import refused_file
 from medtl.intake.mask_partners import NamedFile, Partners, Pool, named_files
 from medtl.intake.offer import Refusal
-from medtl.intake.pixel_look import Look, look_at
+from medtl.intake.pixel_look import PixelFacts, look_at
 from medtl.progress import track
 
 WITHOUT_IMAGE = "mask_without_image"
@@ -72,14 +72,14 @@ def parted(paths: Sequence[Path], root: Path, *, workers: int, pattern: str | No
     return Parted(images, mask_of, refusals, _notes(files, images, looks, mask_of, refused))
 
 
-def looks_of(paths: Sequence[Path], *, workers: int) -> list[Look]:
+def looks_of(paths: Sequence[Path], *, workers: int) -> list[PixelFacts]:
     """What a look at the pixels of each file shows, in the order of the paths."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(track(pool.map(look_at, paths), what="Looking for masks", total=len(paths)))
 
 
 def _owners(
-    files: Sequence[NamedFile], looks: Mapping[Path, Look], *, volumes: bool
+    files: Sequence[NamedFile], looks: Mapping[Path, PixelFacts], *, volumes: bool
 ) -> tuple[dict[Path, tuple[Path, ...]], dict[Path, str]]:
     """The images of every mask, and why other files are neither masks nor images."""
     unnamed = [file for file in files if not file.mask_by]
@@ -100,7 +100,7 @@ def _owners(
     return owners, refused
 
 
-def _fault(look: Look, found: Partners) -> str:
+def _fault(look: PixelFacts, found: Partners) -> str:
     if not look.shape:
         return "mask_unreadable"
     if not look.is_few:
@@ -110,14 +110,14 @@ def _fault(look: Look, found: Partners) -> str:
     return "" if found.images else WITHOUT_IMAGE
 
 
-def _of_one_size(found: Partners, mask: Path, looks: Mapping[Path, Look]) -> tuple[Path, ...]:
+def _of_one_size(found: Partners, mask: Path, looks: Mapping[Path, PixelFacts]) -> tuple[Path, ...]:
     """Of several sequences those on the mask's grid. A single image of another size is kept: its case is refused."""
     same = tuple(image for image in found.images if looks[image].shape == looks[mask].shape)
     return same or found.images[:1]
 
 
 def unnamed_masks(
-    files: Sequence[NamedFile], looks: Mapping[Path, Look], *, volumes: bool
+    files: Sequence[NamedFile], looks: Mapping[Path, PixelFacts], *, volumes: bool
 ) -> dict[Path, tuple[Path, ...]]:
     """Files of few values that nothing calls masks, each on an image of many values and of the same size."""
     few = [file for file in files if looks[file.path].is_few]
@@ -165,7 +165,7 @@ def fits(mask: Path, root: Path, pattern: str) -> bool:
 def _notes(
     files: Sequence[NamedFile],
     images: Sequence[Path],
-    looks: Mapping[Path, Look],
+    looks: Mapping[Path, PixelFacts],
     mask_of: Mapping[Path, Path],
     refused: Mapping[Path, str],
 ) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
-"""What a name looks like without saying it: words as a or A, digits as 9. For messages about names of files and ids,
-which may be those of persons."""
+"""What a name looks like without naming it: words as a or A, digits as 9.
+
+For messages about names of files and ids, which may be those of persons.
+"""
 
 from __future__ import annotations
 

@@ -125,8 +125,10 @@ def readings_of(
 
 
 def names_across(units: Sequence[Unit], levels: Sequence[Level], *, class_level: int | None) -> tuple[str, ...]:
-    """The bare names, the same in all folders; where all folders are classes and parts of a split, in which numbers
-    begin anew, with these before them."""
+    """The bare names, the same in all folders.
+
+    Where all folders are classes and parts of a split, in which numbers begin anew, with these before them.
+    """
     begin_anew = all(level.kind != "open" or level.number == class_level for level in levels)
     return tuple("/".join(unit.whole) if begin_anew else unit.last for unit in units)
 

@@ -47,7 +47,7 @@ MOST_CHUNKS = 512
 
 
 @dataclass(frozen=True)
-class Look:
+class PixelFacts:
     """The size of an image in pixels, empty when it cannot be read; whether its values are few, or its edges soft.
 
     `is_soft` is of few values only but for its edges, as after JPEG.
@@ -58,7 +58,7 @@ class Look:
     is_soft: bool = False
 
 
-def look_at(path: Path) -> Look:
+def look_at(path: Path) -> PixelFacts:
     """The look at one file; an empty one where it cannot be read."""
     content = content_of(path)
     try:
@@ -70,7 +70,7 @@ def look_at(path: Path) -> Look:
             pixels = read_scan(path).pixels
             return _judged(pixels.shape[1:], pixels.reshape(-1, pixels.shape[-1]))
     except (UnreadableScan, ResourceExhausted):
-        return Look()  # its reader says later what is wrong
+        return PixelFacts()  # its reader says later what is wrong
 
 
 def is_gif(path: Path) -> bool:
@@ -82,15 +82,15 @@ def is_gif(path: Path) -> bool:
         return False
 
 
-def _picture(path: Path) -> Look:
+def _picture(path: Path) -> PixelFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with PillowImage.open(path, formats=FORMATS) as image:
             shape = (image.height, image.width)
             if math.prod(shape) > MOST_PIXELS:
-                return Look(shape)
+                return PixelFacts(shape)
             if math.prod(shape) > SMALL_PIXELS and _is_dense(path, image):
-                return Look(shape)
+                return PixelFacts(shape)
             is_lossy = image.format == "JPEG"
             values = np.asarray(_plain(image))
     if values.ndim == 3:
@@ -117,7 +117,7 @@ def _is_dense(path: Path, image: ImageFile.ImageFile) -> bool:
     return packed and image.mode != "1" and 8 * path.stat().st_size > WIDEST_BITS * image.width * image.height
 
 
-def _nifti(path: Path) -> Look | None:
+def _nifti(path: Path) -> PixelFacts | None:
     """The look at a NIfTI of one file; None for a volume in another format, which is read as a whole."""
     with path.open("rb") as plain:
         is_packed = plain.read(2) == b"\x1f\x8b"
@@ -134,11 +134,11 @@ def _nifti(path: Path) -> Look | None:
         voxels = math.prod(shape)
         offset, promised = int(header.get_data_offset()), voxels * dtype.itemsize
         if dtype.kind not in "iuf" or len(shape) > 3 or not 0 < voxels <= MOST_VOXELS or offset > FARTHEST_OFFSET:
-            return Look(shape)
+            return PixelFacts(shape)
         if promised > DENSEST_GZIP * path.stat().st_size:
-            return Look(shape)
+            return PixelFacts(shape)
         if is_packed and voxels > SMALL_PIXELS and 8 * path.stat().st_size > WIDEST_BITS * voxels:
-            return Look(shape)
+            return PixelFacts(shape)
         stream.seek(offset)
         return _judged(shape, _lines(stream, dtype, length=shape[0], voxels=voxels))
 
@@ -163,21 +163,21 @@ def _lines(
     return np.concatenate(rows) if rows else np.zeros((0, length), dtype)
 
 
-def _judged(shape: tuple[int, ...], lines: np.ndarray) -> Look:
+def _judged(shape: tuple[int, ...], lines: np.ndarray) -> PixelFacts:
     values = lines[np.isfinite(lines)] if lines.dtype.kind == "f" else lines.reshape(-1)
     if not values.size:
-        return Look(shape)
+        return PixelFacts(shape)
     found, counts = np.unique(values, return_counts=True)
     if len(found) <= FEW:
-        return Look(shape, is_few=True)
+        return PixelFacts(shape, is_few=True)
     if (
         len(found) <= MOST_LABELS
         and (found == np.round(found)).all()
         and _flatness(lines, found[counts.argmax()]) >= FLAT
     ):
-        return Look(shape, is_few=True)
+        return PixelFacts(shape, is_few=True)
     soft = is_soft(values)
-    return Look(shape, is_few=soft, is_soft=soft)
+    return PixelFacts(shape, is_few=soft, is_soft=soft)
 
 
 def _flatness(lines: np.ndarray, commonest: object) -> float:

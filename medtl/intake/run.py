@@ -59,8 +59,8 @@ def _alone(manifest: Path, *, folder: Path) -> Iterator[None]:
         finally:
             if made and [one.name for one in manifest.parent.iterdir()] == [lock.name]:  # refused: nothing was written
                 lock.unlink()
-                for folder in made:
-                    folder.rmdir()
+                for empty in made:
+                    empty.rmdir()
 
 
 def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:

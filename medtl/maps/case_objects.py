@@ -1,5 +1,6 @@
-"""The DICOM objects of one case: a parametric map where the map has a position in the patient, a capture where there
-is a picture of it.
+"""The DICOM objects of one case.
+
+A parametric map where the map has a position in the patient, a capture where there is a picture of it.
 
 In: a map of the run and the files of its source. Out: objects not yet written, and the values of their table row.
 """

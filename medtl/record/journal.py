@@ -27,8 +27,9 @@ class RunJournal:
     def begin(
         cls, run: RunFolder, *, fingerprint: str, seed: int, device: str, cards: Sequence[EncoderCard]
     ) -> RunJournal:
-        """Write down what the run is made with, before anything is computed; a run that goes on keeps its start and
-        the time it took so far, and is not finished any more.
+        """Write down what the run is made with, before anything is computed.
+
+        A run that goes on keeps its start and the time it took so far, and is not finished any more.
 
         Args:
             run: The folder of the run; this process holds it.

@@ -101,7 +101,7 @@ class MeanOfPatients(Frozen):
     patients: Annotated[int, Field(ge=0)]
 
 
-class Verdict(Frozen):
+class CheckVerdict(Frozen):
     """One check: `difference` is `ours` minus `against`; `passes` is None where the check could not be made (`why`)."""
 
     name: CheckName
@@ -130,7 +130,7 @@ class FoldChecks(Frozen):
     model: str
     stage: str
     cases: tuple[CheckedCase, ...]
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[CheckVerdict, ...] = ()
     lesions: LesionNumbers | None = None
 
 
@@ -141,7 +141,7 @@ class SaliencyChecks(Frozen):
     cases_per_fold: int
     seed: int
     folds: tuple[FoldChecks, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[CheckVerdict, ...] = ()
     lesions: LesionNumbers | None = None
 
     def of(self, fold: int) -> FoldChecks | None:

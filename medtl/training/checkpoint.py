@@ -19,8 +19,11 @@ from medtl.progress import say
 
 
 class EpochRecord(BaseModel):
-    """One row of history.csv. Losses are mean cross-entropies in nats; the training loss is the running one of the
-    epoch (augmented scans, dropout), the validation loss is of the averaged weights (neither)."""
+    """One row of history.csv.
+
+    Losses are mean cross-entropies in nats; the training loss is the running one of the epoch (augmented scans,
+    dropout), the validation loss is of the averaged weights (neither).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

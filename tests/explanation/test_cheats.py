@@ -21,7 +21,7 @@ from medtl.explanation.check_verdicts import judged
 from medtl.explanation.saliency import RawSaliency
 from medtl.folds.table import FoldTable, table_of
 from medtl.imaging import PreparationSettings, ScanFacts
-from medtl.record.saliency_checks import SaliencyChecks, Verdict
+from medtl.record.saliency_checks import CheckVerdict, SaliencyChecks
 
 SIDE, CASES, CHECKED = 64, 32, 10
 STEPS = 30
@@ -123,7 +123,7 @@ def task_of(networks: Sequence[Classifier], *, folder: Path | None = None, at_th
     )
 
 
-def by_name(verdicts: tuple[Verdict, ...]) -> dict[str, bool | None]:
+def by_name(verdicts: tuple[CheckVerdict, ...]) -> dict[str, bool | None]:
     return {one.name: one.passes for one in verdicts}
 
 

@@ -9,7 +9,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from medtl.intake import mask_file, pixel_look
 from medtl.intake.file_offer import _companions
-from medtl.intake.pixel_look import Look, look_at
+from medtl.intake.pixel_look import PixelFacts, look_at
 
 
 class OfItsOwnKind(BaseException):
@@ -26,13 +26,13 @@ def test_a_file_whose_reader_fails_in_any_way_has_an_empty_look(
     monkeypatch.setattr(pixel_look, "read_scan", read_scan)
     file = tmp_path / "a.mha"
     file.write_bytes(b"ObjectType = Image\n")
-    assert look_at(file) == Look()
+    assert look_at(file) == PixelFacts()
 
 
 def test_a_damaged_gif_beside_the_scans_has_an_empty_look_and_is_no_mask(tmp_path: Path) -> None:
     file = tmp_path / "a_mask.gif"
     file.write_bytes(b"GIF89a" + bytes(40))
-    assert look_at(file) == Look()
+    assert look_at(file) == PixelFacts()
     with pytest.raises(mask_file.UnreadableScan, match="a GIF that cannot be decoded"):
         mask_file.read_mask(file)
 

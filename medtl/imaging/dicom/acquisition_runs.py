@@ -253,7 +253,7 @@ def _times(slices: Sequence[Slice]) -> tuple[str, list[float] | None]:
 
 
 def _seconds_of_datetime(text: str) -> float | None:
-    return _seconds(text[8:].split("+")[0].split("-")[0])
+    return _seconds(text[8:].split("+", maxsplit=1)[0].split("-", maxsplit=1)[0])
 
 
 def _seconds(text: str) -> float | None:

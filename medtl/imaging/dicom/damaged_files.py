@@ -35,8 +35,11 @@ EXPLAINED = ("missing_slice", "irregular_spacing", "too_few_slices")
 
 @dataclass(frozen=True)
 class DamagedFile:
-    """A file that may have been a slice: its start, its number among the files in the order of names, and the numbers
-    of all files of its folder; none of them for a file without the DICOM prefix."""
+    """A file that may have been a slice.
+
+    Its start, its number among the files in the order of names, and the numbers of all files of its folder; none of
+    them for a file without the DICOM prefix.
+    """
 
     content: bytes = field(repr=False)
     number: int

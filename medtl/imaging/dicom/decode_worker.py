@@ -83,8 +83,10 @@ def _headers(request: dict[str, Any], content: bytes) -> tuple[dict[str, object]
 
 
 def _pixels(request: dict[str, Any], content: bytes) -> tuple[dict[str, object], bytes]:
-    """The stored values of a file, or of its frame number `frame`, colour as RGB: (frames, rows, columns, samples)
-    without axes of one."""
+    """The stored values of a file, or of its frame number `frame`, colour as RGB.
+
+    (frames, rows, columns, samples) without axes of one.
+    """
     import numpy as np
     from pydicom import dcmread
     from pydicom.pixels import apply_color_lut, get_decoder, pixel_array

@@ -123,8 +123,10 @@ def manufacturer_of(text: str) -> str:
 
 
 def model_of(text: str) -> str:
-    """The name of a scanner when each of its words is one of `SCANNER_WORDS`; empty for an empty text, else
-    `ANOTHER_VALUE`."""
+    """The name of a scanner when each of its words is one of `SCANNER_WORDS`.
+
+    Empty for an empty text, else `ANOTHER_VALUE`.
+    """
     words = [word for word in MODEL_WORD.split(text) if word]
     if not words:
         return ""

@@ -154,7 +154,7 @@ def plain_name(text: str) -> str:
 
     `MÜLLER^Jane ` and `muller^JANE=…` are equal. Components stay in their order (PS3.5, 6.2.1.2).
     """
-    alphabetic = text.split("=")[0] or text.strip("=")
+    alphabetic = text.split("=", maxsplit=1)[0] or text.strip("=")
     decomposed = unicodedata.normalize("NFKD", alphabetic.casefold())
     kept = "".join(
         character if character.isalnum() else " " for character in decomposed if not unicodedata.combining(character)

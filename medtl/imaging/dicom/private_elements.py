@@ -62,8 +62,10 @@ WANTED = [
 
 
 def private_settings(dataset: Dataset) -> dict[str, str]:
-    """The settings that makers' own elements of a dataset hold: DiffusionBValue, DiffusionGradientOrientation and
-    MakersImageKind."""
+    """The settings that makers' own elements of a dataset hold.
+
+    DiffusionBValue, DiffusionGradientOrientation and MakersImageKind.
+    """
     elements = {tag: dataset[Tag(*tag)].value for tag in PRIVATE_ELEMENTS if Tag(*tag) in dataset}
     creators = {tag: creator_of(dataset, tag) for tag in elements}
     found = {

@@ -196,6 +196,6 @@ def _lattice_point(one: Slice) -> LatticePoint:
 
 def _in_time(name: str) -> tuple[float, str]:
     try:
-        return float(name.split(" ")[0].split(";")[0].split("|")[0]), name
+        return float(name.split(" ", maxsplit=1)[0].split(";", maxsplit=1)[0].split("|", maxsplit=1)[0]), name
     except ValueError:
         return float("inf"), name

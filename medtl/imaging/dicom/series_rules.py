@@ -49,7 +49,7 @@ class SeriesRules(BaseModel):
         "series of a single slice is taken as a picture.",
     )
     correct_tilt: bool = Field(
-        False, description="Shear the slices of a tilted gantry back into a box, with linear interpolation."
+        default=False, description="Shear the slices of a tilted gantry back into a box, with linear interpolation."
     )
     frame: FrameChoice | None = Field(None, description="Which frames of a clip are taken, each as a picture.")
     modality: str | None = Field(None, description="Only this modality (CT, MR, CR, …); others are refused by name.")

@@ -63,8 +63,11 @@ _inside: list[int] = []
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Torch on one thread: on pictures this small, handing work to others costs more than the work (and on a busy
-    machine a hundred times more). The number of threads is given back, also when several scans are in work."""
+    """Torch on one thread.
+
+    On pictures this small, handing work to others costs more than the work (and on a busy machine a hundred times
+    more). The number of threads is given back, also when several scans are in work.
+    """
     with _lock:
         before = _inside[0] if _inside else torch.get_num_threads()
         _inside.append(before)

@@ -22,23 +22,37 @@ SQUARE_INCHES = 2.28
 """The square and the histogram below share their width; the rest of the figure holds the label."""
 
 
-class ReliabilityCurve(Protocol):
+class DrawnReliability(Protocol):
     """What the figure reads of `medtl.evaluation.reliability_curve`: one entry per bin, Wilson intervals."""
 
     @property
-    def of_class(self) -> str: ...
+    def of_class(self) -> str:
+        """The class whose probability is meant."""
+        ...
+
     @property
-    def mean_probability(self) -> Float[np.ndarray, " bin"]: ...
+    def mean_probability(self) -> Float[np.ndarray, " bin"]:
+        """Mean predicted probability in each bin."""
+        ...
+
     @property
-    def observed(self) -> Float[np.ndarray, " bin"]: ...
+    def observed(self) -> Float[np.ndarray, " bin"]:
+        """Observed share of the class in each bin."""
+        ...
+
     @property
-    def low(self) -> Float[np.ndarray, " bin"]: ...
+    def low(self) -> Float[np.ndarray, " bin"]:
+        """Lower ends of the intervals."""
+        ...
+
     @property
-    def high(self) -> Float[np.ndarray, " bin"]: ...
+    def high(self) -> Float[np.ndarray, " bin"]:
+        """Upper ends of the intervals."""
+        ...
 
 
 def reliability_figure(
-    curve: ReliabilityCurve,
+    curve: DrawnReliability,
     score: Float[np.ndarray, " patient"],
     truth: Bool[np.ndarray, " patient"],
     *,
@@ -84,7 +98,7 @@ def reliability_figure(
 
 
 def _numbers(
-    curve: ReliabilityCurve, score: Float[np.ndarray, " patient"], truth: Bool[np.ndarray, " patient"], *, of_model: str
+    curve: DrawnReliability, score: Float[np.ndarray, " patient"], truth: Bool[np.ndarray, " patient"], *, of_model: str
 ) -> pd.DataFrame:
     """The points of the curve, then the histogram: patients with the class and without."""
     bins = pd.DataFrame(

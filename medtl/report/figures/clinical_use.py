@@ -66,7 +66,7 @@ def decision_figure(
                 risks, line.benefit, color=look.colour, linestyle=style, linewidth=1.8 if index == 0 else 1.0,
                 label=short_label(look.name),
             )  # fmt: skip
-        top = max(max(treat_all), max(max(line.benefit) for line in lines), 0.05)
+        top = max(*treat_all, *(max(line.benefit) for line in lines), 0.05)
         axes.set(
             xlim=(0, 1), ylim=(FLOOR, 1.15 * top), xlabel="Threshold risk", ylabel="Net benefit per patient",
             title="Decision curve",

@@ -18,7 +18,7 @@ LARGE_LOSS = 0.05
 
 
 def comparison_findings(
-    models: Sequence[ComparedModel], left_out: tuple[int, ...], is_same_split: bool
+    models: Sequence[ComparedModel], left_out: tuple[int, ...], *, is_same_split: bool
 ) -> tuple[Finding, ...]:
     """Every finding, the strongest first."""
     found = [_other_scans(models), _lost(models, left_out), None if is_same_split else _other_splits()]

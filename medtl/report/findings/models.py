@@ -5,6 +5,7 @@ In: a run and its numbers. Out: a finding each, or None. A rule looks at numbers
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from medtl.evaluation import UNLIKE_CASES
@@ -27,7 +28,7 @@ def overfitting(run: Run, judged: Judged) -> Finding | None:
             if len(own):
                 last = own.sort_values("epoch").iloc[-1]
                 gaps.append(float(last["validation_loss"]) - float(last["training_loss"]))
-    defined = [gap for gap in gaps if gap == gap]
+    defined = [gap for gap in gaps if not math.isnan(gap)]
     if not defined or sum(defined) / len(defined) < LARGE_GAP:
         return None
     mean = sum(defined) / len(defined)

@@ -108,6 +108,7 @@ def _subject(model: str, run: Run) -> str:
 
 
 def headline_of(model: str, judged: Judged, models: Sequence[str], *, fold: int | None) -> Headline:
+    """A model's AUROC with its interval, as the verdict shows it."""
     auroc = judged.of(model, fold=fold).auroc
     look = look_of(model, models)
     bounds = interval(auroc.low, auroc.high)

@@ -94,7 +94,7 @@ def write_comparison_page(
     run = run if common.is_same_split else replace(run, folds=())
     pairs_found = pairs_of(models, metrics)
     judged = evaluate_run(run, metrics=metrics)
-    page = _page(run, judged, models, pairs_found, common.left_out, common.is_same_split)
+    page = _page(run, judged, models, pairs_found, left_out=common.left_out, is_same_split=common.is_same_split)
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
     write_atomically(folder / names.REPORT, page.as_html())
@@ -122,11 +122,12 @@ def _page(
     judged: Judged,
     models: Sequence[ComparedModel],
     pairs: tuple[ModelPair, ...],
+    *,
     left_out: tuple[int, ...],
     is_same_split: bool,
 ) -> Page:
     metric, patients = run.outcome.primary_metric, count(run.cohort.patients, "patient")
-    findings = comparison_findings(models, left_out, is_same_split)
+    findings = comparison_findings(models, left_out, is_same_split=is_same_split)
     verdict_words = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
     headlines = tuple(headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN])
     view = View(run, judged, findings=findings, is_study=False)
@@ -166,7 +167,7 @@ def _well(comparing: _Comparing) -> Iterator[Block | None]:
 
 def _methods_section(comparing: _Comparing) -> Iterator[Block | None]:
     run, judged = comparing.view.run, comparing.view.judged
-    yield Prose((_methods(run, judged, comparing.pairs, comparing.is_same_split),), kind="quotable")
+    yield Prose((_methods(run, judged, comparing.pairs, is_same_split=comparing.is_same_split),), kind="quotable")
     yield Facts("What was compared, and how", _origin(run, comparing.models))
     yield Subheading("References")
     yield References(works_of(run, judged))
@@ -233,7 +234,7 @@ def _names(models: Sequence[ComparedModel]) -> str:
     return f"{len(models)} models of {joined(list(dict.fromkeys(one.source for one in models)))}"
 
 
-def _methods(run: Run, judged: Judged, pairs: Sequence[ModelPair], is_same_split: bool) -> str:
+def _methods(run: Run, judged: Judged, pairs: Sequence[ModelPair], *, is_same_split: bool) -> str:
     over = (
         f" Over folds, differences were tested by a t test corrected for shared training patients"
         f"{cite('nadeau2003')}, with Holm's correction for {count(len(pairs), 'pair')}."

@@ -236,6 +236,7 @@ def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
 
 
 def decisions_table(run: Run, found: Appraisal) -> Table | None:
+    """The decisions of two models on the same patients; None where there is nothing to compare."""
     if not found.decisions:
         return None
     rows, notes = [], []

@@ -18,8 +18,10 @@ from medtl.report.results.judged import differences_of
 
 @dataclass(frozen=True)
 class ModelPair:
-    """AUROC of `model` minus that of `reference`: `found`. `decided` counts patients: all, both right, only the first,
-    only the second."""
+    """AUROC of `model` minus that of `reference`: `found`.
+
+    `decided` counts patients: all, both right, only the first, only the second.
+    """
 
     model: ComparedModel
     reference: ComparedModel

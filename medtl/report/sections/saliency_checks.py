@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from medtl.findings import Finding, Severity
 from medtl.record.run import Run
-from medtl.record.saliency_checks import LesionNumbers, Verdict
+from medtl.record.saliency_checks import CheckVerdict, LesionNumbers
 from medtl.report.html.numbers import count, interval, joined, percent, plain
 from medtl.report.html.page import Bounds, Cell, Row, Table
 
@@ -133,7 +133,7 @@ BRIEF = "Do not interpret."
 NOT_CHECKED = ChecksBlocks(sentences=("These maps were not checked; whether they are worth looking at is not known.",))
 
 
-def _warning(verdicts: Sequence[Verdict]) -> str:
+def _warning(verdicts: Sequence[CheckVerdict]) -> str:
     failed = [WHAT[one.name][2] for one in verdicts if one.passes is False]
     if failed:
         return f"Do not interpret these maps: {joined(failed)}."
@@ -142,7 +142,7 @@ def _warning(verdicts: Sequence[Verdict]) -> str:
     return ""
 
 
-def _table(verdicts: Sequence[Verdict], *, scope: str) -> Table:
+def _table(verdicts: Sequence[CheckVerdict], *, scope: str) -> Table:
     rows = []
     for one in verdicts:
         name, what, meaning = WHAT[one.name]

@@ -21,6 +21,7 @@ from medtl.report.results.view import View
 
 
 def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
+    """The AUROC of the chosen model in each subgroup, drawn; None without subgroups."""
     rows = []
     for one in found.of(run.chosen_model).subgroups:
         if not one.groups:
@@ -44,6 +45,7 @@ def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
 
 
 def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
+    """Whether the AUROC differs between the groups of each covariate, and who lacks it."""
     clauses = found.of(run.chosen_model).subgroups
     if not clauses:
         return (
