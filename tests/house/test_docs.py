@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import textwrap
 from pathlib import Path
 
 import pytest
+from house_numbers import body_lines, numbers, positional_booleans, quantile, texts_read
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = sorted(set(re.findall(r"`(medtl(?:\.\w+)+)`", (ROOT / "docs" / "walks.md").read_text(encoding="utf-8"))))
@@ -56,6 +58,38 @@ def test_the_architecture_page_and_contributing_know_the_same_kinds_and_tuples()
     named = {(path.removesuffix(".py").replace("/", "."), name) for name, path in TUPLES.findall(contributing)}
     in_a_list_for_each_page = {(module, name) for module, name in named if name == "SECTIONS"}
     assert set(listed) == named - in_a_list_for_each_page
+
+
+@pytest.mark.parametrize("what", numbers())
+def test_the_numbers_of_the_house_page_are_not_out_of_date(what: str) -> None:
+    page = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
+    (written,) = re.findall(rf"^\| {re.escape(what)} \| ([\d.,]+) \|$", page, flags=re.M)
+    now = numbers()[what]
+    assert float(written.replace(",", "")) == pytest.approx(now, rel=0.1), (
+        f"docs/house.md is out of date: {what} is {now:.2f}. `python tests/house_numbers.py` prints its rows."
+    )
+
+
+def test_the_counter_of_the_house_counts_by_its_rules() -> None:
+    source = ast.parse(
+        "def one(a, b=True, *, c=False):\n"
+        "    'Says.'\n\n"
+        "    x = 1\n\n"
+        "    return x\n"
+        "async def two(): 'only a docstring'\n"
+    )
+    one, two = (node for node in source.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    assert [body_lines(one), body_lines(two)] == [3, 0]
+    assert [positional_booleans(one), positional_booleans(two)] == [1, 0]
+    tests = ast.parse(
+        "with pytest.raises(ValueError, match='a') as caught: pass\n"
+        "with pytest.raises(ValueError): pass\n"
+        "re.compile(match='a')\n"
+        "assert 'a' in str(caught.value)\n"
+        "assert str(caught.value) in 'a'\n"
+    )
+    assert texts_read(tests) == 2
+    assert [quantile([4, 1, 3, 2], share) for share in (0.5, 0.95)] == [2.0, 4.0]
 
 
 def test_the_citation_has_the_packages_version() -> None:
