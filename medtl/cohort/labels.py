@@ -130,10 +130,14 @@ def _refuse_near_twins(classes: tuple[str, ...], *, counts: Counter[str]) -> Non
         if twin != name:
             how = "in capitals" if twin.casefold() == name.casefold() else "in zeros, blanks, dashes or width"
             raise DataRefused(
-                f"The labels {twin!r} ({counts[twin]} cases) and {name!r} ({counts[name]} cases) differ only "
+                f"The labels {twin!r} ({_cases(counts[twin])}) and {name!r} ({_cases(counts[name])}) differ only "
                 f"{how}. Write one of them everywhere, or name both in classes if they are different.",
                 labels=(twin, name),
             )
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'s' if count != 1 else ''}"
 
 
 def _listed(counts: Counter[str]) -> str:
