@@ -119,8 +119,9 @@ def _refuse_other_cases(table: FoldTable, expected: Mapping[str, tuple[str, str]
     )
     if differing:
         raise IntegrityFailure(
-            f"{name} and the cohort differ in {len(differing)} cases (patient, label, or there at all), first case "
-            f"{differing[0]}. Folds belong to one cohort: {_AGAIN[0].lower()}{_AGAIN[1:]}",
+            f"{name} and the cohort differ in {len(differing)} case{'s' if len(differing) > 1 else ''} (patient, "
+            f"label, or there at all), first case {differing[0]}. Folds belong to one cohort: "
+            f"{_AGAIN[0].lower()}{_AGAIN[1:]}",
             cases=tuple(differing),
         )
 
@@ -151,7 +152,8 @@ def _faults(table: FoldTable) -> Iterator[str]:
         times = Counter(own["case_id"])
         odd = sorted(case for case in everybody if times[case] != 1)
         if odd and not is_official:
-            yield f"in repeat {repeat} {len(odd)} cases are not tested once, first {odd[0]}: {times[odd[0]]} times"
+            are = "cases are" if len(odd) > 1 else "case is"
+            yield f"in repeat {repeat} {len(odd)} {are} not tested once, first {odd[0]}: {times[odd[0]]} times"
 
 
 def _refuse_faults(faults: tuple[str, ...], *, name: str) -> None:

@@ -104,7 +104,7 @@ def test_folds_of_another_cohort_are_refused(tmp_path: Path, table: FoldTable, c
     path = tmp_path / "folds.csv"
     write_folds(table, path)
     relabelled = replace(cohort, cases=(*cohort.cases[:-1], replace(cohort.cases[-1], label="a")))
-    with pytest.raises(IntegrityFailure, match=r"differ in 1 cases .* first case c23"):
+    with pytest.raises(IntegrityFailure, match=r"differ in 1 case .* first case c23"):
         read_folds(path, cohort=relabelled)
 
 
@@ -178,8 +178,8 @@ def _gap(rows: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (_give_away, r"in repeat 0 1 cases are not tested once, first .+: 0 times"),
-        (_test_twice, r"in repeat 0 1 cases are not tested once, first .+: 2 times"),
+        (_give_away, r"in repeat 0 1 case is not tested once, first .+: 0 times"),
+        (_test_twice, r"in repeat 0 1 case is not tested once, first .+: 2 times"),
         (_lose, r"fold 2 lacks 1 of 24 cases, first "),
         (_empty, r"fold 0 has nobody for validation"),
         (_other_repeat, r"fold 0 belongs to the repeats 0 and 1"),
