@@ -153,7 +153,7 @@ def verified(run: Path) -> str:
         raise ConfigurationError(f"{run.name} is no run folder: give the folder that medtl run made.")
     seal = seal_of_run(run)
     if seal is None and _is_finished(run):
-        raise ConfigurationError(f"{run.name} {OLDER}")
+        raise ConfigurationError(f"{run.name} {OLDER} Run the study again to have it sealed.")
     if seal is None:
         raise ConfigurationError(f"The run in {run.name} is not finished, so it is not sealed. Run it with --resume.")
     found = differences(run, seal)

@@ -66,7 +66,10 @@ class StudiedCohort(Frozen):
     @model_validator(mode="after")
     def _details_fit(self) -> Self:
         if self.note_details and len(self.note_details) != len(self.notes):
-            raise ValueError(f"{len(self.notes)} notes have {len(self.note_details)} kinds")
+            raise ValueError(
+                f"{len(self.notes)} notes and {len(self.note_details)} note_details; expected one for each "
+                "note, or none"
+            )
         return self
 
     @property

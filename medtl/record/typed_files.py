@@ -113,7 +113,7 @@ def read_mapping(path: Path, *, advice: str = MAKE_ANEW) -> Mapping[str, object]
         )
     data = path.read_bytes()
     try:
-        value = json.loads(data) if path.suffix == ".json" else _read_yaml(data, path)
+        value = json.loads(data) if path.suffix == ".json" else _read_yaml(data, path, advice=advice)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise IntegrityFailure(
             f"{path.name} in {path.parent.name} cannot be read ({type(error).__name__}): it was changed or cut off "
@@ -128,9 +128,13 @@ def read_mapping(path: Path, *, advice: str = MAKE_ANEW) -> Mapping[str, object]
     return value
 
 
-def _read_yaml(data: bytes, path: Path) -> object:
+def _read_yaml(data: bytes, path: Path, *, advice: str) -> object:
     if len(data) > LONGEST_YAML_BYTES:
-        raise ValueError(f"{path.name} has {len(data):,} bytes")
+        raise IntegrityFailure(
+            f"{path.name} in {path.parent.name} has {len(data):,} bytes; at most {LONGEST_YAML_BYTES:,} are read. "
+            f"{advice}",
+            file=path.name,
+        )
     return values_in(data.decode("utf-8-sig"))
 
 

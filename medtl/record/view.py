@@ -59,7 +59,10 @@ class Weights(_Facts):
     @model_validator(mode="after")
     def _one_position_for_each(self) -> Self:
         if not len(self.values) == len(self.positions_mm) == len(self.indices) or min(self.values) < 0:
-            raise ValueError("every weight is at least 0 and has one position")
+            raise ValueError(
+                f"expected weights of at least 0, each with a position and an index; got {len(self.values)} weights "
+                f"from {min(self.values)}, {len(self.positions_mm)} positions and {len(self.indices)} indices"
+            )
         return self
 
 
@@ -88,16 +91,22 @@ class ViewFacts(_Facts):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        if abs(np.linalg.det(np.array(self.affine)[:3, :3])) < LEAST_VOLUME_MM3:
-            raise ValueError("the axes of the grid lie in a plane")
+        voxel_mm3 = abs(np.linalg.det(np.array(self.affine)[:3, :3]))
+        if voxel_mm3 < LEAST_VOLUME_MM3:
+            raise ValueError(
+                f"the axes of the grid lie in a plane: a voxel of {voxel_mm3:g} mm³, "
+                f"expected at least {LEAST_VOLUME_MM3}"
+            )
         if set(self.tilt_degrees) != set(NORMAL):
-            raise ValueError("each plane has a tilt")
+            raise ValueError(
+                f"expected a tilt for axial, coronal and sagittal; got {', '.join(sorted(self.tilt_degrees)) or 'none'}"
+            )
         if self.peak is not None and not all(
             -0.5 <= index <= side - 0.5 for index, side in zip(self.peak, self.shape, strict=True)
         ):
-            raise ValueError("the strongest point lies outside the grid")
+            raise ValueError(f"the strongest point lies outside the grid: index {self.peak} of {self.shape} voxels")
         if self.seen_box is not None and len(self.seen_box) != len(self.shape):
-            raise ValueError("the box of what was seen has three sides")
+            raise ValueError(f"the box of what was seen has {len(self.seen_box)} sides; expected {len(self.shape)}")
         return self
 
     @property
@@ -135,7 +144,7 @@ def read_view(path: Path, *, fold: int) -> ViewFacts:
     size = path.stat().st_size
     try:
         if size > LARGEST_FILE_BYTES:
-            raise ValueError(f"{size:,} bytes are too many")
+            raise ValueError(f"it has {size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read")
         return ViewFacts.model_validate_json(path.read_bytes())
     except ValueError as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None

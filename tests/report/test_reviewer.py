@@ -107,7 +107,7 @@ def test_findings_survive_the_record_and_sentences_without_details_are_notes(sma
     assert StudiedCohort.model_validate_json(cohort.model_dump_json()).findings == findings
     old = cohort.model_copy(update={"notes": ("Hm.",), "note_details": ()})
     assert old.findings == (Finding("note", "Hm."),)
-    with pytest.raises(ValidationError, match="2 notes have 1 kinds"):
+    with pytest.raises(ValidationError, match="2 notes and 1 note_details; expected one for each note, or none"):
         StudiedCohort.model_validate(
             {**cohort.with_findings(findings[:1]).model_dump(mode="json"), "notes": ["a", "b"]}
         )
