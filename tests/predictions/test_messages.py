@@ -124,7 +124,7 @@ def test_a_selection_that_was_edited_is_answered_with_how_to_make_it_anew(tmp_pa
 # Tables of other tools
 
 
-def test_a_run_folder_in_place_of_a_table_is_answered_with_the_table_in_it(tmp_path: Path) -> None:
+def test_a_run_folder_instead_of_a_table_is_answered_with_the_table_in_it(tmp_path: Path) -> None:
     (tmp_path / "study-1").mkdir()
     with pytest.raises(ConfigurationError, match=r"study-1 is a folder; .* of a run study-1/predictions\.csv"):
         read_external(tmp_path / "study-1")
