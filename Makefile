@@ -8,7 +8,7 @@ FAST := -m "not slow and not real_data and not browser and not benchmark and not
   --ignore=tests/encoders --ignore=tests/imaging --ignore=tests/intake
 # The rooms left out take more than half of the time of all fast tests; make test runs them.
 
-.PHONY: venv demo test check benchmark format clean
+.PHONY: venv demo test check docs benchmark format clean
 
 venv: $(STAMP)
 
@@ -36,6 +36,10 @@ test: venv
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
+docs: venv
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
+
 benchmark: venv
 	$(BIN)/python -m pytest -q -s -m benchmark -o timeout=3600 tests/benchmarks
 
@@ -44,4 +48,4 @@ format: venv
 	$(BIN)/python -m ruff check --fix .
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs build docs/built

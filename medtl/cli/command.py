@@ -18,6 +18,8 @@ app = typer.Typer(
     "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
     "Nothing here ever reaches for the network.",
 )
+"""What `medtl` on the command line calls; tests and other programs can call it too."""
+
 weights = typer.Typer(no_args_is_help=True, help="The encoders you can borrow: list, import, verify.")
 app.add_typer(weights, name="weights")
 
