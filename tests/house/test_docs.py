@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 from house_numbers import body_lines, numbers, positional_booleans, quantile, texts_read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +93,19 @@ def test_the_counter_of_the_house_counts_by_its_rules() -> None:
     )
     assert texts_read(tests) == 2
     assert [quantile([4, 1, 3, 2], share) for share in (0.5, 0.95)] == [2.0, 4.0]
+
+
+def test_the_hooks_before_a_commit_are_of_the_environment_and_part_of_make_check() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"], "other repositories would be fetched"
+    checked = (ROOT / "Makefile").read_text(encoding="utf-8").split("\ncheck: venv\n")[1].split("\n\n")[0]
+    for hook in config["repos"][0]["hooks"]:
+        assert hook["language"] == "system", "other hooks install what they need"
+        python, *words = hook["entry"].split()
+        assert python == ".venv/bin/python"
+        assert "$(BIN)/python -m " + " ".join(word for word in words[1:] if word != "--force-exclude") in checked
+        done = subprocess.run([sys.executable, *words, "--help"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_citation_has_the_packages_version() -> None:
