@@ -52,7 +52,8 @@ def black_and_white(
     low, high = float(channels.min()), float(channels.max())
     if low == high:
         raise UnreadableScan(
-            f"The image has one brightness ({low:g}) everywhere once turned to grey.", reason="constant"
+            f"The image has one brightness ({low:g}) everywhere once turned to grey. Export it again.",
+            reason="constant",
         )
     if settings.preset == "mr":
         return _around_median(channels)

@@ -159,7 +159,8 @@ def read_file_bytes(path: Path) -> bytes:
             )
         if status.st_size > MAX_FILE_BYTES:
             raise UnreadableScan(
-                f"The file has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read for one 2D image.",
+                f"The file has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read for one scan. "
+                "Make it smaller, or check that it is what it should be.",
                 reason="file_too_large",
             )
         data = path.read_bytes()

@@ -82,7 +82,7 @@ class PreparationSettings(BaseModel):
                 raise ValueError("around is for volumes: give spacing_mm and extent_mm, or leave it out")
             return self
         if self.preset == "photograph":
-            raise ValueError("preset photograph is for colour pictures, not for volumes")
+            raise ValueError("preset photograph is for colour pictures, not for volumes: choose another preset")
         longest, count = max(self.shape), math.prod(self.shape)
         if min(self.shape) < 1 or longest > LONGEST_SIDE or count > MOST_VOXELS:
             raise ValueError(

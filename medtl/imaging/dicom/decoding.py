@@ -102,8 +102,9 @@ def decoder_missing(transfer_syntax: str) -> str | None:
 REFUSALS = {
     "deflated": "The DICOM file is deflated as a whole, which can hide any size and is not read. "
     "Save it with an uncompressed or image-compressed transfer syntax.",
-    "not_dicom": "The content is no DICOM file (its preamble or its meta header is missing or damaged).",
-    "no_image": "The DICOM file holds no image (no pixel data).",
+    "not_dicom": "The content is no DICOM file (its preamble or its meta header is missing or damaged). "
+    "Get the file again from its source.",
+    "no_image": "The DICOM file holds no image (no pixel data). Give the file of the image itself.",
     "truncated": "The DICOM file is cut short: it ends before its pixels do. Get the file again from its source.",
 }
 """Messages for the codes by which the worker refuses a file."""

@@ -209,7 +209,8 @@ def _voxels(header: MetaHeader, packed: bytes, *, promised: int) -> Voxels:
     skipped = int(header.tags.get("headersize", 0))
     if skipped < -1 or skipped > len(packed):
         raise UnreadableScan(
-            f"The MetaImage header says that {skipped} bytes stand before the voxels; the file does not have them.",
+            f"The MetaImage header says that {skipped} bytes stand before the voxels; the file does not have "
+            "them. The file is damaged.",
             reason="undecodable",
         )
     is_packed = header.says("compresseddata")
