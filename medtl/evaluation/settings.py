@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
+EXAMPLES = {"at_least": "0.9", "cost_ratio": "10", "at": "0.5"}
+"""A value of each number that a threshold rule may need."""
+
+
 class ThresholdRule(BaseModel):
     """How each fold's threshold is chosen on its validation patients.
 
@@ -45,7 +49,7 @@ class ThresholdRule(BaseModel):
             if given and name != wanted:
                 raise ValueError(f"the rule {self.rule} takes no {name}; leave it out, or choose another rule")
             if not given and name == wanted:
-                raise ValueError(f"the rule {self.rule} needs {name}")
+                raise ValueError(f"the rule {self.rule} needs {name}, such as {EXAMPLES[name]}")
         return self
 
     @property

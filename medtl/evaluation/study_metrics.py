@@ -225,7 +225,8 @@ def _read(form: type[Form], value: object) -> Form:
         faults = "\n".join(
             f"  - {'.'.join(str(part) for part in fault['loc']) or 'top'}: {fault['msg']}" for fault in error.errors()
         )
+        count = error.error_count()
         raise IntegrityFailure(
-            f"These are not the metrics that medtl wrote ({error.error_count()} faults):\n{faults}\n"
+            f"These are not the metrics that medtl wrote ({count} fault{'s' if count > 1 else ''}):\n{faults}\n"
             "Rebuild metrics.json from predictions.csv.",
         ) from error

@@ -49,7 +49,8 @@ class SliceWeights:
         if not fit or not np.isfinite([*self.values, *self.positions_mm]).all() or min(self.values) < 0:
             raise ConfigurationError(
                 f"Expected a weight of at least 0 and a position for each {self.plane} slice; got {len(self.values)} "
-                f"weights and {len(self.positions_mm)} positions. Take both from the same grid."
+                f"weights (lowest {min(self.values, default=0.0):g}) and {len(self.positions_mm)} positions. "
+                "Take both from the same grid."
             )
 
 

@@ -114,7 +114,10 @@ def _nobody(cohort: Cohort) -> str:
         f"{first[one.reason].detail}"
         for one in flow.flow_of(cohort).exclusions
     )
-    return f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{reasons}"
+    return (
+        f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{reasons}\n"
+        "Correct the scans or the manifest, and run again; nothing was written."
+    )
 
 
 def _sealed_off(study: Study, cohort: Cohort, groups: Mapping[str, str]) -> tuple[Cohort, Cohort | None]:

@@ -74,7 +74,7 @@ class Study(ManifestSettings):
     def _folds_and_columns_agree(self) -> Self:
         needed = self.folds.split_column
         if needed is not None and self.split_column not in (None, needed):
-            raise ValueError(f"folds are read from {needed!r}, but split_column is {self.split_column!r}")
+            raise ValueError(f"folds are read from {needed!r}, but split_column is {self.split_column!r}: leave it out")
         return self
 
     @model_validator(mode="after")
@@ -91,11 +91,17 @@ class Study(ManifestSettings):
         if self.selection is None:
             return self
         if self.recipe.learning_rate in self.selection.learning_rates:
-            raise ValueError("selection.learning_rates names recipe.learning_rate, which is a candidate already")
+            raise ValueError(
+                f"selection.learning_rates names recipe.learning_rate, {self.recipe.learning_rate:g}, which is a "
+                "candidate already: remove it"
+            )
         policies = map(policy_of, self.adaptation.policy)
         trained = [policy.name for policy in policies if policy is not None and policy.is_pretrained]
         if not trained and self.selection.learning_rates:
-            raise ValueError("selection.learning_rates are for lp_ft or full, but adaptation.policy names neither")
+            raise ValueError(
+                "selection.learning_rates are for lp_ft or full, but adaptation.policy names only "
+                f"{', '.join(self.adaptation.policy)}: add one of them, or remove the rates"
+            )
         if not trained and not self.selection.encoders:
             raise ValueError("selection has nothing to choose among: name lp_ft or full as a policy, or more encoders")
         return self

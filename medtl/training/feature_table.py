@@ -94,7 +94,8 @@ def _computed(
     bad = [case for case, row in zip(case_ids, values, strict=True) if not np.isfinite(row).all()]
     if bad:
         raise IntegrityFailure(
-            f"The encoder gives no finite features for {len(bad)} cases: {', '.join(bad[:10])}. "
+            f"The encoder gives no finite features for {len(bad)} case{'s' if len(bad) > 1 else ''}: "
+            f"{', '.join(bad[:10])}. "
             "Run medtl weights verify, and medtl check on the manifest.",
             cases=bad,
         )

@@ -25,7 +25,8 @@ def predict_logits(
     bad = [case for case, row in zip(case_ids, logits, strict=True) if not np.isfinite(row).all()]
     if bad:
         raise IntegrityFailure(
-            f"The classifier gives no finite score for {len(bad)} cases: {', '.join(bad[:10])}. "
+            f"The classifier gives no finite score for {len(bad)} case{'s' if len(bad) > 1 else ''}: "
+            f"{', '.join(bad[:10])}. "
             "Its weights are damaged or have diverged: lower recipe.learning_rate and run again.",
             cases=bad,
         )
