@@ -75,7 +75,7 @@ def evaluate(
     seed: Seed = 0,
     ids_as_written: AsWritten = False,
 ) -> None:
-    r"""Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
+    """Judge a table of predictions of any tool: discrimination, calibration, net benefit, decisions, subgroups.
 
     \b
     The least that it holds, the positive class last:
@@ -93,7 +93,7 @@ def evaluate(
 
     The patient is the unit: a patient's cases are averaged, patients are resampled. FOLDER gets report.html,
     metrics.json, predictions.csv as it was judged, and a CSV for every figure and table. No run, no torch, no network.
-    """
+    """  # noqa: D301  (click's own escape character: it keeps the lines of a paragraph)
     from medtl.predictions import read_external
     from medtl.progress import say
     from medtl.record.run_seal import refuse_changed_table
@@ -129,7 +129,7 @@ def compare(
     seed: Seed = 0,
     ids_as_written: AsWritten = False,
 ) -> None:
-    r"""Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
+    """Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
 
     \b
     Examples:
@@ -141,7 +141,7 @@ def compare(
     unit. Differences have paired intervals by patient; where the folds are shared, a corrected test over folds, and a
     model is called better only where both agree. Two models that cannot be told apart are called so, and the simpler
     one is named.
-    """
+    """  # noqa: D301  (click's own escape character: it keeps the lines of a paragraph)
     from medtl.record.run_seal import refuse_changed_table
     from medtl.report.pages.comparison_page import refuse_other_results, write_comparison_page
     from medtl.report.results.compared_models import models_to_compare, shared_settings
