@@ -92,7 +92,9 @@ def _read(listing: Path) -> Mapping[str, Any]:
         size = listing.stat().st_size
         content = json.loads(listing.read_bytes()) if size <= LARGEST_LIST_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
-        raise DataRefused(f"The list {listing.name} cannot be read as JSON ({type(error).__name__}).") from error
+        raise DataRefused(
+            f"The list {listing.name} cannot be read as JSON ({type(error).__name__}). Get it again from its source."
+        ) from error
     if not isinstance(content, dict) or not any(isinstance(content.get(part), list) for part in PARTS):
         raise DataRefused(
             f"The list {listing.name} holds none of the lists {', '.join(PARTS)}. Expected a Decathlon or MONAI "
@@ -147,6 +149,7 @@ def _refuse(faults: list[str], name: str) -> None:
     shown = "\n".join(f"  {fault}" for fault in faults[:FAULTS_SHOWN])
     more = f"\n  … and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
     raise DataRefused(
-        f"The list {name} has {len(faults)} faulty entries:\n{shown}{more}\nCorrect them; nothing was written.",
+        f"The list {name} has {len(faults)} faulty entr{'ies' if len(faults) > 1 else 'y'}:\n{shown}{more}\n"
+        "Correct them; nothing was written.",
         faults=tuple(faults),
     )

@@ -65,7 +65,8 @@ def read_labels(file: Path, *, label_column: str, ids_as_written: bool = False) 
     if (column := labels.patient_column) is not None:
         faults = id_faults(table.rows, column=column, ids_as_written=ids_as_written)
         if faults:
-            raise _faulty(labels, faults, how=remedy(faults).lstrip() + " ")
+            how = remedy(faults).lstrip()
+            raise _faulty(labels, faults, how=f"{how} " if how else "")
     return labels
 
 

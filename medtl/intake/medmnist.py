@@ -52,7 +52,8 @@ def _arrays(path: Path) -> dict[str, NpzArray]:
     images = {name: array for name, array in found.items() if name.endswith("_images")}
     if not images:
         raise DataRefused(
-            f"The file {path.name} is no MedMNIST file: it holds {', '.join(sorted(found)) or 'nothing'}."
+            f"The file {path.name} is no MedMNIST file: it holds {', '.join(sorted(found)) or 'nothing'}. "
+            "Expected arrays such as train_images and train_labels."
         )
     for name, array in images.items():
         size = " x ".join(map(str, array.shape))
@@ -92,7 +93,9 @@ def _offers(path: Path, arrays: Mapping[str, NpzArray]) -> Iterator[Offer]:
         if images is None:
             continue
         if labels is None:
-            raise DataRefused(f"The file {path.name} has no {part}_labels beside {part}_images.")
+            raise DataRefused(
+                f"The file {path.name} has no {part}_labels beside {part}_images. Get the whole file from its source."
+            )
         for number, label in enumerate(labels.whole().reshape(-1)):
             name = f"{part}-{number:05d}"
             yield Offer(
