@@ -79,7 +79,7 @@ def read_maps(folder: Path, *, cases: Sequence[str] = ()) -> tuple[CaseMap, ...]
     if unknown:
         raise ConfigurationError(
             f"No map of {', '.join(unknown[:MOST_LISTED])} is in {folder.name}: expected case ids as in its "
-            f"predictions.csv, of cases that have a map ({len(found)} have one). See fold_K/saliency/"
+            f"predictions.csv, of cases that have a map ({len(found)} of them). See fold_K/saliency/"
             f"{names.MAPS_TABLE}.",
             cases=tuple(unknown),
         )
