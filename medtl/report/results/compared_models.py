@@ -55,7 +55,10 @@ def models_to_compare(
     """
     twice = [path.name for path, times in Counter(path.resolve() for path in paths).items() if times > 1]
     if twice:
-        raise ConfigurationError(f"{', '.join(twice)} is named twice; a model compared with itself tells nothing.")
+        raise ConfigurationError(
+            f"{', '.join(twice)} is named twice; a model compared with itself tells nothing. Name each run "
+            "or table once."
+        )
     sources = [_source(path, ids_as_written=ids_as_written) for path in paths]
     found: list[ComparedModel] = []
     for label, (run, table, path) in zip(_labels(sources), sources, strict=True):
