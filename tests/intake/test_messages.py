@@ -130,7 +130,7 @@ def test_fourteen_labels_for_each_image_are_no_classification(tmp_path: Path) ->
         survey_medmnist(file, IntakeSettings())
 
 
-def test_labels_in_letters_are_no_numbers(tmp_path: Path) -> None:
+def test_labels_in_words_are_no_numbers(tmp_path: Path) -> None:
     file = packed(tmp_path, test_images=IMAGES, test_labels=np.array(["a", "b", "a"]))
     with pytest.raises(
         DataRefused, match=r"labels of test in chest\.npz are no numbers\. Expected the number of a class"
