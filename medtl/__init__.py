@@ -28,6 +28,7 @@ The floors, from the top. Each imports only from floors below it (the order is a
     policies/     how an encoder is adapted: one room per policy, as a value
 
     findings.py   what speaks against a result, as a value
+    axes.py       the patient's axes, planes and their letters
     locks.py      one process at a time
     files.py  yaml_values.py  environment.py  progress.py  errors.py
 

@@ -1,7 +1,7 @@
 """What all tests share: figures are drawn for the pages, but not once more as pictures for print.
 
 Where CI is set, hypothesis tries the same examples each time, so that a landing never hangs on chance; elsewhere it
-goes on searching.
+goes on searching. Every call into the package checks the shapes in its signature.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import shapes_enforced
 from hypothesis import settings
+
+shapes_enforced.install()
 
 settings.register_profile("same-examples", derandomize=True)
 if os.environ.get("CI"):

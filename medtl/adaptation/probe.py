@@ -40,8 +40,8 @@ Labels = Int[np.ndarray, "case"]
 class Probe:
     """A fitted probe. `weight` (class, feature) and `bias` (class,) act on features standardised by `mean`, `scale`."""
 
-    mean: Float[np.ndarray, feature]
-    scale: Float[np.ndarray, feature]
+    mean: Float[np.ndarray, " feature"]
+    scale: Float[np.ndarray, " feature"]
     weight: Float[np.ndarray, "class feature"]
     bias: Float[np.ndarray, "class"]
     c: float
@@ -68,7 +68,7 @@ class Probe:
 class Centroids:
     """Nearest centroid: features are centred, L2-normalised, and compared with each class's mean."""
 
-    mean: Float[np.ndarray, feature]
+    mean: Float[np.ndarray, " feature"]
     centroids: Float[np.ndarray, "class feature"]
     sharpness: float
 

@@ -1,4 +1,3 @@
-from .battery import ControlTask as ControlTask
 from .battery import run_controls as run_controls
 from .black_margins import margin_findings as margin_findings
 from .black_margins import size_finding as size_finding
@@ -8,7 +7,6 @@ from .settings import ControlSettings as ControlSettings
 
 __all__ = [
     "ControlSettings",
-    "ControlTask",
     "blind_auroc",
     "blind_findings",
     "margin_findings",

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn.functional import conv3d
 
-from medtl.encoders.settings import Plane
+from medtl.axes import Plane
 from medtl.encoders.views import VIEWS, kernel_in_plane
 
 GROUPS: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn.utils import skip_init
 
+from medtl.axes import Plane
 from medtl.encoders.account import Shape
-from medtl.encoders.settings import Plane
 
 HIDDEN: Final = 128
 """Width of V and U, as in Ilse et al."""

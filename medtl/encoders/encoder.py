@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from medtl.axes import Plane
 from medtl.encoders.account import Account
 from medtl.encoders.architectures import Network
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.grey_stem import SummedStem
 from medtl.encoders.normalisation import Normalisation, refuse_other_space
-from medtl.encoders.settings import Plane
 from medtl.errors import ConfigurationError
 
 

@@ -13,8 +13,9 @@ from typing import Final
 import torch
 from jaxtyping import Float
 
+from medtl.axes import Plane
 from medtl.encoders.account import Account, Shape
-from medtl.encoders.settings import Inflation, Plane
+from medtl.encoders.settings import Inflation
 from medtl.encoders.views import VIEWS, kernel_in_plane
 
 RULE: Final = "2D kernel inflated ({how}) across the {plane} plane"

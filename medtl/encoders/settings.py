@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-Plane = Literal["axial", "sagittal", "coronal"]
+from medtl.axes import Plane
+
 Pooling = Literal["attention", "mean", "max"]
 Inflation = Literal["centre", "mean"]
 

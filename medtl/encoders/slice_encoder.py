@@ -8,10 +8,11 @@ from typing import cast, final
 import torch
 from jaxtyping import Float
 
+from medtl.axes import Plane
 from medtl.encoders.chunks import in_chunks
 from medtl.encoders.encoder import Encoder
 from medtl.encoders.normalisation import refuse_other_space
-from medtl.encoders.settings import Plane, VolumeSettings
+from medtl.encoders.settings import VolumeSettings
 from medtl.encoders.views import VIEWS, in_patient_axes, on_grid, pictures
 from medtl.errors import ConfigurationError
 

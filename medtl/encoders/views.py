@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from jaxtyping import Float
 
-from medtl.encoders.settings import Plane
+from medtl.axes import Plane
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ Z = float(norm.ppf(0.5 + CONFIDENCE / 2.0))
 
 
 def wilson(
-    successes: Shaped[np.ndarray, "*shape"], trials: Shaped[np.ndarray, "*shape"]
+    successes: Shaped[np.ndarray, "*shape"] | float, trials: Shaped[np.ndarray, "*shape"] | float
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Wilson's 95 % interval of a proportion (Wilson, JASA 1927;22:209), for one or more trials each.
 
@@ -31,12 +31,12 @@ def wilson(
     share = np.asarray(successes, dtype="float64") / count
     middle = (share + Z**2 / (2.0 * count)) / (1.0 + Z**2 / count)
     half = Z / (1.0 + Z**2 / count) * np.sqrt(np.clip(share * (1.0 - share), 0.0, None) / count + (Z / 2 / count) ** 2)
-    return np.clip(middle - half, 0.0, share), np.clip(middle + half, share, 1.0)
+    return np.asarray(np.clip(middle - half, 0.0, share)), np.asarray(np.clip(middle + half, share, 1.0))
 
 
 def share_interval(
-    value: Float[np.ndarray, "*shape"],
-    variance: Float[np.ndarray, "*shape"],
+    value: Float[np.ndarray, "*shape"] | float,
+    variance: Float[np.ndarray, "*shape"] | float,
     *,
     at_most: Float[np.ndarray, "*shape"] | float,
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
@@ -56,13 +56,12 @@ def share_interval(
     informs = (spread > 0.0) & (variance > spread / at_most)
     worth = np.divide(spread, variance, out=np.broadcast_to(at_most, np.shape(value)).astype("float64"), where=informs)
     low, high = wilson(value * worth, worth)
-    return np.minimum(low, least_share(value * worth, worth)), np.maximum(
-        high, 1.0 - least_share((1.0 - value) * worth, worth)
-    )
+    least, most = least_share(value * worth, worth), 1.0 - least_share((1.0 - value) * worth, worth)
+    return np.asarray(np.minimum(low, least)), np.asarray(np.maximum(high, most))
 
 
 def least_share(
-    successes: Float[np.ndarray, "*shape"], trials: Float[np.ndarray, "*shape"]
+    successes: Float[np.ndarray, "*shape"] | float, trials: Float[np.ndarray, "*shape"] | float
 ) -> Float[np.ndarray, "*shape"]:
     """The smallest share of which 5 samples in 100 show so many successes or more; 0 where there is none.
 
@@ -114,7 +113,7 @@ def combined(
         crossed = 2.0 * correlation * np.stack([below[0] * below[1], above[0] * above[1]])
     down = np.sqrt(np.clip((below**2).sum(axis=0) + crossed[0], 0.0, None))
     up = np.sqrt(np.clip((above**2).sum(axis=0) + crossed[1], 0.0, None))
-    return total - down, total + up
+    return np.asarray(total - down), np.asarray(total + up)
 
 
 def _quantile(degrees: int) -> float:

@@ -6,10 +6,10 @@ In: a map and the prepared scan it explains. Out: shares of the map's sum, each 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from scipy.ndimage import binary_fill_holes, label
 
+from medtl.explanation.resizing import resized
 from medtl.explanation.saliency import RawSaliency
 from medtl.record.saliency_checks import Share
 
@@ -25,9 +25,7 @@ LEAST_OUTSIDE = 0.02
 
 def on_prepared_grid(raw: RawSaliency, shape: tuple[int, ...]) -> Float[np.ndarray, "*prepared"]:
     """The raw map on the pixels that the network saw, linear between its own positions."""
-    values = torch.from_numpy(np.array(raw.values, dtype=np.float32))[None, None]
-    mode = "bilinear" if len(shape) == 2 else "trilinear"
-    return torch.nn.functional.interpolate(values, size=shape, mode=mode, align_corners=False)[0, 0].numpy()
+    return resized(raw.values, shape)
 
 
 def border_share(prepared_map: Float[np.ndarray, "*prepared"]) -> Share | None:

@@ -8,6 +8,7 @@ to do better than positions in random order and than positions ordered by their 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from medtl.adaptation import Classifier, freezing
 from medtl.explanation.energy import on_prepared_grid
+from medtl.explanation.resizing import resized_tensor
 from medtl.explanation.saliency import RawSaliency
 from medtl.record.saliency_checks import Curves
 
@@ -83,12 +85,8 @@ def areas(
 def without_detail(scan: Float[Tensor, "1 channel *prepared"]) -> Float[Tensor, "1 channel *prepared"]:
     """The scan as means over at most `CELLS` cells a side, linear between them."""
     cells = tuple(min(CELLS, side) for side in scan.shape[2:])
-    functional = torch.nn.functional
-    if len(cells) == 2:
-        means = functional.adaptive_avg_pool2d(scan, (cells[0], cells[1]))
-        return functional.interpolate(means, size=tuple(scan.shape[2:]), mode="bilinear", align_corners=False)
-    means = functional.adaptive_avg_pool3d(scan, (cells[0], cells[1], cells[2]))
-    return functional.interpolate(means, size=tuple(scan.shape[2:]), mode="trilinear", align_corners=False)
+    pool: Any = torch.nn.functional.adaptive_avg_pool2d if len(cells) == 2 else torch.nn.functional.adaptive_avg_pool3d
+    return resized_tensor(pool(scan, cells), tuple(scan.shape[2:]))
 
 
 def centre_gaussian(shape: tuple[int, ...]) -> Float64[np.ndarray, "*grid"]:

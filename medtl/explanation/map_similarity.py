@@ -6,11 +6,11 @@ In: raw maps of one stage. Out: numbers of at most 1. A map is first scaled to i
 from __future__ import annotations
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 from scipy.ndimage import uniform_filter
 from scipy.stats import rankdata
 
+from medtl.explanation.resizing import resized
 from medtl.explanation.saliency import RawSaliency
 
 SIDE = 32
@@ -23,10 +23,7 @@ K1, K2 = 0.01, 0.03
 
 def on_common_grid(raw: RawSaliency) -> Float64[np.ndarray, "*common"]:
     """The map with `SIDE` positions along every axis, linear between its own, 1 at its maximum; zeros stay zeros."""
-    values = torch.from_numpy(np.array(raw.values, dtype=np.float32))[None, None]
-    mode = "bilinear" if values.ndim == 4 else "trilinear"
-    fine = torch.nn.functional.interpolate(values, size=(SIDE,) * (values.ndim - 2), mode=mode, align_corners=False)
-    common = fine[0, 0].numpy().astype(np.float64)
+    common = resized(raw.values, (SIDE,) * np.ndim(raw.values)).astype(np.float64)
     return common / common.max() if common.max() > 0 else np.zeros_like(common)
 
 

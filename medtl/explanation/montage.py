@@ -14,11 +14,10 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from medtl.axes import EDGES, NORMAL, TOWARDS, Plane
 from medtl.explanation.overlay import TRANSPARENT_BELOW, overlay_picture, scan_picture
 from medtl.explanation.patient_planes import (
-    EDGES,
     PatientVolume,
-    Plane,
     is_oblique,
     pixel_mm,
     position_mm,
@@ -125,7 +124,7 @@ def hatched(
 def _notes(volume: PatientVolume, plane: Plane) -> list[str]:
     notes = []
     if is_oblique(volume.affine, plane):
-        towards = {"axial": "superior", "coronal": "anterior", "sagittal": "right"}[plane]
+        towards = TOWARDS[NORMAL[plane]]
         angle = tilt_degrees(volume.affine, plane)
         notes.append(f"Oblique scan: positions are along the slice axis, {angle:.1f}° from {towards}.")
     if not volume.seen.all():

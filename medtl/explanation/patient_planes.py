@@ -8,27 +8,13 @@ scanner, right, anterior and superior positive.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 
+from medtl.axes import NORMAL, Plane, position_in_words
 from medtl.errors import ConfigurationError
-
-Plane = Literal["axial", "coronal", "sagittal"]
-
-PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
-
-NORMAL: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""The patient's axis (right, anterior, superior) that a plane stands upright on."""
-
-LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
-"""Where each of the patient's axes comes from and goes to."""
-
-EDGES: dict[Plane, tuple[str, str]] = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
-"""What lies at the left and the right of a picture: rows run towards posterior or inferior, columns towards left or
-posterior, as films are hung."""
 
 OBLIQUE_DEGREES = 0.1
 """From here on the edge of a slice 250 mm wide lies 0.2 mm off its centre, so that one printed digit no longer holds
@@ -130,8 +116,7 @@ def is_oblique(affine: Float[np.ndarray, "4 4"], plane: Plane) -> bool:
 
 def spoken_mm(plane: Plane, mm: float) -> str:
     """A position along a plane's normal with an orientation letter instead of a sign: `S 12.5`, `I 3.0`."""
-    rounded = round(mm, 1)
-    return f"{LETTERS[NORMAL[plane]][rounded >= 0]} {abs(rounded):.1f}"
+    return position_in_words(NORMAL[plane], mm)
 
 
 def slice_picture(

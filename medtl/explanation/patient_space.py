@@ -6,9 +6,9 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
+from medtl.explanation.resizing import resized
 from medtl.explanation.saliency import RawSaliency
 from medtl.files import replacing
 from medtl.imaging import PreparationSettings, ScanFacts
@@ -19,10 +19,7 @@ SCANNER_CODE = 1
 
 def on_scan_grid(raw: RawSaliency, facts: ScanFacts, *, preparation: PreparationSettings) -> Float[np.ndarray, "*scan"]:
     """A raw map on the scan's own pixels, scaled so that 1 is its maximum; all zero for a map of zeros."""
-    values = torch.from_numpy(np.ascontiguousarray(raw.values, dtype=np.float32))[None, None]
-    mode = "trilinear" if preparation.is_volume else "bilinear"
-    prepared = torch.nn.functional.interpolate(values, size=preparation.shape, mode=mode, align_corners=False)
-    own = facts.placement(preparation).to_scan_grid(prepared[0, 0].numpy())
+    own = facts.placement(preparation).to_scan_grid(resized(raw.values, preparation.shape))
     highest = float(own.max())
     return own / highest if highest > 0 else np.zeros_like(own)
 

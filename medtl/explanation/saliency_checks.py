@@ -17,7 +17,7 @@ import torch
 from pydantic import ValidationError
 
 from medtl.adaptation import Classifier, freezing
-from medtl.cohort import Case, Cohort
+from medtl.cohort import Case
 from medtl.encoders import build_untrained
 from medtl.explanation.check_cases import cases_to_check, other_fold
 from medtl.explanation.check_verdicts import judged
@@ -31,29 +31,25 @@ from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look
 from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
 from medtl.folds import FoldTable
-from medtl.imaging import PreparationSettings, PreparedCohort
 from medtl.outcomes import Outcome
 from medtl.progress import track
 from medtl.record.saliency_checks import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
+from medtl.training.study_data import StudyData
 
 
 @dataclass(frozen=True)
-class CheckTask:
-    """The cohort, folds, scans and models of a study, for the checks.
+class FoldModels:
+    """The models of a study's folds, whose maps are checked.
 
     `fitted` gives a fold's model by name and network; `finished` names what each finished fold wrote. `stage` is the
     one that maps are made at, None for the one that `stage_to_look_at` chooses. `threshold` gives the declared one of
     a fold's model by fold and name, None where it has none.
     """
 
-    cohort: Cohort
     folds: FoldTable
-    prepared: PreparedCohort
-    preparation: PreparationSettings
     fitted: Callable[[int], tuple[str, Classifier]]
     finished: Mapping[int, str]
     stage: str | None
-    seed: int
     threshold: Callable[[int, str], float | None] = lambda _fold, _model: None
 
 
@@ -66,23 +62,24 @@ class Mapped:
     raw: RawSaliency
 
 
-def check_saliency(task: CheckTask, settings: SaliencySettings, *, path: Path) -> SaliencyChecks:
+def check_saliency(data: StudyData, models: FoldModels, settings: SaliencySettings, *, path: Path) -> SaliencyChecks:
     """Check the maps of every finished fold and write what was found to `path`, fold after fold."""
-    empty = SaliencyChecks(method=settings.method, cases_per_fold=settings.checked(task.preparation), seed=task.seed)
+    empty = SaliencyChecks(method=settings.method, cases_per_fold=settings.checked(data.preparation), seed=data.seed)
     kept = {one.fold: one for one in _written(path, like=empty).folds}
-    fitted = lru_cache(maxsize=2)(task.fitted)  # a fold's model, and the next one's that its cases are shown too
+    fitted = lru_cache(maxsize=2)(models.fitted)  # a fold's model, and the next one's that its cases are shown too
     checks = empty
-    for fold in track(sorted(task.finished), what="checks of the maps", total=len(task.finished)):
+    for fold in track(sorted(models.finished), what="checks of the maps", total=len(models.finished)):
         there = kept.get(fold)
-        if there is None or there.made_from != task.finished[fold]:
-            there = check_fold(task, settings, fold=fold, fitted=fitted)
+        if there is None or there.made_from != models.finished[fold]:
+            there = check_fold(data, models, settings, fold=fold, fitted=fitted)
         checks = checks.model_copy(update={"folds": (*checks.folds, there)})
         write_json(path, judged(checks).model_dump(mode="json"))
     return judged(checks)
 
 
 def check_fold(
-    task: CheckTask,
+    data: StudyData,
+    models: FoldModels,
     settings: SaliencySettings,
     *,
     fold: int,
@@ -92,7 +89,8 @@ def check_fold(
     """Measure all checks on one fold's cases.
 
     Args:
-        task: the cohort, folds and scans of the study.
+        data: the cohort and scans of the study.
+        models: of its folds.
         settings: how many cases, and the method.
         fold: number of the fold.
         fitted: gives the name and the classifier of a fold's chosen model.
@@ -100,20 +98,20 @@ def check_fold(
     """
     model, classifier = fitted(fold)
     names = cases_to_check(
-        task.cohort,
-        task.folds.split(fold).test,
+        data.cohort,
+        models.folds.split(fold).test,
         fold=fold,
-        seed=task.seed,
-        at_most=settings.checked(task.preparation),
+        seed=data.seed,
+        at_most=settings.checked(data.preparation),
     )
-    by_id = {case.case_id: case for case in task.cohort.cases}
-    scans = [torch.from_numpy(task.prepared.pixels(name))[None] for name in names]
-    stage = task.stage or stage_to_look_at(classifier.encoder, scans[0])
+    by_id = {case.case_id: case for case in data.cohort.cases}
+    scans = [torch.from_numpy(data.prepared.pixels(name))[None] for name in names]
+    stage = models.stage or stage_to_look_at(classifier.encoder, scans[0])
     made = make or partial(_made, stage=stage, method=settings.method)
-    targets = _called(classifier, scans, outcome=task.cohort.outcome, threshold=task.threshold(fold, model))
+    targets = _called(classifier, scans, outcome=data.cohort.outcome, threshold=models.threshold(fold, model))
     raws = each_mapped(classifier, scans, targets, make=made)
     mapped = [Mapped(by_id[name], scan, raw) for name, scan, raw in zip(names, scans, raws, strict=True)]
-    seed = int(sha256_of(f"{task.seed}|saliency checks|{fold}".encode())[:8], 16)
+    seed = int(sha256_of(f"{data.seed}|saliency checks|{fold}".encode())[:8], 16)
     shown = [one for one in mapped if one.raw.strength > 0]
     alike, randomised = _like_others(shown), _randomised(shown, classifier, made, seed=seed)
     cases = []
@@ -122,17 +120,17 @@ def check_fold(
         known = CheckedCase(
             case_id=name,
             patient_id=one.case.patient_id,
-            target_class=task.cohort.classes[one.raw.target],
+            target_class=data.cohort.classes[one.raw.target],
             strength=one.raw.strength,
             like_others=alike.get(name),
             randomised=randomised.get(name, ()),
         )
-        found = _on_lesion(one, task, classifier, made)
+        found = _on_lesion(one, data, classifier, made)
         if one.raw.strength > 0:
             found |= _measured(one, classifier, seed=seed)
-            found |= {"repeated": _repeated(one, task, made, fold=fold, fitted=fitted)}
+            found |= {"repeated": _repeated(one, models, made, fold=fold, fitted=fitted)}
         cases.append(known.model_copy(update=found))
-    return FoldChecks(fold=fold, made_from=task.finished[fold], model=model, stage=stage, cases=tuple(cases))
+    return FoldChecks(fold=fold, made_from=models.finished[fold], model=model, stage=stage, cases=tuple(cases))
 
 
 def _made(
@@ -204,10 +202,10 @@ def _measured(one: Mapped, classifier: Classifier, *, seed: int) -> dict[str, ob
 
 
 def _repeated(
-    one: Mapped, task: CheckTask, make: MapMaker, *, fold: int, fitted: Callable[[int], tuple[str, Classifier]]
+    one: Mapped, models: FoldModels, make: MapMaker, *, fold: int, fitted: Callable[[int], tuple[str, Classifier]]
 ) -> Repeated | None:
-    other = other_fold(task.folds, case_id=one.case.case_id, fold=fold)
-    if other is None or other.fold not in task.finished:
+    other = other_fold(models.folds, case_id=one.case.case_id, fold=fold)
+    if other is None or other.fold not in models.finished:
         return None
     (raw,) = make(fitted(other.fold)[1], one.scan, [one.raw.target])
     return Repeated(
@@ -218,18 +216,18 @@ def _repeated(
     )
 
 
-def _on_lesion(one: Mapped, task: CheckTask, classifier: Classifier, make: MapMaker) -> dict[str, object]:
+def _on_lesion(one: Mapped, data: StudyData, classifier: Classifier, make: MapMaker) -> dict[str, object]:
     """Agreement with the lesion mask of the map for the reference standard's class, and of the centre-Gaussian."""
     if one.case.mask is None:
         return {}
-    facts = task.prepared.facts[one.case.case_id]
+    facts = data.prepared.facts[one.case.case_id]
     mask = read_mask(one.case.mask, facts)
     if isinstance(mask, str):
         return {"without_mask": mask}
-    truth = int(task.cohort.outcome.targets([one.case.label])[0])
+    truth = int(data.cohort.outcome.targets([one.case.label])[0])
     raw = one.raw if truth == one.raw.target else make(classifier, one.scan, [truth])[0]
     centre = RawSaliency(truth, centre_gaussian(raw.values.shape).astype(np.float32))
-    by_map, by_centre = (found_in(on_scan_grid(each, facts, preparation=task.preparation), mask)
+    by_map, by_centre = (found_in(on_scan_grid(each, facts, preparation=data.preparation), mask)
                          for each in (raw, centre))  # fmt: skip
     return {"lesion": OnLesion(by_map=by_map, by_centre=by_centre)}
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from medtl.axes import NORMAL, PLANES, Plane
 from medtl.explanation.overlay import TRANSPARENT_BELOW
-from medtl.explanation.patient_planes import NORMAL, PLANES, PatientVolume, Plane
+from medtl.explanation.patient_planes import PatientVolume
 
 MOST_SLICES = 6
 """As many as stand side by side on a page and can still be read."""

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from medtl.axes import NORMAL, Plane
 from medtl.errors import ConfigurationError
 from medtl.explanation.montage import montage_png
-from medtl.explanation.patient_planes import NORMAL, PatientVolume, Plane, along_patient, position_mm, tilt_degrees
+from medtl.explanation.patient_planes import PatientVolume, along_patient, position_mm, tilt_degrees
 from medtl.explanation.slice_choice import finest_plane, slices_that_matter
 from medtl.explanation.volume_view import Mosaic, SmallView, small_view
 from medtl.files import write_atomically

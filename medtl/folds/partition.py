@@ -22,7 +22,7 @@ def patients_by_class(labels: Sequence[str], groups: Sequence[str]) -> dict[str,
     return {label: sum(1 for name, _ in pairs if name == label) for label in sorted(set(labels))}
 
 
-def divided(labels: Sequence[str], groups: Sequence[str], *, count: int, seed: str) -> Int[np.ndarray, case] | None:
+def divided(labels: Sequence[str], groups: Sequence[str], *, count: int, seed: str) -> Int[np.ndarray, " case"] | None:
     """The part (0 … count - 1) of each case: groups stay whole, every part and its complement hold every class.
 
     None when no such division is found. `seed` is any text; equal texts give equal divisions.
@@ -44,7 +44,9 @@ def divided(labels: Sequence[str], groups: Sequence[str], *, count: int, seed: s
     return None
 
 
-def _every_class_everywhere(parts: Int[np.ndarray, case], label_codes: Int[np.ndarray, case], *, count: int) -> bool:
+def _every_class_everywhere(
+    parts: Int[np.ndarray, " case"], label_codes: Int[np.ndarray, " case"], *, count: int
+) -> bool:
     table = np.zeros((count, int(label_codes.max()) + 1), dtype=np.int64)
     np.add.at(table, (parts, label_codes), 1)
     return bool((table > 0).all())

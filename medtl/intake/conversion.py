@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from medtl.axes import ENDS, NORMAL
 from medtl.errors import ConfigurationError
 from medtl.files import sha256_of, sha256_of_file
 from medtl.imaging.for_intake import EncodedScan, Scan, UnreadableScan, encoded, one_scan, refuse_unusable, thumbnail
@@ -21,7 +22,8 @@ VOLUMES, PICTURES, MASKS = "volumes", "images", "masks"
 SAME_GRID = 0.05
 """Voxels by which a corner of a mask may lie off its scan's: float32 in headers leaves a thousandth."""
 
-PLANES = {"R": "sagittal", "L": "sagittal", "A": "coronal", "P": "coronal", "S": "axial", "I": "axial"}
+PLANE_OF = {letter: plane for plane, axis in NORMAL.items() for letter in ENDS[axis]}
+"""A direction of a volume's axis -> the plane that it is the normal of."""
 
 
 class ConversionResult(BaseModel):
@@ -119,7 +121,7 @@ def _plane(scan: Scan) -> str:
         return ""
     widest = int(np.argmax(scan.spacing_mm))
     coarsest = widest if scan.spacing_mm[widest] > 1.05 * scan.spacing_mm[2] else 2
-    return PLANES[nibabel.aff2axcodes(scan.affine)[coarsest]]
+    return PLANE_OF[nibabel.aff2axcodes(scan.affine)[coarsest]]
 
 
 def _written(file: EncodedScan, folder: Path, stem: str, *, may_replace: bool) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from medtl.axes import NORMAL, Plane, position_in_words
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import write_atomically
 
@@ -23,11 +24,9 @@ LARGEST_FILE_BYTES = 200_000
 LEAST_VOLUME_MM3 = 1e-9
 """Of a voxel: below it the axes of a grid lie in a plane."""
 
-Plane = Literal["axial", "coronal", "sagittal"]
-NORMAL: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""The patient's axis (right, anterior, superior) that a plane stands upright on."""
+NO_BREAK = "\u00a0"
+"""Letter and number stay on one line."""
 
-LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
 OBLIQUE_DEGREES = 0.1
 """From here on a position holds along the slice axis only."""
 
@@ -158,14 +157,9 @@ def read_view(path: Path, *, fold: int) -> ViewFacts:
 
 def along(plane: Plane, mm: float) -> str:
     """A position along a plane's slice axis, with the patient's letter in place of a sign: `S 12.5`."""
-    return _lettered(NORMAL[plane], mm)
+    return position_in_words(NORMAL[plane], mm, space=NO_BREAK)
 
 
 def point_words(mm: Point) -> str:
     """A point of the patient: `L 29.8, A 30.0, S 64.6 mm`."""
-    return f"{', '.join(_lettered(axis, value) for axis, value in enumerate(mm))} mm"
-
-
-def _lettered(axis: int, mm: float) -> str:
-    rounded = round(mm, 1)
-    return f"{LETTERS[axis][rounded >= 0]}\u00a0{abs(rounded):.1f}"  # no line break may part them
+    return f"{', '.join(position_in_words(axis, value, space=NO_BREAK) for axis, value in enumerate(mm))} mm"

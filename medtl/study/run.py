@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from medtl import encoders, evaluation, explanation, files, imaging, report, training
 from medtl.cohort import Cohort
-from medtl.controls import ControlTask, run_controls
+from medtl.controls import run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
 from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, concatenate
@@ -23,6 +24,7 @@ from medtl.study.audit import alike_by_features, write_audit_with_pictures
 from medtl.study.cohort import Recruited, announced, audit_and_split, read_cohort
 from medtl.study.encoders import fingerprint_of, resolve_encoders
 from medtl.study.settings import Study, write_study_of_run
+from medtl.training.variant import Variant
 
 
 def run_study(study: Study, *, out: Path | None = None, device: str = "auto", resume: bool = False) -> Path:
@@ -55,38 +57,29 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
         write_cohort(studied_cohort(cohort, without_scans=recruited.blind), run.path)
         if recruited.sealed is not None and study.folds.sealed is not None:
             write_seal(seal_of(recruited.sealed, prepared.facts, study.folds.sealed), run.path)
-        scans = training.Scans.of(cohort, prepared, augmentation=study.augmentation, preparation=study.preparation)
 
         with record.timed("features"):
-            keys = {case.case_id: prepared.keys[case.case_id] for case in cohort.cases}
-            featured = partial(
-                training.feature_table,
-                folder=cache.folder,
-                device=chosen_device,
-                loading_workers=study.recipe.loading_workers,
+            data = training.StudyData.of(
+                cohort,
+                prepared,
+                groups=recruited.groups,
+                preparation=study.preparation,
+                augmentation=study.augmentation,
+                encoders=resolved,
+                store=training.FeatureStore(cache.folder, chosen_device, study.recipe.loading_workers),
+                seed=study.seed,
             )
-            features = {name: featured(encoder, scans, keys) for name, encoder in resolved.items()}
         write_audit_with_pictures(
-            recruited, prepared, run.path, alike=alike_by_features(recruited, features[study.encoder].of(list(keys)))
+            recruited,
+            prepared,
+            run.path,
+            alike=alike_by_features(recruited, data.features[study.encoder].of(list(data.content))),
         )
-        task = training.variants.StudyTask(
-            cohort=cohort,
-            groups=recruited.groups,
-            scans=scans,
-            features=features,
-            encoders=resolved,
-            variants=training.variants.variants_of(
-                study.adaptation, study.recipe, study.selection, encoders=list(resolved)
-            ),
-            is_selecting=study.selection is not None,
-            seed=study.seed,
-            device=chosen_device,
-        )
+        variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):
             with record.timed(f"fold {fold}"):
-                fitted = training.variants.train_variants(
-                    task, number=fold, split=table.split(fold), states=run.fold(fold) / names.TRAINING
-                )
+                own = training.FoldData(data, fold, table.split(fold), run.fold(fold) / names.TRAINING)
+                fitted = training.variants.train_variants(own, variants, is_selecting=study.selection is not None)
                 training.variants.write_fold(fitted, folder=run.fold(fold))
                 metrics = evaluation.evaluate_fold(
                     fitted.predictions, fold, resamples=study.resamples, seed=study.seed, settings=study.evaluation
@@ -98,23 +91,13 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 run.finish_fold(fold)
 
         with record.timed("controls"):
-            known = ControlTask(
-                cohort=cohort,
-                groups=recruited.groups,
-                folds=table,
-                scans=scans,
-                keys=keys,
-                features=features[study.encoder].values,
-                featured=lambda others, content: featured(resolved[study.encoder], others, content).values,
-                seed=study.seed,
-            )
-            controls, permuted = run_controls(known, study.controls)
+            controls, permuted = run_controls(data, table, study.controls, encoder=study.encoder)
             write_controls(controls, run.path)
             if permuted is not None:
                 permuted.write(run / names.CONTROLS_PREDICTIONS)
 
         with record.timed("saliency checks"):
-            _check_maps(study, run, task, folds=table, prepared=prepared)
+            _check_maps(study, run, data, variants, folds=table)
 
         predictions = concatenate([PredictionTable.read(run.fold(fold) / names.PREDICTIONS) for fold in table.folds])
         predictions.write(run / names.PREDICTIONS)
@@ -152,26 +135,22 @@ def _explain(
 def _check_maps(
     study: Study,
     run: RunFolder,
-    task: training.variants.StudyTask,
+    data: training.StudyData,
+    variants: Sequence[Variant],
     *,
     folds: FoldTable,
-    prepared: imaging.PreparedCohort,
 ) -> None:
     if not study.saliency.checks:
         return
     finished = {fold: files.sha256_of_file(run.fold(fold) / names.DONE) for fold in folds.folds}
-    known = explanation.CheckTask(
-        cohort=task.cohort,
+    models = explanation.FoldModels(
         folds=folds,
-        prepared=prepared,
-        preparation=study.preparation,
-        fitted=lambda fold: training.fold_inference.primary_of_fold(task, folder=run.fold(fold)),
+        fitted=lambda fold: training.fold_inference.primary_of_fold(data, variants, folder=run.fold(fold)),
         finished=finished,
         stage=study.explanation.stage,
-        seed=study.seed,
         threshold=partial(_threshold_of, run),
     )
-    explanation.check_saliency(known, study.saliency, path=run / names.SALIENCY_CHECKS)
+    explanation.check_saliency(data, models, study.saliency, path=run / names.SALIENCY_CHECKS)
 
 
 def _threshold_of(run: RunFolder, fold: int, model: str) -> float | None:

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -233,32 +232,21 @@ def _predictions(
     run: RunFolder, study: Study, resolved: Mapping[str, encoders.Encoder], held: _Held, *, chosen_device: torch.device
 ) -> PredictionTable:
     """What every fold's models say of every case."""
-    scans = training.Scans.of(
-        held.cohort, held.prepared, augmentation=study.augmentation, preparation=study.preparation
-    )
-    keys = {case.case_id: held.prepared.keys[case.case_id] for case in held.cohort.cases}
-    featured = partial(
-        training.feature_table,
-        folder=imaging.PreparedCache.shared().folder,
-        device=chosen_device,
-        loading_workers=study.recipe.loading_workers,
-    )
-    features = {name: featured(encoder, scans, keys) for name, encoder in resolved.items()}
-    task = training.variants.StudyTask(
-        cohort=held.cohort,
+    data = training.StudyData.of(
+        held.cohort,
+        held.prepared,
         groups={},
-        scans=scans,
-        features=features,
+        preparation=study.preparation,
+        augmentation=study.augmentation,
         encoders=resolved,
-        variants=training.variants.variants_of(
-            study.adaptation, study.recipe, study.selection, encoders=list(resolved)
-        ),
-        is_selecting=study.selection is not None,
+        store=training.FeatureStore(imaging.PreparedCache.shared().folder, chosen_device, study.recipe.loading_workers),
         seed=study.seed,
-        device=chosen_device,
     )
+    variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
     folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]
-    return concatenate([training.fold_inference.predict_fold(task, fold=fold, folder=run.fold(fold)) for fold in folds])
+    return concatenate(
+        [training.fold_inference.predict_fold(data, variants, fold=fold, folder=run.fold(fold)) for fold in folds]
+    )
 
 
 def _record(held: _Held, log: OpeningLog, *, fingerprint: str, members: int, development: PredictionTable) -> HeldOut:

@@ -6,14 +6,22 @@ from .device import choose_device as choose_device
 from .feature_table import feature_table as feature_table
 from .recipe import Recipe as Recipe
 from .selection_settings import SelectionSettings as SelectionSettings
+from .study_data import FeatureStore as FeatureStore
+from .study_data import FoldData as FoldData
+from .study_data import StudyData as StudyData
+from .variant import variants_of as variants_of
 
 __all__ = [
+    "FeatureStore",
+    "FoldData",
     "Recipe",
     "Scans",
     "SelectionSettings",
+    "StudyData",
     "choose_device",
     "feature_table",
     "fold_inference",
     "pretraining",
     "variants",
+    "variants_of",
 ]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from medtl.adaptation import (
-    AdaptationSettings,
     Classifier,
     classifier_from_probe,
     classifier_with_new_head,
@@ -22,46 +20,24 @@ from medtl.adaptation import (
     probe,
 )
 from medtl.adaptation.heads import activated
-from medtl.cohort import Case, Cohort
-from medtl.encoders import Encoder
+from medtl.cohort import Case
 from medtl.files import fingerprint, replacing
-from medtl.folds import Split
 from medtl.policies import POLICIES, policy_of
 from medtl.policies.centroid import CENTROID
 from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
 from medtl.record.probe import ProbeChoice, write_probe
-from medtl.training.batches import Scans
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
-from medtl.training.feature_table import FeatureTable
 from medtl.training.fit import FitTask, fit
 from medtl.training.predict import predict_logits
-from medtl.training.recipe import Recipe
 from medtl.training.seeding import seed_for
+from medtl.training.study_data import FoldData
+from medtl.training.variant import Variant
 
 PROBE_PARTS = ("mean", "scale", "weight", "bias")
 CENTROID_PARTS = ("mean", "centroids", "sharpness")
-
-
-@dataclass(frozen=True)
-class FoldTask:
-    """What a fold needs: who, what was borrowed, how it is adapted, and where its states are kept."""
-
-    number: int
-    split: Split
-    cohort: Cohort
-    groups: Mapping[str, str]
-    scans: Scans
-    features: FeatureTable
-    pretrained: Encoder
-    untrained: Callable[..., Encoder]
-    adaptation: AdaptationSettings
-    recipe: Recipe
-    seed: int
-    device: torch.device
-    states: Path
 
 
 @dataclass(frozen=True)
@@ -75,52 +51,53 @@ class FittedFold:
     classifiers: Mapping[str, Classifier]
 
 
-def train_fold(task: FoldTask) -> FittedFold:
-    """Fit every model of the study on one fold; continues where an interrupted fold stopped."""
-    cases = {case.case_id: case for case in task.cohort.cases}
-    ids = {"training": task.split.training, "validation": task.split.validation, "test": task.split.test}
+def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
+    """Fit every model of a variant on one fold; continues where an interrupted fold stopped."""
+    study, features = fold.study, fold.study.features[variant.encoder]
+    cases = {case.case_id: case for case in study.cohort.cases}
+    ids = {"training": fold.split.training, "validation": fold.split.validation, "test": fold.split.test}
     ids = {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in ids.items()}
-    classes = list(task.cohort.classes)
-    labels = task.cohort.outcome.targets(cases[name].label for name in ids["training"])
-    learnt = task.features.of(ids["training"])
+    classes = list(study.cohort.classes)
+    labels = study.cohort.outcome.targets(cases[name].label for name in ids["training"])
+    learnt = features.of(ids["training"])
     fitted_probe = probe.fit_probe(
         learnt,
         labels,
-        groups=[task.groups[name] for name in ids["training"]],
-        classes=task.cohort.outcome.head_width,
-        seed=seed_for(task.seed, "inner folds", task.number),
+        groups=[study.groups[name] for name in ids["training"]],
+        classes=study.cohort.outcome.head_width,
+        seed=seed_for(study.seed, "inner folds", fold.number),
     )
-    centroids = probe.fit_centroids(learnt, labels, classes=task.cohort.outcome.head_width)
+    centroids = probe.fit_centroids(learnt, labels, classes=study.cohort.outcome.head_width)
 
     classifiers: dict[str, Classifier] = {}
     records: list[pd.DataFrame] = []
-    for policy in task.adaptation.trained:
-        classifier, history = _trained(policy, task, ids, fitted_probe, cases)
+    for policy in variant.adaptation.trained:
+        classifier, history = _trained(policy, fold, variant, ids=ids, start=fitted_probe, cases=cases)
         classifiers[policy] = classifier
         records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
 
     predictions: list[PredictionTable] = []
-    for model in task.adaptation.models:
+    for model in variant.adaptation.models:
         for role in ("validation", "test"):
             members = ids[role]
             own = policy_of(model)
             if own == PROBE:
-                values = fitted_probe.probabilities(task.features.of(members).astype(np.float64))
+                values = fitted_probe.probabilities(features.of(members).astype(np.float64))
             elif own == CENTROID:
-                values = centroids.probabilities(task.features.of(members).astype(np.float64))
+                values = centroids.probabilities(features.of(members).astype(np.float64))
             else:
                 logits = predict_logits(
-                    classifiers[model], task.scans, members, recipe=task.recipe, device=task.device,
-                    what=f"fold {task.number}, {model}, {role}",
+                    classifiers[model], study.scans, members, recipe=variant.recipe, device=study.device,
+                    what=f"fold {fold.number}, {model}, {role}",
                 )  # fmt: skip
-                values = activated(logits, outcome=task.cohort.outcome)
+                values = activated(logits, outcome=study.cohort.outcome)
             predictions.append(
                 PredictionTable.of_cases(
                     [cases[name] for name in members],
                     values,
                     classes=classes,
-                    covariates=task.cohort.covariates,
-                    fold=task.number,
+                    covariates=study.cohort.covariates,
+                    fold=fold.number,
                     role=role,
                     model=model,
                 )
@@ -130,46 +107,57 @@ def train_fold(task: FoldTask) -> FittedFold:
 
 
 def _trained(
-    name: str, task: FoldTask, ids: Mapping[str, tuple[str, ...]], start: probe.Probe, cases: Mapping[str, Case]
+    name: str,
+    fold: FoldData,
+    variant: Variant,
+    *,
+    ids: Mapping[str, tuple[str, ...]],
+    start: probe.Probe,
+    cases: Mapping[str, Case],
 ) -> tuple[Classifier, tuple[EpochRecord, ...]]:
+    study = fold.study
     policy = next(one for one in POLICIES if one.name == name)
-    seed_names = (task.seed, name, task.number)
-    head_seed, share = seed_for(*seed_names, "head"), task.adaptation.encoder_rate
+    seed_names = (study.seed, name, fold.number)
+    head_seed, share = seed_for(*seed_names, "head"), variant.adaptation.encoder_rate
     if policy.start == "fitted_probe":
-        classifier = classifier_from_probe(copy.deepcopy(task.pretrained), start)
+        classifier = classifier_from_probe(copy.deepcopy(study.encoders[variant.encoder]), start)
     else:
         untrained = policy.start == "random"
         classifier = classifier_with_new_head(
-            task.untrained(seed=seed_for(*seed_names, "encoder")) if untrained else copy.deepcopy(task.pretrained),
-            classes=task.cohort.outcome.head_width,
+            study.untrained(variant.encoder, seed=seed_for(*seed_names, "encoder"))
+            if untrained
+            else copy.deepcopy(study.encoders[variant.encoder]),
+            classes=study.cohort.outcome.head_width,
             seed=head_seed,
-            dropout=task.adaptation.dropout,
+            dropout=variant.adaptation.dropout,
         )
     fit_task = FitTask(
-        name=f"fold {task.number}, {name}",
-        scans=task.scans,
+        name=f"fold {fold.number}, {name}",
+        scans=study.scans,
         chance_keys={name: case.chance_key for name, case in cases.items()},
         training=ids["training"],
         validation=ids["validation"],
-        recipe=task.recipe,
+        recipe=variant.recipe,
         encoder_rate=share if policy.encoder_scale is None else policy.encoder_scale,
         head_rate=share if policy.head_scale is None else policy.head_scale,
         batch_norm_frozen=policy.is_pretrained,
         penalty=policy.penalty,
         seed_names=seed_names,
-        device=task.device,
+        device=study.device,
     )
-    state = fingerprint([*seed_names, task.recipe.deciding(), task.adaptation.model_dump(), *ids["training"]])
-    frozen = task.adaptation.frozen_stages if policy.is_pretrained else ()
-    with freezing.stages_frozen(classifier, frozen), repeatable(task.device, wanted=task.recipe.deterministic):
-        history = fit(classifier, fit_task, CheckpointFolder(task.states / name, state))
+    state = fingerprint([*seed_names, variant.recipe.deciding(), variant.adaptation.model_dump(), *ids["training"]])
+    frozen = variant.adaptation.frozen_stages if policy.is_pretrained else ()
+    with freezing.stages_frozen(classifier, frozen), repeatable(study.device, wanted=variant.recipe.deterministic):
+        history = fit(classifier, fit_task, CheckpointFolder(variant.folder(fold.states) / name, state))
     return classifier, history
 
 
-def classifier_of(model: str, task: FoldTask, fitted: FittedFold) -> Classifier:
-    """The network of a fitted model; the probe becomes one with its encoder as it was borrowed."""
+def classifier_of(model: str, fold: FoldData, variant: Variant, fitted: FittedFold) -> Classifier:
+    """The network of a fitted model; the probe becomes one with its encoder as it was pretrained."""
     if policy_of(model) == PROBE:
-        return classifier_from_probe(copy.deepcopy(task.pretrained), fitted.frozen_probe).to(task.device)
+        return classifier_from_probe(copy.deepcopy(fold.study.encoders[variant.encoder]), fitted.frozen_probe).to(
+            fold.study.device
+        )
     return fitted.classifiers[model]
 
 

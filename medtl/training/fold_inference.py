@@ -22,13 +22,15 @@ from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
 from medtl.training.predict import predict_logits
-from medtl.training.variants import StudyTask, Variant, rename_models
+from medtl.training.study_data import StudyData
+from medtl.training.variant import Variant
+from medtl.training.variants import rename_models
 
 Probabilities = Float[np.ndarray, "case class"]
 
 
-def predict_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable:
-    """What every model of a finished fold says of the task's cases, as test rows of that fold; nothing is fitted.
+def predict_fold(data: StudyData, variants: Sequence[Variant], *, fold: int, folder: Path) -> PredictionTable:
+    """What every model of a finished fold says of the cases of `data`, as test rows of that fold; nothing is fitted.
 
     Where the fold's validation patients chose a candidate, its rows are there once more as `selected`.
 
@@ -36,7 +38,7 @@ def predict_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable
         IntegrityFailure: a file of weights is missing, damaged, or of another network.
     """
     predictions = concatenate(
-        [rename_models(variant, _predictions(task, variant, fold=fold, folder=folder)) for variant in task.variants]
+        [rename_models(variant, _predictions(data, variant, fold=fold, folder=folder)) for variant in variants]
     )
     path = folder / names.SELECTION
     return (
@@ -44,28 +46,28 @@ def predict_fold(task: StudyTask, *, fold: int, folder: Path) -> PredictionTable
     )
 
 
-def primary_of_fold(task: StudyTask, *, folder: Path) -> tuple[str, Classifier]:
+def primary_of_fold(data: StudyData, variants: Sequence[Variant], *, folder: Path) -> tuple[str, Classifier]:
     """The model that a finished fold's maps explain, by its name in the tables, and its network.
 
     Raises:
         IntegrityFailure: a file of weights is missing, damaged, or of another network.
     """
     path = folder / names.SELECTION
-    wanted = selection.read_selection(path).chosen if path.is_file() else task.variants[0].adaptation.primary
+    wanted = selection.read_selection(path).chosen if path.is_file() else variants[0].adaptation.primary
     variant, model = next(
-        (variant, model) for variant in task.variants for model in variant.kept if variant.named(model) == wanted
+        (variant, model) for variant in variants for model in variant.kept if variant.named(model) == wanted
     )
-    network = _network(model, task, variant, folder=variant.folder(folder))
+    network = _network(model, data, variant, folder=variant.folder(folder))
     return selection.SELECTED if path.is_file() else wanted, network
 
 
-def _predictions(task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> PredictionTable:
-    cohort = task.cohort
+def _predictions(data: StudyData, variant: Variant, *, fold: int, folder: Path) -> PredictionTable:
+    cohort = data.cohort
     return concatenate(
         [
             PredictionTable.of_cases(
                 cohort.cases,
-                _probabilities(model, task, variant, fold=fold, folder=variant.folder(folder)),
+                _probabilities(model, data, variant, fold=fold, folder=variant.folder(folder)),
                 classes=cohort.classes,
                 covariates=cohort.covariates,
                 fold=fold,
@@ -77,9 +79,9 @@ def _predictions(task: StudyTask, variant: Variant, *, fold: int, folder: Path) 
     )
 
 
-def _probabilities(model: str, task: StudyTask, variant: Variant, *, fold: int, folder: Path) -> Probabilities:
-    case_ids = [case.case_id for case in task.cohort.cases]
-    features = task.features[variant.encoder]
+def _probabilities(model: str, data: StudyData, variant: Variant, *, fold: int, folder: Path) -> Probabilities:
+    case_ids = [case.case_id for case in data.cohort.cases]
+    features = data.features[variant.encoder]
     if policy_of(model) == PROBE:
         return _probe(folder).probabilities(features.of(case_ids).astype(np.float64))
     if policy_of(model) == CENTROID:
@@ -87,25 +89,25 @@ def _probabilities(model: str, task: StudyTask, variant: Variant, *, fold: int, 
         centroids = probe.Centroids(parts["mean"], parts["centroids"], parts["sharpness"].item())
         return centroids.probabilities(features.of(case_ids).astype(np.float64))
     logits = predict_logits(
-        _network(model, task, variant, folder=folder),
-        task.scans,
+        _network(model, data, variant, folder=folder),
+        data.scans,
         case_ids,
         recipe=variant.recipe,
-        device=task.device,
+        device=data.device,
         what=f"fold {fold}, {variant.named(model)}, held out",
     )
-    return activated(logits, outcome=task.cohort.outcome)
+    return activated(logits, outcome=data.cohort.outcome)
 
 
-def _network(model: str, task: StudyTask, variant: Variant, *, folder: Path) -> Classifier:
+def _network(model: str, data: StudyData, variant: Variant, *, folder: Path) -> Classifier:
     """A fitted model's network; the probe is one with its encoder as it was borrowed."""
-    pretrained = task.encoders[variant.encoder]
+    pretrained = data.encoders[variant.encoder]
     if policy_of(model) == PROBE:
-        return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(task.device)
-    encoder = task.untrained(variant, seed=0) if _is_untrained(model) else copy.deepcopy(pretrained)
-    classifier = classifier_with_new_head(encoder, classes=task.cohort.outcome.head_width, seed=0)
+        return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(data.device)
+    encoder = data.untrained(variant.encoder, seed=0) if _is_untrained(model) else copy.deepcopy(pretrained)
+    classifier = classifier_with_new_head(encoder, classes=data.cohort.outcome.head_width, seed=0)
     _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
-    return classifier.to(task.device)
+    return classifier.to(data.device)
 
 
 def _is_untrained(model: str) -> bool:

@@ -79,7 +79,7 @@ def test_a_mark_in_the_corner_of_one_group_is_found_with_its_place(against: str)
     found = audit(80, 1, marks=0.6, against=against)
     (suspect,) = found.suspects
     assert (suspect.what, suspect.against) == ("marks", against)
-    assert suspect.place == "at the upper left (6 % from the top, 6 % from the left)"
+    assert suspect.position == "at the upper left (6 % from the top, 6 % from the left)"
     notes = sentences(border_findings(found))
     assert f"go with the {against}: at the upper left" in notes[0]
     examples = dict(suspect.examples)
@@ -88,7 +88,7 @@ def test_a_mark_in_the_corner_of_one_group_is_found_with_its_place(against: str)
 
 def test_a_frame_that_goes_with_the_label_is_found() -> None:
     found = audit(80, 2, frame=0.1)
-    assert [(one.what, one.place) for one in found.suspects] == [("frame", "black frame at the top")]
+    assert [(one.what, one.position) for one in found.suspects] == [("frame", "black frame at the top")]
 
 
 def test_chance_raises_a_suspicion_as_seldom_as_the_level_says() -> None:

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from medtl.cohort import Case, Cohort
-from medtl.controls import ControlSettings, ControlTask, run_controls
+from medtl.controls import ControlSettings, run_controls
 from medtl.controls.battery import _without_middle
-from medtl.folds import FoldSettings, assign
+from medtl.folds import FoldSettings, FoldTable, assign
+from medtl.imaging import PreparationSettings
 from medtl.outcomes import outcome_of
-from medtl.training import Scans
+from medtl.predictions import PredictionTable
+from medtl.record.controls import Controls
+from medtl.training import Scans, StudyData
+from medtl.training.feature_table import FeatureTable
 
 TWO_CLASSES = outcome_of(["well", "ill"])
 
@@ -20,8 +25,18 @@ SIDE = 32
 ALL = ControlSettings(permutations=50, centre_masked=True, image_level_split=True)
 
 
-def task_of(pixels: Callable[[int], np.ndarray], *, patients: int = 80, images: int = 1) -> ControlTask:
-    """A task whose features are the pixels' 4 x 4 px means, by hand: an encoder that sees everything."""
+class BlockMeans:
+    """An encoder by hand that sees everything: its features are the pixels' 4 x 4 px means."""
+
+    def of(self, encoder: None, scans: Scans, content: Mapping[str, str]) -> FeatureTable:
+        blocks = [scans.pixels(name)[0].reshape(8, 4, 8, 4).mean(axis=(1, 3)).ravel() for name in content]
+        return FeatureTable(tuple(content), np.stack(blocks).astype(np.float32))
+
+
+def study_of(
+    pixels: Callable[[int], np.ndarray], *, patients: int = 80, images: int = 1
+) -> tuple[StudyData, FoldTable]:
+    """A study of patients who are ill in turn, and its folds."""
     cases = tuple(
         Case(
             case_id=f"c{patient}-{image}",
@@ -43,14 +58,15 @@ def task_of(pixels: Callable[[int], np.ndarray], *, patients: int = 80, images: 
         outcome=TWO_CLASSES,
     )
 
-    def featured(of: Scans, content: Mapping[str, str]) -> np.ndarray:
-        blocks = [of.pixels(name)[0].reshape(8, 4, 8, 4).mean(axis=(1, 3)).ravel() for name in content]
-        return np.stack(blocks).astype(np.float32)
-
     keys = {case.case_id: case.case_id for case in cases}
     groups = {case.case_id: case.patient_id for case in cases}
     folds = assign(cohort, FoldSettings(count=5, seed=1), groups=groups)
-    return ControlTask(cohort, groups, folds, scans, keys, featured(scans, keys), featured, seed=4)
+    store = BlockMeans()
+    data = StudyData(
+        cohort, groups, SimpleNamespace(keys=keys), PreparationSettings(), scans, {"means": None},  # type: ignore[arg-type, dict-item]
+        {"means": store.of(None, scans, keys)}, store, seed=4,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return data, folds
 
 
 def noise(number: int) -> np.ndarray:
@@ -69,27 +85,33 @@ def with_marker(number: int) -> np.ndarray:
     return scan
 
 
-def aurocs(task: ControlTask, settings: ControlSettings = ALL) -> dict[str, float]:
-    found, _ = run_controls(task, settings)
+def controlled(
+    known: tuple[StudyData, FoldTable], settings: ControlSettings = ALL
+) -> tuple[Controls, PredictionTable | None]:
+    return run_controls(*known, settings, encoder="means")
+
+
+def aurocs(known: tuple[StudyData, FoldTable], settings: ControlSettings = ALL) -> dict[str, float]:
+    found, _ = controlled(known, settings)
     return {one.name: one.auroc.value for one in found.controls if one.auroc.value is not None}
 
 
 def test_a_lesion_in_the_middle_is_not_seen_by_the_border_nor_without_the_middle() -> None:
-    found = aurocs(task_of(with_lesion))
+    found = aurocs(study_of(with_lesion))
     assert found["thumbnail"] > 0.9  # a lesion of a quarter of the width is no detail: this control tells so
     assert abs(found["border_only"] - 0.5) < 0.2
     assert abs(found["centre_masked"] - 0.5) < 0.2
 
 
 def test_a_marker_in_the_corner_is_seen_by_the_border_and_without_the_middle() -> None:
-    found = aurocs(task_of(with_marker))
+    found = aurocs(study_of(with_marker))
     assert min(found["border_only"], found["centre_masked"]) > 0.95
 
 
 def test_folds_by_image_claim_what_patients_do_not_give() -> None:
     """Noise of a patient's own, twice: nothing to learn, but a patient on both sides is known again."""
-    task = task_of(lambda number: noise(number // 3), images=3)
-    found, _ = run_controls(task, ALL)
+    known = study_of(lambda number: noise(number // 3), images=3)
+    found, _ = controlled(known)
     by_image = {one.name: one.auroc.value for one in found.controls}["image_level_split"]
     assert by_image is not None
     assert by_image > 0.9
@@ -98,7 +120,7 @@ def test_folds_by_image_claim_what_patients_do_not_give() -> None:
 
 
 def test_what_is_written_gives_the_number_again() -> None:
-    found, predictions = run_controls(task_of(with_marker), ControlSettings(permutations=0))
+    found, predictions = controlled(study_of(with_marker), ControlSettings(permutations=0))
     assert predictions is not None
     rows = predictions.of(model="border_only").rows
     area = roc_auc_score(rows["truth"] == "ill", rows["p_ill"])
@@ -109,7 +131,7 @@ def test_what_is_written_gives_the_number_again() -> None:
 
 def test_without_controls_there_are_no_results() -> None:
     none = ControlSettings(permutations=0, thumbnail=False, border_only=False)
-    found, predictions = run_controls(task_of(noise), none)
+    found, predictions = controlled(study_of(noise), none)
     assert predictions is None
     assert found.controls == ()
 

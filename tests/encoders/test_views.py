@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from medtl.encoders.settings import Plane
+from medtl.axes import Plane
 from medtl.encoders.views import in_patient_axes, kernel_in_plane, on_grid, pictures
 
 PLANES: tuple[Plane, ...] = ("axial", "sagittal", "coronal")

@@ -15,13 +15,14 @@ from PIL import Image
 from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.cohort import Case, Cohort
 from medtl.encoders import build_untrained, find_encoder
-from medtl.explanation import CheckTask, SaliencySettings, check_saliency
+from medtl.explanation import FoldModels, SaliencySettings, check_saliency
 from medtl.explanation import saliency_checks as room
 from medtl.explanation.check_verdicts import judged
 from medtl.explanation.saliency import RawSaliency
 from medtl.folds.table import FoldTable, table_of
 from medtl.imaging import PreparationSettings, ScanFacts
 from medtl.record.saliency_checks import CheckVerdict, SaliencyChecks
+from medtl.training import StudyData
 
 SIDE, CASES, CHECKED = 64, 32, 10
 STEPS = 30
@@ -92,7 +93,9 @@ def honest() -> tuple[Classifier, Classifier]:
     return learnt(0, at_the_border=False), learnt(1, at_the_border=False)
 
 
-def task_of(networks: Sequence[Classifier], *, folder: Path | None = None, at_the_border: bool = False) -> CheckTask:
+def study_of(
+    networks: Sequence[Classifier], *, folder: Path | None = None, at_the_border: bool = False
+) -> tuple[StudyData, FoldModels]:
     """Half of the cases are tested in either fold; with a folder, masks of the marks lie in it."""
     cases = []
     for number in range(CASES):
@@ -111,15 +114,22 @@ def task_of(networks: Sequence[Classifier], *, folder: Path | None = None, at_th
         for fold in range(len(networks))
         for index, case in enumerate(cases)
     ]
-    return CheckTask(
+    data = StudyData(
         cohort=cohort,
-        folds=FoldTable(table_of(rows).rows),
+        groups={},
         prepared=Scans(at_the_border),  # type: ignore[arg-type]
         preparation=PreparationSettings(size_px=(SIDE, SIDE)),
+        scans=None,  # type: ignore[arg-type]
+        encoders={},
+        features={},
+        store=None,  # type: ignore[arg-type]
+        seed=3,
+    )
+    return data, FoldModels(
+        folds=FoldTable(table_of(rows).rows),
         fitted=lambda fold: ("scratch", networks[fold]),
         finished={fold: f"made-{fold}" for fold in range(len(networks))},
         stage=None,
-        seed=3,
     )
 
 
@@ -131,7 +141,7 @@ SETTINGS = SaliencySettings(cases_per_fold=CHECKED)
 
 
 def test_an_honest_map_passes_every_check(honest: tuple[Classifier, Classifier], tmp_path: Path) -> None:
-    found = check_saliency(task_of(honest, folder=tmp_path), SETTINGS, path=tmp_path / "checks.json")
+    found = check_saliency(*study_of(honest, folder=tmp_path), SETTINGS, path=tmp_path / "checks.json")
     assert by_name(found.verdicts) == dict.fromkeys(
         ("randomisation", "repeatability", "random_masks", "centre", "outside", "border", "lesions"), True
     )
@@ -146,8 +156,9 @@ def test_an_honest_map_passes_every_check(honest: tuple[Classifier, Classifier],
 
 def test_a_network_that_looks_at_a_marker_at_the_border_fails_by_its_energy(tmp_path: Path) -> None:
     networks = [learnt(seed, at_the_border=True) for seed in (0, 1)]
-    task = replace(task_of(networks, at_the_border=True), stage="layer1")  # layer2 smears the border
-    found = by_name(check_saliency(task, SETTINGS, path=tmp_path / "checks.json").verdicts)
+    data, models = study_of(networks, at_the_border=True)
+    models = replace(models, stage="layer1")  # layer2 smears the border
+    found = by_name(check_saliency(data, models, SETTINGS, path=tmp_path / "checks.json").verdicts)
     assert found["border"] is False
     assert found["randomisation"] is True
 
@@ -158,8 +169,10 @@ def test_a_map_that_ignores_the_network_fails_by_randomisation(honest: tuple[Cla
         coarse = [each.reshape(8, SIDE // 8, 8, SIDE // 8).mean(axis=(1, 3)) for each in steep]
         return tuple(RawSaliency(target, each) for target, each in zip(targets, coarse, strict=True))
 
-    task = task_of(honest)
-    folds = tuple(room.check_fold(task, SETTINGS, fold=fold, fitted=task.fitted, make=edges) for fold in (0, 1))
+    data, models = study_of(honest)
+    folds = tuple(
+        room.check_fold(data, models, SETTINGS, fold=fold, fitted=models.fitted, make=edges) for fold in (0, 1)
+    )
     found = judged(SaliencyChecks(method="hirescam", cases_per_fold=CHECKED, seed=3, folds=folds))
     assert by_name(found.verdicts)["randomisation"] is False
     assert by_name(found.folds[0].verdicts)["randomisation"] is False
@@ -172,8 +185,10 @@ def test_noise_is_neither_repeatable_nor_better_than_random_masks(honest: tuple[
     def noise(_classifier: Classifier, scans: torch.Tensor, targets: Sequence[int]) -> tuple[RawSaliency, ...]:
         return tuple(RawSaliency(target, chance.random((8, 8))) for target in targets)
 
-    task = task_of(honest)
-    folds = tuple(room.check_fold(task, SETTINGS, fold=fold, fitted=task.fitted, make=noise) for fold in (0, 1))
+    data, models = study_of(honest)
+    folds = tuple(
+        room.check_fold(data, models, SETTINGS, fold=fold, fitted=models.fitted, make=noise) for fold in (0, 1)
+    )
     found = by_name(judged(SaliencyChecks(method="hirescam", cases_per_fold=CHECKED, seed=3, folds=folds)).verdicts)
     assert found["repeatability"] is False
     assert found["random_masks"] is False
@@ -183,8 +198,8 @@ def test_a_map_of_zeros_is_counted_and_not_checked(honest: tuple[Classifier, Cla
     def zeros(_classifier: Classifier, scans: torch.Tensor, targets: Sequence[int]) -> tuple[RawSaliency, ...]:
         return tuple(RawSaliency(target, np.zeros((8, 8), np.float32)) for target in targets)
 
-    task = task_of(honest)
-    one = room.check_fold(task, SETTINGS, fold=0, fitted=task.fitted, make=zeros)
+    data, models = study_of(honest)
+    one = room.check_fold(data, models, SETTINGS, fold=0, fitted=models.fitted, make=zeros)
     found = judged(SaliencyChecks(method="hirescam", cases_per_fold=CHECKED, seed=3, folds=(one,)))
     assert all(case.strength == 0 and case.by_map is None and not case.randomised for case in one.cases)
     assert set(by_name(found.verdicts).values()) == {None}
@@ -199,10 +214,11 @@ def test_the_map_that_is_checked_is_that_of_the_class_called_at_the_folds_thresh
         return tuple(RawSaliency(target, np.zeros((8, 8), np.float32)) for target in targets)
 
     calls = []
-    task = replace(
-        task_of(honest), threshold=lambda fold, model: calls.append((fold, model)) or threshold  # type: ignore[func-returns-value]
+    data, models = study_of(honest)
+    models = replace(
+        models, threshold=lambda fold, model: calls.append((fold, model)) or threshold  # type: ignore[func-returns-value]
     )  # fmt: skip
-    found = room.check_fold(task, SETTINGS, fold=1, fitted=task.fitted, make=zeros)
+    found = room.check_fold(data, models, SETTINGS, fold=1, fitted=models.fitted, make=zeros)
     assert {case.target_class for case in found.cases} == called
     assert calls == [(1, "scratch")]
 
@@ -211,21 +227,21 @@ def test_a_stopped_run_goes_on_at_the_next_fold_and_a_fold_made_anew_is_checked_
     honest: tuple[Classifier, Classifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, settings = tmp_path / "checks.json", SaliencySettings(cases_per_fold=2)
-    task, calls = task_of(honest), []
-    whole, check = check_saliency(task, settings, path=path), room.check_fold
+    (data, models), calls = study_of(honest), []
+    whole, check = check_saliency(data, models, settings, path=path), room.check_fold
 
     def noted(*words: object, fold: int, **more: object) -> object:
         calls.append(fold)
         return check(*words, fold=fold, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(room, "check_fold", noted)
-    assert check_saliency(task, settings, path=path) == whole
+    assert check_saliency(data, models, settings, path=path) == whole
     assert calls == []
-    again = CheckTask(**{**task.__dict__, "finished": {0: "made-0", 1: "made anew"}})
-    check_saliency(again, settings, path=path)
+    again = replace(models, finished={0: "made-0", 1: "made anew"})
+    check_saliency(data, again, settings, path=path)
     assert calls == [1]
     path.write_text("{")
-    assert check_saliency(task, settings, path=path) == whole
+    assert check_saliency(data, models, settings, path=path) == whole
     assert calls == [1, 0, 1]
-    check_saliency(task, SaliencySettings(cases_per_fold=3), path=path)
+    check_saliency(data, models, SaliencySettings(cases_per_fold=3), path=path)
     assert calls == [1, 0, 1, 0, 1]

@@ -13,13 +13,15 @@ from medtl.adaptation import AdaptationSettings, Classifier
 from medtl.cohort import Case, Cohort
 from medtl.encoders import build_untrained, find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure
+from medtl.imaging import PreparationSettings, PreparedCohort
 from medtl.record import run_folder as names
 from medtl.training import Recipe, Scans
 from medtl.training.device import choose_device
 from medtl.training.feature_table import FeatureTable, feature_table
 from medtl.training.fold_inference import primary_of_fold
 from medtl.training.predict import predict_logits
-from medtl.training.variants import StudyTask, Variant
+from medtl.training.study_data import FeatureStore, StudyData
+from medtl.training.variant import Variant
 
 CPU = torch.device("cpu")
 
@@ -47,22 +49,23 @@ def test_an_encoder_that_was_damaged_names_its_case_and_the_commands_that_look(s
         feature_table(encoder, scans, {"c5": "key"}, folder=tmp_path, device=CPU, loading_workers=0)
 
 
-def task_of(scans: Scans, policy: str) -> StudyTask:
+def data_of(scans: Scans, policy: str) -> tuple[StudyData, tuple[Variant, ...]]:
     """A study of one model, whose fold 3 is looked at again."""
     encoder = build_untrained(find_encoder("resnet10"), seed=0)
     adaptation = AdaptationSettings(policy=policy)
     cases = (Case("c0", "p0", Path("/0"), "well", 2), Case("c1", "p1", Path("/1"), "ill", 3))
-    return StudyTask(
+    data = StudyData(
         cohort=Cohort(cases=cases, classes=("well", "ill")),
         groups={},
+        prepared=PreparedCohort(scans={}, exclusions=(), seconds=0.0),
+        preparation=PreparationSettings(),
         scans=scans,
-        features={"resnet10": FeatureTable((), np.zeros((0, 512), np.float32))},
         encoders={"resnet10": encoder},
-        variants=(Variant("", "resnet10", adaptation, Recipe(), kept=adaptation.models),),
-        is_selecting=False,
+        features={"resnet10": FeatureTable((), np.zeros((0, 512), np.float32))},
+        store=FeatureStore(Path("/none"), CPU, 0),
         seed=7,
-        device=CPU,
     )
+    return data, (Variant("", "resnet10", adaptation, Recipe(), kept=adaptation.models),)
 
 
 def test_the_weights_of_another_network_are_refused_by_file_and_fold(scans: Scans, tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_the_weights_of_another_network_are_refused_by_file_and_fold(scans: Scan
         IntegrityFailure,
         match=r"checkpoint\.safetensors in fold_3 does not hold the network of this study: .* Delete the fold's folder",
     ):
-        primary_of_fold(task_of(scans, "full"), folder=tmp_path / "fold_3")
+        primary_of_fold(*data_of(scans, "full"), folder=tmp_path / "fold_3")
 
 
 def test_models_on_frozen_features_that_were_lost_are_refused_by_file(scans: Scans, tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_models_on_frozen_features_that_were_lost_are_refused_by_file(scans: Sca
         IntegrityFailure,
         match=r"in fold_1 does not hold both models on frozen features: it is missing, damaged, or from",
     ):
-        primary_of_fold(task_of(scans, "probe"), folder=tmp_path / "fold_1")
+        primary_of_fold(*data_of(scans, "probe"), folder=tmp_path / "fold_1")
 
 
 def test_a_device_of_another_name_is_answered_with_the_three() -> None:

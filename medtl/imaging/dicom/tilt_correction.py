@@ -35,7 +35,7 @@ def straightened(
 
 def _shifted(
     pixels: Float32[np.ndarray, "i j k"], shifts: Float[np.ndarray, " k"], *, axis: int, length: int
-) -> Float32[np.ndarray, "i j k"]:
+) -> Float32[np.ndarray, "new_i new_j k"]:
     """Each slice moved up by its own shift (not below zero) along an axis of the given new length."""
     lowest = pixels.min()
     shape = list(pixels.shape)

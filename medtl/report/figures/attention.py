@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from medtl.axes import ENDS, NORMAL, Plane
 from medtl.record.run import Run
-from medtl.record.view import LETTERS, NORMAL, Plane, Weights
+from medtl.record.view import Weights
 from medtl.report.figures.gallery import GalleryCase, GalleryRow
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
 from medtl.report.html.numbers import count
@@ -104,7 +105,7 @@ def _paint_curve(axes: Axes, case: WeightedCase, *, colour: str, highest: float)
 
 
 def _axis_words(plane: Plane) -> str:
-    lower, upper = LETTERS[NORMAL[plane]]
+    lower, upper = ENDS[NORMAL[plane]]
     return f"mm, {lower} below 0, {upper} above"
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from medtl.axes import NORMAL
 from medtl.errors import IntegrityFailure
 from medtl.record.saliency import VolumeFiles
-from medtl.record.view import NORMAL, ViewFacts, along, point_words, read_view
+from medtl.record.view import ViewFacts, along, point_words, read_view
 from medtl.report.html.embedded_picture import Picture, picture
 from medtl.report.html.numbers import count, joined
 from medtl.report.html.page import Link

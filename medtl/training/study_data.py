@@ -1,0 +1,108 @@
+"""The data of a study, and of one of its folds: what folds, controls and the checks of the maps share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from medtl.cohort import Cohort
+from medtl.encoders import Encoder, build_untrained
+from medtl.folds import Split
+from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort
+from medtl.training.batches import Scans
+from medtl.training.feature_table import FeatureTable, feature_table
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Where frozen features are computed, and the folder in which they are kept."""
+
+    folder: Path
+    device: torch.device
+    loading_workers: int | None
+
+    def of(self, encoder: Encoder, scans: Scans, content: Mapping[str, str]) -> FeatureTable:
+        """The features of every case in `content`, which maps a case to the key of its scan."""
+        return feature_table(
+            encoder, scans, content, folder=self.folder, device=self.device, loading_workers=self.loading_workers
+        )
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """The cases of a study, their scans, the encoders by name and each encoder's frozen features.
+
+    `groups` names the group of each case that stays on one side of every split.
+    """
+
+    cohort: Cohort
+    groups: Mapping[str, str]
+    prepared: PreparedCohort
+    preparation: PreparationSettings
+    scans: Scans
+    encoders: Mapping[str, Encoder]
+    features: Mapping[str, FeatureTable]
+    store: FeatureStore
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        cohort: Cohort,
+        prepared: PreparedCohort,
+        *,
+        groups: Mapping[str, str],
+        preparation: PreparationSettings,
+        augmentation: AugmentationSettings,
+        encoders: Mapping[str, Encoder],
+        store: FeatureStore,
+        seed: int,
+    ) -> StudyData:
+        """The data with the features of every encoder, one forward pass a case unless the store has them.
+
+        Args:
+            cohort: the cases that are studied.
+            prepared: their prepared scans.
+            groups: case -> the group that stays on one side of every split; empty where nothing is split.
+            preparation: how the scans were prepared.
+            augmentation: of training scans.
+            encoders: by name, the study's own first.
+            store: where features are computed and kept.
+            seed: of the study.
+        """
+        scans = Scans.of(cohort, prepared, augmentation=augmentation, preparation=preparation)
+        content = content_of(cohort, prepared)
+        features = {name: store.of(encoder, scans, content) for name, encoder in encoders.items()}
+        return cls(cohort, groups, prepared, preparation, scans, encoders, features, store, seed)
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks compute."""
+        return self.store.device
+
+    @property
+    def content(self) -> Mapping[str, str]:
+        """Case -> the key of its prepared scan."""
+        return content_of(self.cohort, self.prepared)
+
+    def untrained(self, encoder: str, *, seed: int) -> Encoder:
+        """The network of an encoder without its pretrained weights."""
+        return build_untrained(self.encoders[encoder].card, seed=seed)
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """One fold of a study: its split, and where the states of its training are kept."""
+
+    study: StudyData
+    number: int
+    split: Split
+    states: Path
+
+
+def content_of(cohort: Cohort, prepared: PreparedCohort) -> dict[str, str]:
+    """Case -> the key of its prepared scan."""
+    return {case.case_id: prepared.keys[case.case_id] for case in cohort.cases}
