@@ -23,7 +23,11 @@ from medtl.imaging import PreparationSettings
 from medtl.imaging.dicom import decoding
 from medtl.imaging.dicom.decode_process import own_process
 from medtl.imaging.dicom.decoding import dicom_header, dicom_pixels
-from medtl.imaging.dicom.file import decode_dicom
+from medtl.imaging.dicom.file import decode_dicom, decode_frame
+from medtl.imaging.dicom.series import grouped
+from medtl.imaging.dicom.series_judgement import judged
+from medtl.imaging.dicom.series_rules import SeriesRules
+from medtl.imaging.dicom.series_volume import volume_of
 from medtl.imaging.facts import placement_of, refuse_unusable
 from medtl.imaging.formats.format import Choice
 from medtl.imaging.formats.geometry import believed
@@ -418,3 +422,46 @@ def test_a_decoder_that_hangs_is_answered_with_an_uncompressed_copy(monkeypatch:
         match=r"was not read within 1 seconds?: its decoder hangs\. Save it uncompressed \(gdcmconv --raw\)",
     ):
         dicom_pixels(dicom(), expected=(1, 30, 40))
+
+
+def test_a_film_is_answered_with_how_a_frame_of_it_is_taken() -> None:
+    frames = np.zeros((3, 30, 40), np.uint16)
+    with pytest.raises(UnreadableScan, match=r"a clip of 3 frames \(US, 30 x 40\) .* medtl intake --frame middle"):
+        decode_dicom(dicom(NumberOfFrames=3, Modality="US", PixelData=frames.tobytes()))
+
+
+def test_a_compression_without_a_decoder_is_named_with_the_extra_that_has_it() -> None:
+    dataset = phantoms.image(STORED)
+    content = phantoms.as_bytes(dataset)
+    video = b"1.2.840.10008.1.2.4.102"
+    plain = str(dataset.file_meta.TransferSyntaxUID).encode()
+    header = dicom_header(content).model_copy(update={"transfer_syntax": video.decode()})
+    assert plain in content
+    with pytest.raises(
+        UnreadableScan, match=r"compressed as MPEG-4 .*, for which no decoder is installed\. Install medtl\["
+    ):
+        decode_frame(content, header)
+
+
+def test_a_series_that_was_refused_is_no_volume_for_the_reason_it_has() -> None:
+    files = [phantoms.as_bytes(one) for one in phantoms.series(slices=6).datasets if one.InstanceNumber != 3]
+    (candidate,) = judged(grouped((n, dicom_header(content)) for n, content in enumerate(files)), SeriesRules())
+    with pytest.raises(
+        UnreadableScan, match=r"series is no volume\. 1 slice is missing: the spacing is 2\.5 mm"
+    ) as caught:
+        volume_of(candidate, files.__getitem__)
+    assert caught.value.reason == "missing_slice"
+
+
+def test_slices_that_highdicom_refuses_are_to_be_converted_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_arguments: object, **_named: object) -> None:
+        raise ValueError("the slices of Anna M.")
+
+    files = [phantoms.as_bytes(one) for one in phantoms.series(slices=6).datasets]
+    (candidate,) = judged(grouped((n, dicom_header(content)) for n, content in enumerate(files)), SeriesRules())
+    monkeypatch.setattr("medtl.imaging.dicom.series_volume.highdicom.get_volume_from_series", refuses)
+    with pytest.raises(
+        UnreadableScan,
+        match=r"^The slices do not make a volume by the rules of highdicom\. Convert the series with its",
+    ):
+        volume_of(candidate, files.__getitem__)
