@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from medtl.cohort import Case, Cohort
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
+from medtl.imaging.facts import ScanFacts
 from medtl.locks import exclusive
 from medtl.record import run_folder as names
 from medtl.record.history import read_history
 from medtl.record.run_folder import RunFolder
 from medtl.record.run_seal import refuse_changed, seal_of_run, seal_run, verified
 from medtl.record.saliency import read_saliency
+from medtl.record.studied_cohort import write_case_tables
 from medtl.record.typed_files import LONGEST_YAML_BYTES, read_mapping, read_typed
 from medtl.record.view import LARGEST_FILE_BYTES, read_view, write_view
 
@@ -203,6 +206,40 @@ def test_a_picture_in_another_folder_is_answered_with_where_pictures_lie(tmp_pat
         match=r"outside its own folder\. Pictures lie beside the table, by plain names; restore the table",
     ):
         read_saliency(tmp_path, fold=3)
+
+
+# The scans that were studied
+
+
+def facts_of(*sha256: str) -> dict[str, ScanFacts]:
+    return {
+        f"c{n}": ScanFacts(
+            sha256=one, pixel_sha256=one, perceptual_hash="", border=None, shape=(4, 5), channels=1, spacing_mm=None,
+            reader="Pillow PNG",
+        )
+        for n, one in enumerate(sha256)
+    }  # fmt: skip
+
+
+def test_a_scan_that_changed_between_two_folds_is_named(tmp_path: Path) -> None:
+    cases = tuple(Case(f"c{n}", f"p{n}", Path(f"/{n}"), "ab"[n % 2], n + 2) for n in range(3))
+    cohort = Cohort(cases=cases, classes=("a", "b"))
+    write_case_tables(cohort, facts_of("1", "2", "3"), tmp_path)
+    write_case_tables(cohort, facts_of("1", "2", "3"), tmp_path)
+    with pytest.raises(
+        IntegrityFailure,
+        match=r"2 scans have changed since this run began, first case c1: .* Put the old files back, or",
+    ):
+        write_case_tables(cohort, facts_of("1", "5", "6"), tmp_path)
+
+
+def test_a_scan_that_was_never_opened_is_named_before_a_manifest_is_locked(tmp_path: Path) -> None:
+    cases = tuple(Case(f"c{n}", f"p{n}", Path(f"/{n}"), "ab"[n % 2], n + 2) for n in range(3))
+    cohort = Cohort(cases=cases, classes=("a", "b"))
+    with pytest.raises(
+        IntegrityFailure, match=r"1 of 3 studied cases were never opened, first case c2 \(manifest line 4\); a manifest"
+    ):
+        write_case_tables(cohort, facts_of("1", "2"), tmp_path)
 
 
 # The run as a whole

@@ -57,6 +57,16 @@ def test_a_sheet_that_was_cut_short_is_refused_by_name(run: Path) -> None:
         write_reports(run)
 
 
+def test_pictures_that_would_make_the_page_too_large_are_counted_in_bytes(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medtl.report.figures.volumes.LARGEST_CASE_BYTES", 1_000)
+    with pytest.raises(
+        IntegrityFailure, match=r"viewer in fold_0/saliency take [\d,]+ bytes of a page; at most 1,000 are embedded\."
+    ):
+        write_reports(run)
+
+
 def test_a_strongest_point_outside_the_grid_is_refused(run: Path) -> None:
     view = run / "fold_0" / "saliency" / "lp_ft-0-view.json"
     view.write_text(json.dumps(json.loads(view.read_text()) | {"peak": [1e9, 0, 0]}))
