@@ -26,11 +26,11 @@ EDGES: Final[dict[Plane, tuple[str, str]]] = {"axial": ("R", "L"), "coronal": ("
 posterior, as films are hung."""
 
 
-def direction_letter(axis: int, mm: float) -> str:
+def direction_code(axis: int, mm: float) -> str:
     """The letter of the side of zero on which a position lies, once rounded to a tenth of a millimetre."""
     return ENDS[axis][round(mm, 1) >= 0]
 
 
 def position_in_words(axis: int, mm: float, *, space: str = " ") -> str:
     """A position along an axis, with the patient's letter in place of a sign: `S 12.5`."""
-    return f"{direction_letter(axis, mm)}{space}{abs(round(mm, 1)):.1f}"
+    return f"{direction_code(axis, mm)}{space}{abs(round(mm, 1)):.1f}"

@@ -22,7 +22,7 @@ VOLUMES, PICTURES, MASKS = "volumes", "images", "masks"
 SAME_GRID = 0.05
 """Voxels by which a corner of a mask may lie off its scan's: float32 in headers leaves a thousandth."""
 
-PLANE_OF = {letter: plane for plane, axis in NORMAL.items() for letter in ENDS[axis]}
+PLANE_OF = {end: plane for plane, axis in NORMAL.items() for end in ENDS[axis]}
 """A direction of a volume's axis -> the plane that it is the normal of."""
 
 
