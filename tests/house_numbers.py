@@ -1,6 +1,7 @@
-"""The code in numbers, for `docs/house.md`: prints the rows of its table.
+"""The code in numbers, for `docs/house.md`: prints the rows of its table, or writes them there with today's date.
 
     python tests/house_numbers.py
+    python tests/house_numbers.py write
 
 Counted from the syntax trees of `medtl/` and `tests/`; nothing is imported or run.
 """
@@ -9,12 +10,16 @@ from __future__ import annotations
 
 import ast
 import math
+import re
+import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "house.md"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -98,5 +103,14 @@ def rows() -> list[str]:
     ]
 
 
+def written_anew(page: str, *, day: date) -> str:
+    """The page with the numbers of now."""
+    dated = re.sub(r"(?<=Counted on )\d{4}-\d\d-\d\d", day.isoformat(), page)
+    return re.sub(r"(?<=\|---\|---\|\n)(?:\|.*\n)+", lambda _: "\n".join(rows()) + "\n", dated)
+
+
 if __name__ == "__main__":
-    print("\n".join(rows()))
+    if sys.argv[1:] == ["write"]:
+        PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8"), day=date.today()), encoding="utf-8")
+    else:
+        print("\n".join(rows()))
