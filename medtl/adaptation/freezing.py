@@ -1,4 +1,4 @@
-"""What stays as it was borrowed while the rest learns."""
+"""What stays as it was pretrained while the rest learns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stages_frozen(classifier: Classifier, stages: Sequence[str]) -> Iterator[Non
 
 @contextmanager
 def training_mode(module: nn.Module, *, batch_norm_frozen: bool) -> Iterator[None]:
-    """Training mode for the block, batch-norm layers in eval mode when their statistics are to stay as borrowed."""
+    """Training mode for the block, batch-norm layers in eval mode when their statistics are to stay as pretrained."""
     before = {name: part.training for name, part in module.named_modules()}
     try:
         module.train()

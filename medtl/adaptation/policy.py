@@ -1,4 +1,4 @@
-"""Which ways of adapting a borrowed encoder a study tries, and the settings they share."""
+"""Which ways of adapting a pretrained encoder a study tries, and the settings they share."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class AdaptationSettings(BaseModel):
     )
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of pooled features dropped before a new head.")
     frozen_stages: tuple[str, ...] = Field(
-        default=(), description="Stages of the encoder that keep their borrowed weights in lp_ft and full."
+        default=(), description="Stages of the encoder that keep their pretrained weights in lp_ft and full."
     )
     encoder_rate: float = Field(
         default=0.1,
         gt=0,
         le=1,
-        description="Learning rate of borrowed weights and of the probe's head, as a share of the recipe's.",
+        description="Learning rate of pretrained weights and of the probe's head, as a share of the recipe's.",
     )
 
     @field_validator("policy")

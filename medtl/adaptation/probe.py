@@ -2,7 +2,7 @@
 
 L2-regularised multinomial logistic regression on standardised features, solved to convergence, with its strength C
 chosen by grouped inner folds; beside it the nearest centroid (centred, L2-normalised features; Wang 2019,
-arXiv 1911.04623). A gradient-trained probe that stops early reports the majority class (EVIDENCE: MedMNIST+ tables), so
+arXiv 1911.04623). A gradient-trained probe that stops early reports the majority class, so
 convergence is checked, not assumed.
 """
 

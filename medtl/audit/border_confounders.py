@@ -89,7 +89,7 @@ class BorderFacts(Protocol):
 
 @dataclass(frozen=True)
 class Suspect:
-    """One cell of the border that goes with the label or the site.
+    """One cell of the border that is associated with the label or the site.
 
     `values` are by group: the share of patients with a mark, the frame's mean width, or the mean brightness in standard
     deviations of the picture. `examples` are case ids by group, those that show it first. `box` is where.
@@ -185,7 +185,7 @@ def border_audit(
 
 
 def border_findings(audit: BorderAudit) -> tuple[Finding, ...]:
-    """What goes with the label, what with the site, then that there are marks at all."""
+    """What is associated with the label, what with the site, then that there are marks at all."""
     found = []
     for what, against in dict.fromkeys((one.what, one.against) for one in audit.suspects):
         own = [one for one in audit.suspects if (one.what, one.against) == (what, against)]
@@ -193,7 +193,8 @@ def border_findings(audit: BorderAudit) -> tuple[Finding, ...]:
         found.append(
             acquisition_finding(
                 f"border {what}",
-                f"{HEADINGS[what]} {'go' if what == 'marks' else 'goes'} with the {against}: {values_in_words} "
+                f"{HEADINGS[what]} {'are' if what == 'marks' else 'is'} associated with the {against}: "
+                f"{values_in_words} "
                 f"({_p(max(one.p_holm for one in own))}; {audit.in_words}). {TO_DO[against]}",
             )
         )

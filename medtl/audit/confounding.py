@@ -120,7 +120,7 @@ def missing_findings(cohort: Cohort) -> tuple[Finding, ...]:
 def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
     """One finding on the properties that go with the label after Holm's correction."""
     clauses = [
-        f"{one.name} goes with the label ({one.clauses}; {one.test}, "
+        f"{one.name} is associated with the label ({one.clauses}; {one.test}, "
         f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "
         "properties)"
         for one in found
@@ -137,7 +137,7 @@ def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
 
 
 def acquisition_finding(kind: str, title: str) -> Finding:
-    """A finding that something of the acquisition goes with the label or the site."""
+    """A finding that something of the acquisition is associated with the label or the site."""
     return Finding(
         kind,
         title,

@@ -64,7 +64,7 @@ def _number_finding(kind: str, title: str) -> Finding:
         kind,
         title,
         question="Is one patient number one person?",
-        advice="Check the numbers with the source before the manuscript says that patients were kept apart.",
+        advice="Check the numbers with the source before the manuscript says that patients were kept separate.",
     )
 
 

@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 """What `medtl` on the command line calls; tests and other programs can call it too."""
 
-weights = typer.Typer(no_args_is_help=True, help="The encoders you can borrow: list, import, verify.")
+weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, import, verify.")
 app.add_typer(weights, name="weights")
 
 for verb in (

@@ -139,7 +139,7 @@ def compare(
 
     Cases are matched by case_id; those that not every model was tested on are left out and counted. The patient is the
     unit. Differences have paired intervals by patient; where the folds are shared, a corrected test over folds, and a
-    model is called better only where both agree. Two models that cannot be told apart are called so, and the simpler
+    model is called better only where both agree. Models that cannot be distinguished are called so, and the simpler
     one is named.
     """  # noqa: D301  (click's own escape character: it keeps the lines of a paragraph)
     from medtl.record.run_seal import refuse_changed_table

@@ -80,7 +80,7 @@ def pretrain(
     device: Device = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Replace an encoder of that name.")] = False,
 ) -> None:
-    """Pretrain an encoder on a manifest of your own and store it, ready to be borrowed by name."""
+    """Pretrain an encoder on a manifest of your own and store it, under a name that studies can use."""
     from medtl.study.pretrain import pretrain_encoder
     from medtl.study.settings import read_study
 

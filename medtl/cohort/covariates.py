@@ -23,7 +23,7 @@ from medtl.findings import Finding
 AGE, SEX, SITE = "age_years", "sex", "site"
 
 USUAL_COVARIATES = (SITE, SEX, AGE)
-"""Covariates that are read without being named in the study (DESIGN.md, section 6)."""
+"""Covariates that are read without being named in the study."""
 
 CATEGORIES = frozenset({SITE, SEX})
 """Names even when they are written as numbers: site 1 and site 2 have no mean."""

@@ -27,7 +27,7 @@ from medtl.files import sha256_of
 from medtl.findings import Finding
 
 MASK = "mask"
-"""A column that is read when it is there (DESIGN.md, section 6)."""
+"""A column that is read when it is there."""
 
 USUAL_SPLIT_COLUMNS = ("official_split", "split")
 

@@ -90,7 +90,9 @@ def blind_findings(blind: BlindAuroc) -> tuple[Finding, ...]:
     found, what = blind.auroc, ", ".join(blind.properties)
     if found.value is None:
         return (
-            _not_known(f"How well the label can be told without looking at the scans is not known: {found.reason}."),
+            _not_known(
+                f"How well the label can be predicted without looking at the scans is not known: {found.reason}."
+            ),
         )
     interval = f" (95 % CI {found.low:.3f}-{found.high:.3f})" if found.low is not None else ""
     if not interval:
@@ -101,7 +103,7 @@ def blind_findings(blind: BlindAuroc) -> tuple[Finding, ...]:
         return (
             Finding(
                 kind,
-                f"The label can be told without looking at the scans: {number}, out of fold, from {what} alone. "
+                f"The label can be predicted without looking at the scans: {number}, out of fold, from {what} alone. "
                 "A model of the scans has to exceed this clearly before it says anything about the disease.",
                 advice="",
                 question="",
@@ -111,10 +113,10 @@ def blind_findings(blind: BlindAuroc) -> tuple[Finding, ...]:
         return (
             _not_known(
                 f"From {what} alone: {number}, out of fold. These are too few patients to say more: whether the label "
-                "can be told without looking at the scans is not known."
+                "can be predicted without looking at the scans is not known."
             ),
         )
-    return (reassurance(kind, f"From {what} alone the label can hardly be told: {number}, out of fold."),)
+    return (reassurance(kind, f"From {what} alone the label can hardly be predicted: {number}, out of fold."),)
 
 
 def _not_known(title: str) -> Finding:

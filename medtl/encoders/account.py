@@ -87,9 +87,7 @@ class Account:
         if self.missing:
             parts.append(f"{len(self.missing)} missing ({', '.join(self.missing[:SHOWN])}{_more(self.missing)})")
         if self.unplaced:
-            parts.append(
-                f"{len(self.unplaced)} without a place ({', '.join(self.unplaced[:SHOWN])}{_more(self.unplaced)})"
-            )
+            parts.append(f"{len(self.unplaced)} unexpected ({', '.join(self.unplaced[:SHOWN])}{_more(self.unplaced)})")
         return ", ".join(parts)
 
 

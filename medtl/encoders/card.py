@@ -57,7 +57,7 @@ class EncoderCard(BaseModel):
     form: Form = Field(
         default="imagenet",
         description="Strides and shortcuts of a ResNet: as for ImageNet, or as in MedicalNet, which has shortcuts "
-        "without weights at 18 and 34 layers, and dilation in the place of the last two strides.",
+        "without weights at 18 and 34 layers, and dilation instead of the last two strides.",
     )
     volumes: VolumeSettings | None = Field(default=None, description="The settings that it takes volumes with.")
     channels: Literal[1, 3] = Field(default=3, description="Channels that the first convolution was trained on.")

@@ -89,7 +89,7 @@ def _bare(architecture: str, family: Family) -> EncoderCard:
         mean=CHANCE_MEAN,
         std=CHANCE_STD,
         trained_on="nothing: weights drawn by chance from the study's seed",
-        licence="none needed: no weights are borrowed",
+        licence="none needed: no pretrained weights",
         source="MONAI's network",
         citation=family.citation,
         needs_weights=False,

@@ -7,7 +7,7 @@ from typing import Final
 KINDS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (
         b"version https://git-lfs",
-        "it is a Git LFS pointer, a short text in the place of the weights",
+        "it is a Git LFS pointer, a short text instead of the weights",
         "Fetch the file itself (git lfs pull), or download it from the page of the repository",
     ),
     (b"\x89HDF\r\n", "it is an HDF5 file, as Keras writes them", "Get the PyTorch or safetensors version"),

@@ -26,7 +26,7 @@ CITATIONS: Final[dict[Lifting, str]] = {
 }
 
 SMALL_AXIS_VOXELS: Final = 96
-"""Up to here on every axis a volume is a small patch: a nodule, a gland, the hippocampus (EVIDENCE section 3)."""
+"""Up to here on every axis a volume is a small patch: a nodule, a gland, the hippocampus."""
 
 NEARLY_ISOTROPIC: Final = 1.5
 """Largest ratio of two spacings at which kernels may be turned from one plane into another; an engineering choice."""

@@ -72,7 +72,8 @@ class SliceEncoder(Encoder):
         planes = self.settings.planes
         if len(planes) > 1 and shape is None:
             raise ConfigurationError(
-                f"The slices of {len(planes)} planes ({', '.join(planes)}) cannot be told apart without the volume's "
+                f"The slices of {len(planes)} planes ({', '.join(planes)}) cannot be distinguished without the "
+                "volume's "
                 "shape: expected shape=(right, anterior, superior)."
             )
         parts = [values] if isinstance(values, torch.Tensor) else list(values)

@@ -47,7 +47,7 @@ def bare_volume_encoder(architecture: str, *, citation: str) -> EncoderCard:
         mean=CHANCE_MEAN_GREY,
         std=CHANCE_STD_GREY,
         trained_on="nothing: weights drawn by chance from the study's seed",
-        licence="none needed: no weights are borrowed",
+        licence="none needed: no pretrained weights",
         source="MONAI's network",
         citation=citation,
         needs_weights=False,

@@ -86,7 +86,7 @@ def compare_over_folds(differences: Sequence[float | None], *, test_to_training:
     if count < 2:
         why = f"{count} fold{'' if count == 1 else 's'} with both models defined, at least 2 needed"
     elif test_to_training is None:
-        why = "the number of training patients cannot be told from the predictions"
+        why = "the number of training patients cannot be read from the predictions"
     elif spread == 0.0:
         why = "the difference is the same in every fold"
     if why is not None or mean is None or test_to_training is None:

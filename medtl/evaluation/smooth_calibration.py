@@ -1,7 +1,7 @@
 """Smooth calibration error, with what a perfectly calibrated model of the same probabilities would show at most.
 
 In: probabilities of one class and whether it was true. Out: the error and its limit under calibration. Bins of equal
-width make a perfect model look miscalibrated at small n (EVIDENCE.md 6.3); the smooth error and its limit do not.
+width make a perfect model look miscalibrated at small n (pinned by a test); the smooth error and its limit do not.
 """
 
 from __future__ import annotations

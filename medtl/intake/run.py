@@ -69,7 +69,7 @@ def _run(folder: Path, manifest: Path, settings: IntakeSettings) -> str:
     if manifest.is_relative_to(folder):
         raise ConfigurationError(
             "The manifest would lie inside the folder that is taken in, and the next intake would find what this one "
-            "wrote. Give --out a place outside of it."
+            "wrote. Choose a folder outside of it for --out."
         )
     survey = surveyed(folder, settings)
     key = pseudonyms.pseudonym_key()

@@ -25,7 +25,7 @@ from medtl.maps.source_series import LPS_TO_RAS, SourceSeries, headers_of, serie
 from medtl.maps.sources import SourceFiles
 
 NO_PICTURE = "No montage: the run draws pictures only of the cases on its pages (saliency.csv)."
-NO_POSITION = "No parametric map: the run studied it as a picture, which has no place in the patient."
+NO_POSITION = "No parametric map: the run studied it as a picture, which has no position in the patient."
 OF_ZEROS = "The map is zero everywhere."
 UPPER_ROW, LEFT_HALF = "Above the scan, below the map over it", "Left the scan, right the map over it"
 

@@ -94,7 +94,7 @@ def _refuse_folder(out: Path, *, run: Path) -> None:
     if out.resolve().is_relative_to(run.resolve()):
         raise ConfigurationError(
             f"{out.name} lies in the run folder, and what is written there bears patients' names, while a run folder "
-            "is shared. Give --out a private folder outside of it."
+            "is shared. Choose a private folder outside of it for --out."
         )
     if out.exists() and not out.is_dir():
         raise ConfigurationError(f"{out.name} is a file. Give --out a new or empty folder.")

@@ -110,7 +110,7 @@ class Binary(Outcome):
 
     def distinguish(self, *, passive: bool = False) -> str:
         negative, positive = self.classes
-        return f"{positive} be told from {negative}" if passive else f"tell {positive} from {negative}"
+        return f"{positive} be distinguished from {negative}" if passive else f"distinguish {positive} from {negative}"
 
     def ranked(self) -> str:
         return f"ranked {self.classes[1]} above {self.classes[0]}"

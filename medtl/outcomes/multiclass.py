@@ -89,10 +89,10 @@ class Multiclass(Outcome):
 
     def distinguish(self, *, passive: bool = False) -> str:
         named = f"{', '.join(self.classes[:-1])} and {self.classes[-1]}"
-        return f"{named} be told apart" if passive else f"tell {named} apart"
+        return f"{named} be distinguished" if passive else f"distinguish {named}"
 
     def ranked(self) -> str:
-        return f"told {len(self.classes)} classes apart"
+        return f"distinguished {len(self.classes)} classes"
 
     def decision_rule(self, threshold: str) -> str:
         return "the most probable class"

@@ -120,7 +120,7 @@ class Outcome(ABC):
 
     @abstractmethod
     def distinguish(self, *, passive: bool = False) -> str:
-        """The task as a phrase after "to" ("tell ill from well"), or after "can" in the passive."""
+        """The task as a phrase after "to" ("distinguish ill from well"), or after "can" in the passive."""
 
     @abstractmethod
     def ranked(self) -> str:

@@ -33,7 +33,7 @@ class Policy:
         look: how the model is drawn.
         rank: the order in which a page prefers models when the study declares none; the lowest is preferred.
         beside: the order in which models stand beside the chosen one among a page's first numbers.
-        simplicity: the simpler of two models that cannot be told apart is named; 0 is the simplest.
+        simplicity: the simpler of two models that cannot be distinguished is named; 0 is the simplest.
         fits: `probe` and `centroids` are fitted on frozen features, `network` by the training loop.
         start: what the network starts from: the fitted probe as its head, a new head on the pretrained encoder, or
             random weights throughout. None for models on frozen features.

@@ -79,7 +79,7 @@ class BlindAuroc(Frozen):
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether the label can be told without the disease."""
+        """Whether the label can be predicted without the disease."""
         value, low = self.auroc.value, self.auroc.low
         if value is None or value < SUSPICIOUS:
             return False

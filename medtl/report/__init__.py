@@ -1,4 +1,4 @@
-"""How it is told.
+"""The report.
 
 In: a run folder. Out: one self-contained page per fold and one for the study, rebuilt from the CSVs alone, without
 torch, in reproducible bytes.

@@ -1,4 +1,4 @@
-"""From a study's settings to who is in it and who is kept apart: the steps that run, check and pretrain share."""
+"""From a study's settings to who is in it and who is held out: the steps that run, check and pretrain share."""
 
 from __future__ import annotations
 

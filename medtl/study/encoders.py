@@ -1,4 +1,4 @@
-"""From a study to the encoder that it borrows: named for volumes by their geometry, and fit for the scans."""
+"""From a study to its encoder: named for volumes by their geometry, and fit for the scans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Three = tuple[int, int, int]
 def resolve_encoder(study: Study, *, store: WeightStore) -> tuple[Study, Encoder]:
     """The study with the encoder's whole name, and the encoder.
 
-    In a study of volumes an encoder for pictures is taken to volumes as their geometry suggests, and that is told.
+    In a study of volumes an encoder for pictures is taken to volumes as their geometry suggests, and the study says so.
     Refuses an encoder for volumes in a study of pictures before anything is read.
     """
     card, preparation = store.card(study.encoder), study.preparation
@@ -63,7 +63,7 @@ def resolve_encoders(study: Study, *, store: WeightStore) -> tuple[Study, dict[s
 
 
 def fingerprint_of(study: Study, resolved: Mapping[str, Encoder]) -> str:
-    """What a run is known by: the deciding settings, the manifest's bytes and the borrowed weights."""
+    """What a run is known by: the deciding settings, the manifest's bytes and the pretrained weights."""
     manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
     weights = [encoder.card.sha256 for encoder in resolved.values()]
     return files.fingerprint([SCHEMA, study.deciding(), manifest, *weights])

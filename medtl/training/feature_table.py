@@ -31,7 +31,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Pooled features of an encoder as it was borrowed: `values` (case, feature), rows named by `case_ids`."""
+    """Pooled features of an encoder as it was pretrained: `values` (case, feature), rows named by `case_ids`."""
 
     case_ids: tuple[str, ...]
     values: Float32[np.ndarray, "case feature"]

@@ -165,8 +165,8 @@ def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
     """Write the probe's record and the fitted weights of a fold.
 
     `checkpoint.safetensors` is the primary model's, `checkpoint_<model>.safetensors` the others'. A probe's file holds
-    its standardisation, weight and bias; its encoder is the borrowed one. `baselines.safetensors` holds both models on
-    frozen features.
+    its standardisation, weight and bias; its encoder is the pretrained one. `baselines.safetensors` holds both models
+    on frozen features.
     """
     start = fitted.frozen_probe
     write_probe(

@@ -100,7 +100,7 @@ def _probabilities(model: str, data: StudyData, variant: Variant, *, fold: int, 
 
 
 def _network(model: str, data: StudyData, variant: Variant, *, folder: Path) -> Classifier:
-    """A fitted model's network; the probe is one with its encoder as it was borrowed."""
+    """A fitted model's network; the probe is one with its encoder as it was pretrained."""
     pretrained = data.encoders[variant.encoder]
     if policy_of(model) == PROBE:
         return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(data.device)

@@ -14,14 +14,14 @@ class Recipe(BaseModel):
     """Settings of the training loop; one recipe for every policy and fold of a study.
 
     Defaults are engineering choices for small data: a fixed schedule (a validation part of fewer than about 100
-    patients cannot pick an epoch; EVIDENCE section 5.1), averaged weights, no label smoothing, no class weights.
+    patients cannot pick an epoch), averaged weights, no label smoothing, no class weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=10, ge=1, le=1000)
     batch_size: int = Field(default=16, ge=1, le=1024, description="Cases a step, whatever fits at once.")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Of the head; borrowed weights get a share.")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Of the head; pretrained weights get a share.")
     weight_decay: float = Field(default=1e-2, ge=0, le=1)
     warmup_epochs: float = Field(default=0.5, ge=0, description="Epochs over which the rate rises from zero.")
     gradient_limit: float = Field(default=1.0, gt=0, description="Largest norm of the gradient; longer ones are cut.")
@@ -53,7 +53,7 @@ class Recipe(BaseModel):
             raise ConfigurationError(
                 f"recipe.{name} is 1, and {learning} learns the statistics of its batch normalisation, for which every "
                 f"batch needs at least two cases. Set recipe.{name} to 2 or more, or use the policies probe, lp_ft or "
-                "full, which keep the statistics of the borrowed encoder."
+                "full, which keep the statistics of the pretrained encoder."
             )
 
 

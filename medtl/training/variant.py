@@ -17,7 +17,7 @@ from medtl.training.selection_settings import SelectionSettings
 class Variant:
     """An encoder at a learning rate: `suffix` names its models and its folder, and is empty for the study's own.
 
-    `kept` are the models that are told; the rest are by-products.
+    `kept` are the models that are reported; the rest are by-products.
     """
 
     suffix: str

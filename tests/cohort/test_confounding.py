@@ -90,7 +90,7 @@ def test_with_few_patients_in_a_class_metadata_that_give_the_label_are_found_wit
     assert found.p_value <= 0.025
     assert found.is_suspicious
     (note,) = sentences(blind_findings(found))
-    assert note.startswith("The label can be told without looking at the scans: AUROC 1.000 (no interval: ")
+    assert note.startswith("The label can be predicted without looking at the scans: AUROC 1.000 (no interval: ")
     assert (
         f"with fewer than 10 patients in a class none is reliable; p = {found.p_value:.3f} by permuted labels" in note
     )

@@ -296,7 +296,9 @@ def test_slices_that_do_not_add_up_and_planes_without_a_shape_are_refused(build)
         build().assembled(torch.zeros(7, 2, 2), 2)
     with pytest.raises(ConfigurationError, match="9 slices were captured of 2 volumes; expected 2 times 5"):
         build().assembled(torch.zeros(9, 2, 2), 2, shape=(8, 8, 5))
-    with pytest.raises(ConfigurationError, match=r"2 planes \(axial, coronal\) cannot be told apart .*expected shape="):
+    with pytest.raises(
+        ConfigurationError, match=r"2 planes \(axial, coronal\) cannot be distinguished .*expected shape="
+    ):
         build(planes=("axial", "coronal")).assembled(torch.zeros(8, 2, 2), 2)
 
 

@@ -44,7 +44,7 @@ def test_five_folds_widen_the_naive_error_by_one_and_a_half() -> None:
     [
         ([0.1], 0.25, "1 fold with both models defined, at least 2 needed"),
         ([None, None], 0.25, "0 folds with both models defined, at least 2 needed"),
-        ([0.1, 0.2], None, "the number of training patients cannot be told from the predictions"),
+        ([0.1, 0.2], None, "the number of training patients cannot be read from the predictions"),
         ([0.1, 0.1], 0.25, "the difference is the same in every fold"),
     ],
 )

@@ -55,9 +55,9 @@ def copied(row: dict[str, str], folder: Path, *, name: str, noise: float = 0.0, 
 
 def test_an_honest_cohort_raises_no_suspicion(planted: tuple[Path, Rows]) -> None:
     output = output_of(*planted)
-    for words in ("goes with the label", "can be told without", "nearly equal", "different patient numbers"):
+    for words in ("associated with the label", "can be predicted without", "nearly equal", "different patient numbers"):
         assert words not in output
-    assert "alone the label can hardly be told" in output
+    assert "alone the label can hardly be predicted" in output
 
 
 def test_a_patient_in_two_folds_by_renamed_files_is_found(planted: tuple[Path, Rows]) -> None:
@@ -104,9 +104,11 @@ def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that
             picture = Image.open(folder / row["image"])
             picture.resize((104, 100)).save(folder / row["image"])
     output = output_of(folder, rows)
-    assert "image height goes with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in output
+    assert (
+        "image height is associated with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in output
+    )
     assert "image width goes with the label" in output
-    assert re.search(r"can be told without looking at the scans: AUROC (0\.9\d\d|1\.000)", output)
+    assert re.search(r"can be predicted without looking at the scans: AUROC (0\.9\d\d|1\.000)", output)
 
 
 def with_marker(folder: Path, rows: Rows, *, site: str) -> None:

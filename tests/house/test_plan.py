@@ -118,6 +118,12 @@ def test_what_depends_on_the_number_of_classes_is_asked_of_the_outcome() -> None
     assert found <= may_refuse | drawn
 
 
+def test_no_docstring_cites_a_file_that_is_not_in_the_repository() -> None:
+    cited = re.compile(r"\b(?:EVIDENCE|FIELD|DESIGN|REPORT)\b(?:\.md|,? section|:| \d)")
+    found = {str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*.py") if cited.search(path.read_text())}
+    assert not found
+
+
 def test_what_depends_on_the_kind_of_network_is_asked_of_its_family() -> None:
     asking = re.compile(r"""is_resnet|is_densenet|startswith\(["'](?:resnet|densenet)|form *[!=]= *["']""")
     found = {

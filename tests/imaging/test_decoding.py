@@ -69,7 +69,7 @@ def test_a_thread_keeps_its_process_and_gets_a_fresh_one_after_a_death() -> None
     killer.start()
     error = refusal()
     assert error.reason == "decoder_crashed"
-    assert "broke down (SIGKILL); it runs apart, and nothing else was harmed" in str(error)
+    assert "broke down (SIGKILL); it runs in a process of its own, and nothing else was harmed" in str(error)
     np.testing.assert_array_equal(dicom_pixels(CONTENT, expected=SIZE), STORED)
     assert own_process() is not first
 

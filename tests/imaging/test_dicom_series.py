@@ -282,7 +282,7 @@ def test_positions_that_repeat_without_a_reason_are_refused() -> None:
     files = files_of(series(), series(uid="1.9", change=lambda d, _: setattr(d, "SeriesInstanceUID", "1.2.826.0.1.1")))
     found = only(files)
     assert found.reason == "repeated_slice"
-    assert "10 slices lie at 5 places, and the headers do not tell apart what belongs together" in found.sentence
+    assert "10 slices lie at 5 places, and the headers do not say which belong together" in found.sentence
 
 
 def test_spacing_that_is_uneven_is_refused_and_of_a_missing_slice_says_how_many() -> None:

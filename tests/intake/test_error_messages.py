@@ -52,7 +52,7 @@ def test_a_manifest_that_is_no_table_or_lies_in_the_way(tmp_path: Path, pacs: Pa
     assert "give --out a name that ends in .csv, not 'm.json'" in message
     message = intake(pacs, out=pacs / "m.csv", code=2).stderr
     assert "The manifest would lie inside the folder that is taken in" in message
-    assert "Give --out a place outside of it." in message
+    assert "Choose a folder outside of it for --out." in message
 
 
 def test_options_that_cannot_be_followed_are_all_named(pacs: Path, intake: Intake) -> None:

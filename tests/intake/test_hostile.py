@@ -187,7 +187,7 @@ def test_500_mutated_dicom_files_harm_nothing_and_none_is_silent(
     print(f"\n{ended.seconds:.0f} s; accepted: {len(exact)} exact ({short} short), {len(valid)} valid")
     print(f"The 500 files: {counts}")
     assert len(exact) >= 35
-    assert short <= 5, "volumes that lack the first or last slice, as that one was told apart by its header"
+    assert short <= 5, "volumes that lack the first or last slice, as that one was left out because of its header"
     assert sum(not hits_pixels(number) for number in valid) <= 5
     assert "decoder_timeout" not in counts
 

@@ -269,6 +269,6 @@ def test_labels_that_were_typed_into_a_manifest_are_kept(tmp_path: Path) -> None
 
 def test_a_manifest_inside_the_collection_would_be_taken_in_the_next_time(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"inside the folder that is taken in, .* Give --out a place outside of it"
+        ConfigurationError, match=r"inside the folder that is taken in, .* Choose a folder outside of it for --out"
     ):
         run_intake(tmp_path, tmp_path / "cases.csv", IntakeSettings())

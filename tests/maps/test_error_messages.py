@@ -239,7 +239,8 @@ def test_radiographs_that_do_not_fit_or_were_not_drawn_are_reported(made: Any, e
     assert "case clip: The source is a clip, and the map is of one of its frames: such a map is not exported" in text
     assert "case cut: The source is not one image of the map's size" in text
     assert (
-        "case undrawn: No parametric map: the run studied it as a picture, which has no place in the patient." in text
+        "case undrawn: No parametric map: the run studied it as a picture, which has no position in the patient."
+        in text
     )
 
 

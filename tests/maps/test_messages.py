@@ -249,7 +249,7 @@ def test_a_map_without_a_file_names_its_case(run: Path) -> None:
 
 def test_names_of_patients_are_not_written_into_a_run(run: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"bears patients' names, .*\. Give --out a private folder outside of it"
+        ConfigurationError, match=r"bears patients' names, .*\. Choose a private folder outside of it for --out"
     ):
         export_maps(run, run / "dicom")
 

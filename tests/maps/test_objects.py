@@ -163,7 +163,7 @@ def test_a_radiograph_gets_a_picture_and_no_parametric_map(made: Any, export: Ex
     done = export(made.finish())
     row = done.table["r"]
     assert (row["saliency_file"], row["montage_file"], row["peak_left_mm"]) == ("", "r_montage.dcm", "")
-    assert "No parametric map: the run studied it as a picture, which has no place in the patient." in row["remarks"]
+    assert "No parametric map: the run studied it as a picture, which has no position in the patient." in row["remarks"]
     found = done.dicom("r_montage.dcm")
     (referenced,) = found.SourceImageSequence
     assert referenced.ReferencedSOPInstanceUID == source.SOPInstanceUID

@@ -69,7 +69,7 @@ def test_a_null_away_from_a_half_is_leakage(told: Callable[..., Any]) -> None:
     verdicts, findings = told(permuted_labels=NULL | {"mean": 0.55})
     assert verdicts["Permuted labels"][1].startswith("Does not fail")
     assert findings == [
-        "With permuted labels the test patients are still told apart: something leaks between the folds."
+        "With permuted labels the test patients are still distinguished: something leaks between the folds."
     ]
 
 

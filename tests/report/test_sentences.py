@@ -56,7 +56,7 @@ def test_nearly_as_well_is_said_only_of_points_that_lie_close(control: float, va
 
 def test_a_control_of_665_is_not_nearly_as_good_as_a_model_of_790() -> None:
     told = relation(0.665, Estimate(value=0.790, low=0.64, high=0.90, n=40))
-    assert WITHOUT_SCANS[told].startswith("The scans are not shown to add to what can be told without them")
+    assert WITHOUT_SCANS[told].startswith("The scans are not shown to add to what can be predicted without them")
 
 
 counts = st.integers(0, 500)

@@ -1,6 +1,6 @@
 """The pipeline on real radiographs with real ImageNet encoders; the real files lie beside the checkout or not at all.
 
-About 200 images: small enough for every run of the tests, large enough for a borrowed encoder to show itself. The
+About 200 images: small enough for every run of the tests, large enough for a pretrained encoder to show itself. The
 official test part stays sealed until it is opened here.
 """
 

@@ -162,7 +162,8 @@ def _unreadable(fault: str, answer: dict[str, Any]) -> UnreadableScan:
 
 def _crashed(how: str) -> UnreadableScan:
     return UnreadableScan(
-        f"The decoder of the DICOM file broke down ({how}); it runs apart, and nothing else was harmed. "
+        f"The decoder of the DICOM file broke down ({how}); it runs in a process of its own, and nothing else was "
+        "harmed. "
         "Get the file again from its source, or save it uncompressed.",
         reason="decoder_crashed",
     )

@@ -176,7 +176,7 @@ def mixed(parts: Parts, names: Sequence[str]) -> Fault:
     return Fault(
         "mixed_series",
         f"The series holds several acquisitions or reconstructions, which differ in {_listed(names)}{sizes}, and its "
-        "slices cannot be told apart into whole stacks. Export each of them as a series of its own.",
+        "slices cannot be sorted into complete stacks. Export each of them as a series of its own.",
     )
 
 

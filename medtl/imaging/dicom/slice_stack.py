@@ -98,7 +98,7 @@ def _repeated(gaps: Float[np.ndarray, " gaps"]) -> Fault:
     what = "all at one place" if positions == 1 else f"at {positions} places"
     return Fault(
         "repeated_slice",
-        f"{len(gaps) + 1} slices lie {what}, and the headers do not tell apart what belongs together.",
+        f"{len(gaps) + 1} slices lie {what}, and the headers do not say which belong together.",
     )
 
 

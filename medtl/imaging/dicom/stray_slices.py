@@ -23,7 +23,8 @@ NEXT_POSITION_SHARE = 0.05
 
 STRAY_SLICE = Fault(
     "stray_slice",
-    "An image that lies where its next slice would be, or that does not say where it lies, is set apart by its header. "
+    "An image that lies where its next slice would be, or that does not say where it lies, is left out because of its "
+    "header. "
     "Get that file again, or move it away when it does not belong to the series.",
 )
 

@@ -29,7 +29,7 @@ def comparison_findings(
             "Out-of-fold predictions of each were compared; none was set aside for the one that wins.",
             advice="Choose by a rule that was declared before, or select inside the folds (selection: in study.yaml), "
             "and "
-            "test the chosen one on patients kept apart.",
+            "test the chosen one on patients kept separate.",
             question="How many models were tried, and on whom was the winner tested?",
             severity=Severity.SCOPE,
         )
@@ -85,7 +85,8 @@ def _other_splits() -> Finding:
         "other splits",
         "The runs split the patients differently, so part of a difference is that of the splits.",
         "The cases in common were not tested in the same folds; no test over folds was made.",
-        advice="Run with one file of folds (folds: {file: folds.csv}) to compare fold by fold.",
+        advice="Give the runs the same folds, by one seed or a column of the manifest (folds: {from_column: fold}), to "
+        "compare fold by fold.",
         question="Were the models trained on the same patients?",
         severity=Severity.WEAKNESS,
     )

@@ -30,7 +30,7 @@ def _unanswered(run: Run) -> tuple[Finding, ...]:
         "No control without the scans can be made from predictions alone.",
         advice="Run `medtl check` on the manifest: it says how well size, spacing, file type and covariates tell the "
         "classes apart.",
-        question="How much can be told without the scans?",
+        question="How much can be predicted without the scans?",
     )
     rule = run.study.evaluation.threshold
     if rule.rule != "fixed" or not run.outcome.has_threshold:
@@ -57,7 +57,7 @@ def _torn_patients(run: Run) -> Finding | None:
         "here is too high.",
         f"{count(len(torn), 'patient')} with cases in the test parts of different folds: {named}.",
         advice="Split by patient and predict again; these numbers cannot be mended.",
-        question="Were patients kept apart?",
+        question="Were patients kept separate?",
         severity=Severity.VOID,
     )
 
@@ -69,7 +69,8 @@ def _unseen(run: Run) -> Finding:
         "Only predictions were judged: whether the models had seen these patients is not known here.",
         f"{where} in the table. It does not say who was trained on, nor how often a model was changed after looking at "
         "these patients.",
-        advice="State how training, validation and test patients were kept apart and how many models were tried; test "
+        advice="State how training, validation and test patients were kept separate and how many models were tried; "
+        "test "
         "on "
         "patients of another hospital before any use.",
         question="Had the models seen these patients?",

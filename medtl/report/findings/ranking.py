@@ -94,7 +94,7 @@ def chance(run: Run, judged: Judged) -> Finding | None:
         "chance",
         "The interval of the AUROC includes 0.5: the ranking is compatible with chance.",
         f"AUROC {plain(auroc.value)}, 95 % CI {interval(auroc.low, auroc.high)}.",
-        advice="Do not claim that the condition can be told from these scans; collect more patients.",
+        advice="Do not claim that the condition can be recognised from these scans; collect more patients.",
         question="Is this better than guessing?",
         severity=Severity.PRECISION,
     )

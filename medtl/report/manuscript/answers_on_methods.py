@@ -65,7 +65,7 @@ def assignment(run: Run, judged: Judged) -> Answer:
 
 
 def disjoint(run: Run, judged: Judged) -> Answer:
-    """That patients were kept apart, counted."""
+    """That patients were kept separate, counted."""
     roles = run.fold_table.groupby(["fold", "patient_id"])["role"].nunique()
     shared = int((roles > 1).sum())
     found = "no patient is in two parts of a fold" if not shared else f"{count(shared, 'time')} a patient is in two"
@@ -127,7 +127,7 @@ def ensembling(run: Run, judged: Judged) -> Answer:
     """Whether several models judged one patient."""
     when = ", once in each repeat" if run.study.repeats > 1 else ""
     if run.held_out:
-        return Answer("apart", "On cases kept apart, the mean over the folds' models; in the folds, no ensemble.")
+        return Answer("apart", "On held-out cases, the mean over the folds' models; in the folds, no ensemble.")
     return Answer("methods", f"No ensemble: each test patient is judged by the one model of the fold{when}.")
 
 

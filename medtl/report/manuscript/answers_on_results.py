@@ -32,7 +32,7 @@ def size(run: Run, judged: Judged) -> Answer:
 
 
 def robustness(run: Run, judged: Judged) -> Answer | None:
-    """How far the folds differ, and what is told without the scans."""
+    """How far the folds differ, and what is predicted without the scans."""
     values = [one.auroc.value for one in judged.by_fold[run.chosen_model].values()]
     defined = [value for value in values if value is not None]
     if len(defined) < 2:

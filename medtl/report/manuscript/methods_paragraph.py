@@ -215,7 +215,7 @@ def limits_of(run: Run, judged: Judged) -> tuple[str, ...]:
         )
     if run.held_out:
         limits[1] = (
-            "Cross-validation estimates how models trained this way do on average; the cases kept apart were judged by "
+            "Cross-validation estimates how models trained this way do on average; the held-out cases were judged by "
             "the mean of its models, which is another model than any of them."
         )
     trained = [name for name in run.study.policies if name in run.models]

@@ -95,7 +95,7 @@ def _looked(audited: _Audited) -> Iterator[Block | None]:
     if pictures.pairs or pictures.suspects:
         yield pictures
     else:
-        nothing = "No two pictures look the same, and nothing near the border goes with the label or the site."
+        nothing = "No two pictures look the same, and nothing near the border is associated with the label or the site."
         yield Prose((nothing,), kind="")
 
 

@@ -17,6 +17,7 @@ def precision_sentence(found: Appraisal) -> str:
     one = found.precision[0]
     return (
         f"With {one.positives:,} positive and {count(one.negatives, 'negative patient')}, a 95 % interval of the AUROC "
-        f"reaches about {joined(widths)} to each side (Hanley and McNeil). Two models on the same patients can be told "
-        "apart more finely, by their paired difference."
+        f"reaches about {joined(widths)} to each side (Hanley and McNeil). Two models on the same patients can be "
+        "compared "
+        "more finely, by their paired difference."
     )

@@ -1,4 +1,4 @@
-"""What did not hold on cases kept apart: every headline number there against cross-validation, the worst first.
+"""What did not hold on held-out cases: every headline number there against cross-validation, the worst first.
 
 In: a number from out-of-fold testing and the same number on held-out patients, each with its standard error. Out: those
 that are worse by more than chance (Holm over all that were compared) and by enough to matter. AUROC alone hides a

@@ -38,7 +38,7 @@ class PairShown:
 
 @dataclass(frozen=True)
 class SuspectShown:
-    """A place that goes with the label or the site, with examples: (group, case id, picture)."""
+    """A place that is associated with the label or the site, with examples: (group, case id, picture)."""
 
     title: str
     words: str

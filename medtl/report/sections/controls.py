@@ -124,11 +124,11 @@ def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
         return (Row(name, (Cell("–"), Cell(f"Not known: {controls.why}.", is_text=True))),)
     reached = round(null.p_value * (1 + null.draws)) - 1
     if null.is_lifted:
-        verdict = "Does not fail: with nothing to learn, the test patients are still told apart."
+        verdict = "Does not fail: with nothing to learn, the test patients are still distinguished."
     elif null.p_value > SIGNIFICANT:
         verdict = (
             f"Fails, as it must; but {reached} of {count(null.draws, 'draw')} reach what the true labels give "
-            f"({plain(null.observed)}, {p_value(null.p_value)}): the features are not told from chance."
+            f"({plain(null.observed)}, {p_value(null.p_value)}): compatible with chance."
         )
     else:
         verdict = (
@@ -146,12 +146,12 @@ def _untrained_rows(run: Run, judged: Judged) -> tuple[Row, ...]:
         if policy.start != "random" or policy.name not in run.models or run.chosen_model == policy.name:
             continue
         others = [one for one in judged.differences if one.model == policy.name]
-        verdict = "The same network without borrowed weights; it need not fail."
+        verdict = "The same network without pretrained weights; it need not fail."
         if others and others[0].difference.value is not None:
             conclusion = claim_of(others[0]).conclusion
             verdict += f" The difference from the frozen probe, {numbers_of(others[0])}, {conclusion}."
         auroc = judged.of(policy.name, fold=None).auroc
-        rows.append(_cells(f"{policy.label}: no borrowed weights", auroc, verdict))
+        rows.append(_cells(f"{policy.label}: no pretrained weights", auroc, verdict))
     return tuple(rows)
 
 
@@ -189,7 +189,7 @@ def _null_finding(controls: Controls | None) -> Finding | None:
     if null.is_lifted:
         return Finding(
             "lifted null",
-            "With permuted labels the test patients are still told apart: something leaks between the folds.",
+            "With permuted labels the test patients are still distinguished: something leaks between the folds.",
             f"{numbers}; it should be 0.500, and no more.",
             advice="Do not report any number of this run. Look for patients under several numbers, and for shared "
             "images.",
@@ -201,7 +201,7 @@ def _null_finding(controls: Controls | None) -> Finding | None:
             "no signal",
             "Frozen features rank the patients no better than they rank permuted labels.",
             f"{numbers}; with the true labels {plain(null.observed)}, {p_value(null.p_value)}.",
-            advice="Do not claim that the condition can be told from these features; collect more patients.",
+            advice="Do not claim that the condition can be recognised from these features; collect more patients.",
             question="Is there any signal in these scans?",
             severity=Severity.VALIDITY,
         )

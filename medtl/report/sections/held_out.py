@@ -1,4 +1,4 @@
-"""What was found on cases kept apart: the sealed test and cohorts from elsewhere, beside what the folds had promised.
+"""What was found on held-out cases: the sealed test and cohorts from elsewhere, beside what the folds had promised.
 
 In: a run with its held-out cohorts. Out: one frozen value for each.
 """
@@ -188,4 +188,4 @@ def _blocks(view: View) -> Iterator[Block | None]:
         yield SideBySide(one.figures)
 
 
-HELD_OUT = Section("apart", "On cases kept apart", _blocks)
+HELD_OUT = Section("apart", "On held-out cases", _blocks)

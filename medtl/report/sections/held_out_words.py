@@ -1,4 +1,4 @@
-"""What is said of cases kept apart: what a cohort is called, how often it was opened, and what speaks against it.
+"""What is said of held-out cases: what a cohort is called, how often it was opened, and what speaks against it.
 
 In: a run with its held-out cohorts. Out: sentences for the page and the verdict, and findings.
 """
@@ -131,7 +131,7 @@ def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Finding | None:
         advice="Report the held-out numbers as the result, and look for what differs: scanner, age, severity, "
         "labelling, the "
         "share of the classes. A threshold or a probability that fell has to be set anew there and tested again.",
-        question="Does the result hold on patients kept apart?",
+        question="Does the result hold on patients kept separate?",
         severity=Severity.VALIDITY,
     )
 

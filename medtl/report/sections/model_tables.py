@@ -109,7 +109,7 @@ def threshold_sentences(run: Run, judged: Judged, *, fold: int | None) -> tuple[
     folds = [record.fold for record in run.folds] if fold is None else [fold]
     if found.confusion is None:
         reason = found.estimates["sensitivity"].reason
-        return (f"{name}: no decisions are told, because {reason}.",)
+        return (f"{name}: no decisions, because {reason}.",)
     if not run.outcome.has_threshold:
         return _of_several(run.classes, found, found.confusion, name=name)
     thresholds = [judged.of(run.chosen_model, fold=number).threshold for number in folds]
