@@ -222,10 +222,13 @@ def auroc_by_patient(rows: pd.DataFrame) -> float:
     return float(roc_auc_score(patients["truth"] == "nodule", patients["p_nodule"]))
 
 
-@pytest.mark.parametrize("target", ["venv", "demo", "test", "check", "docs", "benchmark"])
+@pytest.mark.parametrize("target", ["venv", "demo", "test", "check", "coverage", "docs", "benchmark"])
 def test_make_knows_its_targets(target: str) -> None:
     """`make test` runs this test, so here it only prints what it would do."""
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    said = {"test": "pytest", "check": "mypy", "demo": "medtl demo", "docs": "sphinx", "benchmark": "benchmark"}
+    said = {
+        "test": "pytest", "check": "mypy", "demo": "medtl demo", "coverage": "--cov=medtl", "docs": "sphinx",
+        "benchmark": "benchmark",
+    }  # fmt: skip
     assert said.get(target, "") in done.stdout
