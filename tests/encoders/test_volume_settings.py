@@ -26,7 +26,7 @@ def test_the_settings_survive_json() -> None:
     [
         ({"planes": ["axial", "axial"]}, "each plane can be named once; got axial, axial"),
         ({"planes": []}, "at least 1 item"),
-        ({"planes": "oblique"}, "Input should be 'axial', 'sagittal' or 'coronal'"),
+        ({"planes": "oblique"}, "Input should be 'axial', 'coronal' or 'sagittal'"),
         ({"pooling": "median"}, "Input should be 'attention', 'mean' or 'max'"),
         ({"slices_at_once": 0}, "greater than or equal to 1"),
         ({"stem_stride": [2, 2, 0]}, r"stem_stride is \(2, 2, 0\); expected three whole numbers .*from 1 to 4"),
