@@ -14,7 +14,9 @@ from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure
 
 QUICK = ("resnet10", "resnet18", "densenet121")
-LONG = tuple(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet34", "resnet50", "densenet169"))
+LONG = tuple(
+    pytest.param(name, marks=pytest.mark.slow) for name in ("resnet34", "resnet50", "resnet101", "densenet169")
+)
 
 
 def norm(x, w, name):
@@ -58,7 +60,8 @@ def densenet_by_hand(x, w):
 
 
 @pytest.mark.parametrize(
-    "architecture", ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "densenet121"))]
+    "architecture",
+    ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in ("resnet50", "resnet101", "densenet121"))],
 )
 def test_mapped_weights_give_the_published_networks_feature_maps(
     architecture, layout, numbers, store, tmp_path

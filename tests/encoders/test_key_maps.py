@@ -12,7 +12,7 @@ from medtl.encoders.families import architecture_of
 from medtl.encoders.key_maps import KeyMap, key_maps
 from medtl.errors import ConfigurationError
 
-ALL = ("resnet10", "resnet18", "resnet34", "resnet50", "densenet121", "densenet169")
+ALL = ("resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "densenet121", "densenet169")
 
 
 def key_map(shapes) -> KeyMap:
@@ -60,6 +60,7 @@ def test_the_number_of_parameters_is_the_published_one(layout) -> None:
     assert parameters("resnet18") == 11_689_512
     assert parameters("resnet34") == 21_797_672
     assert parameters("resnet50") == 25_557_032
+    assert parameters("resnet101") == 44_549_160
     assert parameters("densenet121") == 7_978_856
     assert parameters("densenet169") == 14_149_480
 

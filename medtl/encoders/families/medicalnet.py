@@ -15,6 +15,10 @@ WEIGHTLESS_SHORTCUTS: Final = frozenset({"resnet18", "resnet34"})
 """Shortcut type A in the published files: these hold no downsampling weights."""
 
 
+TRAINED: Final = ("resnet10", "resnet18", "resnet34", "resnet50")
+"""The depths that Tencent published after training on 23 data sets."""
+
+
 def build(architecture: str, space: Literal[2, 3], channels: int) -> nn.Module:
     """MONAI's ResNet in the form in which MedicalNet was trained."""
     from medtl.encoders.families.dilated_resnet import dilate
@@ -36,7 +40,7 @@ def turned_kernel(kernel: Tensor) -> Tensor:
 
 MEDICALNET: Final = Family(
     label="MedicalNet",
-    features=RESNET.features,
+    features={name: RESNET.features[name] for name in TRAINED},
     stages=RESNET.stages,
     stem=RESNET.stem,
     initial_fan=RESNET.initial_fan,

@@ -23,6 +23,7 @@ BLOCKS: Final[dict[tuple[bool, tuple[int, ...]], str]] = {
     (False, (2, 2, 2, 2)): "resnet18",
     (False, (3, 4, 6, 3)): "resnet34",
     (True, (3, 4, 6, 3)): "resnet50",
+    (True, (3, 4, 23, 3)): "resnet101",
 }
 """(bottleneck blocks?, blocks per layer), He et al. 2016, table 1."""
 
@@ -62,7 +63,7 @@ def _by_position(inside: str) -> str:
 
 RESNET = Family(
     label="ResNet",
-    features={"resnet10": 512, "resnet18": 512, "resnet34": 512, "resnet50": 2048},
+    features={"resnet10": 512, "resnet18": 512, "resnet34": 512, "resnet50": 2048, "resnet101": 2048},
     stages={
         "stem": ("conv1", "bn1", "act", "maxpool"),
         "layer1": ("layer1",),
@@ -89,11 +90,12 @@ RESNET = Family(
             _by_position,
         ),
     ),
-    bare_volumes=("resnet10", "resnet18", "resnet34", "resnet50"),
+    bare_volumes=("resnet10", "resnet18", "resnet34", "resnet50", "resnet101"),
     imagenet={
         "resnet18": Published("timm/resnet18.a1_in1k", "Apache-2.0"),
         "resnet34": Published("timm/resnet34.a1_in1k", "Apache-2.0"),
         "resnet50": Published("timm/resnet50.a1_in1k", "Apache-2.0"),
+        "resnet101": Published("timm/resnet101.a1h_in1k", "Apache-2.0"),
     },
     radimagenet={
         "resnet50": Published(
