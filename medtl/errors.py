@@ -43,6 +43,12 @@ class ResourceExhausted(MedtlError):
     exit_code = 5
 
 
+class DownloadFailed(MedtlError):
+    """A file could not be had from the network; what arrived of it is kept."""
+
+    exit_code = 5
+
+
 class Locked(MedtlError):
     """Another process works in this run folder."""
 

@@ -13,8 +13,8 @@ QUIET_SECONDS = 20.0
 """Seconds between two lines of the same work in a log that nobody watches."""
 
 
-def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
-    """Yield the items one by one and show how far the work has come, on standard error."""
+def track(items: Iterable[Item], *, what: str, total: int | None) -> Iterator[Item]:
+    """Yield the items one by one and show how far the work has come, on standard error; `total` may be unknown."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import track as bar
@@ -26,7 +26,8 @@ def track(items: Iterable[Item], *, what: str, total: int) -> Iterator[Item]:
         now = time.monotonic()
         if now - reported >= QUIET_SECONDS:
             reported = now
-            say(f"{what}: {done} of {total} ({now - started:.0f} s)")
+            of_all = "" if total is None else f" of {total}"
+            say(f"{what}: {done}{of_all} ({now - started:.0f} s)")
         yield item
 
 

@@ -16,11 +16,11 @@ app = typer.Typer(
     help="Adapt pretrained CNN encoders to medical scans and learn honestly how well they do.\n\n"
     "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl intake FOLDER --out manifest.csv`, "
     "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
-    "Nothing here ever reaches for the network.",
+    "Only `medtl weights fetch` reaches for the network.",
 )
 """What `medtl` on the command line calls; tests and other programs can call it too."""
 
-weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, import, verify.")
+weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, fetch, import, verify.")
 app.add_typer(weights, name="weights")
 
 for verb in (
@@ -39,6 +39,7 @@ for verb in (
 ):
     app.command()(verb)
 weights.command("list")(weight_verbs.list_weights)
+weights.command()(weight_verbs.fetch)
 weights.command("import")(weight_verbs.import_weights)
 weights.command()(weight_verbs.verify)
 

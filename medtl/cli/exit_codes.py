@@ -30,6 +30,7 @@ NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 GOES_ON = {
     "run": "Finished folds and epochs are kept: the same command with --resume goes on.",
     "script": "Finished folds and epochs are kept: the same command with --resume goes on.",
+    "fetch": "What arrived is kept: the same command goes on where it was stopped.",
     "intake": "What was converted is kept: the same command goes on where it was stopped.",
 }
 AGAIN = "No file was left half written: give the same command again."

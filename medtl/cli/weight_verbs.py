@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medtl.cli.exit_codes import speaking
+
+if TYPE_CHECKING:
+    from medtl.encoders import EncoderCard
 
 
 @speaking
@@ -16,6 +19,36 @@ def list_weights() -> None:
     from medtl.study.doctor import weight_table
 
     print(weight_table())
+
+
+@speaking
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names of the catalogue: resnet18-imagenet, …")],
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            envvar="MEDTL_WEIGHTS_MIRROR",
+            help="A mirror: the beginning of its address, in the place of https://huggingface.co.",
+        ),
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licences for research only, and accept them.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Fetch also what is stored already.")] = False,
+) -> None:
+    """Download published weights and take them into the store: the only command that reaches for a network.
+
+    The file comes over https from where its publisher has it. One that was cut off goes on with the same command. It
+    is held against the publisher's sha256 where that is known, and every tensor is accounted for, as by import.
+    """
+    from medtl.encoders import WeightStore
+    from medtl.encoders.fetch.fetched import FetchSettings, fetch_each
+
+    settings = FetchSettings(mirror=mirror, accepts_licence=accept_licence, replace=replace)
+    for card in fetch_each(WeightStore.from_environment(), names, settings):
+        _print_stored(card)
 
 
 @speaking
@@ -55,8 +88,7 @@ def import_weights(
         source=source,
         replace=replace,
     )
-    print(f"{card.name}: {card.architecture}, {card.account}, sha256 {card.sha256}")
-    print(f"trained on {card.trained_on}; licence: {card.licence}; {card.note}".rstrip("; "))
+    _print_stored(card)
 
 
 @speaking
@@ -66,3 +98,8 @@ def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all whe
 
     for each in verified_weights(name):
         print(f"{each}: as on its card")
+
+
+def _print_stored(card: EncoderCard) -> None:
+    print(f"{card.name}: {card.architecture}, {card.account}, sha256 {card.sha256}")
+    print(f"trained on {card.trained_on}; licence: {card.licence}; {card.note}".rstrip("; "))

@@ -26,6 +26,8 @@ LONGEST_NAME = 64
 
 EncoderName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+DownloadUrl = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+/[^\s?#@]*[^\s?#@/]$")]
+"""The address of a file: https, no query, no user."""
 
 
 class AccountSummary(BaseModel):
@@ -77,6 +79,8 @@ class EncoderCard(BaseModel):
     )
     licence: str
     source: str = Field(description="Where the weights come from, or can be had.")
+    download_url: DownloadUrl | None = Field(default=None, description="Of the publisher's file itself.")
+    research_only: bool = Field(default=False, description="Whether the licence excludes commercial or clinical use.")
     citation: str = ""
     note: str = Field(default="", description="What a reader has to know, such as a disputed normalisation.")
     needs_weights: bool = Field(default=True, description="False for bare architectures: they start from chance.")

@@ -1,6 +1,6 @@
 """The encoders medtl knows by name: what they expect, under which licence, and where to get them.
 
-Nothing is downloaded. A name without weights (`resnet18`, `resnet18-3d`) is a bare architecture that starts from
+Nothing is downloaded here. A name without weights (`resnet18`, `resnet18-3d`) is a bare architecture that starts from
 chance. Every encoder for pictures is known as `slices-`, `inflated-` and `acs-` too, for volumes.
 """
 
@@ -12,6 +12,7 @@ from functools import cache
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.families import Family, named_families
 from medtl.encoders.families.medicalnet import MEDICALNET
+from medtl.encoders.hugging_face import hugging_face_url
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
 from medtl.encoders.volume_catalogue import bare_volume_encoder, medicalnet_card
 from medtl.errors import ConfigurationError
@@ -108,6 +109,8 @@ def _imagenet(architecture: str, family: Family) -> EncoderCard:
         note=IMAGENET_NOTE,
         licence=published.licence,
         source=f"https://huggingface.co/{published.file} (model.safetensors)",
+        download_url=hugging_face_url(published.file, "model.safetensors"),
+        research_only=published.research_only,
         citation=f"{IMAGENET_CITATION}; {family.citation}",
     )
 
@@ -123,6 +126,8 @@ def _radimagenet(architecture: str, family: Family) -> EncoderCard:
         trained_on="RadImageNet: 1.35 million CT, MR and ultrasound images in 165 classes",
         licence=published.licence,
         source=f"https://huggingface.co/Lab-Rasool/RadImageNet ({published.file})",
+        download_url=hugging_face_url("Lab-Rasool/RadImageNet", published.file),
+        research_only=published.research_only,
         citation=f"{RADIMAGENET_CITATION}; {family.citation}",
         note=RADIMAGENET_NOTE,
         published_sha256=published.sha256,

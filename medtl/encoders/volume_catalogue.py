@@ -10,6 +10,7 @@ from typing import Final
 
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.families.medicalnet import MEDICALNET
+from medtl.encoders.hugging_face import hugging_face_url
 
 MEDICALNET_SHA256: Final[dict[str, str]] = {
     "resnet10": "afa8055f3e47f4a18239495d92a7abc587902c69c31c743de2b2784653b72605",
@@ -57,6 +58,7 @@ def bare_volume_encoder(architecture: str, *, citation: str) -> EncoderCard:
 def medicalnet_card(architecture: str) -> EncoderCard:
     """MedicalNet's encoder, trained to segment in 23 data sets."""
     depth = architecture.removeprefix("resnet")
+    repository, file = f"TencentMedicalNet/MedicalNet-Resnet{depth}", f"resnet_{depth}_23dataset.pth"
     return EncoderCard(
         name=f"{architecture}-medicalnet",
         architecture=architecture,
@@ -69,7 +71,8 @@ def medicalnet_card(architecture: str) -> EncoderCard:
         input_size_px=448,
         trained_on="segmentation of organs and lesions in 23 data sets of CT and MR volumes",
         licence="MIT",
-        source=f"https://huggingface.co/TencentMedicalNet/MedicalNet-Resnet{depth} (resnet_{depth}_23dataset.pth)",
+        source=f"https://huggingface.co/{repository} ({file})",
+        download_url=hugging_face_url(repository, file),
         citation=f"{MEDICALNET_CITATION}; {MEDICALNET.citation}",
         note=MEDICALNET_NOTE,
         published_sha256=MEDICALNET_SHA256[architecture],

@@ -134,6 +134,8 @@ def _template(name: str, *, like: str | None) -> EncoderCard:
             "note": f"Fed like {like}, as its importer said.",
             "licence": NOT_STATED,
             "source": NOT_STATED,
+            "download_url": None,
+            "research_only": False,
             "published_sha256": None,
         }
     )

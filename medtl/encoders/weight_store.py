@@ -1,7 +1,7 @@
 """The weight store: encoders on this machine, `<folder>/<name>/weights.safetensors` and `card.json` beside it.
 
 The folders are named by MEDTL_WEIGHTS; they are searched in order and the first one is written to. Weights are checked
-against the card's sha256 whenever they are loaded. Nothing is ever fetched from a network.
+against the card's sha256 whenever they are loaded. Nothing here reaches for a network.
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ class WeightStore:
                 f"These tensors are not the {card.architecture} of the card {card.name}: {account.complaint()}. "
                 "Expected Encoder.tensors() of the encoder that the card describes. Nothing was stored."
             )
-        own = {"layout": OWN_LAYOUT, "original_sha256": None, "published_sha256": None, "source_classes": None}
+        of_the_file = ("original_sha256", "published_sha256", "source_classes", "download_url")
+        own = {"layout": OWN_LAYOUT, **dict.fromkeys(of_the_file)}
         return self._write(tensors, card.model_copy(update=own), account)
 
     def _write(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, account: Account) -> EncoderCard:
@@ -250,8 +251,9 @@ class WeightStore:
         looked = ", ".join(str(folder / card.name) for folder in self.folders)
         return ConfigurationError(
             f"The weights of the encoder {card.name} are not on this machine. Looked for: {looked} "
-            f"({ENVIRONMENT_VARIABLE} names other folders). Get the file from {card.source} on a machine with internet "
-            f"(licence: {card.licence}), then: medtl weights import FILE --as {card.name}",
+            f"({ENVIRONMENT_VARIABLE} names other folders). With internet: medtl weights fetch {card.name}. Without: "
+            f"get the file from {card.source} on a machine that has it (licence: {card.licence}), carry it here, then: "
+            f"medtl weights import FILE --as {card.name}",
             encoder=card.name,
             folders=[str(folder) for folder in self.folders],
         )

@@ -35,8 +35,8 @@ def examine() -> str:
     store = encoders.WeightStore.from_environment()
     here = [card.name for card in store.list()]
     lines += [f"  weights in the store: {', '.join(here)}"] if here else [
-        "! no pretrained weights in the store: medtl weights list says where to get them, medtl weights import takes "
-        "them in; medtl demo needs none"
+        "! no pretrained weights in the store: medtl weights list says which there are, medtl weights fetch gets them "
+        "(without internet, medtl weights import takes in a file); medtl demo needs none"
     ]  # fmt: skip
     missing = [package for package, version in found.items() if version is None]
     lines += [f"! install {', '.join(missing)}"] if missing else []

@@ -342,7 +342,12 @@ def test_the_doctor_of_a_bare_machine_says_how_to_get_weights_and_that_the_demo_
     assert done.exit_code == 0
     (lacking,) = (line for line in done.stdout.splitlines() if "weights" in line)
     assert lacking.startswith("! no pretrained weights in the store")
-    for words in ("medtl weights list says where", "medtl weights import takes them in", "medtl demo needs none"):
+    for words in (
+        "medtl weights list says which",
+        "fetch gets them",
+        "import takes in a file",
+        "medtl demo needs none",
+    ):
         assert words in lacking
     for package in ("torch", "monai", "numpy", "pydicom"):
         assert re.search(rf"^  {package} \d", done.stdout, flags=re.M)

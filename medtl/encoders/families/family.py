@@ -31,12 +31,14 @@ class Layout:
 class Published:
     """Where published weights of an architecture can be had.
 
-    `file` is the repository, or the repository's file; `sha256` is the publisher's, where it is known.
+    `file` is the repository, or the repository's file; `sha256` is the publisher's, where it is known. `research_only`
+    weights exclude commercial or clinical use, and are downloaded only by those who accept that.
     """
 
     file: str
     licence: str
     sha256: str | None = None
+    research_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
