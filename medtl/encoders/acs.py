@@ -7,6 +7,7 @@ the 2D kernel, so published 2D weights fit as they are and no parameter is added
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn.functional import conv3d
 
 from medtl.axes import Plane
+from medtl.encoders.same_padding import SameConvolution3d, same_padded
 from medtl.encoders.views import VIEWS, kernel_in_plane
 
 GROUPS: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
@@ -22,35 +24,58 @@ GROUPS: Final[tuple[Plane, ...]] = ("axial", "coronal", "sagittal")
 
 
 class AcsConvolution(nn.Module):
-    """A convolution that replaces a Conv3d of equal sides: the same output grid, a 2D kernel as its only parameter."""
+    """A convolution that replaces a Conv3d of equal sides: the same output grid, a 2D kernel instead of the 3D one.
+
+    Of a convolution that filters each channel by itself, a channel is seen in one plane.
+    """
 
     def __init__(self, convolution: nn.Conv3d) -> None:
         super().__init__()
-        out, into, side = convolution.out_channels, convolution.in_channels, convolution.kernel_size[0]
+        out, into, side, *_ = convolution.weight.shape
+        if convolution.groups > 1 and into > 1:
+            raise NotImplementedError(f"ACS of a convolution in {convolution.groups} groups of {into} channels")
         self.weight = nn.Parameter(torch.empty(out, into, side, side, device=convolution.weight.device))
-        self.stride = convolution.stride
+        self.bias = convolution.bias
+        self.convolve = partial(
+            convolved_by_views, stride=convolution.stride, pads_as_tensorflow=isinstance(convolution, SameConvolution3d)
+        )
 
     def forward(
         self, volumes: Float[torch.Tensor, "case into right anterior superior"]
     ) -> Float[torch.Tensor, "case out r a s"]:
         """Its maps on the grid of the convolution that it replaces."""
-        return convolved_by_views(volumes, self.weight, stride=self.stride)
+        maps = self.convolve(volumes, self.weight)
+        return maps if self.bias is None else maps + self.bias.view(1, -1, 1, 1, 1)
 
 
 def convolved_by_views(
     volumes: Float[torch.Tensor, "case into right anterior superior"],
-    kernel: Float[torch.Tensor, "out into row column"],
+    kernel: Float[torch.Tensor, "out into_each row column"],
     *,
     stride: tuple[int, ...],
+    pads_as_tensorflow: bool = False,
 ) -> Float[torch.Tensor, "case out r a s"]:
-    """Each group of the kernel in its plane, zero-padded to keep the grid; the groups' maps one after the other."""
+    """Each group of the kernel in its plane, zero-padded to keep the grid; the groups' maps one after the other.
+
+    A kernel of one channel on volumes of several filters each channel by itself. With `pads_as_tensorflow` a group is
+    centred where a cube of the kernel's side would be, so that all planes see the same positions.
+    """
     if kernel.shape[-1] == 1:  # a point looks the same from every side
         return conv3d(volumes, kernel.unsqueeze(-1), stride=stride)
-    reach = kernel.shape[-1] // 2
-    maps = []
+    side, by_channel = kernel.shape[-1], kernel.shape[1] == 1 < volumes.shape[1]
+    reach = side // 2
+    if pads_as_tensorflow:
+        volumes = same_padded(volumes, (side,) * 3, stride)
+    maps, first = [], 0
     for plane, group in zip(GROUPS, kernel.split(groups_of(len(kernel))), strict=True):
-        padding = tuple(0 if axis == VIEWS[plane].depth else reach for axis in range(3))
-        maps.append(conv3d(volumes, kernel_in_plane(group, plane), stride=stride, padding=padding))
+        depth = VIEWS[plane].depth
+        seen = volumes.narrow(1, first, len(group)) if by_channel else volumes
+        if pads_as_tensorflow:
+            seen = seen.narrow(2 + depth, reach, seen.shape[2 + depth] - 2 * reach)
+        padding = tuple(0 if axis == depth or pads_as_tensorflow else reach for axis in range(3))
+        groups = len(group) if by_channel else 1
+        maps.append(conv3d(seen, kernel_in_plane(group, plane), stride=stride, padding=padding, groups=groups))
+        first += len(group)
     return torch.cat(maps, dim=1)
 
 

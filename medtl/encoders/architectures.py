@@ -55,12 +55,13 @@ class Network:
 def network_of(card: EncoderCard) -> Network:
     """The network of a card, under the card's settings for volumes."""
     if card.dimensions == 2 or card.lifting == "slices":
-        return Network(card.architecture, card.channels)
+        return Network(card.architecture, card.channels, form=card.form)
     settings = card.volumes or VolumeSettings()
     size = None
     if settings.stem_thickness is not None:
         across = VIEWS[settings.planes[0]].depth
-        right, anterior, superior = (settings.stem_thickness if axis == across else 7 for axis in range(3))
+        side = card.family.stem_side
+        right, anterior, superior = (settings.stem_thickness if axis == across else side for axis in range(3))
         size = (right, anterior, superior)
     return Network(
         card.architecture,
@@ -97,11 +98,21 @@ def hollow_stages(network: Network) -> OrderedDict[str, nn.Sequential]:
             replace_pools(whole)
             if network.by_views:
                 replace_convolutions(whole)
-    parts = dict(whole.named_children())
-    return OrderedDict(
-        (stage, nn.Sequential(OrderedDict((part, parts[part]) for part in names)))
-        for stage, names in network.family.stages.items()
-    )
+    return OrderedDict((stage, _chained(whole, parts)) for stage, parts in network.family.stages.items())
+
+
+def _chained(whole: nn.Module, parts: tuple[str, ...]) -> nn.Sequential:
+    """The parts, one after the other, under their names; a dotted name stands in a Sequential of its own."""
+    stage = nn.Sequential()
+    for part in parts:
+        holder: nn.Module = stage
+        *outer, name = part.split(".")
+        for above in outer:
+            if above not in dict(holder.named_children()):
+                holder.add_module(above, nn.Sequential())
+            holder = holder.get_submodule(above)
+        holder.add_module(name, whole.get_submodule(part))
+    return stage
 
 
 def _shape_stem(whole: nn.Module, network: Network) -> None:
@@ -110,7 +121,7 @@ def _shape_stem(whole: nn.Module, network: Network) -> None:
     size = network.stem_size or cast("tuple[int, int, int]", first.kernel_size)
     whole.set_submodule(
         name,
-        nn.Conv3d(
+        type(first)(
             first.in_channels,
             first.out_channels,
             kernel_size=size,

@@ -79,7 +79,7 @@ def _refuse_another_thickness(card: EncoderCard, volumes: VolumeSettings, *, sto
     if volumes.stem_thickness not in (None, stored.stem_thickness):
         raise ConfigurationError(
             f"stem_thickness is {volumes.stem_thickness}, but the weights of {card.name} are stored with a stem of "
-            f"thickness {stored.stem_thickness or 7}. Leave it out.",
+            f"thickness {stored.stem_thickness or card.family.stem_side}. Leave it out.",
             encoder=card.name,
         )
 

@@ -58,8 +58,9 @@ class EncoderCard(BaseModel):
     )
     form: Form = Field(
         default="imagenet",
-        description="Strides and shortcuts of a ResNet: as for ImageNet, or as in MedicalNet, which has shortcuts "
-        "without weights at 18 and 34 layers, and dilation instead of the last two strides.",
+        description="What weights of equal names and shapes do not show: as PyTorch's networks for ImageNet; with the "
+        "padding of TensorFlow (tf); or as in MedicalNet, whose ResNets have shortcuts without weights at 18 and 34 "
+        "layers, and dilation instead of the last two strides.",
     )
     volumes: VolumeSettings | None = Field(default=None, description="The settings that it takes volumes with.")
     channels: Literal[1, 3] = Field(default=3, description="Channels that the first convolution was trained on.")

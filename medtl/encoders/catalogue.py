@@ -10,7 +10,7 @@ import difflib
 from functools import cache
 
 from medtl.encoders.card import EncoderCard
-from medtl.encoders.families import Family, named_families
+from medtl.encoders.families import Family, families_on_imagenet, named_families
 from medtl.encoders.families.medicalnet import MEDICALNET
 from medtl.encoders.hugging_face import hugging_face_url
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
@@ -60,11 +60,9 @@ def known_encoders() -> tuple[EncoderCard, ...]:
     """
     named = named_families()
     bare = tuple(_bare(network, family) for family in named if 2 in family.spaces for network in family.architectures)
-    imagenet = tuple(_imagenet(network, family) for family in named for network in family.imagenet)
+    imagenet = tuple(_imagenet(network, family) for family in families_on_imagenet() for network in family.imagenet)
     radimagenet = tuple(_radimagenet(network, family) for family in named for network in family.radimagenet)
-    bare_3d = tuple(
-        bare_volume_encoder(network, citation=family.citation) for family in named for network in family.bare_volumes
-    )
+    bare_3d = tuple(bare_volume_encoder(network, family) for family in named for network in family.bare_volumes)
     medical = tuple(medicalnet_card(network) for network in MEDICALNET.architectures)
     return bare + imagenet + radimagenet + bare_3d + medical
 
@@ -91,7 +89,7 @@ def _bare(architecture: str, family: Family) -> EncoderCard:
         std=CHANCE_STD,
         trained_on="nothing: weights drawn by chance from the study's seed",
         licence="none needed: no pretrained weights",
-        source="MONAI's network",
+        source=family.made_by,
         citation=family.citation,
         needs_weights=False,
     )
@@ -99,17 +97,19 @@ def _bare(architecture: str, family: Family) -> EncoderCard:
 
 def _imagenet(architecture: str, family: Family) -> EncoderCard:
     published = family.imagenet[architecture]
+    is_address = published.file.startswith("https://")
     return EncoderCard(
-        name=f"{architecture}-imagenet",
+        name=family.imagenet_name(architecture),
         architecture=architecture,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        form=family.form,
+        mean=published.mean or IMAGENET_MEAN,
+        std=published.std or IMAGENET_STD,
         trained_on="ImageNet-1k: 1.28 million photographs in 1,000 classes",
         source_classes=IMAGENET_CLASSES,
-        note=IMAGENET_NOTE,
+        note=f"{IMAGENET_NOTE} {family.note}".strip(),
         licence=published.licence,
-        source=f"https://huggingface.co/{published.file} (model.safetensors)",
-        download_url=hugging_face_url(published.file, "model.safetensors"),
+        source=published.file if is_address else f"https://huggingface.co/{published.file} (model.safetensors)",
+        download_url=None if is_address else hugging_face_url(published.file, "model.safetensors"),
         research_only=published.research_only,
         citation=f"{IMAGENET_CITATION}; {family.citation}",
     )

@@ -117,6 +117,23 @@ def chosen(path: Path, fitting: Sequence[Fit], take: str | None) -> Fit:
     )
 
 
+def refuse_another_form(path: Path, name: str, fit: Fit) -> None:
+    """Refuse an encoder whose layout is known in another form of network than the card's: its tensors fit all the same.
+
+    Raises:
+        ConfigurationError: the layout and the card disagree; the message has the name that fits.
+    """
+    if fit.encoder.form in (None, fit.card.form):
+        return
+    right = families.family_of(fit.card.architecture, fit.encoder.form).imagenet_name(fit.card.architecture)
+    raise ConfigurationError(
+        f"{path.name} is a {fit.encoder.layout}, whose tensors fit {name} and whose padding or strides are others: the "
+        f"features would be others. Import it as {right}, or under a name of your own with --like {right}. Nothing was "
+        "stored.",
+        file=path.name,
+    )
+
+
 def choice_note(fit: Fit, fitting: Sequence[Fit]) -> str:
     """The note on which of several encoders was taken; empty when the file holds one."""
     others = [other.encoder.where for other in fitting if other is not fit]

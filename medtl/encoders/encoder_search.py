@@ -31,18 +31,20 @@ class FoundEncoder:
     """An encoder in a checkpoint.
 
     `where` in words of the file's own names, such as `state_dict/module.encoder_q.`; `tensors` by MONAI's names;
-    `left_out` are the file's other tensors in its table, by their own names.
+    `left_out` are the file's other tensors in its table, by their own names. `form` is the only form of network that
+    the layout is known in, None where it is not.
     """
 
     where: str
     layout: str
     tensors: Mapping[str, torch.Tensor]
     left_out: tuple[str, ...]
+    form: str | None = None
 
     @property
     def architecture(self) -> Architecture | None:
         """The network that the names belong to; None when it is none of ours."""
-        return architecture_of(self.tensors)
+        return architecture_of({name: tuple(tensor.shape) for name, tensor in self.tensors.items()})
 
     @property
     def is_average(self) -> bool:
@@ -80,7 +82,9 @@ def tables_in(
 def _found(path: tuple[str, ...], table: Mapping[str, torch.Tensor], names: KeyMap) -> FoundEncoder:
     tensors = {name: table[key] for key, name in names.names.items()}
     where = "/".join((*path, names.prefix) if names.prefix else path)
-    return FoundEncoder(where or "the top of the file", names.layout, tensors, (*names.heads, *names.elsewhere))
+    return FoundEncoder(
+        where or "the top of the file", names.layout, tensors, (*names.heads, *names.elsewhere), names.form
+    )
 
 
 def _equal(one: FoundEncoder, other: FoundEncoder) -> bool:

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn.functional import conv2d, conv3d
 
-from medtl.encoders.acs import AcsConvolution, convolved_by_views
+from medtl.encoders.acs import AcsConvolution
+from medtl.encoders.same_padding import SameConvolution2d, SameConvolution3d, same_convolved
 
 
 class SummedStem(nn.Module):
@@ -27,7 +28,9 @@ class SummedStem(nn.Module):
         super().__init__()
         self.weight = convolution.weight
         if isinstance(convolution, AcsConvolution):
-            self.convolve = partial(convolved_by_views, stride=convolution.stride)
+            self.convolve = convolution.convolve
+        elif isinstance(convolution, SameConvolution2d | SameConvolution3d):
+            self.convolve = partial(same_convolved, stride=convolution.stride)
         else:
             convolve = conv2d if isinstance(convolution, nn.Conv2d) else conv3d
             self.convolve = partial(convolve, stride=convolution.stride, padding=convolution.padding)

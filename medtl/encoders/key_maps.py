@@ -27,7 +27,8 @@ class KeyMap:
     """An encoder that was found among the names of a table of tensors.
 
     `names` from the file's name to MONAI's, of the encoder, its classifier, and of all that may stand inside it;
-    `heads` are parts beside it without a convolution, `elsewhere` what does not share its prefix.
+    `heads` are parts beside it without a convolution, `elsewhere` what does not share its prefix; `form` is the
+    layout's.
     """
 
     layout: str
@@ -35,6 +36,7 @@ class KeyMap:
     names: Mapping[str, str]
     heads: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    form: str | None = None
 
 
 def key_maps(shapes: Mapping[str, Shape]) -> tuple[KeyMap, ...]:
@@ -66,13 +68,13 @@ def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap
         elif part is None:
             elsewhere.append(key)
         elif (own := key.removeprefix(network)).startswith(("fc.", "classifier.", "class_layers.out.")):
-            names[key] = re.sub(r"^classifier\.", "class_layers.out.", own)
+            names[key] = re.sub(r"^classifier\.(1\.)?", "class_layers.out.", own)
         elif part in with_kernels:
             names[key] = own
         else:
             heads.append(key)
     _refuse_two_of_one_name(names)
-    return KeyMap(layout.words, prefix, names, tuple(heads), tuple(elsewhere))
+    return KeyMap(layout.words, prefix, names, tuple(heads), tuple(elsewhere), layout.form)
 
 
 def _owner(prefix: str) -> str:

@@ -56,7 +56,8 @@ class VolumeSettings(BaseModel):
         default=None,
         ge=1,
         le=THICKEST_STEM,
-        description="inflated and bare 3D networks: how many slices the first convolution sees; None keeps 7.",
+        description="inflated and bare 3D networks: how many slices the first convolution sees; None keeps the "
+        "network's own, 7 or 3.",
     )
 
     @field_validator("planes")

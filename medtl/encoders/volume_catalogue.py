@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from medtl.encoders.card import EncoderCard
+from medtl.encoders.families import Family
 from medtl.encoders.families.medicalnet import MEDICALNET
 from medtl.encoders.hugging_face import hugging_face_url
 
@@ -38,7 +39,7 @@ CHANCE_STD_GREY: Final = (0.25,)
 """For untrained networks: the middle of [0, 1], and about the spread of a scan that fills it."""
 
 
-def bare_volume_encoder(architecture: str, *, citation: str) -> EncoderCard:
+def bare_volume_encoder(architecture: str, family: Family) -> EncoderCard:
     """A 3D network with random weights, the control of every pretrained one."""
     return EncoderCard(
         name=f"{architecture}-3d",
@@ -49,8 +50,8 @@ def bare_volume_encoder(architecture: str, *, citation: str) -> EncoderCard:
         std=CHANCE_STD_GREY,
         trained_on="nothing: weights drawn by chance from the study's seed",
         licence="none needed: no pretrained weights",
-        source="MONAI's network",
-        citation=citation,
+        source=family.made_by,
+        citation=family.citation,
         needs_weights=False,
     )
 

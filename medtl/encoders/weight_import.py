@@ -17,6 +17,7 @@ from medtl.encoders.encoder_fit import (
     fitted,
     misfit_message,
     no_encoder_message,
+    refuse_another_form,
 )
 from medtl.encoders.encoder_search import encoders_in
 from medtl.encoders.foreign_file import read_foreign, refused
@@ -87,6 +88,7 @@ def read_for_import(
     if not fitting:
         raise ConfigurationError(misfit_message(path, name, min(fits, key=fault_count)), file=path.name)
     fit = chosen(path, fitting, take)
+    refuse_another_form(path, name, fit)
     fault = fault_of(fit.encoder.tensors)
     if fault:
         raise refused(path, fault)

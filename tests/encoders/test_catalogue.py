@@ -50,7 +50,7 @@ def test_an_unknown_name_is_refused_with_the_names_that_come_close() -> None:
     with pytest.raises(ConfigurationError, match=r"'resnet18-imagnet' is not known. Did you mean resnet18-imagenet"):
         find_encoder("resnet18-imagnet")
     with pytest.raises(
-        ConfigurationError, match=r"is not known. Known are: densenet121, .*resnet50-radimagenet; .*slices-"
+        ConfigurationError, match=r"is not known. Known are: densenet121, .*resnet50-radimagenet, .*; .*slices-"
     ):
         find_encoder("zzz")
 

@@ -59,6 +59,42 @@ def test_a_rocket_is_a_missile_among_the_first_two_guesses(pretrained) -> None:
     assert MISSILE in probabilities(pretrained, skimage.data.rocket()).topk(2).indices
 
 
+@pytest.fixture(scope="module")
+def mobilenet(shared: Path, tmp_path_factory) -> WeightStore:
+    """The store of one file under both paddings; its publisher trained it with TensorFlow's."""
+    store = WeightStore((tmp_path_factory.mktemp("weights"),))
+    for name in ("tf_mobilenetv2_100-imagenet", "mobilenetv2_100-imagenet"):
+        store.import_file(shared / "weights/mobilenetv2_100.coral_in1k.safetensors", name)
+    return store
+
+
+def guessed(store: WeightStore, name: str, picture: np.ndarray) -> torch.Tensor:
+    encoder = build_encoder(name, store=store, seed=0).eval()
+    assert encoder.account is not None
+    assert encoder.account.complete
+    stored = store.load(name)
+    weight, bias = (stored[f"class_layers.out.{part}"].float() for part in ("weight", "bias"))
+    with torch.no_grad():
+        scans = encoder.normalised(photograph(picture))
+        return torch.softmax(encoder(scans) @ weight.T + bias, dim=1)[0]
+
+
+def test_a_mobilenet_of_tensorflow_names_photographs_with_tensorflows_padding(mobilenet: WeightStore) -> None:
+    name = "tf_mobilenetv2_100-imagenet"
+    assert guessed(mobilenet, name, skimage.data.chelsea())[list(CATS)].sum() > 0.9
+    coffee = guessed(mobilenet, name, skimage.data.coffee())
+    assert coffee.argmax() == ESPRESSO
+    assert coffee[ESPRESSO] > 0.65
+    assert 0.3 < guessed(mobilenet, name, skimage.data.rocket())[MISSILE] < 0.6
+
+
+def test_with_pytorchs_padding_the_same_file_loads_and_answers_otherwise(mobilenet: WeightStore) -> None:
+    coffee = skimage.data.coffee()
+    right = guessed(mobilenet, "tf_mobilenetv2_100-imagenet", coffee)
+    wrong = guessed(mobilenet, "mobilenetv2_100-imagenet", coffee)
+    assert (wrong - right).abs().sum() > 0.1, "total variation between the two answers, of at most 2"
+
+
 def test_every_tensor_is_accounted_for_and_the_licence_is_the_files_own(pretrained) -> None:
     architecture, store = pretrained
     encoder = build_encoder(f"{architecture}-imagenet", store=store, seed=0)

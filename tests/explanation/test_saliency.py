@@ -30,7 +30,10 @@ def resnet() -> Classifier:
     return classifier_of("resnet10")
 
 
-@pytest.mark.parametrize("architecture", ["resnet10", pytest.param("densenet121", marks=pytest.mark.slow)])
+FAMILIES = ["resnet10", "mobilenetv2_100", pytest.param("densenet121", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
 def test_at_the_last_stage_it_is_captums_grad_cam(architecture: str) -> None:
     classifier = classifier_of(architecture).eval()
     last = classifier.encoder.stage(classifier.encoder.stages[-1])
@@ -50,6 +53,15 @@ def test_at_an_earlier_stage_it_is_activation_times_gradient_position_by_positio
     expected = (gradient * activation).sum(1).relu()[0].detach().numpy()
     (found,) = hirescam(resnet, SCANS[:1], [1], stage="layer3")
     np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_every_stage_of_every_family_can_be_looked_at(architecture: str) -> None:
+    classifier = classifier_of(architecture)
+    chosen = stage_to_look_at(classifier.encoder, SCANS)
+    sides = [hirescam(classifier, SCANS, [0, 1, 2], stage=stage)[0].values.shape for stage in classifier.encoder.stages]
+    assert sides[-1] == (2, 2)
+    assert sides[classifier.encoder.stages.index(chosen)] == (8, 8)
 
 
 def test_signed_evidence_of_the_last_stage_adds_up_to_the_logit(resnet: Classifier) -> None:

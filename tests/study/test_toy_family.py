@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ def _build(architecture: str, space: int, channels: int) -> nn.Module:
     )
 
 
-def _architecture_of(names: Iterable[str]) -> str | None:
-    return "toynet2" if "entry.weight" in set(names) else None
+def _architecture_of(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    return "toynet2" if "entry.weight" in shapes else None
 
 
 TOYNET = Family(
@@ -82,4 +82,4 @@ def test_a_toy_family_is_taken_to_volumes_without_a_line_of_its_own(name: str) -
 
 @pytest.mark.usefixtures("with_toynet")
 def test_a_file_of_a_toy_family_is_known_by_its_names(tmp_path: Path) -> None:
-    assert known.architecture_of(["entry.weight", "deep.weight"]) == "toynet2"
+    assert known.architecture_of({"entry.weight": (8, 3, 7, 7), "deep.weight": (16, 8, 3, 3)}) == "toynet2"

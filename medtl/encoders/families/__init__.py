@@ -9,5 +9,6 @@ from medtl.encoders.families.family import Layout as Layout
 from medtl.encoders.families.family import Published as Published
 from medtl.encoders.families.known import FAMILIES as FAMILIES
 from medtl.encoders.families.known import architecture_of as architecture_of
+from medtl.encoders.families.known import families_on_imagenet as families_on_imagenet
 from medtl.encoders.families.known import family_of as family_of
 from medtl.encoders.families.known import named_families as named_families

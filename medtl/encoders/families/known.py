@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 from medtl.encoders.families.densenet import DENSENET
 from medtl.encoders.families.family import Family
 from medtl.encoders.families.medicalnet import MEDICALNET
+from medtl.encoders.families.mobilenet import MOBILENET, TF_MOBILENET
 from medtl.encoders.families.resnet import RESNET
 
-FAMILIES: Final[tuple[Family, ...]] = (RESNET, DENSENET, MEDICALNET)
+FAMILIES: Final[tuple[Family, ...]] = (RESNET, DENSENET, MOBILENET, TF_MOBILENET, MEDICALNET)
 """To add a family: a room, and its name here."""
 
 
 def named_families() -> tuple[Family, ...]:
     """The families that an architecture's name alone leads to."""
     return tuple(family for family in FAMILIES if family.form == "imagenet")
+
+
+def families_on_imagenet() -> tuple[Family, ...]:
+    """The families with published ImageNet weights, in every form."""
+    return tuple(family for family in FAMILIES if family.imagenet)
 
 
 def family_of(architecture: str, form: str = "imagenet") -> Family:
@@ -34,11 +40,10 @@ def family_of(architecture: str, form: str = "imagenet") -> Family:
     )
 
 
-def architecture_of(names: Iterable[str]) -> str | None:
-    """The network that MONAI's names belong to, read from its counts of blocks; None when it is none of ours."""
-    found = set(names)
+def architecture_of(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The network that tensors of MONAI's names belong to, by its counts of blocks; None when it is none of ours."""
     for family in FAMILIES:
-        architecture = family.architecture_of(found)
+        architecture = family.architecture_of(shapes)
         if architecture is not None:
             return architecture or None
     return None

@@ -75,7 +75,10 @@ def _wanted(names: Sequence[str], *, stored: Sequence[str]) -> tuple[EncoderCard
 
 
 def _fault_of(name: str, fetchable: tuple[str, ...], *, stored: Sequence[str]) -> str:
-    if name in {card.name for card in known_encoders()}:
+    known = {card.name: card for card in known_encoders()}
+    if name in known and known[name].needs_weights:
+        return f"{name} is published in no file that medtl reads: {known[name].source}."
+    if name in known:
         return f"{name} needs no file: it starts from chance."
     if name in stored:
         return f"{name} is an encoder of your own, which no publisher has."
