@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 """What `medtl` on the command line calls; tests and other programs can call it too."""
 
-weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, fetch, import, verify.")
+weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, fetch, import, pack, unpack, verify.")
 app.add_typer(weights, name="weights")
 
 for verb in (
@@ -41,6 +41,8 @@ for verb in (
 weights.command("list")(weight_verbs.list_weights)
 weights.command()(weight_verbs.fetch)
 weights.command("import")(weight_verbs.import_weights)
+weights.command()(weight_verbs.pack)
+weights.command()(weight_verbs.unpack)
 weights.command()(weight_verbs.verify)
 
 

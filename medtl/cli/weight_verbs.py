@@ -92,6 +92,44 @@ def import_weights(
 
 
 @speaking
+def pack(
+    file: Annotated[Path, typer.Argument(help="The file to write, such as weights.tar.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Stored encoders; all when left out.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a file of that name.")] = False,
+) -> None:
+    """Pack stored encoders into one file, to carry them to a machine without internet.
+
+    The file is a plain tar archive with an index of names and sha256; medtl weights unpack takes it in.
+    """
+    from medtl.encoders import WeightStore
+    from medtl.encoders.pack_writer import write_pack
+
+    for card in write_pack(WeightStore.from_environment(), file, names or (), replace=replace):
+        print(f"{card.name}: {card.architecture}, sha256 {card.sha256}; licence: {card.licence}")
+
+
+@speaking
+def unpack(
+    file: Annotated[Path, typer.Argument(help="A file that medtl weights pack wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace other encoders of the same names.")] = False,
+) -> None:
+    """Take the encoders of a pack into the store.
+
+    Nothing is stored before every file of the pack has the sha256 of its index and every tensor is accounted for.
+    """
+    from medtl.encoders import WeightStore
+    from medtl.encoders.pack_reader import unpack as unpack_file
+
+    unpacked = unpack_file(WeightStore.from_environment(), file, replace=replace)
+    for card in unpacked.were_here:
+        print(f"{card.name}: here already, the same bytes")
+    for card in unpacked.stored:
+        _print_stored(card)
+
+
+@speaking
 def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all when left out.")] = None) -> None:
     """Compare every stored encoder with the sha256 on its card."""
     from medtl.study.doctor import verified_weights

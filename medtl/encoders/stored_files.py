@@ -38,6 +38,11 @@ def read_card(folder: Path) -> EncoderCard:
     return card
 
 
+def text_of_card(card: EncoderCard) -> str:
+    """The text of a card's file."""
+    return json.dumps(card.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def weights_gone(path: Path, card: EncoderCard) -> IntegrityFailure:
     """The error for a card whose weights file is missing."""
     return IntegrityFailure(

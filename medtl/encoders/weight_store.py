@@ -6,7 +6,6 @@ against the card's sha256 whenever they are loaded. Nothing here reaches for a n
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,14 @@ from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, Encode
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.encoder_fit import account_of_tensors
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
-from medtl.encoders.stored_files import CARD_FILE, WEIGHTS_FILE, read_card, refuse_other_sha256, weights_gone
+from medtl.encoders.stored_files import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    read_card,
+    refuse_other_sha256,
+    text_of_card,
+    weights_gone,
+)
 from medtl.encoders.weight_import import ImporterStatements, read_for_import
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.files import inherit_rights, sha256_of, sha256_of_file, write_atomically
@@ -137,12 +143,20 @@ class WeightStore:
         """
         from safetensors.torch import load
 
+        return load(self.read(name))
+
+    def read(self, name: str) -> bytes:
+        """The bytes of the weights file, as the card's sha256 vouches for.
+
+        Raises:
+            IntegrityFailure: the file is missing or has another sha256.
+        """
         path, card = self.path(name), self.card(name)
         if not path.is_file():
             raise weights_gone(path, card)
         data = path.read_bytes()
         refuse_other_sha256(path, card, got=sha256_of(data))
-        return load(data)
+        return data
 
     def import_file(
         self,
@@ -209,6 +223,13 @@ class WeightStore:
         stored = EncoderCard.model_validate(
             card.model_dump() | {"sha256": sha256_of(data), "account": account.summary, "needs_weights": True}
         )
+        self.put(data, stored)
+        return stored
+
+    def put(self, data: bytes, card: EncoderCard) -> None:
+        """Write weights and their card, whose sha256 they have; whatever had the name is replaced."""
+        if card.sha256 != sha256_of(data):
+            raise ValueError(f"the weights of {card.name} do not have the sha256 of its card")
         folder = self.folders[0] / card.name
         inherit_rights(folder, shared=self.folders[0])
         refusal = f"Another process is storing the encoder {card.name}. Wait for it and give the command again."
@@ -216,9 +237,7 @@ class WeightStore:
             self.folders[0] / f".{card.name}.lock", refusal=refusal, mode=self.folders[0].stat().st_mode & 0o666
         ):
             write_atomically(folder / WEIGHTS_FILE, data, shared=self.folders[0])
-            content = json.dumps(stored.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False)
-            write_atomically(folder / CARD_FILE, content + "\n", shared=self.folders[0])
-        return stored
+            write_atomically(folder / CARD_FILE, text_of_card(card), shared=self.folders[0])
 
     def _folder_of(self, name: str) -> Path | None:
         _check_name(split_name(name)[1])
@@ -252,8 +271,8 @@ class WeightStore:
         return ConfigurationError(
             f"The weights of the encoder {card.name} are not on this machine. Looked for: {looked} "
             f"({ENVIRONMENT_VARIABLE} names other folders). With internet: medtl weights fetch {card.name}. Without: "
-            f"get the file from {card.source} on a machine that has it (licence: {card.licence}), carry it here, then: "
-            f"medtl weights import FILE --as {card.name}",
+            "on a machine that has it, fetch and medtl weights pack FILE, here medtl weights unpack FILE; or get the "
+            f"file from {card.source} (licence: {card.licence}), then: medtl weights import FILE --as {card.name}",
             encoder=card.name,
             folders=[str(folder) for folder in self.folders],
         )

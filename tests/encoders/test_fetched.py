@@ -262,7 +262,8 @@ def test_without_a_network_the_way_out_is_named(store, ask, monkeypatch) -> None
     assert done.exit_code == 5
     for words in (
         "resnet10-imagenet was not fetched. The server cannot be reached: this machine may have no way to the inter",
-        "download https://huggingface.co/toys/resnet10/resolve/main/model.safetensors on a machine that has it",
+        "on a machine that has it, medtl weights fetch resnet10-imagenet and medtl weights pack FILE; carry FILE here",
+        "Or download https://huggingface.co/toys/resnet10/resolve/main/model.safetensors there",
         "medtl weights import FILE --as resnet10-imagenet",
         "--from or MEDTL_WEIGHTS_MIRROR",
     ):

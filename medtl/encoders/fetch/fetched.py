@@ -152,7 +152,8 @@ def _refuse_other_bytes(card: EncoderCard, path: Path) -> None:
 
 def _way_out(card: EncoderCard) -> str:
     return (
-        f"Without internet: download {card.download_url} on a machine that has it, carry the file here, and give "
+        f"Without internet: on a machine that has it, medtl weights fetch {card.name} and medtl weights pack FILE; "
+        f"carry FILE here, then medtl weights unpack FILE. Or download {card.download_url} there, and here give "
         f"medtl weights import FILE --as {card.name}. A mirror is named by --from or MEDTL_WEIGHTS_MIRROR, a proxy by "
         "HTTPS_PROXY."
     )
