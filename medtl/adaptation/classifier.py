@@ -9,13 +9,14 @@ from torch.nn.utils import skip_init
 
 from medtl.adaptation.probe import Probe
 from medtl.encoders import Encoder
+from medtl.encoders.readout import Readout
 
 HEAD_STANDARD_DEVIATION = 0.01
 """Spread of a new head's weights: small, so that its first probabilities are close to equal."""
 
 
 class Classifier(nn.Module):
-    """Scans in [0, 1] to logits: the card's normalisation, the encoder, global average pooling, dropout, one layer."""
+    """Scans in [0, 1] to logits: the card's normalisation, the encoder, pooling, dropout, one layer."""
 
     def __init__(self, encoder: Encoder, head: nn.Linear, *, dropout: float = 0.0) -> None:
         super().__init__()
@@ -35,6 +36,7 @@ def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
     mean, many times its spread.
     """
     weight, bias = probe.folded()
+    encoder.readout = probe.readout
     head = skip_init(nn.Linear, weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
@@ -42,8 +44,11 @@ def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
     return Classifier(encoder, head)
 
 
-def classifier_with_new_head(encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0) -> Classifier:
+def classifier_with_new_head(
+    encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0, readout: Readout = "last"
+) -> Classifier:
     """A classifier with a small random head drawn from `seed`."""
+    encoder.readout = readout
     head = skip_init(nn.Linear, encoder.feature_count, classes)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

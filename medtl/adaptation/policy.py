@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from medtl.encoders.readout import READOUTS, Readout
 from medtl.policies import POLICIES, policy_of
 from medtl.policies.lp_ft import LP_FT
 
@@ -29,6 +30,10 @@ class AdaptationSettings(BaseModel):
     policy: Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], BeforeValidator(_as_tuple)] = Field(
         default=(LP_FT.name,), min_length=1, description="One policy or a list; all of them on the same folds."
     )
+    probe_stages: Literal["auto", "last", "last_two", "all"] = Field(
+        default="last",
+        description="Stages whose maps the probe reads: last, last_two, all, or auto, which chooses in inner folds.",
+    )
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Share of pooled features dropped before a new head.")
     frozen_stages: tuple[str, ...] = Field(
         default=(), description="Stages of the encoder that keep their pretrained weights in lp_ft and full."
@@ -46,6 +51,11 @@ class AdaptationSettings(BaseModel):
         if len(set(policies)) < len(policies):
             raise ValueError(f"each policy can be named once; got {', '.join(policies)}")
         return policies
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """The readouts that the probe chooses among, the narrowest first."""
+        return READOUTS if self.probe_stages == "auto" else (self.probe_stages,)
 
     @property
     def primary(self) -> str:

@@ -9,8 +9,8 @@ convergence is checked, not assumed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +19,7 @@ from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from medtl.encoders.readout import Readout
 from medtl.errors import IntegrityFailure
 from medtl.folds import inner_folds
 from medtl.outcomes.log_loss import log_losses_of_logits
@@ -49,9 +50,12 @@ class Probe:
     inner_log_loss: tuple[float, ...]
     inner_folds: int
     converged: bool
+    readout: Readout = "last"
+    readout_losses: Mapping[str, float] = field(default_factory=dict)
 
     def logits(self, features: Features) -> Float[np.ndarray, "case class"]:
-        """Logits per class, in float64."""
+        """Logits per class, in float64; features of a wider readout are cut to the probe's."""
+        features = features[:, : len(self.mean)]
         return ((features - self.mean) / self.scale) @ self.weight.T + self.bias
 
     def probabilities(self, features: Features) -> Float[np.ndarray, "case class"]:
@@ -78,8 +82,19 @@ class Centroids:
         return softmax(-self.sharpness * distances, axis=1)
 
 
-def fit_probe(features: Features, labels: Labels, *, groups: Sequence[str], classes: int, seed: int) -> Probe:
+def fit_probe(
+    features: Features,
+    labels: Labels,
+    *,
+    groups: Sequence[str],
+    classes: int,
+    seed: int,
+    readouts: Mapping[Readout, int] | None = None,
+) -> Probe:
     """Fit the probe on a fold's training part.
+
+    The inner folds choose the strength C, and among several readouts the one whose best C has the least log loss; of
+    equal ones the narrowest. Without inner folds the narrowest is taken.
 
     Args:
         features: (case, feature), any scale.
@@ -87,8 +102,11 @@ def fit_probe(features: Features, labels: Labels, *, groups: Sequence[str], clas
         groups: one entry a case; cases of one group stay together when C is chosen.
         classes: how many classes the study has.
         seed: for the inner folds.
+        readouts: the readouts to choose among, and how many of the first features each has; None takes all features.
     """
     _refuse_non_finite(features)
+    if readouts is not None:
+        return _chosen_readout(features, labels, groups=groups, classes=classes, seed=seed, readouts=readouts)
     parts = inner_folds(groups, [str(label) for label in labels], count=INNER_FOLDS, seed=seed)
     losses = tuple(
         float(np.mean([_held_out_loss(features, labels, parts=part, c=c, classes=classes) for part in parts]))
@@ -101,6 +119,24 @@ def fit_probe(features: Features, labels: Labels, *, groups: Sequence[str], clas
         mean=mean, scale=scale, weight=weight, bias=bias, c=c, c_grid=C_GRID,
         inner_log_loss=losses, inner_folds=len(parts), converged=converged,
     )  # fmt: skip
+
+
+def _chosen_readout(
+    features: Features,
+    labels: Labels,
+    *,
+    groups: Sequence[str],
+    classes: int,
+    seed: int,
+    readouts: Mapping[Readout, int],
+) -> Probe:
+    fitted: dict[Readout, Probe] = {}
+    for readout, width in sorted(readouts.items(), key=lambda item: item[1]):
+        own = fit_probe(features[:, :width], labels, groups=groups, classes=classes, seed=seed)
+        fitted[readout] = replace(own, readout=readout)
+    losses = {name: min(own.inner_log_loss, default=0.0) for name, own in fitted.items()}
+    best = min(losses, key=lambda name: losses[name])
+    return replace(fitted[best], readout_losses=losses if len(losses) > 1 else {})
 
 
 def fit_centroids(features: Features, labels: Labels, *, classes: int) -> Centroids:

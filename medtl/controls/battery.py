@@ -41,6 +41,10 @@ class _Known:
     def features(self) -> Features:
         return self.data.features[self.encoder].values
 
+    @property
+    def last_stage(self) -> Features:
+        return self.data.last_stage(self.encoder).values
+
     def features_of(self, scans: Scans, content: Mapping[str, str]) -> Features:
         return self.data.store.of(self.data.encoders[self.encoder], scans, content).values
 
@@ -56,7 +60,7 @@ def run_controls(
     permuted = None
     if settings.permutations:
         permuted = permuted_labels(
-            known.features,
+            known.last_stage,
             known.data.cohort,
             known.folds,
             groups=known.data.groups,

@@ -142,6 +142,17 @@ def expected_shapes(network: Network) -> dict[str, Shape]:
     }
 
 
+@cache
+def stage_channels(network: Network) -> tuple[int, ...]:
+    """Channels of each stage's maps, in the order of the forward pass; nothing is computed."""
+    side = 64 if network.space == 3 else 256
+    maps, found = torch.empty(1, network.channels, *(side,) * network.space, device="meta"), []
+    for stage in hollow_stages(network).values():
+        maps = stage.eval()(maps)
+        found.append(int(maps.shape[1]))
+    return tuple(found)
+
+
 def untrained_tensors(network: Network, *, seed: int) -> dict[str, torch.Tensor]:
     """First values drawn from the seed alone, by MONAI's names: the global generators are neither read nor moved.
 

@@ -14,10 +14,11 @@ from torch import nn
 
 from medtl.axes import Plane
 from medtl.encoders.account import Account
-from medtl.encoders.architectures import Network
+from medtl.encoders.architectures import Network, stage_channels
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.grey_stem import SummedStem
 from medtl.encoders.normalisation import Normalisation, refuse_other_space
+from medtl.encoders.readout import Readout, features_of, widths_of
 from medtl.errors import ConfigurationError
 
 
@@ -25,7 +26,7 @@ class Encoder(nn.Module, ABC):
     """An encoder: a network without its classifier, in ordered stages, with a way to pool their maps.
 
     `card` says how it is fed; `account` says what became of each stored tensor, and is None for untrained weights.
-    `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
+    `readout` says which maps become features. `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
     Make one with `build_encoder` or `build_untrained`.
     """
 
@@ -51,6 +52,12 @@ class Encoder(nn.Module, ABC):
         self.body = nn.Sequential(cast("OrderedDict[str, nn.Module]", body))
         self.attention = nn.ModuleDict(dict[str, nn.Module](attention or {}))
         self.attention_is_held = False
+        self.readout: Readout = "last"
+
+    @property
+    def feature_widths(self) -> Mapping[Readout, int]:
+        """Features per scan of each readout; a wider one begins with the features of a narrower one."""
+        return widths_of(stage_channels(self.network))
 
     @property
     def space(self) -> Literal[2, 3]:
@@ -64,8 +71,8 @@ class Encoder(nn.Module, ABC):
 
     @property
     def feature_count(self) -> int:
-        """Features per scan, which is the number of channels of the last stage's maps."""
-        return self.network.feature_count
+        """Features per scan under the encoder's readout."""
+        return self.network.feature_count if self.readout == "last" else self.feature_widths[self.readout]
 
     def stage(self, name: str) -> nn.Module:
         """One stage, for freezing it or for reading its maps with a hook; its output is not changed afterwards.
@@ -155,8 +162,8 @@ class NetworkEncoder(Encoder):
         return cast(torch.Tensor, self.body(scans))
 
     def pooled(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
-        """The mean of each feature map, of normalised scans; a plain mean, whose gradient is deterministic on CUDA."""
-        return self.maps(scans).flatten(2).mean(-1)
+        """The readout of normalised scans; plain means, whose gradients are deterministic on CUDA."""
+        return features_of(self.body, scans, readout=self.readout)
 
     def slice_weights(
         self, scans: Float[torch.Tensor, "case plane *space"]

@@ -12,6 +12,7 @@ from medtl.axes import Plane
 from medtl.encoders.chunks import in_chunks
 from medtl.encoders.encoder import Encoder
 from medtl.encoders.normalisation import refuse_other_space
+from medtl.encoders.readout import features_of
 from medtl.encoders.settings import VolumeSettings
 from medtl.encoders.views import VIEWS, in_patient_axes, on_grid, pictures
 from medtl.errors import ConfigurationError
@@ -106,7 +107,7 @@ class SliceEncoder(Encoder):
     def _weights(
         self, plane: Plane, features: Float[torch.Tensor, "case slice feature"]
     ) -> Float[torch.Tensor, "case slice"]:
-        slices = features.shape[1]
+        slices, features = features.shape[1], features[..., : self.network.feature_count]
         if self.settings.pooling == "attention":
             return cast(torch.Tensor, self.attention[plane](features))
         if self.settings.pooling == "mean":
@@ -117,12 +118,11 @@ class SliceEncoder(Encoder):
         view = VIEWS[plane]
         sides = scans.shape[2:]
 
-        def features_of(which: range) -> Float[torch.Tensor, "picture feature"]:
-            maps = self.body(self.normalise(pictures(scans, plane, which)))
-            return cast(torch.Tensor, maps).flatten(2).mean(-1)
+        def features_in(which: range) -> Float[torch.Tensor, "picture feature"]:
+            return features_of(self.body, self.normalise(pictures(scans, plane, which)), readout=self.readout)
 
         features = in_chunks(
-            features_of,
+            features_in,
             count=len(scans) * sides[view.depth],
             pixels=sides[view.rows] * sides[view.columns],
             at_once=self.settings.slices_at_once,

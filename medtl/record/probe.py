@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -17,7 +18,8 @@ Positive = Annotated[float, Field(gt=0)]
 class ProbeChoice(Frozen):
     """The regularisation that the inner folds chose: `penalty_inverse` is scikit-learn's C.
 
-    `tried` are the values in the order of `inner_log_losses`; both are empty where nothing was chosen among.
+    `readout` says which stages the probe reads, and `readout_log_losses` what each readout's best C reached; those of a
+    study that had no choice are empty. `tried` are the values in the order of `inner_log_losses`; both are empty where nothing was chosen among.
     """
 
     model_config = ConfigDict(validate_by_name=True)
@@ -27,6 +29,8 @@ class ProbeChoice(Frozen):
     inner_log_losses: tuple[float, ...] = Field(alias="inner_log_loss")
     inner_folds: Count
     converged: bool
+    readout: Literal["last", "last_two", "all"] = "last"
+    readout_log_losses: Mapping[str, float] = {}
 
     @property
     def at_the_edge(self) -> bool:

@@ -68,12 +68,13 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
                 encoders=resolved,
                 store=training.FeatureStore(cache.folder, chosen_device, study.recipe.loading_workers),
                 seed=study.seed,
+                readouts=study.adaptation.readouts,
             )
         write_audit_with_pictures(
             recruited,
             prepared,
             run.path,
-            alike=alike_by_features(recruited, data.features[study.encoder].of(list(data.content))),
+            alike=alike_by_features(recruited, data.last_stage(study.encoder).of(list(data.content))),
         )
         variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
         for fold in (fold for fold in table.folds if not run.is_finished(fold)):

@@ -241,6 +241,7 @@ def _predictions(
         encoders=resolved,
         store=training.FeatureStore(imaging.PreparedCache.shared().folder, chosen_device, study.recipe.loading_workers),
         seed=study.seed,
+        readouts=study.adaptation.readouts,
     )
     variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
     folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]

@@ -73,8 +73,10 @@ def feature_table(
 
 
 def encoder_identity(encoder: Encoder) -> str:
-    """A name for exactly these weights under exactly this normalisation."""
+    """A name for exactly these weights under exactly this normalisation and readout."""
     digest = hashlib.sha256(encoder.card.model_dump_json().encode())
+    if encoder.readout != "last":
+        digest.update(encoder.readout.encode())
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())

@@ -54,6 +54,7 @@ class FittedFold:
 def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
     """Fit every model of a variant on one fold; continues where an interrupted fold stopped."""
     study, features = fold.study, fold.study.features[variant.encoder]
+    last_stage = study.last_stage(variant.encoder)
     cases = {case.case_id: case for case in study.cohort.cases}
     ids = {"training": fold.split.training, "validation": fold.split.validation, "test": fold.split.test}
     ids = {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in ids.items()}
@@ -66,8 +67,9 @@ def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
         groups=[study.groups[name] for name in ids["training"]],
         classes=study.cohort.outcome.head_width,
         seed=seed_for(study.seed, "inner folds", fold.number),
+        readouts=study.widths(variant.encoder),
     )
-    centroids = probe.fit_centroids(learnt, labels, classes=study.cohort.outcome.head_width)
+    centroids = probe.fit_centroids(last_stage.of(ids["training"]), labels, classes=study.cohort.outcome.head_width)
 
     classifiers: dict[str, Classifier] = {}
     records: list[pd.DataFrame] = []
@@ -84,7 +86,7 @@ def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
             if own == PROBE:
                 values = fitted_probe.probabilities(features.of(members).astype(np.float64))
             elif own == CENTROID:
-                values = centroids.probabilities(features.of(members).astype(np.float64))
+                values = centroids.probabilities(last_stage.of(members).astype(np.float64))
             else:
                 logits = predict_logits(
                     classifiers[model], study.scans, members, recipe=variant.recipe, device=study.device,
@@ -176,6 +178,8 @@ def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
             inner_log_losses=start.inner_log_loss,
             inner_folds=start.inner_folds,
             converged=start.converged,
+            readout=start.readout,
+            readout_log_losses=start.readout_losses,
         ),
         folder,
     )

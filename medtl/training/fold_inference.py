@@ -14,12 +14,14 @@ from safetensors.torch import load_file
 
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
 from medtl.adaptation.heads import activated
+from medtl.encoders.readout import Readout
 from medtl.errors import IntegrityFailure
 from medtl.policies import policy_of
 from medtl.policies.centroid import CENTROID
 from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
+from medtl.record.probe import read_probe
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
 from medtl.training.predict import predict_logits
 from medtl.training.study_data import StudyData
@@ -87,7 +89,8 @@ def _probabilities(model: str, data: StudyData, variant: Variant, *, fold: int, 
     if policy_of(model) == CENTROID:
         parts = _baseline(folder, model, CENTROID_PARTS)
         centroids = probe.Centroids(parts["mean"], parts["centroids"], parts["sharpness"].item())
-        return centroids.probabilities(features.of(case_ids).astype(np.float64))
+        last_stage = data.last_stage(variant.encoder)
+        return centroids.probabilities(last_stage.of(case_ids).astype(np.float64))
     logits = predict_logits(
         _network(model, data, variant, folder=folder),
         data.scans,
@@ -105,9 +108,18 @@ def _network(model: str, data: StudyData, variant: Variant, *, folder: Path) -> 
     if policy_of(model) == PROBE:
         return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(data.device)
     encoder = data.untrained(variant.encoder, seed=0) if _is_untrained(model) else copy.deepcopy(pretrained)
-    classifier = classifier_with_new_head(encoder, classes=data.cohort.outcome.head_width, seed=0)
-    _load(classifier, checkpoint_of(model, primary=variant.adaptation.primary, folder=folder))
+    path = checkpoint_of(model, primary=variant.adaptation.primary, folder=folder)
+    classifier = classifier_with_new_head(
+        encoder, classes=data.cohort.outcome.head_width, seed=0, readout=_readout(model, folder)
+    )
+    _load(classifier, path)
     return classifier.to(data.device)
+
+
+def _readout(model: str, folder: Path) -> Readout:
+    """The readout of a network that was trained: the probe's where it started from the probe."""
+    policy, choice = policy_of(model), read_probe(folder)
+    return choice.readout if choice is not None and policy is not None and policy.start == "fitted_probe" else "last"
 
 
 def _is_untrained(model: str) -> bool:
@@ -118,7 +130,11 @@ def _is_untrained(model: str) -> bool:
 def _probe(folder: Path) -> probe.Probe:
     """What it takes to predict; how it was chosen stands in probe.json."""
     parts = _baseline(folder, PROBE.name, PROBE_PARTS)
-    return probe.Probe(**parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True)
+    choice = read_probe(folder)
+    return probe.Probe(
+        **parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True,
+        readout="last" if choice is None else choice.readout,
+    )  # fmt: skip
 
 
 def _baseline(folder: Path, model: str, parts: Sequence[str]) -> Mapping[str, np.ndarray]:

@@ -10,6 +10,7 @@ import torch
 
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
+from medtl.encoders.readout import Readout
 from medtl.folds import Split
 from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort
 from medtl.training.batches import Scans
@@ -35,6 +36,7 @@ class FeatureStore:
 class StudyData:
     """The cases of a study, their scans, the encoders by name and each encoder's frozen features.
 
+    The features are those of the widest of the `readouts`, which the probe chooses among.
     `groups` names the group of each case that stays on one side of every split.
     """
 
@@ -47,6 +49,7 @@ class StudyData:
     features: Mapping[str, FeatureTable]
     store: FeatureStore
     seed: int
+    readouts: tuple[Readout, ...] = ("last",)
 
     @classmethod
     def of(
@@ -60,6 +63,7 @@ class StudyData:
         encoders: Mapping[str, Encoder],
         store: FeatureStore,
         seed: int,
+        readouts: tuple[Readout, ...] = ("last",),
     ) -> StudyData:
         """The data with the features of every encoder, one forward pass a case unless the store has them.
 
@@ -72,11 +76,14 @@ class StudyData:
             encoders: by name, the study's own first.
             store: where features are computed and kept.
             seed: of the study.
+            readouts: that the probe chooses among, the narrowest first.
         """
+        for encoder in encoders.values():
+            encoder.readout = readouts[-1]
         scans = Scans.of(cohort, prepared, augmentation=augmentation, preparation=preparation)
         content = content_of(cohort, prepared)
         features = {name: store.of(encoder, scans, content) for name, encoder in encoders.items()}
-        return cls(cohort, groups, prepared, preparation, scans, encoders, features, store, seed)
+        return cls(cohort, groups, prepared, preparation, scans, encoders, features, store, seed, readouts)
 
     @property
     def device(self) -> torch.device:
@@ -87,6 +94,17 @@ class StudyData:
     def content(self) -> Mapping[str, str]:
         """Case -> the key of its prepared scan."""
         return content_of(self.cohort, self.prepared)
+
+    def widths(self, encoder: str) -> dict[Readout, int]:
+        """How many of an encoder's first features each of the readouts has."""
+        return {readout: self.encoders[encoder].feature_widths[readout] for readout in self.readouts}
+
+    def last_stage(self, encoder: str) -> FeatureTable:
+        """The means of the last stage's maps alone."""
+        table = self.features[encoder]
+        if self.readouts == ("last",):
+            return table
+        return FeatureTable(table.case_ids, table.values[:, : self.encoders[encoder].feature_widths["last"]])
 
     def untrained(self, encoder: str, *, seed: int) -> Encoder:
         """The network of an encoder without its pretrained weights."""
