@@ -136,7 +136,9 @@ def _chosen_readout(
         fitted[readout] = replace(own, readout=readout)
     losses = {name: min(own.inner_log_loss, default=0.0) for name, own in fitted.items()}
     best = min(losses, key=lambda name: losses[name])
-    return replace(fitted[best], readout_losses=losses if len(losses) > 1 else {})
+    if len(losses) == 1:
+        return fitted[best]
+    return replace(fitted[best], readout_losses={str(name): loss for name, loss in losses.items()})
 
 
 def fit_centroids(features: Features, labels: Labels, *, classes: int) -> Centroids:

@@ -141,6 +141,11 @@ def _probed(
     training_features: Features, labels: Labels, test_features: Features, *, groups: list[str], known: _Known
 ) -> np.ndarray:
     fitted = probe.fit_probe(
-        training_features, labels, groups=groups, classes=known.data.cohort.outcome.head_width, seed=known.data.seed
+        training_features,
+        labels,
+        groups=groups,
+        classes=known.data.cohort.outcome.head_width,
+        seed=known.data.seed,
+        readouts=known.data.widths(known.encoder),
     )
     return fitted.probabilities(test_features.astype(np.float64))

@@ -26,7 +26,8 @@ class Encoder(nn.Module, ABC):
     """An encoder: a network without its classifier, in ordered stages, with a way to pool their maps.
 
     `card` says how it is fed; `account` says what became of each stored tensor, and is None for untrained weights.
-    `readout` says which maps become features. `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
+    `readout` says which maps become features. `space` counts the dimensions of what one stage sees at once: 2 for
+    pictures and slices, 3 for whole volumes.
     Make one with `build_encoder` or `build_untrained`.
     """
 

@@ -21,7 +21,7 @@ from medtl.cohort import Case, Cohort
 from medtl.explanation.gallery import CaseToExplain, choose, others
 from medtl.explanation.overlay import map_png, overlay_picture, png, scan_picture
 from medtl.explanation.patient_space import on_scan_grid, write_volume
-from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
+from medtl.explanation.saliency import RawSaliency, map_stage, saliency_maps
 from medtl.explanation.settings import ExplanationSettings, SaliencySettings
 from medtl.explanation.volume_pictures import SliceWeights, write_volume_pictures
 from medtl.files import write_atomically
@@ -93,7 +93,7 @@ def explain_fold(
     stage, shown_rows, files = settings.stage, list[dict[str, object]](), list[dict[str, object]]()
     for number, pick in enumerate(track(mapped, what="maps", total=len(mapped))):
         scan = torch.from_numpy(prepared.pixels(pick.case_id))[None]
-        stage = stage or stage_to_look_at(classifier.encoder, scan)
+        stage = stage or map_stage(classifier, scan)
         (raw,) = saliency_maps(classifier, scan, [pick.target], stage=stage, method=saliency.method)
         on_scan = on_scan_grid(raw, prepared.facts[pick.case_id], preparation=preparation)
         one = ExplainedCase(pick, raw, on_scan, scan, _stem(pick.case_id, model=model, number=number))

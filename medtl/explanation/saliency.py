@@ -7,10 +7,12 @@ faithful where Grad-CAM, which averages the gradient first, does not (Draelos an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import numpy as np
 import torch
@@ -19,9 +21,14 @@ from torch import Tensor, nn
 
 from medtl.adaptation import Classifier, freezing
 from medtl.encoders import Encoder
+from medtl.encoders.readout import stages_of
 from medtl.errors import ConfigurationError
 from medtl.explanation.cam_methods import BY_CASE, METHODS
+from medtl.explanation.resizing import resized_tensor
 from medtl.explanation.settings import Method
+
+READOUT: Final = "readout"
+"""In the name of a stage's stead: every stage that the head reads, in one map."""
 
 FEWEST_POSITIONS = 7
 """Positions a side from which a map says where, not only which half; ImageNet networks have 7 at 224 px."""
@@ -76,7 +83,7 @@ def saliency_maps(
         classifier: the fitted model.
         scans: prepared, in one batch.
         targets: class index of each scan.
-        stage: of the encoder; None takes the last one.
+        stage: of the encoder; None takes the last one, `READOUT` all that the head reads, as one map.
         method: of class activation mapping.
 
     Raises:
@@ -89,6 +96,8 @@ def saliency_maps(
             for scan, target in zip(alone, targets, strict=True)
         )
         return tuple(one for maps in found for one in maps)
+    if stage == READOUT:
+        return _readout_maps(classifier, scans, targets, method=method)
     name = stage or classifier.encoder.stages[-1]
     if name not in classifier.encoder.stages:
         raise ConfigurationError(
@@ -111,6 +120,51 @@ def saliency_maps(
     assembled = classifier.encoder.assembled(evidence, len(scans), shape=tuple(scans.shape[2:]))
     maps = assembled.relu().cpu().numpy()
     return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
+
+
+def _readout_maps(
+    classifier: Classifier, scans: Float[Tensor, "case channel *prepared"], targets: Sequence[int], *, method: Method
+) -> tuple[RawSaliency, ...]:
+    """The evidence of every stage that the head reads, added up on the finest of their grids.
+
+    Each stage counts by what the head reads of it directly. Means and standard deviations are homogeneous functions of
+    a stage's maps, so by Euler's theorem HiResCAM's evidence sums to the logit without its bias.
+    """
+    encoder = classifier.encoder
+    device = next(classifier.parameters()).device
+    with ExitStack() as stack:
+        stack.enter_context(freezing.eval_mode(classifier))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.autocast(device.type, enabled=False))
+        stack.enter_context(encoder.attention_held())
+        captured = [
+            stack.enter_context(_captured(encoder.stage(name))) for name in stages_of(encoder.readout, encoder.stages)
+        ]
+        logits = classifier(scans.to(device, torch.float32))
+        wanted = logits.gather(1, torch.tensor(list(targets), device=device)[:, None]).sum()
+        activations = [tuple(parts) for parts in captured]
+        flat = [part for parts in activations for part in parts]
+        gradients = iter(torch.autograd.grad(wanted, flat))
+    summed: Tensor | None = None
+    for parts in activations:
+        own = [next(gradients) for _ in parts]
+        evidence = METHODS[method]([part.detach() for part in parts], own)
+        one = encoder.assembled(evidence, len(scans), shape=tuple(scans.shape[2:]))
+        summed = one if summed is None else summed + _on_finer_grid(one, tuple(summed.shape[1:]))
+    assert summed is not None
+    maps = summed.relu().cpu().numpy()
+    return tuple(RawSaliency(target, values) for target, values in zip(targets, maps, strict=True))
+
+
+def _on_finer_grid(values: Float[Tensor, "case *coarse"], shape: tuple[int, ...]) -> Float[Tensor, "case *fine"]:
+    """The values on a finer grid, linear between positions; sums stay, exactly so where sides are even multiples."""
+    share = math.prod(values.shape[1:]) / math.prod(shape)
+    return resized_tensor(values[:, None], shape)[:, 0] * share
+
+
+def map_stage(classifier: Classifier, scans: Float[Tensor, "case channel *prepared"]) -> str:
+    """What a map is made of unless the study says: all that the head reads, or the stage that suits such scans."""
+    return READOUT if classifier.encoder.readout != "last" else stage_to_look_at(classifier.encoder, scans)
 
 
 def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel *prepared"]) -> str:

@@ -27,7 +27,7 @@ from medtl.explanation.lesion import found_in, read_mask
 from medtl.explanation.map_similarity import on_common_grid, rank_correlation, structural_similarity
 from medtl.explanation.patient_space import on_scan_grid
 from medtl.explanation.randomisation import PICTURES, MapMaker, cascade, each_mapped
-from medtl.explanation.saliency import RawSaliency, saliency_maps, stage_to_look_at
+from medtl.explanation.saliency import READOUT, RawSaliency, map_stage, saliency_maps
 from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
 from medtl.folds import FoldTable
@@ -106,7 +106,7 @@ def check_fold(
     )
     by_id = {case.case_id: case for case in data.cohort.cases}
     scans = [torch.from_numpy(data.prepared.pixels(name))[None] for name in names]
-    stage = models.stage or stage_to_look_at(classifier.encoder, scans[0])
+    stage = models.stage or map_stage(classifier, scans[0])
     made = make or partial(_made, stage=stage, method=settings.method)
     targets = _called(classifier, scans, outcome=data.cohort.outcome, threshold=models.threshold(fold, model))
     raws = each_mapped(classifier, scans, targets, make=made)
@@ -137,7 +137,8 @@ def _made(
     classifier: Classifier, scans: torch.Tensor, targets: Sequence[int], *, stage: str, method: Method
 ) -> tuple[RawSaliency, ...]:
     """The study's maps; another fold's model may be another network, whose own stage is looked at then."""
-    own = stage if stage in classifier.encoder.stages else stage_to_look_at(classifier.encoder, scans[:1])
+    is_known = stage in classifier.encoder.stages or (stage == READOUT and classifier.encoder.readout != "last")
+    own = stage if is_known else map_stage(classifier, scans[:1])
     return saliency_maps(classifier, scans, targets, stage=own, method=method)
 
 

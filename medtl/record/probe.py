@@ -18,8 +18,9 @@ Positive = Annotated[float, Field(gt=0)]
 class ProbeChoice(Frozen):
     """The regularisation that the inner folds chose: `penalty_inverse` is scikit-learn's C.
 
-    `readout` says which stages the probe reads, and `readout_log_losses` what each readout's best C reached; those of a
-    study that had no choice are empty. `tried` are the values in the order of `inner_log_losses`; both are empty where nothing was chosen among.
+    `readout` says which stages the probe reads, and `readout_log_losses` what the best C of each readout reached; they
+    are empty where there was no choice. `tried` are the values of C in the order of `inner_log_losses`; both are empty
+    where nothing was chosen among.
     """
 
     model_config = ConfigDict(validate_by_name=True)

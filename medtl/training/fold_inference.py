@@ -132,8 +132,8 @@ def _probe(folder: Path) -> probe.Probe:
     parts = _baseline(folder, PROBE.name, PROBE_PARTS)
     choice = read_probe(folder)
     return probe.Probe(
-        **parts, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0, converged=True,
-        readout="last" if choice is None else choice.readout,
+        *(parts[name] for name in PROBE_PARTS), c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0,
+        converged=True, readout="last" if choice is None else choice.readout,
     )  # fmt: skip
 
 
