@@ -6,7 +6,7 @@ those of the stage before it, and so on. So a table of the widest holds them all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, get_args
 
 import torch
@@ -16,12 +16,6 @@ Readout = Literal["last", "last_two", "all"]
 
 READOUTS: Final[tuple[Readout, ...]] = get_args(Readout)
 """From the narrowest to the widest."""
-
-IN_WORDS: Final[Mapping[str, str]] = {
-    "last": "the mean of each map of the last stage",
-    "last_two": "the mean and standard deviation of each map of the last two stages",
-    "all": "the mean and standard deviation of each map of all stages",
-}
 
 LEAST_VARIANCE: Final = 1e-8
 """Added to the variance before the root, whose slope at 0 has no end."""

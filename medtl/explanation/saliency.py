@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import numpy as np
 import torch
@@ -26,9 +25,7 @@ from medtl.errors import ConfigurationError
 from medtl.explanation.cam_methods import BY_CASE, METHODS
 from medtl.explanation.resizing import resized_tensor
 from medtl.explanation.settings import Method
-
-READOUT: Final = "readout"
-"""In the name of a stage's stead: every stage that the head reads, in one map."""
+from medtl.record.saliency import READOUT
 
 FEWEST_POSITIONS = 7
 """Positions a side from which a map says where, not only which half; ImageNet networks have 7 at 224 px."""

@@ -27,12 +27,13 @@ from medtl.explanation.lesion import found_in, read_mask
 from medtl.explanation.map_similarity import on_common_grid, rank_correlation, structural_similarity
 from medtl.explanation.patient_space import on_scan_grid
 from medtl.explanation.randomisation import PICTURES, MapMaker, cascade, each_mapped
-from medtl.explanation.saliency import READOUT, RawSaliency, map_stage, saliency_maps
+from medtl.explanation.saliency import RawSaliency, map_stage, saliency_maps
 from medtl.explanation.settings import Method, SaliencySettings
 from medtl.files import sha256_of, write_json
 from medtl.folds import FoldTable
 from medtl.outcomes import Outcome
 from medtl.progress import track
+from medtl.record.saliency import READOUT
 from medtl.record.saliency_checks import CheckedCase, FoldChecks, OnLesion, Repeated, SaliencyChecks, Step
 from medtl.training.study_data import StudyData
 

@@ -15,6 +15,14 @@ from medtl.record.typed_files import Count, Frozen, read_typed
 Positive = Annotated[float, Field(gt=0)]
 
 
+READ_FROM: Mapping[str, str] = {
+    "last": "the mean of each map of the last stage",
+    "last_two": "the mean and standard deviation of each map of the last two stages",
+    "all": "the mean and standard deviation of each map of every stage",
+}
+"""What the features of each readout are."""
+
+
 class ProbeChoice(Frozen):
     """The regularisation that the inner folds chose: `penalty_inverse` is scikit-learn's C.
 
@@ -32,6 +40,11 @@ class ProbeChoice(Frozen):
     converged: bool
     readout: Literal["last", "last_two", "all"] = "last"
     readout_log_losses: Mapping[str, float] = {}
+
+    @property
+    def was_offered_readouts(self) -> bool:
+        """Whether the inner folds chose among several readouts."""
+        return len(self.readout_log_losses) > 1
 
     @property
     def at_the_edge(self) -> bool:

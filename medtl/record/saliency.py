@@ -27,6 +27,9 @@ VOLUME_COLUMNS = (SHEET_COLUMN, "view_json", "window")
 NEEDED_COLUMNS = ("case_id", "model", "target_class", "truth", "probability", "strength")
 """What a page cannot do without; `stage` and `positions` are shown where they are."""
 
+READOUT = "readout"
+"""In the column `stage`: the map adds up the evidence of every stage that the head reads."""
+
 TEXT_COLUMNS = (
     "case_id", "patient_id", "model", "kind", "target_class", "truth", "stage", "positions", *MAP_COLUMNS,
     *PAIR_COLUMNS, SHEET_COLUMN, "view_json", "window",
@@ -159,4 +162,7 @@ def _window(value: object) -> str:
 
 
 def _resolution(row: Mapping) -> str:
-    return f"{row['stage']}, {row['positions']} positions" if {"stage", "positions"} <= row.keys() else ""
+    if not {"stage", "positions"} <= row.keys():
+        return ""
+    stage = "all stages that the head reads" if row["stage"] == READOUT else row["stage"]
+    return f"{stage}, {row['positions']} positions"

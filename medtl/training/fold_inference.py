@@ -131,8 +131,9 @@ def _probe(folder: Path) -> probe.Probe:
     """What it takes to predict; how it was chosen stands in probe.json."""
     parts = _baseline(folder, PROBE.name, PROBE_PARTS)
     choice = read_probe(folder)
+    mean, scale, weight, bias = (parts[name] for name in PROBE_PARTS)
     return probe.Probe(
-        *(parts[name] for name in PROBE_PARTS), c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0,
+        mean, scale, weight, bias, c=float("nan"), c_grid=(), inner_log_loss=(), inner_folds=0,
         converged=True, readout="last" if choice is None else choice.readout,
     )  # fmt: skip
 

@@ -97,6 +97,8 @@ class StudyData:
 
     def widths(self, encoder: str) -> dict[Readout, int]:
         """How many of an encoder's first features each of the readouts has."""
+        if self.readouts == ("last",):
+            return {"last": self.features[encoder].values.shape[1]}
         return {readout: self.encoders[encoder].feature_widths[readout] for readout in self.readouts}
 
     def last_stage(self, encoder: str) -> FeatureTable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from medtl.evaluation.metrics import known
 from medtl.policies import policy_of
 from medtl.predictions import selection
+from medtl.record.probe import READ_FROM
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined
 from medtl.report.manuscript.references import MAP_WORKS, WORKS, cite
@@ -99,7 +100,17 @@ def _models(run: Run) -> str:
     epochs = (
         f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
     )
-    return f"On the same folds we compared {joined(sentences)}.{epochs}{_selection(run)}"
+    return f"On the same folds we compared {joined(sentences)}.{_readout(run)}{epochs}{_selection(run)}"
+
+
+def _readout(run: Run) -> str:
+    """Which features the probe reads, where these are not the last stage's means by default."""
+    probes = [record.probe for record in run.folds if record.probe is not None]
+    if any(probe.was_offered_readouts for probe in probes):
+        offered = ", ".join(READ_FROM[name] for name in READ_FROM)
+        return f" Which features the probe reads was chosen in the same inner folds, among {offered}."
+    names = {probe.readout for probe in probes} - {"last"}
+    return "".join(f" The features were {READ_FROM[name]}." for name in names)
 
 
 def words_of(model: str) -> str:

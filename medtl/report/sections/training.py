@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from medtl.record.fold import FoldRecord
+from medtl.record.probe import READ_FROM, ProbeChoice
 from medtl.record.run import Run
 from medtl.report.figures.training import history_figure
 from medtl.report.html.numbers import count, joined, plain
@@ -81,9 +82,21 @@ def training_sentences(folds: Sequence[FoldRecord]) -> tuple[str, ...]:
             by_value.setdefault(probe.penalty_inverse, []).append(str(fold))
         chosen = joined([f"{value:g} in {_folds(numbers)}" for value, numbers in sorted(by_value.items())])
         sentences.append(f"The frozen probe's C was chosen{tried}{inner if first.inner_folds else ''}: {chosen}.")
+        sentences += readout_sentences([(fold, probe) for fold, probe in probes])
         stuck = [str(fold) for fold, probe in probes if not probe.converged]
         sentences.append(f"It did not converge in {_folds(stuck)}." if stuck else "It converged.")
     return tuple(sentences)
+
+
+def readout_sentences(probes: Sequence[tuple[int, ProbeChoice]]) -> list[str]:
+    """Which stages the frozen probe reads; nothing where it reads the last one and had no choice."""
+    by_readout: dict[str, list[str]] = {}
+    for fold, probe in probes:
+        by_readout.setdefault(probe.readout, []).append(str(fold))
+    if any(probe.was_offered_readouts for _, probe in probes):
+        chosen = [f"{READ_FROM[name]} in {_folds(by_readout[name])}" for name in READ_FROM if name in by_readout]
+        return [f"The features that it reads were chosen by the same log loss: {'; '.join(chosen)}."]
+    return [f"It reads {READ_FROM[name]}." for name in by_readout if name != "last"]
 
 
 def _folds(numbers: Sequence[str]) -> str:
