@@ -41,8 +41,6 @@ def _fundus(folder: Path, *, column: str, patients: int) -> Path:
     rows = pd.concat([ill.assign(label=column), well.assign(label="normal")])
     kept = rows.drop_duplicates("patient_id").groupby("label").sample(frac=1, random_state=7).groupby("label")
     chosen = kept.head(patients)[["patient_id", "image", "label"]]
-    root = folder / "odir_fundus_256"
-    chosen = chosen.assign(image=[str((root / name).resolve()) for name in chosen["image"]])
     path = Path(tempfile.mkdtemp()) / "manifest.csv"
     chosen.to_csv(path, index=False)
     return path
@@ -54,7 +52,8 @@ def studies(data: Path, encoder: str) -> dict[str, Study]:
     five = {"count": 5, "seed": 7}
     x_rays = {"manifest": data / "kermany_cxr_224/manifest.csv", "folds": five, "encoder": encoder,
               "limit_patients": PER_CLASS, "preparation": {"preset": "radiograph", "size_px": (224, 224)}}  # fmt: skip
-    eye = {"folds": five, "encoder": encoder, "preparation": {"preset": "photograph", "size_px": (224, 224)}}
+    eye = {"folds": five, "encoder": encoder, "data_root": data / "odir_fundus_256",
+           "preparation": {"preset": "photograph", "size_px": (224, 224)}}  # fmt: skip
     return {
         "X-rays, bacteria or virus": Study(name="a", label_column="label3", classes=("virus", "bacteria"),
                                            leave_out_labels=("normal",), **x_rays, **common),

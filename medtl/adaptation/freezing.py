@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
@@ -31,6 +31,23 @@ def stages_frozen(classifier: Classifier, stages: Sequence[str]) -> Iterator[Non
     finally:
         for parameter, state in zip(parameters, before, strict=True):
             parameter.requires_grad_(state)
+
+
+@contextmanager
+def parameters_kept(classifier: Classifier, is_kept: Callable[[str, int], bool]) -> Iterator[None]:
+    """Stop gradients into the encoder's parameters that are to be kept, by name and number of axes."""
+    kept = [
+        parameter
+        for name, parameter in classifier.named_parameters()
+        if name.startswith("encoder.body.") and parameter.requires_grad and is_kept(name, parameter.ndim)
+    ]
+    try:
+        for parameter in kept:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in kept:
+            parameter.requires_grad_(True)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class AdaptationSettings(BaseModel):
     frozen_stages: tuple[str, ...] = Field(
         default=(), description="Stages of the encoder that keep their pretrained weights in lp_ft and full."
     )
+    last_stages: int = Field(default=2, ge=1, description="Stages that the policy last_stages trains.")
     encoder_rate: float = Field(
         default=0.1,
         gt=0,

@@ -7,10 +7,12 @@ those of the stage before it, and so on. So a table of the widest holds them all
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-import torch
 from jaxtyping import Float
+
+if TYPE_CHECKING:
+    import torch
 
 Readout = Literal["last", "last_two", "all"]
 
@@ -35,6 +37,8 @@ def features_of(
     network: Iterable[torch.nn.Module], scans: Float[torch.Tensor, "case channel *space"], *, readout: Readout
 ) -> Float[torch.Tensor, "case feature"]:
     """The features of scans that pass through the stages one after the other."""
+    import torch
+
     maps, parts = scans, []
     for stage in network:
         maps = stage(maps)
@@ -47,6 +51,8 @@ def features_of(
 
 
 def _mean_and_deviation(maps: Float[torch.Tensor, "case channel *grid"]) -> Float[torch.Tensor, "case statistic"]:
+    import torch
+
     positions = maps.flatten(2)
     mean = positions.mean(-1)
     variance = (positions - mean[..., None]).square().mean(-1)

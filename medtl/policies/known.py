@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from medtl.policies.anchored import ANCHORED
+from medtl.policies.bn_only import BN_ONLY
 from medtl.policies.centroid import CENTROID
 from medtl.policies.full import FULL
+from medtl.policies.gradual import GRADUAL
+from medtl.policies.last_stages import LAST_STAGES
+from medtl.policies.layerwise import LAYERWISE
 from medtl.policies.lp_ft import LP_FT
 from medtl.policies.policy import Policy
 from medtl.policies.probe import PROBE
 from medtl.policies.scratch import SCRATCH
 
-POLICIES: tuple[Policy, ...] = (PROBE, LP_FT, FULL, SCRATCH, CENTROID)
+POLICIES: tuple[Policy, ...] = (
+    PROBE,
+    LP_FT,
+    LAST_STAGES,
+    LAYERWISE,
+    GRADUAL,
+    ANCHORED,
+    BN_ONLY,
+    FULL,
+    SCRATCH,
+    CENTROID,
+)
 
 
 def policy_of(model: str) -> Policy | None:

@@ -22,6 +22,20 @@ class Look:
 
 
 @dataclass(frozen=True)
+class StageInTime:
+    """A stage of the encoder at a moment of the training.
+
+    `above` counts the stages between it and the head, 0 for the last one, of `stages` in all; `progress` is the share
+    of the steps that have been taken; `last_stages` is the study's setting.
+    """
+
+    above: int
+    stages: int
+    progress: float
+    last_stages: int
+
+
+@dataclass(frozen=True)
 class Policy:
     """A way of adapting an encoder.
 
@@ -43,6 +57,8 @@ class Policy:
         is_reference: whether other models are compared with it.
         encoder_scale: the encoder's learning rate as a share of the recipe's; None: the study's `encoder_rate`.
         head_scale: the head's, likewise.
+        stage_scale: the rate of a stage as a share of the encoder's; 0 keeps the stage as it is. None: 1 throughout.
+        learns: which parameters of the encoder learn, by name and number of axes; None: all.
         penalty: a term of the loss from the network's parameters at the start and now, by name; None: no penalty.
     """
 
@@ -64,6 +80,8 @@ class Policy:
     is_reference: bool = False
     encoder_scale: float | None = None
     head_scale: float | None = 1.0
+    stage_scale: Callable[[StageInTime], float] | None = None
+    learns: Callable[[str, int], bool] | None = None
     penalty: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor] | None = None
 
     @property

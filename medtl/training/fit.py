@@ -7,8 +7,6 @@ A resumed fit continues bit for bit on the CPU, because every draw is named by s
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -17,40 +15,15 @@ from torch import Tensor
 from medtl.adaptation import Classifier, freezing, parameter_groups
 from medtl.adaptation.heads import mean_loss
 from medtl.progress import say
-from medtl.training.batches import Request, Scans, load, worker_count
+from medtl.training.batches import Request, load, worker_count
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
 from medtl.training.ema import WeightAverage, temporary_weights
+from medtl.training.fit_task import FitTask
 from medtl.training.predict import predict_logits
-from medtl.training.recipe import Recipe, schedule
-from medtl.training.seeding import FEWEST_NORMALISED, batches_of, seed_for
-from medtl.training.step import Penalty, TrainingStep
-
-
-@dataclass(frozen=True)
-class FitTask:
-    """One fit: which cases teach, which judge the epochs, and the names that seed every draw.
-
-    `chance_keys` name the cases for chance, so that pseudonyms do not change a result.
-    """
-
-    name: str
-    scans: Scans
-    chance_keys: Mapping[str, str]
-    training: tuple[str, ...]
-    validation: tuple[str, ...]
-    recipe: Recipe
-    encoder_rate: float
-    head_rate: float
-    batch_norm_frozen: bool
-    seed_names: tuple[object, ...]
-    device: torch.device
-    penalty: Penalty | None = None
-
-    @property
-    def fewest(self) -> int:
-        """Cases that a pass through the network has at least."""
-        return 1 if self.batch_norm_frozen else FEWEST_NORMALISED
+from medtl.training.recipe import schedule
+from medtl.training.seeding import batches_of, seed_for
+from medtl.training.step import TrainingStep
 
 
 def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) -> tuple[EpochRecord, ...]:
@@ -61,11 +34,18 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     """
     recipe, device = task.recipe, task.device
     classifier.to(device)
-    groups = parameter_groups(classifier, encoder_rate=task.encoder_rate, head_rate=task.head_rate)
+    groups = parameter_groups(
+        classifier, encoder_rate=task.encoder_rate, head_rate=task.head_rate, by_stage=task.stage_scale is not None
+    )
     names = tuple(name for group in groups for name in group.names)
     optimiser = torch.optim.AdamW(
         [
-            {"params": group.parameters, "rate": group.rate, "weight_decay": recipe.weight_decay * group.decays}
+            {
+                "params": group.parameters,
+                "rate": group.rate,
+                "stage": group.stage,
+                "weight_decay": recipe.weight_decay * group.decays,
+            }
             for group in groups
         ]
     )
@@ -73,7 +53,7 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     step = TrainingStep(
         classifier, optimiser, scaler, outcome=task.scans.outcome, recipe=recipe, dtype=dtype, device=device,
-        fewest=task.fewest, penalty=task.penalty,
+        fewest=task.fewest, penalty=task.penalty, scale=task.stage_scale,
     )  # fmt: skip
     average = WeightAverage(classifier, decay=recipe.average_decay)
     progress, best = Progress(), dict[str, Tensor]()
@@ -96,7 +76,10 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
         with freezing.training_mode(classifier, batch_norm_frozen=task.batch_norm_frozen):
             for index, batch in enumerate(islice(stream, steps_an_epoch), start=epoch * steps_an_epoch):
                 rate = recipe.learning_rate * schedule(index, steps_an_epoch=steps_an_epoch, recipe=recipe)
-                loss = step.take(batch, rate=rate, seed=seed_for(*task.seed_names, "dropout", index))
+                progress_made = index / (steps_an_epoch * recipe.epochs)
+                loss = step.take(
+                    batch, rate=rate, progress=progress_made, seed=seed_for(*task.seed_names, "dropout", index)
+                )
                 loss_sum += loss * len(batch.case_ids)
                 average.update(classifier)
         with temporary_weights(classifier, average.values):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,17 @@ from medtl.adaptation import (
 from medtl.adaptation.heads import activated
 from medtl.cohort import Case
 from medtl.files import fingerprint, replacing
-from medtl.policies import POLICIES, policy_of
+from medtl.policies import POLICIES, Policy, policy_of
 from medtl.policies.centroid import CENTROID
+from medtl.policies.policy import StageInTime
 from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
 from medtl.record.probe import ProbeChoice, write_probe
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
-from medtl.training.fit import FitTask, fit
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
 from medtl.training.predict import predict_logits
 from medtl.training.seeding import seed_for
 from medtl.training.study_data import FoldData
@@ -144,14 +147,39 @@ def _trained(
         head_rate=share if policy.head_scale is None else policy.head_scale,
         batch_norm_frozen=policy.is_pretrained,
         penalty=policy.penalty,
+        stage_scale=_stage_scale(policy, classifier, variant),
         seed_names=seed_names,
         device=study.device,
     )
     state = fingerprint([*seed_names, variant.recipe.deciding(), variant.adaptation.model_dump(), *ids["training"]])
     frozen = variant.adaptation.frozen_stages if policy.is_pretrained else ()
-    with freezing.stages_frozen(classifier, frozen), repeatable(study.device, wanted=variant.recipe.deterministic):
+    with (
+        freezing.stages_frozen(classifier, frozen),
+        freezing.parameters_kept(classifier, partial(_is_kept, policy, fit_task.stage_scale)),
+        repeatable(study.device, wanted=variant.recipe.deterministic),
+    ):
         history = fit(classifier, fit_task, CheckpointFolder(variant.folder(fold.states) / name, state))
     return classifier, history
+
+
+def _stage_scale(policy: Policy, classifier: Classifier, variant: Variant) -> Callable[[str, float], float] | None:
+    """A stage's rate by its name and the progress of the training; None where all stages learn alike."""
+    of_stage, stages = policy.stage_scale, classifier.encoder.stages
+    if of_stage is None:
+        return None
+
+    def scale(stage: str, progress: float) -> float:
+        above = len(stages) - 1 - stages.index(stage)
+        return of_stage(StageInTime(above, len(stages), progress, variant.adaptation.last_stages))
+
+    return scale
+
+
+def _is_kept(policy: Policy, scale: Callable[[str, float], float] | None, name: str, axes: int) -> bool:
+    """Whether a parameter of the encoder never learns: its kind does not, or its stage has no rate even at the end."""
+    stage = name.removeprefix("encoder.body.").split(".")[0]
+    is_frozen = scale is not None and scale(stage, 1.0) == 0.0
+    return is_frozen or (policy.learns is not None and not policy.learns(name, axes))
 
 
 def classifier_of(model: str, fold: FoldData, variant: Variant, fitted: FittedFold) -> Classifier:

@@ -16,7 +16,8 @@ from medtl.folds import Split
 from medtl.training.batches import Scans
 from medtl.training.checkpoint import CheckpointFolder, EpochRecord
 from medtl.training.device import repeatable
-from medtl.training.fit import FitTask, fit
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import Recipe
 from medtl.training.seeding import seed_for

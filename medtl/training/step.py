@@ -42,18 +42,23 @@ class TrainingStep:
         device: torch.device,
         fewest: int = 1,
         penalty: Penalty | None = None,
+        scale: Callable[[str, float], float] | None = None,
     ) -> None:
         self.classifier, self.optimiser, self.scaler, self.outcome = classifier, optimiser, scaler, outcome
         self.recipe, self.dtype, self.device = recipe, dtype, device
         self.micro_batch_size = recipe.micro_batch_size or recipe.batch_size
         self.fewest = fewest
-        self.penalty = penalty
+        self.penalty, self.scale = penalty, scale
         self.start = {name: value.detach().clone() for name, value in classifier.named_parameters()} if penalty else {}
 
-    def take(self, batch: Batch, *, rate: float, seed: int) -> float:
-        """Learn from one batch at `rate` times each group's share; gives the mean loss of the batch."""
+    def take(self, batch: Batch, *, rate: float, seed: int, progress: float = 0.0) -> float:
+        """Learn from one batch at `rate` times each group's share; gives the mean loss of the batch.
+
+        `progress` is the share of the training that lies behind; a stage's share may depend on it.
+        """
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["rate"]
+            share = self.scale(group["stage"], progress) if self.scale and group["stage"] else 1.0
+            group["lr"] = rate * group["rate"] * share
         while True:
             try:
                 loss = self._gradients(batch, seed=seed)

@@ -17,7 +17,8 @@ from medtl.encoders import build_untrained, find_encoder
 from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans, feature_table
 from medtl.training.checkpoint import CheckpointFolder
-from medtl.training.fit import FitTask, fit
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
 
 TWO_CLASSES = outcome_of(["well", "ill"])
 

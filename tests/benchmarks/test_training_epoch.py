@@ -22,7 +22,8 @@ from medtl.study.cohort import audit_and_split, read_cohort
 from medtl.study.settings import read_study
 from medtl.training.batches import CASES_AT_ONCE, Request, Scans
 from medtl.training.checkpoint import CheckpointFolder, Progress
-from medtl.training.fit import FitTask, fit
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
 from medtl.training.seeding import batches_of, seed_for
 
 WARM_UP = 1

@@ -10,7 +10,7 @@ from medtl.adaptation import Classifier, classifier_with_new_head
 from medtl.encoders import build_untrained, find_encoder
 from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans
-from medtl.training.fit import FitTask
+from medtl.training.fit_task import FitTask
 
 TWO_CLASSES = outcome_of(["well", "ill"])
 

@@ -15,7 +15,8 @@ from medtl.errors import ConfigurationError
 from medtl.training import choose_device
 from medtl.training.checkpoint import CheckpointFolder
 from medtl.training.device import autocast, lower_precision, repeatable
-from medtl.training.fit import FitTask, fit
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
 
 MakeTask = Callable[..., FitTask]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

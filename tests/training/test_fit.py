@@ -14,7 +14,9 @@ from medtl.errors import DataRefused, ResourceExhausted
 from medtl.outcomes import outcome_of
 from medtl.training import Recipe, Scans
 from medtl.training.checkpoint import CheckpointFolder
-from medtl.training.fit import FitTask, fit, schedule
+from medtl.training.fit import fit
+from medtl.training.fit_task import FitTask
+from medtl.training.recipe import schedule
 from medtl.training.step import TrainingStep
 
 TWO_CLASSES = outcome_of(["well", "ill"])
