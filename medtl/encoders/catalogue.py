@@ -104,6 +104,7 @@ def _imagenet(architecture: str, family: Family) -> EncoderCard:
         form=family.form,
         mean=published.mean or IMAGENET_MEAN,
         std=published.std or IMAGENET_STD,
+        input_size_px=published.input_size_px,
         trained_on="ImageNet-1k: 1.28 million photographs in 1,000 classes",
         source_classes=IMAGENET_CLASSES,
         note=f"{IMAGENET_NOTE} {family.note}".strip(),

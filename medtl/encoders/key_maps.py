@@ -21,6 +21,9 @@ from medtl.errors import ConfigurationError
 KERNEL_DIMENSIONS: Final = 3
 """Tensors with more dimensions than two are convolution kernels: what holds one may stand inside of the encoder."""
 
+CLASSIFIER: Final = re.compile(r"(?:(_?fc|last_linear)|classifier(?:\.1)?|class_layers\.out)\.")
+"""Names of the last layer; the group stands for MONAI's `fc.`, the others for its `class_layers.out.`."""
+
 
 @dataclass(frozen=True)
 class KeyMap:
@@ -57,6 +60,9 @@ def key_maps(shapes: Mapping[str, Shape]) -> tuple[KeyMap, ...]:
 def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap:
     network = _owner(prefix) if layout.has_own_part else prefix
     with_kernels = {_part(key, network) for key, shape in shapes.items() if len(shape) >= KERNEL_DIMENSIONS}
+    to_monai = layout.to_monai
+    if layout.to_monai_in_file is not None:
+        to_monai = layout.to_monai_in_file(key.removeprefix(prefix) for key in shapes if key.startswith(prefix))
     names: dict[str, str] = {}
     heads, elsewhere = [], []
     for key in shapes:
@@ -64,11 +70,11 @@ def _key_map(shapes: Mapping[str, Shape], layout: Layout, prefix: str) -> KeyMap
         if key.startswith(prefix) and (
             layout.parts.fullmatch(inside.split(".")[0]) or (layout.has_own_part and prefix != network)
         ):
-            names[key] = layout.to_monai(inside)
+            names[key] = to_monai(inside)
         elif part is None:
             elsewhere.append(key)
-        elif (own := key.removeprefix(network)).startswith(("fc.", "classifier.", "class_layers.out.")):
-            names[key] = re.sub(r"^classifier\.(1\.)?", "class_layers.out.", own)
+        elif match := CLASSIFIER.match(own := key.removeprefix(network)):
+            names[key] = f"{'fc' if match[1] else 'class_layers.out'}.{own[match.end() :]}"
         elif part in with_kernels:
             names[key] = own
         else:

@@ -12,13 +12,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from equal_slices import picture, stack
+from monai.networks.nets.efficientnet import EfficientNetBN
 from safetensors.torch import save_file
 from torch import nn
 
+from medtl.encoders.account import TensorFacts, account_for
 from medtl.encoders.acs import AcsConvolution, groups_of
+from medtl.encoders.architectures import Network, expected_shapes
 from medtl.encoders.build import build_encoder, build_untrained
 from medtl.encoders.catalogue import find_encoder
 from medtl.encoders.encoder import Encoder
+from medtl.encoders.families import architecture_of, family_of
 from medtl.encoders.key_maps import key_maps
 from medtl.encoders.same_padding import SameConvolution2d, SameConvolution3d
 from medtl.encoders.settings import VolumeSettings
@@ -66,6 +70,93 @@ def mobilenet(by: str) -> Shapes:
         shapes |= norm(bn if by == "timm" else their_bn, shape[0])
     head = "classifier" if by == "timm" else "classifier.1"
     return shapes | {f"{head}.weight": (1000, 1280), f"{head}.bias": (1000,)}
+
+
+EFFICIENTNETS = {  # factors of width and depth, parameters on torchvision's model pages
+    "efficientnet_b0": (1.0, 1.0, 5_288_548),
+    "efficientnet_b1": (1.0, 1.1, 7_794_184),
+    "efficientnet_b2": (1.1, 1.2, 9_109_994),
+    "efficientnet_b3": (1.2, 1.4, 12_233_232),
+    "efficientnet_b4": (1.4, 1.8, 19_341_616),
+}
+EFFICIENTNET_B0 = [  # Tan and Le 2019, table 1
+    (1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+]  # fmt: skip
+OTHER_NAMES = {  # parts of a block that widens, of one that does not, by timm: torchvision, MONAI
+    "conv_pw": ("block.0.0", "_expand_conv"), "bn1": ("block.0.1", "_bn0"),
+    "conv_dw": ("block.1.0", "_depthwise_conv"), "bn2": ("block.1.1", "_bn1"),
+    "se.conv_reduce": ("block.2.fc1", "_se_reduce"), "se.conv_expand": ("block.2.fc2", "_se_expand"),
+    "conv_pwl": ("block.3.0", "_project_conv"), "bn3": ("block.3.1", "_bn2"),
+}  # fmt: skip
+OTHER_NAMES_OF_THE_FIRST = {
+    "conv_dw": ("block.0.0", "_depthwise_conv"), "bn1": ("block.0.1", "_bn1"),
+    "se.conv_reduce": ("block.1.fc1", "_se_reduce"), "se.conv_expand": ("block.1.fc2", "_se_expand"),
+    "conv_pw": ("block.2.0", "_project_conv"), "bn2": ("block.2.1", "_bn2"),
+}  # fmt: skip
+ENDS = {
+    "conv_stem": ("features.0.0", "_conv_stem"), "bn1": ("features.0.1", "_bn0"),
+    "conv_head": ("features.8.0", "_conv_head"), "bn2": ("features.8.1", "_bn1"),
+    "classifier": ("classifier.1", "_fc"),
+}  # fmt: skip
+
+
+def eights(channels: float) -> int:
+    nearest = int(channels + 4) // 8 * 8
+    return nearest if nearest >= 0.9 * channels else nearest + 8
+
+
+def efficientnet_rows(architecture: str) -> list[tuple[int, int, int, int, int]]:
+    width, depth, _ = EFFICIENTNETS[architecture]
+    return [(e, eights(c * width), ceil(n * depth), s, k) for e, c, n, s, k in EFFICIENTNET_B0]
+
+
+def efficientnet(architecture: str, by: str = "timm") -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The names of a layout -> timm's name and the shape."""
+    width, _, _ = EFFICIENTNETS[architecture]
+    into, counted, out = eights(32 * width), 0, {}
+
+    def add(prefixes: dict[str, str], names: dict[str, tuple[str, str]], part: str, shapes: Shapes) -> None:
+        ours = prefixes["timm"] + part
+        theirs = {"timm": part, "torchvision": names[part][0]}.get(by, names[part][1])
+        for rest, shape in shapes.items():
+            out[f"{prefixes[by]}{theirs}{rest}"] = (f"{ours}{rest}", shape)
+
+    nowhere = dict.fromkeys(("timm", "torchvision", "monai", "lukemelas"), "")
+    add(nowhere, ENDS, "conv_stem", {".weight": (into, 3, 3, 3)})
+    add(nowhere, ENDS, "bn1", norm("", into))
+    for row, (widening, channels, blocks, _, side) in enumerate(efficientnet_rows(architecture)):
+        for block in range(blocks):
+            prefixes = {
+                "timm": f"blocks.{row}.{block}.",
+                "torchvision": f"features.{row + 1}.{block}.",
+                "monai": f"_blocks.{row}.{counted}.",
+                "lukemelas": f"_blocks.{counted}.",
+            }
+            wide, inner, names = into * widening, into // 4, OTHER_NAMES if widening > 1 else OTHER_NAMES_OF_THE_FIRST
+            kernels = {
+                "conv_pw": (wide, into, 1, 1), "conv_dw": (wide, 1, side, side),
+                "se.conv_reduce": (inner, wide, 1, 1), "se.conv_expand": (wide, inner, 1, 1),
+                "conv_pwl": (channels, wide, 1, 1),
+            }  # fmt: skip
+            if widening == 1:
+                kernels["conv_pw"] = kernels.pop("conv_pwl")
+            norms = {"bn1": wide, "bn2": wide, "bn3": channels} if widening > 1 else {"bn1": wide, "bn2": channels}
+            for part, shape in kernels.items():
+                bias = {".bias": shape[:1]} if part.startswith("se.") else {}
+                add(prefixes, names, part, {".weight": shape} | bias)
+            for part, length in norms.items():
+                add(prefixes, names, part, norm("", length))
+            into, counted = channels, counted + 1
+    last = eights(1280 * width)
+    add(nowhere, ENDS, "conv_head", {".weight": (last, into, 1, 1)})
+    add(nowhere, ENDS, "bn2", norm("", last))
+    add(nowhere, ENDS, "classifier", {".weight": (1000, last), ".bias": (1000,)})
+    return out
+
+
+def shapes_of(names: dict[str, tuple[str, tuple[int, ...]]]) -> Shapes:
+    return {name: shape for name, (_, shape) in names.items()}
 
 
 def as_tensorflow(x: torch.Tensor, side: int, stride: int) -> torch.Tensor:
@@ -175,7 +266,78 @@ def test_a_layout_of_one_padding_is_refused_under_the_name_of_the_other(blanks, 
             store.import_file(tmp_path / "file.safetensors", **how)
 
 
-@pytest.mark.parametrize("architecture", ["mobilenetv2_100"])
+@pytest.mark.parametrize("by", ["timm", "torchvision", "monai", "lukemelas"])
+@pytest.mark.parametrize("architecture", EFFICIENTNETS)
+def test_an_efficientnets_file_is_known_by_its_names_and_fits_completely(architecture, by) -> None:
+    names = efficientnet(architecture, by)
+    learnt = [shape for name, (_, shape) in names.items() if name.endswith((".weight", ".bias"))]
+    assert sum(torch.Size(shape).numel() for shape in learnt) == EFFICIENTNETS[architecture][2]
+    (found,) = key_maps({f"module.{name}": shape for name, shape in shapes_of(names).items()})
+    encoder_names = {key.removeprefix("module."): name for key, name in found.names.items()}
+    heads = {name for name in names if name.startswith(("classifier", "_fc"))}
+    assert {key: name for key, name in encoder_names.items() if key not in heads} == {
+        key: name for key, (name, _) in names.items() if key not in heads
+    }
+    facts = {name: TensorFacts("float32", names[key][1]) for key, name in encoder_names.items()}
+    account = account_for(facts, expected=expected_shapes(Network(architecture)))
+    assert account.complete
+    assert [why for _, why in account.left_out] == ["classifier of the source task"] * 2
+    assert architecture_of({name: fact.shape for name, fact in facts.items()}) == architecture
+    assert [names[head][1] for head in heads if head.endswith(".weight")] == [
+        (1000, family_of(architecture).features[architecture])
+    ]
+
+
+@pytest.mark.parametrize("form", ["imagenet", "tf"])
+@pytest.mark.parametrize("architecture", ["efficientnet_b0", pytest.param("efficientnet_b2", marks=pytest.mark.slow)])
+def test_an_efficientnets_maps_are_those_of_the_forward_pass_by_hand(
+    architecture, form, numbers, store, tmp_path
+) -> None:
+    weights = numbers(shapes_of(efficientnet(architecture)))
+    name = {"imagenet": f"{architecture}-imagenet", "tf": f"tf_{architecture}-imagenet"}[form]
+    encoder = imported(store, weights, name, tmp_path).double()
+    scans = torch.rand(2, 3, 96, 70, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    doubled = {key: tensor.double() for key, tensor in weights.items()}
+    how = {"imagenet": {"pad": alike, "epsilon": 1e-5}, "tf": {"pad": as_tensorflow, "epsilon": 1e-3}}[form]
+    expected = by_hand(scans, doubled, efficientnet_rows(architecture), activation=F.silu, **how)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.maps(scans), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("architecture", ["efficientnet_b0", pytest.param("efficientnet_b1", marks=pytest.mark.slow)])
+def test_at_its_nominal_size_monais_efficientnet_is_the_same_function_and_elsewhere_not(
+    architecture, numbers, store, tmp_path
+) -> None:
+    monai = EfficientNetBN(architecture.replace("_", "-"), pretrained=False).eval()
+    weights = numbers({name: tuple(tensor.shape) for name, tensor in monai.state_dict().items()})
+    assert set(weights) == set(efficientnet(architecture, "monai"))
+    monai.load_state_dict(weights, strict=True)
+    monai.double()
+    encoder = imported(store, weights, f"tf_{architecture}-imagenet", tmp_path).double()
+    seen = []
+    monai._avg_pooling.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    nominal = {"efficientnet_b0": 224, "efficientnet_b1": 240}[architecture]
+    scans = torch.rand(1, 3, nominal, nominal, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with torch.no_grad():
+        monai(scans)
+        torch.testing.assert_close(encoder.maps(scans), seen.pop(), rtol=1e-9, atol=1e-9)
+        monai(scans[..., :-1, :-1])
+        assert seen.pop().shape[-1] == encoder.maps(scans[..., :-1, :-1]).shape[-1] - 1, "MONAI's padding stays"
+
+
+@pytest.mark.parametrize(("by", "form"), [("torchvision", "tf_"), ("monai", ""), ("lukemelas", "")])
+def test_an_efficientnet_of_the_other_padding_is_refused_with_the_name_that_fits(
+    by, form, blanks, store, tmp_path
+) -> None:
+    save_file(blanks(shapes_of(efficientnet("efficientnet_b0", by))), tmp_path / "file.safetensors")
+    right = {"": "tf_efficientnet_b0-imagenet", "tf_": "efficientnet_b0-imagenet"}[form]
+    with pytest.raises(ConfigurationError, match=rf"padding or strides are others.* Import it as {right},"):
+        store.import_file(tmp_path / "file.safetensors", f"{form}efficientnet_b0-imagenet")
+    mine = imported(store, blanks(shapes_of(efficientnet("efficientnet_b2", by))), "mine", tmp_path, like=right)
+    assert (mine.card.architecture, mine.card.form) == ("efficientnet_b2", "imagenet" if form else "tf")
+
+
+@pytest.mark.parametrize("architecture", ["mobilenetv2_100", "efficientnet_b0", "efficientnet_b4"])
 def test_stages_are_cut_where_the_resolution_halves_and_chain_to_the_maps(architecture) -> None:
     encoder = build_untrained(find_encoder(architecture), seed=2).eval()
     maps = encoder.normalised(torch.rand(1, 1, 64, 64))
@@ -184,8 +346,8 @@ def test_stages_are_cut_where_the_resolution_halves_and_chain_to_the_maps(archit
         for stage, side in zip(encoder.stages, (32, 16, 8, 4, 2), strict=True):
             maps = encoder.stage(stage)(maps)
             assert maps.shape[-1] == side
-            assert 0.1 < maps.std() < 10, "untrained weights keep the spread"
         assert torch.equal(maps, expected)
+        assert 0.1 < encoder.train().maps(torch.randn(4, 3, 64, 64)).std() < 10, "training starts at a spread of one"
     by_stage = [key for name in encoder.stages for key, _ in encoder.stage(name).named_parameters()]
     assert len(by_stage) == len(list(encoder.parameters())), "each parameter is in exactly one stage"
     again = build_untrained(find_encoder(architecture), seed=2).tensors()
@@ -203,9 +365,9 @@ def test_tensorflows_padding_gives_its_grid_and_values(side, kernel, stride) -> 
 
 
 @pytest.mark.parametrize("plane", ["axial", "sagittal", "coronal"])
-@pytest.mark.parametrize("name", ["photos", "tf_photos"])
+@pytest.mark.parametrize("name", ["photos", "tf_photos", "efficient", "tf_efficient"])
 def test_inflated_gives_the_2d_features_of_equal_slices(plane, name, inverted) -> None:
-    side = 65 if name == "photos" else 64  # TensorFlow's padding is turned with the pictures, so any side will do
+    side = 64 if name.startswith("tf_") else 65  # TensorFlow's padding is turned with the pictures, so any side will do
     settings = VolumeSettings(planes=plane)
     flat = build_encoder(name, store=inverted, seed=0).eval().double()
     inflated = build_encoder(f"inflated-{name}", store=inverted, seed=0, volumes=settings).eval().double()
@@ -274,9 +436,14 @@ def test_thin_stems_have_the_thickness_of_the_settings() -> None:
 
 @pytest.fixture(scope="session")
 def inverted(numbers: Callable[[Shapes], dict[str, torch.Tensor]], tmp_path_factory) -> WeightStore:
-    """A store with `photos` and `tf_photos`: a MobileNetV2 with three different colours, in both paddings."""
+    """A store with a MobileNetV2 (`photos`) and an EfficientNet (`efficient`), in both paddings (`tf_`)."""
     store = WeightStore((tmp_path_factory.mktemp("inverted"),))
-    body = {key: tensor for key, tensor in numbers(mobilenet("timm")).items() if not key.startswith("classifier.")}
-    for name, like in (("photos", "mobilenetv2_100-imagenet"), ("tf_photos", "tf_mobilenetv2_100-imagenet")):
-        store.save(body, find_encoder(like).model_copy(update={"name": name}))
+    made = {
+        "photos": (mobilenet("timm"), "mobilenetv2_100-imagenet"),
+        "efficient": (shapes_of(efficientnet("efficientnet_b0")), "efficientnet_b0-imagenet"),
+    }
+    for name, (shapes, like) in made.items():
+        body = {key: tensor for key, tensor in numbers(shapes).items() if not key.startswith("classifier.")}
+        for form in ("", "tf_"):
+            store.save(body, find_encoder(f"{form}{like}").model_copy(update={"name": f"{form}{name}"}))
     return store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,9 @@ class Layout:
     `anchor` finds one tensor of the encoder, after any prefix; `parts` are the names right behind the prefix that
     belong to it; `to_monai` turns what stands behind the prefix into MONAI's name. With `has_own_part` the file keeps
     the encoder in a part of its own (`features.`), beside the classifier. `form` is the only form of network that such
-    files were trained in; None where names and layout do not say.
+    files were trained in; None where names and layout do not say. `to_monai_in_file` is used instead of `to_monai`
+    where a name has its meaning beside the file's others only, such as blocks that are counted through: it is given all
+    that stand behind the prefix.
     """
 
     words: str
@@ -27,6 +29,7 @@ class Layout:
     to_monai: Callable[[str], str]
     has_own_part: bool = False
     form: str | None = None
+    to_monai_in_file: Callable[[Iterable[str]], Callable[[str], str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Published:
 
     `file` is the repository, the repository's file, or an address elsewhere; `sha256` is the publisher's, where it is
     known. `research_only` weights exclude commercial or clinical use, and are downloaded only by those who accept that.
-    `mean` and `std` are those of the pixels in training, None for ImageNet's.
+    `mean` and `std` are those of the pixels in training, None for ImageNet's; `input_size_px` is the images' side.
     """
 
     file: str
@@ -44,6 +47,7 @@ class Published:
     research_only: bool = False
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    input_size_px: int = 224
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from medtl.encoders.families.densenet import DENSENET
+from medtl.encoders.families.efficientnet import EFFICIENTNET, TF_EFFICIENTNET
 from medtl.encoders.families.family import Family
 from medtl.encoders.families.medicalnet import MEDICALNET
 from medtl.encoders.families.mobilenet import MOBILENET, TF_MOBILENET
 from medtl.encoders.families.resnet import RESNET
 
-FAMILIES: Final[tuple[Family, ...]] = (RESNET, DENSENET, MOBILENET, TF_MOBILENET, MEDICALNET)
+FAMILIES: Final[tuple[Family, ...]] = (
+    RESNET,
+    DENSENET,
+    EFFICIENTNET,
+    TF_EFFICIENTNET,
+    MOBILENET,
+    TF_MOBILENET,
+    MEDICALNET,
+)
 """To add a family: a room, and its name here."""
 
 
