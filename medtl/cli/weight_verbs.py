@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 @speaking
-def list_weights() -> None:
-    """List the encoders that are known, and which of them are here."""
-    from medtl.study.doctor import weight_table
+def list_weights(
+    every: Annotated[
+        bool, typer.Option("--all", help="Every name with its licence and source, also those for volumes.")
+    ] = False,
+) -> None:
+    """Say which encoder to take for which scans, and why; which are here, and which can be fetched."""
+    from medtl.study.doctor import weight_choices, weight_table
 
-    print(weight_table())
+    print(weight_table() if every else weight_choices())
 
 
 @speaking

@@ -268,11 +268,12 @@ class WeightStore:
 
     def _absent(self, card: EncoderCard) -> ConfigurationError:
         looked = ", ".join(str(folder / card.name) for folder in self.folders)
+        fetch = f"With internet: medtl weights fetch {card.name}. Without" if card.download_url else "To get them"
         return ConfigurationError(
             f"The weights of the encoder {card.name} are not on this machine. Looked for: {looked} "
-            f"({ENVIRONMENT_VARIABLE} names other folders). With internet: medtl weights fetch {card.name}. Without: "
-            "on a machine that has it, fetch and medtl weights pack FILE, here medtl weights unpack FILE; or get the "
-            f"file from {card.source} (licence: {card.licence}), then: medtl weights import FILE --as {card.name}",
+            f"({ENVIRONMENT_VARIABLE} names other folders). {fetch}: medtl weights pack FILE on a machine that has "
+            f"them, medtl weights unpack FILE here; or get the file from {card.source} (licence: {card.licence}), "
+            f"then: medtl weights import FILE --as {card.name}",
             encoder=card.name,
             folders=[str(folder) for folder in self.folders],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ GIGA = 1e9
 LITTLE_DISK_GB = 5.0
 """Below this a cohort of a few thousand prepared scans and five folds of checkpoints may not fit."""
 LITTLE_MEMORY_GB = 4.0
+COLUMNS = 100
+"""Of a terminal that is not narrow."""
 
 
 def examine() -> str:
@@ -40,6 +43,25 @@ def examine() -> str:
     ]  # fmt: skip
     missing = [package for package, version in found.items() if version is None]
     lines += [f"! install {', '.join(missing)}"] if missing else []
+    return "\n".join(lines)
+
+
+def weight_choices() -> str:
+    """Which encoder to take for which scans, which are here, and how to get the others; for a terminal."""
+    lines = textwrap.wrap(encoders.WHEN_UNSURE, COLUMNS)
+    lines += ["", f"{'for':20} {'encoder':25} {'MB':>3}  why (numbers without % are AUROC x 100)"]
+    for one in encoders.RECOMMENDATIONS:
+        start = f"{one.scans:20} {one.encoder:25} {one.megabytes:3}  "
+        lines += textwrap.wrap(
+            f"{one.reason} ({one.source})", COLUMNS, initial_indent=start, subsequent_indent=" " * len(start)
+        )
+    store = encoders.WeightStore.from_environment()
+    stored = store.names()
+    absent = [card.name for card, _ in store.catalogue() if card.download_url and not card.lifting]
+    absent = [name for name in absent if name not in stored]
+    for what, names in (("Here", stored), ("Not here (medtl weights fetch NAME)", absent)):
+        lines += ["", *textwrap.wrap(f"{what}: {', '.join(names) or 'none'}.", COLUMNS, break_on_hyphens=False)]
+    lines += ["", "--all lists every name with its licence and source, untrained networks and those for volumes too."]
     return "\n".join(lines)
 
 

@@ -100,9 +100,7 @@ def test_absent_weights_say_where_it_was_looked_and_how_to_get_them(store) -> No
     assert str(store.folders[0] / "resnet50-imagenet") in message
     assert "huggingface.co/timm/resnet50.a1_in1k" in message
     assert "Apache-2.0" in message
-    assert (
-        "With internet: medtl weights fetch resnet50-imagenet. Without: on a machine that has it, fetch and" in message
-    )
+    assert "With internet: medtl weights fetch resnet50-imagenet. Without: medtl weights pack FILE on a" in message
     assert message.endswith("medtl weights import FILE --as resnet50-imagenet")
 
 

@@ -360,7 +360,7 @@ def test_the_doctor_names_the_weights_that_are_here(medtl: Callable[..., Result]
     card = find_encoder("resnet18-imagenet").model_copy(update={"sha256": "0" * 64})
     write_json(tmp_path / "weights" / card.name / "card.json", card.model_dump(mode="json"))
     assert "\n  weights in the store: resnet18-imagenet\n" in medtl("doctor").stdout
-    listed = medtl("weights", "list").stdout
+    listed = medtl("weights", "list", "--all").stdout
     assert re.search(r"^resnet18-imagenet +here +Apache-2\.0$", listed, flags=re.M)
     assert re.search(r"^resnet50-imagenet +not here .*\n +from https://huggingface\.co/timm/resnet50", listed, re.M)
     assert re.search(r"^resnet10 +starts from chance", listed, flags=re.M)
