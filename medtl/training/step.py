@@ -66,10 +66,19 @@ class TrainingStep:
             except torch.OutOfMemoryError as error:
                 self._halve(error)
         self.scaler.unscale_(self.optimiser)
+        if self.scale is not None:
+            self._forget_kept_stages()
         torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), self.recipe.gradient_limit)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss
+
+    def _forget_kept_stages(self) -> None:
+        """Gradients of stages that are kept for now count neither for the clipping nor for the optimiser's moments."""
+        for group in self.optimiser.param_groups:
+            if group["lr"] == 0.0:
+                for parameter in group["params"]:
+                    parameter.grad = None
 
     def _gradients(self, batch: Batch, *, seed: int) -> float:
         self.optimiser.zero_grad(set_to_none=True)

@@ -46,26 +46,32 @@ def scale_of(one: Policy, *, last_stages: int = 2) -> Any:
     return scale
 
 
-def moved(name: str, folder: Path, *, encoder: str = "resnet10", epochs: int = 2) -> dict[str, float]:
-    """How far each part of a network moves: stage -> the largest change of its convolutions, and of its norms."""
+def prepared(
+    name: str, *, encoder: str = "resnet10", epochs: int = 2, recipe: Recipe | None = None, stage_scale: Any = "own"
+) -> tuple[Classifier, FitTask]:
+    """A network, and its fit by a policy on noise."""
     rng = np.random.default_rng(0)
-    shape = ENCODERS[encoder]
-    pixels = {f"c{number}": rng.random(shape).astype(np.float32) for number in range(12)}
+    pixels = {f"c{number}": rng.random(ENCODERS[encoder]).astype(np.float32) for number in range(12)}
     scans = Scans(
         pixels.__getitem__, {case: number % 2 for number, case in enumerate(pixels)}, lambda scan, **_: scan,
         outcome=outcome_of(["well", "ill"]),
     )  # fmt: skip
-    network = classifier_with_new_head(build_untrained(find_encoder(encoder), seed=1), classes=2, seed=3)
-    before = copy.deepcopy(network.state_dict())
-    one = policy(name)
-    ids = tuple(pixels)
+    one, ids = policy(name), tuple(pixels)
     task = FitTask(
         name=name, scans=scans, chance_keys={case: case for case in ids}, training=ids[:8], validation=ids[8:],
-        recipe=Recipe(epochs=epochs, batch_size=4, learning_rate=1e-2), encoder_rate=1.0, head_rate=1.0,
-        batch_norm_frozen=one.is_pretrained, penalty=one.penalty, stage_scale=scale_of(one), seed_names=(1, name),
+        recipe=recipe or Recipe(epochs=epochs, batch_size=4, learning_rate=1e-2), encoder_rate=1.0, head_rate=1.0,
+        batch_norm_frozen=one.is_pretrained, penalty=one.penalty,
+        stage_scale=scale_of(one) if stage_scale == "own" else stage_scale, seed_names=(1, name),
         device=torch.device("cpu"),
     )  # fmt: skip
-    with freezing.parameters_kept(network, partial(_is_kept, one, task.stage_scale)):
+    return classifier_with_new_head(build_untrained(find_encoder(encoder), seed=1), classes=2, seed=3), task
+
+
+def moved(name: str, folder: Path, *, encoder: str = "resnet10", epochs: int = 2) -> dict[str, float]:
+    """How far each part of a network moves: stage -> the largest change of its convolutions, and of its norms."""
+    network, task = prepared(name, encoder=encoder, epochs=epochs)
+    before = copy.deepcopy(network.state_dict())
+    with freezing.parameters_kept(network, partial(_is_kept, policy(name), task.stage_scale)):
         fit(network, task, CheckpointFolder(folder, "a state"))
     assert all(parameter.requires_grad for parameter in network.parameters())
     found: dict[str, float] = {}
@@ -105,6 +111,29 @@ def test_gradual_begins_with_the_head_and_reaches_the_stem_in_the_last_part() ->
 def test_gradual_keeps_a_stage_until_its_turn(tmp_path: Path) -> None:
     found = moved("gradual", tmp_path, epochs=1)  # two steps, at 0 and one half of the training
     assert {part.split()[0] for part, change in found.items() if change > 0} == {"head", "layer4", "layer3", "layer2"}
+
+
+def test_a_stage_that_waits_for_its_turn_does_not_slow_the_head_down(tmp_path: Path) -> None:
+    """The gradients of waiting stages are not clipped with the head's: the head moves as if it were alone."""
+    waiting = Recipe(epochs=1, batch_size=4, learning_rate=1e-2, gradient_limit=1e-3)
+    heads = []
+    for case, scale in enumerate((lambda stage, progress: 0.0, None)):
+        network, task = prepared("lp_ft", recipe=waiting, stage_scale=scale)
+        with freezing.stages_frozen(network, () if scale else STAGES):
+            fit(network, task, CheckpointFolder(tmp_path / str(case), "a state"))
+        heads.append(network.head.weight.detach())
+    assert torch.equal(*heads)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_statistics_of_batch_normalisation_stay_as_pretrained(name: str, tmp_path: Path) -> None:
+    """Frozen weights whose running means drift are a common fault of fine-tuning: each epoch sets the mode anew."""
+    network, task = prepared(name)
+    before = {key: value.clone() for key, value in network.state_dict().items() if "running_" in key}
+    fit(network, task, CheckpointFolder(tmp_path, "a state"))
+    after = network.state_dict()
+    assert before
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
 
 
 def test_layerwise_rates_fall_by_the_factor_of_the_paper_from_the_last_stage_down() -> None:
