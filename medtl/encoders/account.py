@@ -22,6 +22,7 @@ CLASSIFIERS: Final[Mapping[str, str]] = dict.fromkeys(("fc.", "class_layers.out.
 COUNTER_RULE: Final = "counter absent in the file, set to 0; it takes no part in the network's function"
 COUNTER_CAST_RULE: Final = "counter cast to int64"
 CAST_RULE: Final = "{dtype} cast to float32"
+MATRIX_RULE: Final = "1 x 1 kernel read as the matrix it is"
 COUNTER_DTYPES: Final = ("int64", "int32")
 
 SHOWN = 3
@@ -105,7 +106,7 @@ def account_for(
 
     Only what `may_be_left` names by its beginning, with the reason, may be left out: the classifier of the source task.
     Only the counters of batch normalisation, which old files do not have, may be absent. float16, bfloat16 and float64
-    are cast to float32.
+    are cast to float32; kernels of 1 x 1 serve as matrices.
     """
     loaded, adapted, missing, misfits = [], [], [], []
     for key, shape in expected.items():
@@ -115,17 +116,26 @@ def account_for(
                 adapted.append((key, COUNTER_RULE))
             else:
                 missing.append(key)
-        elif facts.shape != shape and not (key.endswith(COUNTER) and math.prod(facts.shape) == 1):
+        elif not _fits(key, facts.shape, shape):
             misfits.append(Misfit(key, shape, facts.shape))
         elif key.endswith(COUNTER) and facts.dtype not in COUNTER_DTYPES:
             adapted.append((key, COUNTER_CAST_RULE))
-        elif facts.dtype == "float32" or key.endswith(COUNTER):
+        elif key.endswith(COUNTER) or (facts.dtype == "float32" and facts.shape == shape):
             loaded.append(key)
         else:
-            adapted.append((key, CAST_RULE.format(dtype=facts.dtype)))
+            cast = [CAST_RULE.format(dtype=facts.dtype)] if facts.dtype != "float32" else []
+            reshaped = [MATRIX_RULE] if facts.shape != shape else []
+            adapted.append((key, "; ".join(cast + reshaped)))
     extra = [key for key in found if key not in expected]
     left_out = [(key, why) for key in extra for start, why in may_be_left.items() if key.startswith(start)]
     unplaced = [key for key in extra if not key.startswith(tuple(may_be_left))]
     return Account(
         tuple(loaded), tuple(adapted), tuple(left_out), tuple(missing), tuple(misfits), tuple(sorted(unplaced))
     )
+
+
+def _fits(key: str, got: Shape, expected: Shape) -> bool:
+    if key.endswith(COUNTER):
+        return math.prod(got) == 1
+    is_matrix = len(expected) == 2 and len(got) > 2 and got[:2] == expected and math.prod(got[2:]) == 1
+    return got == expected or is_matrix

@@ -104,7 +104,12 @@ def _filled(card: EncoderCard, tensors: Mapping[str, torch.Tensor], *, account: 
     stages = hollow_stages(network)
     for stage in stages.values():
         stage.load_state_dict(
-            {key: _number(tensors, network.name_prefix + key) for key in stage.state_dict()}, strict=True, assign=True
+            {
+                key: _number(tensors, network.name_prefix + key, hollow.shape)
+                for key, hollow in stage.state_dict().items()
+            },
+            strict=True,
+            assign=True,
         )
     if card.lifting == "slices":
         encoder: Encoder = SliceEncoder(
@@ -131,7 +136,7 @@ def _attention(card: EncoderCard, tensors: Mapping[str, torch.Tensor], *, seed: 
     return attention
 
 
-def _number(tensors: Mapping[str, torch.Tensor], key: str) -> torch.Tensor:
+def _number(tensors: Mapping[str, torch.Tensor], key: str, shape: torch.Size) -> torch.Tensor:
     if key.endswith(COUNTER):
         return tensors[key].to(torch.int64) if key in tensors else torch.zeros((), dtype=torch.int64)
-    return tensors[key].to(torch.float32)
+    return tensors[key].to(torch.float32).reshape(shape)

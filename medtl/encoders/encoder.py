@@ -46,7 +46,7 @@ class Encoder(nn.Module, ABC):
         self.account = account
         self.normalise = Normalisation(card, network)
         if card.grey_rule == "sum_stem":
-            first = next(iter(body["stem"]._modules))
+            first = network.family.stem
             convolution = cast(nn.Conv2d, body["stem"].get_submodule(first))
             scale, shift = self.normalise.scale, self.normalise.shift
             body["stem"].set_submodule(first, SummedStem(convolution, scale=scale, shift=shift))

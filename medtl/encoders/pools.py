@@ -7,6 +7,7 @@ The gradients of torch's MaxPool3d and AvgPool3d have no deterministic form on C
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -22,10 +23,11 @@ class MaxByPlanes(nn.Module):
     def __init__(self, pool: nn.MaxPool3d) -> None:
         super().__init__()
         self.size, self.stride, self.padding = _side(pool.kernel_size), _side(pool.stride), _side(pool.padding)
+        self.pool = partial(max_pool2d, ceil_mode=pool.ceil_mode)
 
     def forward(self, volumes: Volume) -> Volume:
         """The largest value of each box."""
-        return _by_planes(max_pool2d, volumes, size=self.size, stride=self.stride, padding=self.padding)
+        return _by_planes(self.pool, volumes, size=self.size, stride=self.stride, padding=self.padding)
 
 
 class MeanByPlanes(nn.Module):

@@ -147,16 +147,18 @@ def test_every_published_file_has_an_exact_address_beneath_its_source(monkeypatc
     urls = [card.download_url for card in known_encoders() if card.download_url is not None]
     assert len(set(urls)) == len(urls)
     for card in known_encoders():
-        assert (card.download_url is None) == (not card.needs_weights or "tflite" in card.source), card.name
+        assert (card.download_url is None) == (not card.needs_weights or "huggingface.co" not in card.source), card.name
         if card.download_url is not None:
             repository, file = re.fullmatch(r"(https://\S+) \((\S+)\)", card.source).groups()
             assert card.download_url == f"{repository}/resolve/main/{file}"
 
 
-def test_weights_that_no_publisher_has_in_a_readable_file_are_refused_with_their_source(ask) -> None:
-    done = ask("tf_mobilenetv2_100-imagenet")
+@pytest.mark.parametrize("name", ["tf_mobilenetv2_100-imagenet", "se_resnet50-imagenet"])
+def test_weights_that_are_published_elsewhere_are_refused_with_their_source(name, ask) -> None:
+    done = ask(name)
     assert done.exit_code == 2
-    assert "tf_mobilenetv2_100-imagenet is published in no file that medtl reads: https://github.com/goo" in done.stderr
+    assert f"{name} is not on Hugging Face, where medtl fetches from: it is at https://github.com/" in done.stderr
+    assert f"medtl weights import FILE --as {name}" in done.stderr
 
 
 def test_other_bytes_than_the_publishers_are_removed_with_both_hashes(server, store, ask, published) -> None:

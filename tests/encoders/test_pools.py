@@ -11,8 +11,12 @@ from medtl.encoders.pools import MaxByPlanes, MeanByPlanes, replace_pools
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [(nn.MaxPool3d(3, 2, 1), MaxByPlanes), (nn.AvgPool3d(2, 2), MeanByPlanes)],
-    ids=["largest", "mean"],
+    [
+        (nn.MaxPool3d(3, 2, 1), MaxByPlanes),
+        (nn.MaxPool3d(3, 2, ceil_mode=True), MaxByPlanes),
+        (nn.AvgPool3d(2, 2), MeanByPlanes),
+    ],
+    ids=["largest", "largest_to_the_end", "mean"],
 )
 @pytest.mark.parametrize("sides", [(8, 9, 11), (3, 16, 2)])
 def test_the_numbers_and_the_gradients_are_torchs(theirs, ours, sides) -> None:

@@ -30,7 +30,13 @@ def resnet() -> Classifier:
     return classifier_of("resnet10")
 
 
-FAMILIES = ["resnet10", "mobilenetv2_100", "efficientnet_b0", pytest.param("densenet121", marks=pytest.mark.slow)]
+FAMILIES = [
+    "resnet10",
+    "mobilenetv2_100",
+    "efficientnet_b0",
+    "se_resnet50",
+    pytest.param("densenet121", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("architecture", FAMILIES)

@@ -11,9 +11,11 @@ from medtl.encoders.families.family import Family
 from medtl.encoders.families.medicalnet import MEDICALNET
 from medtl.encoders.families.mobilenet import MOBILENET, TF_MOBILENET
 from medtl.encoders.families.resnet import RESNET
+from medtl.encoders.families.se_resnet import SE_RESNET
 
 FAMILIES: Final[tuple[Family, ...]] = (
     RESNET,
+    SE_RESNET,
     DENSENET,
     EFFICIENTNET,
     TF_EFFICIENTNET,

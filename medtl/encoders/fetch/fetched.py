@@ -77,7 +77,10 @@ def _wanted(names: Sequence[str], *, stored: Sequence[str]) -> tuple[EncoderCard
 def _fault_of(name: str, fetchable: tuple[str, ...], *, stored: Sequence[str]) -> str:
     known = {card.name: card for card in known_encoders()}
     if name in known and known[name].needs_weights:
-        return f"{name} is published in no file that medtl reads: {known[name].source}."
+        return (
+            f"{name} is not on Hugging Face, where medtl fetches from: it is at {known[name].source}. Import it with "
+            f"medtl weights import FILE --as {name}."
+        )
     if name in known:
         return f"{name} needs no file: it starts from chance."
     if name in stored:
