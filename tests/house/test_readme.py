@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import nibabel
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from bad_server import serving, whole
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -69,17 +72,34 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(picture).save(folder / cells[2])
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     (folder / "study.yaml").write_text(study)
-    save_file(
-        build_untrained(find_encoder("resnet18"), seed=1).tensors() | imagenet_classifier(512),
-        folder / "resnet18.safetensors",
-    )
+    for name, features in (("resnet18", 512), ("resnet50", 2048)):
+        save_file(
+            build_untrained(find_encoder(name), seed=1).tensors() | imagenet_classifier(features),
+            folder / f"{name}.safetensors",
+        )
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def publisher(desk: Path) -> Iterator[None]:
+    """The publisher of the weights, as a mirror on this machine."""
+
+    def publish(handler: BaseHTTPRequestHandler) -> None:
+        _, _, repository, *rest = handler.path.split("/")
+        assert rest == ["resolve", "main", "model.safetensors"]
+        whole((desk / f"{repository.partition('.')[0]}.safetensors").read_bytes())(handler)
+
+    with serving() as server, pytest.MonkeyPatch.context() as patch:
+        server.replies[:] = [publish]
+        patch.setenv("MEDTL_WEIGHTS_MIRROR", server.address)
+        patch.setenv("no_proxy", "127.0.0.1")
+        yield
 
 
 def test_the_readme_has_the_blocks_that_are_executed_here_and_no_other() -> None:
     shown = [block.strip().split("\n") for block in blocks("bash")]
-    assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "medtl", "make"]
-    kinds = ["bash", "csv", "yaml", "bash", "bash", "python", "yaml", "bash", "yaml", "bash"]
+    assert [lines[0].split()[0] for lines in shown] == ["make", "medtl", "python", "medtl", "medtl", "make"]
+    kinds = ["bash", "csv", "yaml", "bash", "bash", "python", "bash", "yaml", "bash", "yaml", "bash"]
     assert re.findall(r"^```(\w+)$", README, flags=re.M) == kinds
 
 
@@ -124,15 +144,11 @@ def test_choosing_sealing_judging_and_comparing_run_as_the_readme_says(desk: Pat
     (desk / "split.csv").write_text("\n".join([f"{header},split", *map(",".join, zip(lines, splits, strict=True))]))
     (desk / "second.yaml").write_text(blocks("yaml")[1].replace("manifest.csv", "split.csv"))
     shutil.copy(desk / "runs" / "first" / "predictions.csv", desk)
-    save_file(
-        build_untrained(find_encoder("resnet50"), seed=1).tensors() | imagenet_classifier(2048),
-        desk / "resnet50.safetensors",
-    )
     for line in (
-        "medtl weights import resnet50.safetensors --as resnet50-imagenet",
+        *blocks("bash")[3].strip().split("\n"),
         f"medtl run second.yaml --out runs/second --set folds.count=2 {SMALL}",
         "medtl unseal runs/second",
-        *blocks("bash")[3].strip().split("\n"),
+        *blocks("bash")[4].strip().split("\n"),
     ):
         done = run(line, folder=desk)
         if line.endswith("--pdf") and importlib.util.find_spec("weasyprint") is None:
