@@ -11,6 +11,7 @@ from medtl.encoders import build_untrained, find_encoder
 from medtl.encoders.readout import Readout
 from medtl.explanation import saliency
 from medtl.explanation.cam_methods import METHODS
+from medtl.explanation.randomisation import cascade
 from medtl.explanation.saliency import READOUT, map_stage, saliency_maps
 
 PICTURES = ("resnet10", "densenet121")
@@ -68,3 +69,15 @@ def test_a_head_of_the_last_stage_is_explained_by_the_stage_that_suits_the_scan(
     classifier, scans = reading("resnet10", "last")
     assert map_stage(classifier, scans) == saliency.stage_to_look_at(classifier.encoder, scans)
     assert map_stage(reading("resnet10", "all")[0], scans) == READOUT
+
+
+def test_the_cascade_of_randomised_stages_keeps_the_readout() -> None:
+    classifier, scans = reading("resnet10", "all")
+
+    def make(network, batch, targets):
+        return saliency_maps(network, batch, targets, stage=READOUT, method="hirescam")
+
+    untrained = build_untrained(find_encoder("resnet10"), seed=9)
+    steps = cascade(classifier, [scans[:1], scans[1:]], [0, 1], make=make, untrained=untrained, seed=3)
+    assert [name for name, _ in steps] == ["head", "layer4", "layer3", "layer2", "layer1", "stem"]
+    assert all(one.values.shape == (16, 16) for _, maps in steps for one in maps)

@@ -24,7 +24,11 @@ pytestmark = pytest.mark.usefixtures("own_places")
 
 
 def finished(tiny: Any, new_run: Path, medtl: Callable[..., Any], *, probe_stages: str) -> Path:
-    study = tiny.write(adaptation={"policy": ["lp_ft", "full"], "probe_stages": probe_stages}, recipe={"epochs": 1})
+    study = tiny.write(
+        adaptation={"policy": ["lp_ft", "full"], "probe_stages": probe_stages},
+        recipe={"epochs": 1},
+        saliency={"checks": True, "cases_per_fold": 2},
+    )
     answer = medtl("run", study, "--out", new_run)
     assert answer.code == 0, answer.err
     return new_run
@@ -74,5 +78,7 @@ def test_the_models_of_a_wider_readout_are_read_back_and_explained(
         assert (name, network.encoder.readout) == ("lp_ft", "all")
         maps = pd.read_csv(folder.fold(fold) / names.SALIENCY / "saliency.csv")
         assert set(maps["stage"]) == {"readout"}
+    checks = json.loads((run / "saliency_checks.json").read_text())
+    assert {fold["stage"] for fold in checks["folds"]} == {"readout"}
     assert "all stages that the head reads" in " ".join((run / "fold_0" / "report.html").read_text().split())
     assert "The features were the mean and standard deviation of each map of every stage." in text_of(run)
