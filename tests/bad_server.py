@@ -40,6 +40,8 @@ def serving() -> Iterator[Server]:
             with suppress(BrokenPipeError, ConnectionResetError):
                 server.next_reply()(self)
 
+        do_CONNECT = do_GET
+
         def log_message(self, *_: object) -> None:
             """Quiet."""
 

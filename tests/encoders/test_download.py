@@ -308,6 +308,15 @@ def test_the_proxy_of_the_environment_is_used(server, partial, monkeypatch) -> N
     assert server.paths == ["http://localhost:1/weights.pt"]
 
 
+@pytest.mark.parametrize("code", [403, 407])
+def test_a_proxy_that_lets_nothing_through_is_named(code, server, partial, monkeypatch) -> None:
+    monkeypatch.setenv("https_proxy", server.address)
+    server.replies[:] = [status(code)]
+    with pytest.raises(DownloadFailed, match=r"^The proxy of HTTPS_PROXY does not let the connection through: it "):
+        download("https://huggingface.co/x/resolve/main/y.pt", partial, what="an encoder", patience=HURRIED)
+    assert server.paths == ["huggingface.co:443"]
+
+
 @pytest.mark.parametrize(
     ("url", "before", "allowed"),
     [

@@ -86,6 +86,7 @@ def test_an_encoder_is_fetched_stored_and_accounted_for(server, store, ask, publ
         before
     )
     assert f"The file that came has the sha256 {card.original_sha256}." in after
+    assert "another licence" not in done.stderr
     assert not left_over(store)
 
 
@@ -97,6 +98,19 @@ def test_what_is_written_names_the_publisher_and_no_host_or_path_of_here(server,
     text = (store.folders[0] / card.name / "card.json").read_text()
     for word in ("127.0.0.1", server.address, str(store.folders[0])):
         assert word not in text
+
+
+def test_a_file_that_states_another_licence_than_the_one_shown_is_stored_with_a_warning(
+    server, store, ask, layout, numbers
+) -> None:
+    server.replies[:] = [whole(save(numbers(layout("resnet10")), {"license": "Own Non-Commercial"}))]
+    done = ask("resnet10-imagenet")
+    assert done.exit_code == 0
+    assert (
+        "the file states another licence than its publisher's page (Apache-2.0): Own Non-Commercial. That of the file "
+        "is on the card. Find out which is right before you use it."
+    ) in done.stderr
+    assert store.card("resnet10-imagenet").licence == "Own Non-Commercial"
 
 
 def test_what_is_stored_is_not_fetched_again_unless_on_purpose(server, store, ask, published) -> None:

@@ -241,6 +241,11 @@ def _fault_of_connection(reason: object) -> Exception:
         isinstance(reason, OSError) and reason.errno in UNREACHABLE
     ):
         return DownloadFailed("The server cannot be reached: this machine may have no way to the internet.")
+    if str(reason).startswith("Tunnel connection failed"):
+        return DownloadFailed(
+            "The proxy of HTTPS_PROXY does not let the connection through: it wants a login, which HTTPS_PROXY can "
+            "hold, or forbids the address."
+        )
     why = f"{type(reason).__name__}" if isinstance(reason, Exception) else "no connection"
     return TransientFault(f"the connection could not be made ({why})")
 

@@ -118,6 +118,11 @@ def _fetched(store: WeightStore, card: EncoderCard, url: str, settings: FetchSet
             shutil.rmtree(folder)
             raise
         shutil.rmtree(folder)
+    if not stored.licence.startswith(card.licence):
+        say(
+            f"{card.name}: the file states another licence than its publisher's page ({card.licence}): "
+            f"{stored.licence}. That of the file is on the card. Find out which is right before you use it."
+        )
     if card.published_sha256 is None:
         say(
             f"{card.name}: the publisher's sha256 is not known to medtl, so only the tensors' names and shapes and the "
