@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from medtl.encoders import catalogue
+from medtl.encoders import catalogue, find_encoder
 from medtl.encoders.families import Family, known
 
 pytestmark = pytest.mark.usefixtures("own_places")
@@ -83,3 +83,15 @@ def test_a_toy_family_is_taken_to_volumes_without_a_line_of_its_own(name: str) -
 @pytest.mark.usefixtures("with_toynet")
 def test_a_file_of_a_toy_family_is_known_by_its_names(tmp_path: Path) -> None:
     assert known.architecture_of({"entry.weight": (8, 3, 7, 7), "deep.weight": (16, 8, 3, 3)}) == "toynet2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["mobilenetv2_100", "efficientnet_b0", "se_resnet50"])
+def test_a_network_of_another_family_is_fine_tuned_stage_by_stage_and_explained(
+    encoder: str, tiny: Any, new_run: Path, medtl: Callable[..., Any]
+) -> None:
+    study = tiny.write(encoder=encoder, adaptation={"policy": "lp_ft"})
+    answer = medtl("run", study, "--out", new_run)
+    assert answer.code == 0, answer.err
+    page = " ".join((new_run / "report.html").read_text().split())
+    assert find_encoder(encoder).family.citation in page
