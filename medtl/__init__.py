@@ -8,11 +8,12 @@ The floors, from the top. Each imports only from floors below it (the order is a
 
     cli/          the commands; each imports what it needs when it is called
     maps/         saliency maps back to the archive, as DICOM objects that refer to the source series
-    study/        one study in order: settings, cohort, encoders, run, unseal, pretrain, check, demo, doctor
+    study/        one study in order: settings, cohort, encoders, run, unseal, curve, pretrain, check, demo, doctor
     intake/       from a folder to a manifest, each series accepted or refused by name
     report/       the pages: pages > manuscript > findings > sections > figures > results > html
     controls/     what must fail: permuted labels, metadata only, thumbnails, borders, masked centres
     held_out/     held-out cohorts: openings, and the mean over the folds' models
+    sources/      how many cases a question needs: draws of patients, learning curves, a power law, advice
     explanation/  where the network looked: saliency maps on the scan's own grid, and checks of them
     training/     how it learns: the loop, checkpoints, the feature table
     adaptation/   what is changed: probe, heads, freezing, learning rates
