@@ -28,6 +28,7 @@ for verb in (
     data_verbs.intake,
     data_verbs.check,
     study_verbs.run,
+    study_verbs.learning_curve,
     study_verbs.unseal,
     result_verbs.report,
     result_verbs.evaluate,

@@ -1,4 +1,4 @@
-"""Verbs that learn: demo, run, pretrain; and what makes a script of a study."""
+"""Verbs that learn: demo, run, learning-curve, pretrain; and what makes a script of a study."""
 
 from __future__ import annotations
 
@@ -86,6 +86,36 @@ def pretrain(
 
     card = pretrain_encoder(read_study(study, changes=changes or []), name=name, device=device, replace=replace)
     print(f"{card.name}: {card.trained_on}")
+
+
+@speaking
+def learning_curve(
+    study: Annotated[Path, typer.Argument(help="A study in YAML.")],
+    cases: Annotated[
+        str, typer.Option(help="Patients of each class to learn from, with commas; `all` is the whole training part.")
+    ] = "4,8,16,32,64,all",
+    repeats: Annotated[int, typer.Option(help="Draws of each size.")] = 50,
+    reach: Annotated[float, typer.Option(help="The AUROC that is wanted.")] = 0.9,
+    half_width: Annotated[float, typer.Option(help="The wanted half of its 95 % interval.")] = 0.05,
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: runs/<name>-curve-<fingerprint>.")] = None,
+    changes: Changes = None,
+    device: Device = "auto",
+) -> None:
+    """Draw few patients many times from the training folds: how many cases does this question need?
+
+    Fits the frozen probe, the nearest centroid and the nearest neighbours on features that are computed once, and
+    answers with a power law and its band, or says why the data cannot answer.
+    """
+    from medtl.sources.curve_settings import CurveSettings, sizes_in
+    from medtl.study.learning_curve import run_learning_curve
+    from medtl.study.settings import read_study
+
+    sizes, has_whole = sizes_in(cases)
+    settings = CurveSettings(sizes, has_whole=has_whole, repeats=repeats, reach=reach, half_width=half_width)
+    page, curve = run_learning_curve(read_study(study, changes=changes or []), settings, out=out, device=device)
+    print(curve.models[0].needed.sentence)
+    print(curve.test_sentence)
+    print(page)
 
 
 def pipeline(study: Study) -> None:
