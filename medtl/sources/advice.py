@@ -6,11 +6,12 @@ In: a fitted law, an AUROC that was reached, and what is wanted. Out: numbers of
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medtl.evaluation.delong import half_width
 from medtl.record.learning_curve import NeededPatients
-from medtl.sources.power_law import FEWEST_SIZES, FittedLaw
+from medtl.sources.power_law import FEWEST_SIZES, Backtest, FittedLaw
 
 FEWEST_LABELS = 50
 """Labelled patients below which a curve is too short to be prolonged."""
@@ -23,12 +24,22 @@ MOST_TEST_PATIENTS = 1_000_000
 
 @dataclass(frozen=True)
 class Reached:
-    """What a curve knows about a wanted AUROC: labelled patients, drawn sizes and the median at the smallest."""
+    """What a curve knows about a wanted AUROC: labelled patients, the median of each drawn size, and the backtest."""
 
     wanted: float
     labels: int
-    sizes: tuple[int, ...]
-    first_median: float
+    medians: Mapping[int, float]
+    tried: Backtest | None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The drawn sizes, rising."""
+        return tuple(sorted(self.medians))
+
+    @property
+    def first_median(self) -> float:
+        """The median at the smallest size."""
+        return self.medians[self.sizes[0]]
 
 
 def patients_to_reach(law: FittedLaw | None, reached: Reached, *, phrase: str) -> NeededPatients:
@@ -66,6 +77,8 @@ def _why_not(law: FittedLaw | None, reached: Reached) -> str | None:
         return f"a power law needs at least {FEWEST_SIZES} sizes, and {len(reached.sizes)} were drawn"
     if reached.first_median >= reached.wanted:
         return None
+    if reached.tried is not None and 2 * reached.tried.covered < len(reached.tried.predicted):
+        return _not_foretold(reached, reached.tried)
     ceiling, least, most = law.ceiling
     if reached.wanted >= most:
         return f"the curve levels off at {ceiling:.3f} (band {least:.3f}-{most:.3f}), below it"
@@ -89,6 +102,19 @@ def _why_not(law: FittedLaw | None, reached: Reached) -> str | None:
     if found > farthest:
         return f"it lies beyond {farthest:,} patients a class, {FARTHEST} times the largest size that was drawn"
     return None
+
+
+def _not_foretold(reached: Reached, tried: Backtest) -> str:
+    first = next((size for size in reached.sizes if reached.medians[size] >= reached.wanted), None)
+    seen = (
+        f"no drawn size up to {max(reached.sizes)} patients a class reached it"
+        if first is None
+        else f"the smallest drawn size whose median reached it is {first} patients a class"
+    )
+    return (
+        f"the curve does not follow a power law, since one fitted to the smaller sizes foretold {tried.covered} of "
+        f"{len(tried.predicted)} larger ones; {seen}"
+    )
 
 
 def patients_to_test(auroc: float, *, width: float, share: float) -> int | None:

@@ -22,7 +22,7 @@ from medtl.sources.curve_data import CurveData, CurveFold, PooledPatients, Posit
 from medtl.sources.curve_settings import CurveSettings
 from medtl.sources.draws import distinct_draws
 from medtl.sources.few_case_models import MODELS, NEIGHBOURS, centroid_probabilities, neighbour_probabilities
-from medtl.sources.power_law import FEWEST_SIZES, FittedLaw, Values, backtest, fit_law
+from medtl.sources.power_law import FEWEST_SIZES, Backtest, FittedLaw, Values, backtest, fit_law
 from medtl.training.seeding import seed_for
 
 UNCHOSEN_UP_TO = 8
@@ -147,7 +147,8 @@ def _model_curve(
     values = curve.drawn[model]
     law = fit_law(values, seed=seed) if len(values) >= FEWEST_SIZES else None
     points = tuple(curve_point(size, values[size]) for size in sorted(values))
-    reached = Reached(settings.reach, labels, tuple(sorted(values)), points[0].median)
+    tried = None if law is None else backtest(values, seed=seed)
+    medians = {point.patients: point.median for point in points}
     whole = curve.whole.get(model)
     return ModelCurve(
         model=model,
@@ -159,8 +160,8 @@ def _model_curve(
         else WholePart(
             patients=curve.whole_size, value=whole.value, low=whole.low, high=whole.high, reason=whole.reason
         ),
-        law=None if law is None else _power_law(law, values, seed=seed),
-        needed=patients_to_reach(law, reached, phrase=phrase),
+        law=None if law is None or tried is None else _power_law(law, tuple(sorted(values)), tried),
+        needed=patients_to_reach(law, Reached(settings.reach, labels, medians, tried), phrase=phrase),
     )
 
 
@@ -170,10 +171,9 @@ def curve_point(size: int, values: Float[np.ndarray, "repeat"]) -> CurvePoint:
     return CurvePoint(patients=size, repeats=len(values), median=float(np.median(values)), low=low, high=high)
 
 
-def _power_law(law: FittedLaw, values: Values, *, seed: int) -> PowerLaw:
+def _power_law(law: FittedLaw, drawn: tuple[int, ...], tried: Backtest) -> PowerLaw:
     ceiling, low, high = law.ceiling
-    tried = backtest(values, seed=seed)
-    sizes = np.unique(np.geomspace(min(values), max(values), LAW_POINTS).round().astype(int))
+    sizes = np.unique(np.geomspace(min(drawn), max(drawn), LAW_POINTS).round().astype(int))
     along = [(int(size), *law.at(float(size))) for size in sizes]
     return PowerLaw(
         ceiling=ceiling,

@@ -5,7 +5,7 @@ import pytest
 
 from medtl.evaluation.delong import half_width
 from medtl.sources.advice import Reached, patients_to_reach, patients_to_test
-from medtl.sources.power_law import FittedLaw, backtest, fit_law
+from medtl.sources.power_law import Backtest, FittedLaw, backtest, fit_law
 
 SIZES = (4, 8, 16, 32, 64, 128)
 
@@ -52,13 +52,20 @@ def test_the_backtest_foretells_the_larger_sizes_of_a_law_and_not_of_a_step() ->
     assert backtest(step, seed=1).covered == 0
 
 
+KEPT = Backtest((4, 8, 16), (32, 64, 128), 2)
+
+
+def reached(wanted: float, labels: int = 200, first: float = 0.68, tried: Backtest | None = KEPT) -> Reached:
+    return Reached(wanted, labels, {size: first + 0.001 * size for size in SIZES}, tried)
+
+
 def advised(law: FittedLaw | None, *, wanted: float = 0.85, labels: int = 200, first: float = 0.68) -> str:
-    return patients_to_reach(law, Reached(wanted, labels, SIZES, first), phrase="the frozen probe").sentence
+    return patients_to_reach(law, reached(wanted, labels, first), phrase="the frozen probe").sentence
 
 
 def test_a_curve_that_carries_it_gets_a_number_with_its_band() -> None:
     law = fit_law(values(noise=0.01), seed=1)
-    found = patients_to_reach(law, Reached(0.85, 200, SIZES, 0.68), phrase="the frozen probe")
+    found = patients_to_reach(law, reached(0.85), phrase="the frozen probe")
     assert found.patients is not None
     assert found.low is not None
     assert found.high is not None
@@ -105,6 +112,18 @@ def test_what_the_smallest_size_reaches_is_not_prolonged_downwards() -> None:
         "With the frozen probe, AUROC 0.60 is reached with 4 patients a class, the smallest size that was drawn; fewer "
         "may do."
     )
+
+
+def test_a_curve_that_follows_no_power_law_is_not_prolonged() -> None:
+    law, broken = fit_law(values(noise=0.01), seed=1), Backtest((4, 8, 16), (32, 64, 128), 1)
+    text = patients_to_reach(law, reached(0.8, tried=broken), phrase="the frozen probe").sentence
+    assert text == (
+        "How many patients the frozen probe needs to reach AUROC 0.80 cannot be said from these data: the curve does "
+        "not follow a power law, since one fitted to the smaller sizes foretold 1 of 3 larger ones; the smallest drawn "
+        "size whose median reached it is 128 patients a class."
+    )
+    text = patients_to_reach(law, reached(0.85, tried=broken), phrase="the frozen probe").sentence
+    assert text.endswith("no drawn size up to 128 patients a class reached it.")
 
 
 @pytest.mark.parametrize(("auroc", "width", "share"), [(0.8, 0.05, 0.5), (0.9, 0.1, 0.1), (0.55, 0.02, 0.3)])

@@ -178,8 +178,8 @@ def _backtest_note(one: ModelCurve) -> str:
     fitted, predicted = ([str(size) for size in sizes] for sizes in (law.backtest_fitted, law.backtest_predicted))
     return (
         f"Backtest: the law was fitted to {joined(fitted)} patients a class alone, and the medians at "
-        f"{joined(predicted)} were held against the band that it foretold. Where they lie outside, do not trust the "
-        "numbers beyond the largest size."
+        f"{joined(predicted)} were held against the band that it foretold. With fewer than half of them inside, "
+        "no number of patients is given."
     )
 
 
