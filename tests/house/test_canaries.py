@@ -249,6 +249,7 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
     world.ask("check", manifest, "--out", out / "audit", "--set", "folds.count=2", code=0)
     world.ask("run", study, "--out", run, code=0)
     world.ask("report", run, code=0)
+    world.ask("learning-curve", study, "--cases", "1,2,all", "--repeats", 10, "--out", out / "curve", code=0)
     world.ask("evaluate", run / "predictions.csv", "--out", out / "judged", "--resamples", 100, code=0)
     world.ask(
         "compare", run, "--model", "probe", "--model", "centroid", "--out", out / "compared", "--resamples", 100, code=0
@@ -276,7 +277,7 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
         patch.setenv("MEDTL_CACHE", str(world.folder / "another-cache"))
         world.ask("run", study, "--out", out / "all-refused", code=3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("medtl.study.run.borrow_each", unforeseen)
+        patch.setattr("medtl.study.run.resolve_encoders", unforeseen)
         world.ask("run", study, "--out", out / "ended", code=1)
 
     words = tuple(word.encode() for word in (TOKEN, *DATES.values(), *UIDS.values(), str(world.folder).lower()))
