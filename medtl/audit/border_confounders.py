@@ -1,4 +1,4 @@
-"""Border confounders, which go with the label or the site: burned-in marks, frames, brightness.
+"""Border confounders, which are associated with the label or the site: burned-in marks, frames, brightness.
 
 In: a cohort and the border of each picture. Out: suspects, each with its position, its numbers by group, a p value and
 examples, and sentences. A model can read such things instead of the disease (Zech 2018, DeGrave 2021). What is found
@@ -137,7 +137,7 @@ class BorderAudit:
 def border_audit(
     cohort: Cohort, borders: Mapping[str, BorderFacts | None], *, seed: int, permutations: int = PERMUTATIONS
 ) -> BorderAudit:
-    """Test whether marks, frames and brightness go with the label, and with the site where there are several.
+    """Test whether marks, frames and brightness are associated with the label, or with one of several sites.
 
     Of a patient with several pictures in a group the mean counts. Each question compares the largest of its cells
     with exchanged groups; Holm's correction is for all questions.

@@ -118,7 +118,7 @@ def missing_findings(cohort: Cohort) -> tuple[Finding, ...]:
 
 
 def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
-    """One finding on the properties that go with the label after Holm's correction."""
+    """One finding on the properties that are associated with the label after Holm's correction."""
     clauses = [
         f"{one.name} is associated with the label ({one.clauses}; {one.test}, "
         f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "

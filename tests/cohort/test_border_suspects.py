@@ -1,4 +1,5 @@
-"""What goes with the label near the border: planted differences are found, chance is not, and p values count places."""
+"""What is associated with the label near the border: planted differences are found, chance is not, and p values "
+"count places."""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ def test_a_mark_in_the_corner_of_one_group_is_found_with_its_place(against: str)
     assert (suspect.what, suspect.against) == ("marks", against)
     assert suspect.position == "at the upper left (6 % from the top, 6 % from the left)"
     notes = sentences(border_findings(found))
-    assert f"go with the {against}: at the upper left" in notes[0]
+    assert f"are associated with the {against}: at the upper left" in notes[0]
     examples = dict(suspect.examples)
     assert set(examples) == ({"well", "ill"} if against == "label" else {"a", "b"})
 

@@ -1,4 +1,4 @@
-"""Properties that go with the label are found, and only those; scipy is the witness."""
+"""Properties that are associated with the label are found, and only those; scipy is the witness."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_small_tables_of_many_values_are_tested_by_permutation_and_keep_their_le
     assert np.mean(np.array(p_values) < 0.05) < 0.15
     (told,) = associations(cohort_of(labels), {"site": ["u", "v", "w", "x", "y", "z"] * 4}, seed=0)
     assert told.p_value < 0.01, "u, w, y are always a"
-    assert "site goes with the label" in sentences(association_findings([told]))[0]
+    assert "site is associated with the label" in sentences(association_findings([told]))[0]
 
 
 def test_metadata_that_is_chance_gives_no_auroc_and_the_label_itself_gives_one() -> None:

@@ -107,7 +107,7 @@ def test_a_label_dependent_image_size_is_found_by_its_test_and_by_the_model_that
     assert (
         "image height is associated with the label (median 96 in healthy, median 100 in nodule; Mann-Whitney" in output
     )
-    assert "image width goes with the label" in output
+    assert "image width is associated with the label" in output
     assert re.search(r"can be predicted without looking at the scans: AUROC (0\.9\d\d|1\.000)", output)
 
 
@@ -127,16 +127,16 @@ def test_a_marker_burned_in_at_one_site_is_found_and_its_position_named(planted:
     folder, rows = planted
     rows = [{**row, "site": ("north", "south")[sum(map(ord, row["patient_id"])) % 2]} for row in rows]
     honest = output_of(folder, rows)
-    assert "go with the site" not in honest
-    assert "goes with the site" not in honest
+    assert "associated with the site" not in honest
     with_marker(folder, rows, site="north")
     output = output_of(folder, rows)
     assert re.search(
-        r"Small bright marks near the border, such as letters, go with the site: at the upper left \(\d+ % from the "
+        r"Small bright marks near the border, such as letters, are associated with the site: at the upper left "
+        r"\(\d+ % from the "
         r"top, \d+ % from the left\) (9\d|100) % in north, \d % in south",
         output,
     )
-    assert "go with the label" not in output
+    assert "associated with the label" not in output
 
 
 def test_all_leaks_planted_at_once_are_named_on_the_page_with_their_pictures(planted: tuple[Path, Rows]) -> None:
@@ -160,13 +160,13 @@ def test_all_leaks_planted_at_once_are_named_on_the_page_with_their_pictures(pla
     for words in (
         "exactly equal images under different patient numbers",
         "nearly equal images with different labels",
-        "image height goes with the label",
-        "Small bright marks near the border, such as letters, go with the label",
+        "image height is associated with the label",
+        "Small bright marks near the border, such as letters, are associated with the label",
     ):
         assert words in output
     assert page.index("Labels contradict each other. Different patient numbers") < page.index("equal pixels")
     assert page.count("<img") >= 4 + 2
-    assert "Bright marks near the border go with the label" in page
+    assert "Bright marks near the border are associated with the label" in page
     assert not re.findall(r'(?:src|href)="(?:https?:|/|file:)', page)
 
 
@@ -214,7 +214,10 @@ def test_what_is_known_to_be_wrong_with_the_radiographs_is_found() -> None:
     assert "809 patients have cases of more than one class" in output
     assert "the largest 30: check that one number is one person" in output
     assert "test: bacteria 39 % of 624 cases, normal 38 % of 624 cases" in output
-    assert "Small bright marks near the border, such as letters, go with the label: at the upper left" in output
+    assert (
+        "Small bright marks near the border, such as letters, are associated with the label: at the upper left"
+        in output
+    )
 
 
 @pytest.mark.real_data

@@ -60,7 +60,8 @@ def without_scans(run: Run, judged: Judged) -> Finding | None:
         WITHOUT_SCANS[relation(blind.auroc.value, auroc)],
         f"AUROC {without} out of fold from {joined(blind.properties)} alone; with the scans "
         f"{with_interval(auroc.value, auroc.low, auroc.high)}.",
-        advice="Read in the notes which properties go with the label and what the preparation leaves of them; make "
+        advice="Read in the notes which properties are associated with the label and what the preparation leaves of "
+        "them; make "
         "them alike "
         "in all classes, or compare within equal ones.",
         question="Does the model see the condition, or how and where the scan was made?",

@@ -1,4 +1,4 @@
-"""The audit before training as a page shows it: pairs side by side, and examples of what goes with label or site.
+"""The audit as a page shows it: pairs side by side, and examples of what is associated with the label or the site.
 
 In: audit.json and its pictures, written by the check or the run. Out: frozen parts; empty where there is no audit.
 """
@@ -16,9 +16,9 @@ from medtl.report.html.embedded_picture import Picture, picture_at
 from medtl.report.html.numbers import count
 
 HEADINGS = {
-    "marks": "Bright marks near the border go with the {}",
-    "frame": "The width of a frame goes with the {}",
-    "brightness": "The brightness near the border goes with the {}",
+    "marks": "Bright marks near the border are associated with the {}",
+    "frame": "The width of a frame is associated with the {}",
+    "brightness": "The brightness near the border is associated with the {}",
 }
 
 
