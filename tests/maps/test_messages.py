@@ -170,7 +170,8 @@ def test_a_radiograph_that_was_cut_is_not_the_maps(tmp_path: Path) -> None:
 def test_a_radiograph_without_a_picture_has_neither_object(tmp_path: Path) -> None:
     source, saliency = radiograph(tmp_path)
     with pytest.raises(
-        LeftOut, match=r"No parametric map: .* no place in the patient\. No montage: .* only of the cases on its pages"
+        LeftOut,
+        match=r"No parametric map: .* no position in the patient\. No montage: .* only of the cases on its pages",
     ):
         picture_objects(map_of(saliency), source, run="r")
 

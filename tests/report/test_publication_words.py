@@ -79,7 +79,7 @@ def test_only_works_of_this_run_are_cited(
 def test_every_work_has_an_address_that_finds_it_and_a_use() -> None:
     assert set(WORKS) == {*ALWAYS, *USES}
     for work in WORKS.values():
-        assert re.fullmatch(r"10\.\d{4,5}/\S+", work.doi) or re.fullmatch(r"\d{4}\.\d{5}", work.arxiv) or work.url
+        assert re.fullmatch(r"10\.\d{4,5}/\S+", work.doi) or re.fullmatch(r"\d{4}\.\d{4,5}", work.arxiv) or work.url
         assert str(work.year) in work.cited
         assert work.cited.split()[0] in work.authors
     found = [work.doi for work in WORKS.values() if work.doi] + [work.arxiv for work in WORKS.values() if work.arxiv]

@@ -43,7 +43,7 @@ class PreparedCohort:
         """The cache key of every prepared scan by case_id."""
         return {case_id: scan.key for case_id, scan in self.scans.items()}
 
-    def pixels(self, case_id: str) -> Float32[np.ndarray, "channel height width"]:
+    def pixels(self, case_id: str) -> Float32[np.ndarray, "channel *prepared"]:
         """The prepared scan of a case in [0, 1], read from the cache and verified.
 
         Raises:
