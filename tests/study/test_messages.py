@@ -115,7 +115,7 @@ def test_a_policy_that_is_named_twice_is_listed() -> None:
 
 def test_a_policy_of_another_name_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        ConfigurationError, match="there is no policy 'finetune'; choose among probe, lp_ft, .*full, scratch"
+        ConfigurationError, match=r"there is no policy 'finetune'; choose among probe, lp_ft, .*full, scratch"
     ):
         study(adaptation={"policy": "finetune"})
 
