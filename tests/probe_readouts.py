@@ -24,6 +24,7 @@ from medtl.encoders.readout import READOUTS, Readout
 from medtl.evaluation import evaluate
 from medtl.predictions import PredictionTable, concatenate
 from medtl.study.cohort import audit_and_split, read_cohort
+from medtl.study.data import study_data
 from medtl.study.encoders import resolve_encoder
 from medtl.study.settings import Study
 from medtl.training.seeding import seed_for
@@ -48,7 +49,11 @@ def _fundus(folder: Path, *, column: str, patients: int) -> Path:
 
 def studies(data: Path, encoder: str) -> dict[str, Study]:
     """The questions, by name."""
-    common = {"adaptation": {"policy": "probe"}, "identifiers": "as_in_manifest", "resamples": 1000}
+    common = {
+        "adaptation": {"policy": "probe", "probe_stages": "auto"},
+        "identifiers": "as_in_manifest",
+        "resamples": 1000,
+    }
     five = {"count": 5, "seed": 7}
     x_rays = {"manifest": data / "kermany_cxr_224/manifest.csv", "folds": five, "encoder": encoder,
               "limit_patients": PER_CLASS, "preparation": {"preset": "radiograph", "size_px": (224, 224)}}  # fmt: skip
@@ -76,10 +81,9 @@ def measured(study: Study) -> str:
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
     recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
     study, encoder = resolve_encoder(study, store=WeightStore.from_environment())
-    data = training.StudyData.of(
-        recruited.cohort, prepared, groups=recruited.groups, preparation=study.preparation,
-        augmentation=study.augmentation, encoders={study.encoder: encoder}, seed=study.seed, readouts=READOUTS,
-        store=training.FeatureStore(cache.folder, training.choose_device("cpu"), 0),
+    data = study_data(
+        study, recruited.cohort, prepared, groups=recruited.groups, encoders={study.encoder: encoder},
+        device=training.choose_device("cpu"),
     )  # fmt: skip
     cohort, features = data.cohort, data.features[study.encoder]
     cases = {case.case_id: case for case in cohort.cases}

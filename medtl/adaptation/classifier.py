@@ -24,9 +24,14 @@ class Classifier(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = head
 
+    @property
+    def readout(self) -> Readout:
+        """Which maps the head reads: the readout that gives as many features as the head takes."""
+        return self.encoder.readout_of(self.head.in_features)
+
     def forward(self, scans: Float[Tensor, "case channel *space"]) -> Float[Tensor, "case class"]:
         """Logits per class."""
-        return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans))))
+        return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans), readout=self.readout)))
 
 
 def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
@@ -36,7 +41,6 @@ def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
     mean, many times its spread.
     """
     weight, bias = probe.folded()
-    encoder.readout = probe.readout
     head = skip_init(nn.Linear, weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
@@ -48,8 +52,7 @@ def classifier_with_new_head(
     encoder: Encoder, *, classes: int, seed: int, dropout: float = 0.0, readout: Readout = "last"
 ) -> Classifier:
     """A classifier with a small random head drawn from `seed`."""
-    encoder.readout = readout
-    head = skip_init(nn.Linear, encoder.feature_count, classes)
+    head = skip_init(nn.Linear, encoder.feature_widths[readout], classes)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         head.weight.normal_(0.0, HEAD_STANDARD_DEVIATION, generator=generator)

@@ -46,7 +46,7 @@ class _Known:
         return self.data.last_stage(self.encoder).values
 
     def features_of(self, scans: Scans, content: Mapping[str, str]) -> Features:
-        return self.data.store.of(self.data.encoders[self.encoder], scans, content).values
+        return self.data.features_of(self.encoder, scans, content).values
 
 
 def run_controls(

@@ -26,8 +26,7 @@ class Encoder(nn.Module, ABC):
     """An encoder: a network without its classifier, in ordered stages, with a way to pool their maps.
 
     `card` says how it is fed; `account` says what became of each stored tensor, and is None for untrained weights.
-    `readout` says which maps become features. `space` counts the dimensions of what one stage sees at once: 2 for
-    pictures and slices, 3 for whole volumes.
+    `space` counts the dimensions of what one stage sees at once: 2 for pictures and slices, 3 for whole volumes.
     Make one with `build_encoder` or `build_untrained`.
     """
 
@@ -53,12 +52,25 @@ class Encoder(nn.Module, ABC):
         self.body = nn.Sequential(cast("OrderedDict[str, nn.Module]", body))
         self.attention = nn.ModuleDict(dict[str, nn.Module](attention or {}))
         self.attention_is_held = False
-        self.readout: Readout = "last"
 
     @property
     def feature_widths(self) -> Mapping[Readout, int]:
         """Features per scan of each readout; a wider one begins with the features of a narrower one."""
         return widths_of(stage_channels(self.network))
+
+    def readout_of(self, features: int) -> Readout:
+        """The narrowest readout that gives so many features.
+
+        Raises:
+            ConfigurationError: none does.
+        """
+        for readout, count in self.feature_widths.items():
+            if count == features:
+                return readout
+        raise ConfigurationError(
+            f"No readout of {self.card.name} has {features} features; they have "
+            f"{', '.join(f'{count} ({readout})' for readout, count in self.feature_widths.items())}."
+        )
 
     @property
     def space(self) -> Literal[2, 3]:
@@ -72,8 +84,8 @@ class Encoder(nn.Module, ABC):
 
     @property
     def feature_count(self) -> int:
-        """Features per scan under the encoder's readout."""
-        return self.network.feature_count if self.readout == "last" else self.feature_widths[self.readout]
+        """Features per scan of the readout `last`."""
+        return self.network.feature_count
 
     def stage(self, name: str) -> nn.Module:
         """One stage, for freezing it or for reading its maps with a hook; its output is not changed afterwards.
@@ -92,7 +104,9 @@ class Encoder(nn.Module, ABC):
         """Scans in [0, 1] as `pooled` wants them; refuses scans that the card does not fit."""
 
     @abstractmethod
-    def pooled(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
+    def pooled(
+        self, scans: Float[torch.Tensor, "case plane *space"], *, readout: Readout = "last"
+    ) -> Float[torch.Tensor, "case feature"]:
         """The features of normalised scans, one row a case."""
 
     def forward(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
@@ -162,9 +176,11 @@ class NetworkEncoder(Encoder):
         """Feature maps after the last stage, of normalised scans."""
         return cast(torch.Tensor, self.body(scans))
 
-    def pooled(self, scans: Float[torch.Tensor, "case plane *space"]) -> Float[torch.Tensor, "case feature"]:
+    def pooled(
+        self, scans: Float[torch.Tensor, "case plane *space"], *, readout: Readout = "last"
+    ) -> Float[torch.Tensor, "case feature"]:
         """The readout of normalised scans; plain means, whose gradients are deterministic on CUDA."""
-        return features_of(self.body, scans, readout=self.readout)
+        return features_of(self.body, scans, readout=readout)
 
     def slice_weights(
         self, scans: Float[torch.Tensor, "case plane *space"]

@@ -12,7 +12,7 @@ from medtl.axes import Plane
 from medtl.encoders.chunks import in_chunks
 from medtl.encoders.encoder import Encoder
 from medtl.encoders.normalisation import refuse_other_space
-from medtl.encoders.readout import features_of
+from medtl.encoders.readout import Readout, features_of
 from medtl.encoders.settings import VolumeSettings
 from medtl.encoders.views import VIEWS, in_patient_axes, on_grid, pictures
 from medtl.errors import ConfigurationError
@@ -48,9 +48,9 @@ class SliceEncoder(Encoder):
             )
         return scans
 
-    def pooled(self, scans: Volumes) -> Float[torch.Tensor, "case feature"]:
+    def pooled(self, scans: Volumes, *, readout: Readout = "last") -> Float[torch.Tensor, "case feature"]:
         """The patients' features, of normalised volumes."""
-        return torch.stack([self._pooled_in(plane, scans) for plane in self.settings.planes]).mean(0)
+        return torch.stack([self._pooled_in(plane, scans, readout=readout) for plane in self.settings.planes]).mean(0)
 
     def slice_weights(self, scans: Volumes) -> dict[Plane, Float[torch.Tensor, "case slice"]]:
         """Attention, equal shares of the mean, or with max the share of features that a slice has the largest of."""
@@ -93,8 +93,8 @@ class SliceEncoder(Encoder):
             summed = volume if summed is None else summed + on_grid(volume, tuple(summed.shape[1:]))
         return cast(torch.Tensor, summed)
 
-    def _pooled_in(self, plane: Plane, scans: Volumes) -> Float[torch.Tensor, "case feature"]:
-        features = self._features(plane, scans)
+    def _pooled_in(self, plane: Plane, scans: Volumes, *, readout: Readout) -> Float[torch.Tensor, "case feature"]:
+        features = self._features(plane, scans, readout=readout)
         if self.settings.pooling == "max":
             return features.amax(1)
         if self.settings.pooling == "mean":
@@ -114,12 +114,14 @@ class SliceEncoder(Encoder):
             return features.new_full(features.shape[:2], 1 / slices)
         return torch.nn.functional.one_hot(features.argmax(1), slices).to(features).mean(1)
 
-    def _features(self, plane: Plane, scans: Volumes) -> Float[torch.Tensor, "case slice feature"]:
+    def _features(
+        self, plane: Plane, scans: Volumes, *, readout: Readout = "last"
+    ) -> Float[torch.Tensor, "case slice feature"]:
         view = VIEWS[plane]
         sides = scans.shape[2:]
 
         def features_in(which: range) -> Float[torch.Tensor, "picture feature"]:
-            return features_of(self.body, self.normalise(pictures(scans, plane, which)), readout=self.readout)
+            return features_of(self.body, self.normalise(pictures(scans, plane, which)), readout=readout)
 
         features = in_chunks(
             features_in,

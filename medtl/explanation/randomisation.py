@@ -48,8 +48,9 @@ def cascade(
         seed: of the new head.
     """
     device = next(classifier.parameters()).device
-    readout = classifier.encoder.readout
-    head = classifier_with_new_head(untrained, classes=classifier.head.out_features, seed=seed, readout=readout).head
+    head = classifier_with_new_head(
+        untrained, classes=classifier.head.out_features, seed=seed, readout=classifier.readout
+    ).head
     changed = Classifier(copy.deepcopy(classifier.encoder), head).to(device)
     changed.encoder.attention.load_state_dict(untrained.attention.state_dict())
     found = [(HEAD, each_mapped(changed, scans, targets, make=make))]

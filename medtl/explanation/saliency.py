@@ -135,7 +135,8 @@ def _readout_maps(
         stack.enter_context(torch.autocast(device.type, enabled=False))
         stack.enter_context(encoder.attention_held())
         captured = [
-            stack.enter_context(_captured(encoder.stage(name))) for name in stages_of(encoder.readout, encoder.stages)
+            stack.enter_context(_captured(encoder.stage(name)))
+            for name in stages_of(classifier.readout, encoder.stages)
         ]
         logits = classifier(scans.to(device, torch.float32))
         wanted = logits.gather(1, torch.tensor(list(targets), device=device)[:, None]).sum()
@@ -161,7 +162,7 @@ def _on_finer_grid(values: Float[Tensor, "case *coarse"], shape: tuple[int, ...]
 
 def map_stage(classifier: Classifier, scans: Float[Tensor, "case channel *prepared"]) -> str:
     """What a map is made of unless the study says: all that the head reads, or the stage that suits such scans."""
-    return READOUT if classifier.encoder.readout != "last" else stage_to_look_at(classifier.encoder, scans)
+    return READOUT if classifier.readout != "last" else stage_to_look_at(classifier.encoder, scans)
 
 
 def stage_to_look_at(encoder: Encoder, scans: Float[Tensor, "case channel *prepared"]) -> str:

@@ -138,7 +138,7 @@ def _made(
     classifier: Classifier, scans: torch.Tensor, targets: Sequence[int], *, stage: str, method: Method
 ) -> tuple[RawSaliency, ...]:
     """The study's maps; another fold's model may be another network, whose own stage is looked at then."""
-    is_known = stage in classifier.encoder.stages or (stage == READOUT and classifier.encoder.readout != "last")
+    is_known = stage in classifier.encoder.stages or (stage == READOUT and classifier.readout != "last")
     own = stage if is_known else map_stage(classifier, scans[:1])
     return saliency_maps(classifier, scans, targets, stage=own, method=method)
 

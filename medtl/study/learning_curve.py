@@ -13,6 +13,7 @@ from medtl.sources.curve_settings import CurveSettings
 from medtl.sources.draws import patients_of_each_class
 from medtl.sources.learning_curve import draw_curve, model_curves, testing_advice
 from medtl.study.cohort import announced, audit_and_split, read_cohort
+from medtl.study.data import study_data
 from medtl.study.encoders import fingerprint_of, resolve_encoder
 from medtl.study.settings import Study
 
@@ -43,16 +44,13 @@ def run_learning_curve(
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
     recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
     data = CurveData.of(
-        training.StudyData.of(
+        study_data(
+            study,
             recruited.cohort,
             prepared,
             groups=recruited.groups,
-            preparation=study.preparation,
-            augmentation=study.augmentation,
             encoders={study.encoder: encoder},
-            store=training.FeatureStore(cache.folder, chosen_device, study.recipe.loading_workers),
-            seed=study.seed,
-            readouts=study.adaptation.readouts,
+            device=chosen_device,
         ),
         recruited.folds,
         encoder=study.encoder,

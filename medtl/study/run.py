@@ -22,6 +22,7 @@ from medtl.record.sealed import seal_of, write_seal
 from medtl.record.studied_cohort import studied_cohort, write_case_tables, write_cohort
 from medtl.study.audit import alike_by_features, write_audit_with_pictures
 from medtl.study.cohort import Recruited, announced, audit_and_split, read_cohort
+from medtl.study.data import study_data
 from medtl.study.encoders import fingerprint_of, resolve_encoders
 from medtl.study.settings import Study, write_study_of_run
 from medtl.training.variant import Variant
@@ -59,17 +60,7 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
             write_seal(seal_of(recruited.sealed, prepared.facts, study.folds.sealed), run.path)
 
         with record.timed("features"):
-            data = training.StudyData.of(
-                cohort,
-                prepared,
-                groups=recruited.groups,
-                preparation=study.preparation,
-                augmentation=study.augmentation,
-                encoders=resolved,
-                store=training.FeatureStore(cache.folder, chosen_device, study.recipe.loading_workers),
-                seed=study.seed,
-                readouts=study.adaptation.readouts,
-            )
+            data = study_data(study, cohort, prepared, groups=recruited.groups, encoders=resolved, device=chosen_device)
         write_audit_with_pictures(
             recruited,
             prepared,

@@ -30,6 +30,7 @@ from medtl.record.run_folder import RunFolder
 from medtl.record.sealed import Seal, images_of, read_seal
 from medtl.record.studied_cohort import read_lock
 from medtl.study.cohort import read_cohort
+from medtl.study.data import study_data
 from medtl.study.encoders import fingerprint_of, resolve_encoders
 from medtl.study.settings import Study, read_study
 
@@ -232,17 +233,7 @@ def _predictions(
     run: RunFolder, study: Study, resolved: Mapping[str, encoders.Encoder], held: _Held, *, chosen_device: torch.device
 ) -> PredictionTable:
     """What every fold's models say of every case."""
-    data = training.StudyData.of(
-        held.cohort,
-        held.prepared,
-        groups={},
-        preparation=study.preparation,
-        augmentation=study.augmentation,
-        encoders=resolved,
-        store=training.FeatureStore(imaging.PreparedCache.shared().folder, chosen_device, study.recipe.loading_workers),
-        seed=study.seed,
-        readouts=study.adaptation.readouts,
-    )
+    data = study_data(study, held.cohort, held.prepared, groups={}, encoders=resolved, device=chosen_device)
     variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
     folds = [fold for fold in run.finished_folds() if run.is_finished(fold)]
     return concatenate(

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from medtl.adaptation import freezing
 from medtl.encoders import Encoder
+from medtl.encoders.readout import Readout
 from medtl.errors import IntegrityFailure
 from medtl.files import fingerprint, replacing, sha256_of
 from medtl.progress import track
@@ -50,12 +51,13 @@ def feature_table(
     folder: Path,
     device: torch.device,
     loading_workers: int | None,
+    readout: Readout = "last",
 ) -> FeatureTable:
     """The features of every case in `content`, which maps a case to the key of its prepared scan.
 
     Cases with the same content get the same features. A damaged piece is computed again.
     """
-    identity = encoder_identity(encoder)
+    identity = encoder_identity(encoder, readout=readout)
     a_case = {key: case for case, key in content.items()}
     keys = sorted(a_case)
     pieces = [keys[at : at + CASES_A_PIECE] for at in range(0, len(keys), CASES_A_PIECE)]
@@ -66,17 +68,19 @@ def feature_table(
         path = folder / "features" / f"{fingerprint([SCHEMA, identity, device.type, piece])}.safetensors"
         values = _stored(path, count=len(piece))
         if values is None:
-            values = _computed(encoder, scans, [a_case[key] for key in piece], device=device, workers=workers)
+            values = _computed(
+                encoder, scans, [a_case[key] for key in piece], device=device, workers=workers, readout=readout
+            )
             _store(path, values, shared=folder)
         rows.update(zip(piece, values, strict=True))
     return FeatureTable(tuple(content), np.stack([rows[key] for key in content.values()]))
 
 
-def encoder_identity(encoder: Encoder) -> str:
+def encoder_identity(encoder: Encoder, *, readout: Readout = "last") -> str:
     """A name for exactly these weights under exactly this normalisation and readout."""
     digest = hashlib.sha256(encoder.card.model_dump_json().encode())
-    if encoder.readout != "last":
-        digest.update(encoder.readout.encode())
+    if readout != "last":
+        digest.update(readout.encode())
     for name, value in sorted(encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())
@@ -84,12 +88,12 @@ def encoder_identity(encoder: Encoder) -> str:
 
 
 def _computed(
-    encoder: Encoder, scans: Scans, case_ids: Sequence[str], *, device: torch.device, workers: int
+    encoder: Encoder, scans: Scans, case_ids: Sequence[str], *, device: torch.device, workers: int, readout: Readout
 ) -> Float32[np.ndarray, "case feature"]:
     plan = each_once(scans, case_ids)
     with freezing.eval_mode(encoder), torch.inference_mode():
         parts = [
-            encoder.pooled(encoder.normalised(batch.scans.to(device))).cpu().numpy()
+            encoder.pooled(encoder.normalised(batch.scans.to(device)), readout=readout).cpu().numpy()
             for batch in load(scans, plan, workers=workers)
         ]
     values = np.concatenate(parts).astype(np.float32)

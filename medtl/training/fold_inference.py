@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
 from medtl.adaptation.heads import activated
-from medtl.encoders.readout import Readout
-from medtl.errors import IntegrityFailure
+from medtl.encoders import Encoder
+from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.policies import policy_of
 from medtl.policies.centroid import CENTROID
 from medtl.policies.probe import PROBE
@@ -109,17 +109,7 @@ def _network(model: str, data: StudyData, variant: Variant, *, folder: Path) -> 
         return classifier_from_probe(copy.deepcopy(pretrained), _probe(folder)).to(data.device)
     encoder = data.untrained(variant.encoder, seed=0) if _is_untrained(model) else copy.deepcopy(pretrained)
     path = checkpoint_of(model, primary=variant.adaptation.primary, folder=folder)
-    classifier = classifier_with_new_head(
-        encoder, classes=data.cohort.outcome.head_width, seed=0, readout=_readout(model, folder)
-    )
-    _load(classifier, path)
-    return classifier.to(data.device)
-
-
-def _readout(model: str, folder: Path) -> Readout:
-    """The readout of a network that was trained: the probe's where it started from the probe."""
-    policy, choice = policy_of(model), read_probe(folder)
-    return choice.readout if choice is not None and policy is not None and policy.start == "fitted_probe" else "last"
+    return _stored(encoder, path, classes=data.cohort.outcome.head_width).to(data.device)
 
 
 def _is_untrained(model: str) -> bool:
@@ -147,11 +137,16 @@ def _baseline(folder: Path, model: str, parts: Sequence[str]) -> Mapping[str, np
         raise _cannot(path, "both models on frozen features") from error
 
 
-def _load(classifier: Classifier, path: Path) -> None:
+def _stored(encoder: Encoder, path: Path, *, classes: int) -> Classifier:
+    """The network of a checkpoint; what its head reads follows from how many features it takes."""
     try:
-        classifier.load_state_dict(load_file(path), strict=True)
-    except (FileNotFoundError, SafetensorError, RuntimeError) as error:
+        tensors = load_file(path)
+        readout = encoder.readout_of(tensors["head.weight"].shape[1])
+        classifier = classifier_with_new_head(encoder, classes=classes, seed=0, readout=readout)
+        classifier.load_state_dict(tensors, strict=True)
+    except (FileNotFoundError, SafetensorError, RuntimeError, KeyError, ConfigurationError) as error:
         raise _cannot(path, "the network of this study") from error
+    return classifier
 
 
 def _cannot(path: Path, what: str) -> IntegrityFailure:

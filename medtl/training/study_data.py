@@ -25,11 +25,14 @@ class FeatureStore:
     device: torch.device
     loading_workers: int | None
 
-    def of(self, encoder: Encoder, scans: Scans, content: Mapping[str, str]) -> FeatureTable:
+    def of(
+        self, encoder: Encoder, scans: Scans, content: Mapping[str, str], *, readout: Readout = "last"
+    ) -> FeatureTable:
         """The features of every case in `content`, which maps a case to the key of its scan."""
         return feature_table(
-            encoder, scans, content, folder=self.folder, device=self.device, loading_workers=self.loading_workers
-        )
+            encoder, scans, content, folder=self.folder, device=self.device, loading_workers=self.loading_workers,
+            readout=readout,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,9 @@ class StudyData:
             seed: of the study.
             readouts: that the probe chooses among, the narrowest first.
         """
-        for encoder in encoders.values():
-            encoder.readout = readouts[-1]
         scans = Scans.of(cohort, prepared, augmentation=augmentation, preparation=preparation)
         content = content_of(cohort, prepared)
-        features = {name: store.of(encoder, scans, content) for name, encoder in encoders.items()}
+        features = {name: store.of(encoder, scans, content, readout=readouts[-1]) for name, encoder in encoders.items()}
         return cls(cohort, groups, prepared, preparation, scans, encoders, features, store, seed, readouts)
 
     @property
@@ -94,6 +95,10 @@ class StudyData:
     def content(self) -> Mapping[str, str]:
         """Case -> the key of its prepared scan."""
         return content_of(self.cohort, self.prepared)
+
+    def features_of(self, encoder: str, scans: Scans, content: Mapping[str, str]) -> FeatureTable:
+        """The features of other scans, such as masked ones, read as those of the study."""
+        return self.store.of(self.encoders[encoder], scans, content, readout=self.readouts[-1])
 
     def widths(self, encoder: str) -> dict[Readout, int]:
         """How many of an encoder's first features each of the readouts has."""

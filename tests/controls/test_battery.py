@@ -28,7 +28,7 @@ ALL = ControlSettings(permutations=50, centre_masked=True, image_level_split=Tru
 class BlockMeans:
     """An encoder by hand that sees everything: its features are the pixels' 4 x 4 px means."""
 
-    def of(self, encoder: None, scans: Scans, content: Mapping[str, str]) -> FeatureTable:
+    def of(self, encoder: None, scans: Scans, content: Mapping[str, str], *, readout: str = "last") -> FeatureTable:
         blocks = [scans.pixels(name)[0].reshape(8, 4, 8, 4).mean(axis=(1, 3)).ravel() for name in content]
         return FeatureTable(tuple(content), np.stack(blocks).astype(np.float32))
 

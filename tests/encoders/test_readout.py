@@ -10,6 +10,7 @@ from medtl.encoders.build import build_untrained
 from medtl.encoders.catalogue import find_encoder
 from medtl.encoders.encoder import Encoder
 from medtl.encoders.readout import READOUTS, stages_of
+from medtl.errors import ConfigurationError
 
 
 def captured(encoder: Encoder, scans: torch.Tensor) -> dict[str, np.ndarray]:
@@ -37,10 +38,9 @@ def test_features_are_numpys_means_and_deviations_of_the_stages_the_last_one_fir
         wanted += [positions.mean(-1), np.sqrt(positions.var(-1) + 1e-8)]
     whole = np.concatenate(wanted, axis=1)
     for readout in READOUTS:
-        encoder.readout = readout
         with torch.inference_mode():
-            features = encoder(encoder.normalised(scans)).numpy()
-        assert features.shape[1] == encoder.feature_count == encoder.feature_widths[readout]
+            features = encoder.pooled(encoder.normalised(scans), readout=readout).numpy()
+        assert features.shape[1] == encoder.feature_widths[readout]
         assert np.allclose(features, whole[:, : features.shape[1]], rtol=1e-4, atol=1e-5)
 
 
@@ -48,12 +48,11 @@ def test_slices_are_read_one_by_one_and_averaged() -> None:
     volumes = torch.rand(2, 1, 33, 40, 6, generator=torch.Generator().manual_seed(0))
     slices = build_untrained(find_encoder("slices-resnet10"), seed=1).eval()
     pictures = build_untrained(find_encoder("resnet10"), seed=1).eval()
-    slices.readout = pictures.readout = "all"
     from medtl.encoders.views import pictures as cut
 
     with torch.inference_mode():
-        of_volumes = slices(slices.normalised(volumes)).numpy()
-        each = pictures(pictures.normalised(cut(volumes, "axial", range(12)))).numpy()
+        of_volumes = slices.pooled(slices.normalised(volumes), readout="all").numpy()
+        each = pictures.pooled(pictures.normalised(cut(volumes, "axial", range(12))), readout="all").numpy()
     assert np.allclose(of_volumes, each.reshape(2, 6, -1).mean(1), rtol=1e-4, atol=1e-5)
 
 
@@ -62,3 +61,12 @@ def test_the_stages_of_a_readout_are_counted_from_the_last() -> None:
     assert stages_of("last", stages) == ("layer2",)
     assert stages_of("last_two", stages) == ("layer1", "layer2")
     assert stages_of("all", stages) == stages
+
+
+def test_a_head_of_another_width_belongs_to_no_readout() -> None:
+    encoder = build_untrained(find_encoder("resnet18"), seed=1)
+    assert [encoder.readout_of(width) for width in (512, 1536, 2048)] == ["last", "last_two", "all"]
+    with pytest.raises(
+        ConfigurationError, match=r"No readout of resnet18 has 100 features; they have 512 \(last\), 1536"
+    ):
+        encoder.readout_of(100)

@@ -17,6 +17,7 @@ from medtl.files import read_csv
 from medtl.record import run_folder as names
 from medtl.record.run_folder import RunFolder
 from medtl.study.cohort import audit_and_split, read_cohort
+from medtl.study.data import study_data
 from medtl.study.encoders import resolve_encoders
 from medtl.study.settings import read_study
 
@@ -61,11 +62,7 @@ def test_the_models_of_a_wider_readout_are_read_back_and_explained(
     cache = imaging.PreparedCache.shared()
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
     cohort = audit_and_split(study, cohort, prepared.facts).cohort
-    data = training.StudyData.of(
-        cohort, prepared, groups={}, preparation=study.preparation, augmentation=study.augmentation,
-        encoders=resolved, store=training.FeatureStore(cache.folder, torch.device("cpu"), 0), seed=study.seed,
-        readouts=study.adaptation.readouts,
-    )  # fmt: skip
+    data = study_data(study, cohort, prepared, groups={}, encoders=resolved, device=torch.device("cpu"))
     variants = training.variants_of(study.adaptation, study.recipe, study.selection, encoders=list(resolved))
     before = read_csv(run / "predictions.csv", text_columns=("case_id",))
     for fold in folder.finished_folds():
@@ -75,7 +72,7 @@ def test_the_models_of_a_wider_readout_are_read_back_and_explained(
         assert set(both["model"]) == {"lp_ft", "full", "probe", "centroid"}
         assert np.allclose(both["p_ill"], both["p_ill_again"], atol=1e-5)
         name, network = training.fold_inference.primary_of_fold(data, variants, folder=folder.fold(fold))
-        assert (name, network.encoder.readout) == ("lp_ft", "all")
+        assert (name, network.readout) == ("lp_ft", "all")
         maps = pd.read_csv(folder.fold(fold) / names.SALIENCY / "saliency.csv")
         assert set(maps["stage"]) == {"readout"}
     checks = json.loads((run / "saliency_checks.json").read_text())
