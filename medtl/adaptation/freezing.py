@@ -9,19 +9,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from medtl.adaptation.classifier import Classifier
-from medtl.errors import ConfigurationError
 
 
 @contextmanager
 def stages_frozen(classifier: Classifier, stages: Sequence[str]) -> Iterator[None]:
     """Stop gradients into the named stages of the encoder; their former state is given back at the end."""
-    unknown = [name for name in stages if name not in classifier.encoder.stages]
-    if unknown:
-        raise ConfigurationError(
-            f"frozen_stages names {', '.join(unknown)}; this encoder's stages are "
-            f"{', '.join(classifier.encoder.stages)}.",
-            unknown=unknown,
-        )
     parameters = [parameter for name in stages for parameter in classifier.encoder.stage(name).parameters()]
     before = [parameter.requires_grad for parameter in parameters]
     try:

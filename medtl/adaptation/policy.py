@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from medtl.encoders.readout import READOUTS, Readout
+from medtl.errors import ConfigurationError
 from medtl.policies import POLICIES, policy_of
+from medtl.policies.last_stages import LAST_STAGES
 from medtl.policies.lp_ft import LP_FT
 
 
@@ -52,6 +55,24 @@ class AdaptationSettings(BaseModel):
         if len(set(policies)) < len(policies):
             raise ValueError(f"each policy can be named once; got {', '.join(policies)}")
         return policies
+
+    def refuse_unfit_stages(self, stages: Sequence[str], *, encoder: str) -> None:
+        """Refuse stages that an encoder lacks, before anything is trained.
+
+        Raises:
+            ConfigurationError: frozen_stages names others, or last_stages is not fewer than the encoder has.
+        """
+        unknown = [name for name in self.frozen_stages if name not in stages]
+        if unknown:
+            raise ConfigurationError(
+                f"frozen_stages names {', '.join(unknown)}; the stages of {encoder} are {', '.join(stages)}.",
+                unknown=unknown,
+            )
+        if LAST_STAGES.name in self.policy and self.last_stages >= len(stages):
+            raise ConfigurationError(
+                f"last_stages is {self.last_stages}, and {encoder} has {len(stages)} stages ({', '.join(stages)}): "
+                f"none would be kept. Give at most {len(stages) - 1}, or the policy {LP_FT.name}.",
+            )
 
     @property
     def readouts(self) -> tuple[Readout, ...]:

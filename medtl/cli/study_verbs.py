@@ -113,6 +113,8 @@ def learning_curve(
     sizes, has_whole = sizes_in(cases)
     settings = CurveSettings(sizes, has_whole=has_whole, repeats=repeats, reach=reach, half_width=half_width)
     page, curve = run_learning_curve(read_study(study, changes=changes or []), settings, out=out, device=device)
+    for reason in curve.left_out:
+        print(f"Left out, {reason}")
     print(curve.models[0].needed.sentence)
     print(curve.test_sentence)
     print(page)

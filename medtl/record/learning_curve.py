@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from medtl.record.studied_cohort import StudiedCohort
 from medtl.record.typed_files import Count, Frozen, Text, read_typed, write_typed
 
 CURVE, CURVE_CSV, CURVE_PAGE = "curve.json", "curve.csv", "curve.html"
@@ -88,7 +89,10 @@ class ModelCurve(Frozen):
 
 
 class LearningCurve(Frozen):
-    """The learning curves of a study; the first model is the one that the headline speaks of."""
+    """The learning curves of a study; the first model is the one that the headline speaks of.
+
+    `left_out` names why cases were left out, each reason with its count and its first case.
+    """
 
     study: Text
     question: Text
@@ -96,11 +100,8 @@ class LearningCurve(Frozen):
     fingerprint: str
     seed: int
     version: str
-    is_phantom: bool
-    cases: Count
-    patients: Count
-    classes: tuple[str, ...]
-    positive_class: str | None
+    cohort: StudiedCohort
+    left_out: tuple[Text, ...]
     patients_of_class: tuple[Count, ...]
     folds: Positive
     repeats: Positive

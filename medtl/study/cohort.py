@@ -106,16 +106,22 @@ def audit_and_split(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]
     return Recruited(found, groups, duplicates, near, blind, assign(found, study.folds, groups=groups), sealed, border)
 
 
-def _nobody(cohort: Cohort) -> str:
-    """Why no case is left: every reason with its count and its first case, the commonest first."""
+def left_out_by_reason(cohort: Cohort) -> tuple[str, ...]:
+    """Who is left out: every reason with its count and its first case, the commonest first."""
     first = {exclusion.reason: exclusion for exclusion in reversed(cohort.exclusions)}
-    reasons = "".join(
-        f"\n  {one.reason}: {one.cases}; the first, case {first[one.reason].case_id} in line {first[one.reason].line}: "
+    return tuple(
+        f"{one.reason}: {one.cases}; the first, case {first[one.reason].case_id} in line {first[one.reason].line}: "
         f"{first[one.reason].detail}"
         for one in flow.flow_of(cohort).exclusions
     )
+
+
+def _nobody(cohort: Cohort) -> str:
+    """Why no case is left."""
+    names = ", ".join(sorted({exclusion.reason for exclusion in cohort.exclusions}))
+    reasons = "".join(f"\n  {reason}" for reason in left_out_by_reason(cohort))
     return (
-        f"No case can be studied: all {len(cohort.exclusions)} are left out ({', '.join(sorted(first))}).{reasons}\n"
+        f"No case can be studied: all {len(cohort.exclusions)} are left out ({names}).{reasons}\n"
         "Correct the scans or the manifest, and run again; nothing was written."
     )
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from medtl import encoders, environment, files, imaging, training
 from medtl.errors import ConfigurationError
 from medtl.record.learning_curve import CURVE_CSV, LearningCurve, write_learning_curve
+from medtl.record.studied_cohort import studied_cohort
 from medtl.report.pages.learning_curve_page import claimed_folder, refuse_other_results, write_learning_curve_page
 from medtl.sources.curve_data import CurveData
 from medtl.sources.curve_settings import CurveSettings
 from medtl.sources.draws import patients_of_each_class
 from medtl.sources.learning_curve import draw_curve, model_curves, testing_advice
-from medtl.study.cohort import announced, audit_and_split, read_cohort
+from medtl.study.cohort import announced, audit_and_split, left_out_by_reason, read_cohort
 from medtl.study.data import study_data
 from medtl.study.encoders import fingerprint_of, resolve_encoder
 from medtl.study.settings import Study
@@ -70,11 +71,8 @@ def run_learning_curve(
         fingerprint=fingerprint,
         seed=study.seed,
         version=environment.versions()["medtl"] or "",
-        is_phantom=recruited.cohort.is_phantom,
-        cases=len(data.cases),
-        patients=len(set(patients)),
-        classes=data.classes,
-        positive_class=positive,
+        cohort=studied_cohort(recruited.cohort, without_scans=recruited.blind),
+        left_out=left_out_by_reason(recruited.cohort),
         patients_of_class=counts,
         folds=len(data.folds),
         repeats=settings.repeats,

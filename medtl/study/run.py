@@ -40,6 +40,8 @@ def run_study(study: Study, *, out: Path | None = None, device: str = "auto", re
     study, resolved = resolve_encoders(study, store=encoders.WeightStore.from_environment())
     if any(own is not None and own.start == "random" for own in map(policy_of, study.adaptation.trained)):
         study.recipe.refuse_lone_cases(learning="a network from scratch")
+    for name, encoder in resolved.items():
+        study.adaptation.refuse_unfit_stages(encoder.stages, encoder=name)
     fingerprint = fingerprint_of(study, resolved)
     run = RunFolder(out or Path("runs") / f"{study.name}-{fingerprint}")
     cohort = announced(read_cohort(study))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from medtl.adaptation import classifier_from_probe, classifier_with_new_head, freezing, parameter_groups
+from medtl.adaptation import (
+    AdaptationSettings,
+    classifier_from_probe,
+    classifier_with_new_head,
+    freezing,
+    parameter_groups,
+)
 from medtl.adaptation.probe import fit_probe
 from medtl.encoders import build_untrained, find_encoder
 from medtl.errors import ConfigurationError
@@ -51,13 +57,21 @@ def test_frozen_stages_get_no_gradient_and_are_given_back_even_after_an_error(en
     assert all(p.requires_grad for p in classifier.parameters())
 
 
-def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(encoder) -> None:
-    classifier = classifier_with_new_head(copy.deepcopy(encoder), classes=2, seed=0)
-    with (
-        pytest.raises(ConfigurationError, match=r"frozen_stages names layer9; this encoder's stages are stem, layer1"),
-        freezing.stages_frozen(classifier, ("layer9",)),
+def test_stages_that_an_encoder_lacks_are_refused_with_those_that_it_has(encoder) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"frozen_stages names layer9; the stages of resnet10 are stem, layer1"
     ):
-        pass
+        AdaptationSettings(frozen_stages=("layer9",)).refuse_unfit_stages(encoder.stages, encoder="resnet10")
+
+
+def test_last_stages_that_are_all_stages_are_refused_with_the_policy_that_is_meant(encoder) -> None:
+    all_of_them = AdaptationSettings(policy="last_stages", last_stages=5)
+    with pytest.raises(
+        ConfigurationError, match=r"last_stages is 5, and resnet10 has 5 stages .* at most 4, or .* lp_ft"
+    ):
+        all_of_them.refuse_unfit_stages(encoder.stages, encoder="resnet10")
+    AdaptationSettings(policy="last_stages", last_stages=4).refuse_unfit_stages(encoder.stages, encoder="resnet10")
+    AdaptationSettings(policy="full", last_stages=9).refuse_unfit_stages(encoder.stages, encoder="resnet10")
 
 
 def test_borrowed_weights_move_slower_and_norms_do_not_decay(encoder) -> None:

@@ -99,3 +99,22 @@ def test_a_folder_with_other_files_is_left_alone(tiny: Any, tmp_path: Path, medt
     done = medtl("learning-curve", tiny.write(), "--out", tmp_path / "curve")
     assert done.code == 2
     assert "holds files that `medtl learning-curve` did not write (thesis.txt)" in " ".join(done.err.split())
+
+
+@pytest.mark.usefixtures("without_pages")
+def test_a_scan_that_cannot_be_read_and_a_limit_are_named_on_console_and_page(
+    tiny: Any, tmp_path: Path, medtl: Callable[..., Any]
+) -> None:
+    study = tiny.write(limit_patients=10)
+    for broken in sorted((tmp_path / "data").rglob("*.png"))[:3]:
+        broken.write_bytes(broken.read_bytes()[:60])
+    done = medtl("learning-curve", study, "--cases", "1,2", "--repeats", "10", "--out", tmp_path / "curve")
+    assert done.code == 0, done.err
+    (named,) = [line for line in done.out.splitlines() if line.startswith("Left out, ")]
+    count = re.match(r"Left out, \w+: (\d+); the first, case \S+ in line \d+: The PNG file", named)
+    assert count is not None
+    shown = text_of(tmp_path / "curve" / "curve.html")
+    assert named.removeprefix("Left out, ") in shown
+    assert f"{count[1]} of the 20 in the manifest were left out" in shown
+    assert "Limited run" in shown
+    assert "limited to 10 patients a class" in shown

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from medtl.files import write_atomically
+from medtl.findings import Severity, by_severity
 from medtl.record.learning_curve import CURVE, CURVE_CSV, CURVE_PAGE, LearningCurve, ModelCurve, read_learning_curve
+from medtl.record.studied_cohort import StudiedCohort
 from medtl.report.figures.learning_curve import learning_curve_figure
 from medtl.report.findings.verdict import Verdict, VerdictBlock
 from medtl.report.html.blocks import Block, Bullets, Figure, Prose
@@ -61,11 +63,11 @@ def _verdict(curve: LearningCurve) -> Verdict:
     if whole is not None and whole.value is not None and whole.low is not None:
         found = in_words(whole.value, whole.low, whole.high, reason=whole.reason)
         against = f"{against}: with the whole training part {first.phrase} reaches AUROC {found}"
-    return Verdict((), (first.needed.sentence, curve.test_sentence), f"{against}.")
+    grave = [one.title for one in by_severity(curve.cohort.findings) if one.severity >= Severity.VALIDITY]
+    return Verdict((), (first.needed.sentence, curve.test_sentence), " ".join([*grave[:1], f"{against}."]))
 
 
 def _heading(curve: LearningCurve) -> Heading:
-    phantom = Badge("Phantom data", "The data are phantoms made by a computer; nothing here is about patients.")
     return Heading(
         title=f"Learning curve of {curve.study} · medtl",
         kind="Learning curve",
@@ -73,19 +75,39 @@ def _heading(curve: LearningCurve) -> Heading:
         question=curve.question or "How many cases does this question need?",
         date="",
         facts=(
-            ("Patients", f"{curve.patients:,}"),
-            ("Cases", f"{curve.cases:,}"),
+            ("Patients", f"{curve.cohort.patients:,}"),
+            ("Cases", f"{curve.cohort.cases:,}"),
             ("Folds", f"{curve.folds}"),
             ("Draws of each size", f"{curve.repeats}"),
             ("Encoder", curve.encoder),
             ("Fingerprint", curve.fingerprint),
         ),
-        badges=(phantom,) if curve.is_phantom else (),
+        badges=tuple(_badges(curve.cohort)),
         links=(Link(CURVE_CSV, CURVE_CSV), Link(CURVE, CURVE)),
         version=curve.version,
         fingerprint=curve.fingerprint,
-        positive=(f"The positive class is {curve.positive_class}.",) if curve.positive_class is not None else (),
+        positive=(f"The positive class is {curve.cohort.positive_class}.",)
+        if curve.cohort.positive_class is not None
+        else (),
     )
+
+
+def _badges(cohort: StudiedCohort) -> Iterator[Badge]:
+    if cohort.is_phantom:
+        yield Badge("Phantom data", "The data are phantoms made by a computer; nothing here is about patients.")
+    if cohort.limited:
+        yield Badge("Limited run", f"Not the whole cohort was studied: {cohort.limited}.")
+
+
+def _who(curve: LearningCurve) -> Iterator[Block | None]:
+    cohort = curve.cohort
+    excluded = cohort.files - cohort.cases
+    were = "was" if excluded == 1 else "were"
+    rest = f"; {excluded:,} of the {cohort.files:,} in the manifest {were} left out:" if excluded else "."
+    yield Prose((f"{count(cohort.cases, 'case')} of {count(cohort.patients, 'patient')} were studied{rest}",))
+    if curve.left_out:
+        yield Bullets(curve.left_out)
+    yield Prose(cohort.notes, "note")
 
 
 def _curve(curve: LearningCurve) -> Iterator[Block | None]:
@@ -192,10 +214,11 @@ def _testing(curve: LearningCurve) -> Iterator[Block | None]:
 
 
 def _draws(curve: LearningCurve) -> Iterator[Block | None]:
-    counts = zip(curve.classes, curve.patients_of_class, strict=True)
+    counts = zip(curve.cohort.classes, curve.patients_of_class, strict=True)
     yield Bullets(
         (
-            f"Of {count(curve.patients, 'patient')} ({joined([f'{n} {name}' for name, n in counts])}), those of a "
+            f"Of {count(curve.cohort.patients, 'patient')} ({joined([f'{n} {name}' for name, n in counts])}), those "
+            "of a "
             f"fold's training part were drawn: {curve.repeats} draws of each size in each of "
             f"{count(curve.folds, 'fold')}, without replacement, as many patients of each class, with all their "
             "images. A patient with images of several classes counts for each.",
@@ -217,5 +240,6 @@ SECTIONS: tuple[Section[LearningCurve], ...] = (
     Section("curve", "The curve", _curve),
     Section("needed", "How many patients to learn from", _needed),
     Section("testing", "How many patients to test on", _testing),
+    Section("who", "Who was studied", _who),
     Section("draws", "How the draws were made", _draws),
 )
