@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,13 +16,32 @@ HEAD_STANDARD_DEVIATION = 0.01
 """Spread of a new head's weights: small, so that its first probabilities are close to equal."""
 
 
+class CentredDropout(nn.Module):
+    """Dropout that sets a feature to its training mean instead of zero, and stretches the others' deviations.
+
+    A head that starts from the probe acts on features that are not centred: setting one to zero would move the logit by
+    its mean, many times its spread.
+    """
+
+    mean: Tensor
+
+    def __init__(self, share: float, mean: Float[np.ndarray, " feature"]) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(share)
+        self.register_buffer("mean", torch.from_numpy(mean).float(), persistent=False)
+
+    def forward(self, features: Float[Tensor, "case feature"]) -> Float[Tensor, "case feature"]:
+        """The features, some of them set to their mean; unchanged in eval mode."""
+        return self.mean + self.dropout(features - self.mean) if self.training else features
+
+
 class Classifier(nn.Module):
     """Scans in [0, 1] to logits: the card's normalisation, the encoder, pooling, dropout, one layer."""
 
     def __init__(self, encoder: Encoder, head: nn.Linear, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.encoder = encoder
-        self.dropout = nn.Dropout(dropout)
+        self.dropout: nn.Module = nn.Dropout(dropout)
         self.head = head
 
     @property
@@ -34,18 +54,17 @@ class Classifier(nn.Module):
         return self.head(self.dropout(self.encoder.pooled(self.encoder.normalised(scans), readout=self.readout)))
 
 
-def classifier_from_probe(encoder: Encoder, probe: Probe) -> Classifier:
-    """The classifier whose outputs are the probe's (to float32 rounding).
-
-    It has no dropout: the folded head acts on features that are not centred, where dropping one moves the logit by its
-    mean, many times its spread.
-    """
+def classifier_from_probe(encoder: Encoder, probe: Probe, *, dropout: float = 0.0) -> Classifier:
+    """The classifier whose outputs are the probe's (to float32 rounding), where asked with dropout around the mean."""
     weight, bias = probe.folded()
     head = skip_init(nn.Linear, weight.shape[1], weight.shape[0])
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight))
         head.bias.copy_(torch.from_numpy(bias))
-    return Classifier(encoder, head)
+    classifier = Classifier(encoder, head)
+    if dropout > 0:
+        classifier.dropout = CentredDropout(dropout, probe.mean)
+    return classifier
 
 
 def classifier_with_new_head(

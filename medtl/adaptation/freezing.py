@@ -26,12 +26,14 @@ def stages_frozen(classifier: Classifier, stages: Sequence[str]) -> Iterator[Non
 
 
 @contextmanager
-def parameters_kept(classifier: Classifier, is_kept: Callable[[str, int], bool]) -> Iterator[None]:
-    """Stop gradients into the encoder's parameters that are to be kept, by name and number of axes."""
+def layers_kept(classifier: Classifier, is_kept: Callable[[str, nn.Module], bool]) -> Iterator[None]:
+    """Stop gradients into the encoder's layers that are to be kept, by the name of their stage and the layer itself."""
     kept = [
         parameter
-        for name, parameter in classifier.named_parameters()
-        if name.startswith("encoder.body.") and parameter.requires_grad and is_kept(name, parameter.ndim)
+        for stage in classifier.encoder.stages
+        for layer in classifier.encoder.stage(stage).modules()
+        for parameter in layer.parameters(recurse=False)
+        if parameter.requires_grad and is_kept(stage, layer)
     ]
     try:
         for parameter in kept:
@@ -50,11 +52,16 @@ def training_mode(module: nn.Module, *, batch_norm_frozen: bool) -> Iterator[Non
         module.train()
         if batch_norm_frozen:
             for part in module.modules():
-                if isinstance(part, _BatchNorm):
+                if is_normalisation(part):
                     part.eval()
         yield
     finally:
         _give_back(module, before)
+
+
+def is_normalisation(layer: nn.Module) -> bool:
+    """Whether a layer is a batch normalisation."""
+    return isinstance(layer, _BatchNorm)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from medtl.encoders.readout import Readout
 from medtl.errors import IntegrityFailure
 from medtl.folds import inner_folds
+from medtl.heartbeat import beat
 from medtl.outcomes.log_loss import log_losses_of_logits
 
 C_GRID: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -192,6 +193,7 @@ def _logistic(standardised: Features, labels: Labels, *, c: float, classes: int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(standardised, labels)
+    beat()
     converged = bool(np.max(model.n_iter_) < MAX_ITERATIONS)
     if classes == 2:  # scikit-learn keeps one row for two classes; two symmetric rows give the same softmax
         half = model.coef_[0] / 2

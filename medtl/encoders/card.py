@@ -39,6 +39,31 @@ class AccountSummary(BaseModel):
     adapted: int = Field(ge=0, description="Tensors changed by a named rule, such as float16 widened to float32.")
     left_out: int = Field(ge=0, description="Tensors of the file that the encoder does not use: the old classifier.")
 
+    @property
+    def in_words(self) -> str:
+        """The counts in a sentence."""
+        return f"{self.loaded} tensors unchanged, {self.adapted} converted, {self.left_out} unused"
+
+
+class SourceFeatures(BaseModel):
+    """What the card says of the features of the images that the weights were trained on.
+
+    Mean and covariance lie in `source_features.safetensors` beside the weights, which has this sha256.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    cases: int = Field(ge=2, description="Images, each seen once without augmentation.")
+    patients: int = Field(ge=1)
+    features: int = Field(ge=1, description="Of the last stage, pooled.")
+    shrinkage: float = Field(ge=0, le=1, description="Of the covariance in distances (Ledoit and Wolf 2004).")
+    limit: float = Field(
+        ge=0, description="95th percentile of the images' Mahalanobis distances from those of other patients."
+    )
+    held_out_cases: int = Field(default=0, ge=0, description="Images of the source that were not learnt from.")
+    held_out_outside: int = Field(default=0, ge=0, description="Of these, those beyond the limit.")
+    sha256: Sha256
+
 
 class EncoderCard(BaseModel):
     """Everything a Methods section says about a pretrained encoder, and what it needs as input.
@@ -90,6 +115,9 @@ class EncoderCard(BaseModel):
     original_sha256: Sha256 | None = Field(default=None, description="Of the file that was imported.")
     sha256: Sha256 | None = Field(default=None, description="Of the stored weights.safetensors.")
     account: AccountSummary | None = None
+    source_features: SourceFeatures | None = Field(
+        default=None, description="Of the images that the weights were trained on, where they were computed."
+    )
 
     @model_validator(mode="after")
     def _numbers_fit(self) -> Self:

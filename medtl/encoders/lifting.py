@@ -84,7 +84,7 @@ def split_name(name: str) -> tuple[Lifting | None, str]:
 
 
 def lifted(card: EncoderCard, lifting: Lifting) -> EncoderCard:
-    """The card of `lifting`-X, given X's; X has to be an encoder for pictures.
+    """The card of `lifting`-X, given X's; X has to be an encoder for pictures, of which its statistics are.
 
     Raises:
         ConfigurationError: X takes volumes already.
@@ -104,5 +104,6 @@ def lifted(card: EncoderCard, lifting: Lifting) -> EncoderCard:
             "grey_rule": "sum_stem" if in_colour else card.grey_rule,
             "citation": f"{card.citation}; {CITATIONS[lifting]}".removeprefix("; "),
             "note": f"{WAYS[lifting]} {card.note}".strip(),
+            "source_features": None,
         }
     )

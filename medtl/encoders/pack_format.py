@@ -1,6 +1,7 @@
 """The file that carries encoders between machines: a plain tar archive, in an order that its index gives.
 
-First `medtl-weights.json`, the index; then for each encoder of it `<name>/card.json` and `<name>/weights.safetensors`.
+First `medtl-weights.json`, the index; then for each encoder of it `<name>/card.json`, `<name>/weights.safetensors`, and
+`<name>/source_features.safetensors` where the card has statistics of its source.
 Any tar program lists it. Owners, times and paths of the machine that wrote it are not in it.
 """
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from medtl.encoders.card import EncoderName, Sha256
 from medtl.encoders.foreign_file import LARGEST_FILE_BYTES
-from medtl.encoders.stored_files import CARD_FILE, WEIGHTS_FILE
+from medtl.encoders.stored_files import CARD_FILE, STATISTICS_FILE, WEIGHTS_FILE
 
 INDEX_FILE: Final = "medtl-weights.json"
 FORMAT: Final = "medtl weights, version 1"
@@ -23,6 +24,8 @@ BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
 LARGEST_INDEX_BYTES: Final = 1_000_000
 LARGEST_CARD_BYTES: Final = 100_000
+LARGEST_STATISTICS_BYTES: Final = 100_000_000
+"""A covariance of 5,000 features."""
 
 
 class PackedFile(BaseModel):
@@ -35,18 +38,20 @@ class PackedFile(BaseModel):
 
 
 class PackedEncoder(BaseModel):
-    """An encoder of the index, with its two files."""
+    """An encoder of the index, with its files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: EncoderName
     card: PackedFile
     weights: PackedFile
+    source_features: PackedFile | None = None
 
     @property
-    def files(self) -> tuple[tuple[str, PackedFile], tuple[str, PackedFile]]:
+    def files(self) -> tuple[tuple[str, PackedFile], ...]:
         """The files' names in the archive and what the index says of them, in the archive's order."""
-        return (f"{self.name}/{CARD_FILE}", self.card), (f"{self.name}/{WEIGHTS_FILE}", self.weights)
+        own = ((CARD_FILE, self.card), (WEIGHTS_FILE, self.weights), (STATISTICS_FILE, self.source_features))
+        return tuple((f"{self.name}/{file}", packed) for file, packed in own if packed is not None)
 
     @model_validator(mode="after")
     def _sizes_are_possible(self) -> Self:
@@ -55,6 +60,11 @@ class PackedEncoder(BaseModel):
         if self.weights.bytes > LARGEST_FILE_BYTES:
             raise ValueError(
                 f"the weights of {self.name} have {self.weights.bytes:,} bytes; at most {LARGEST_FILE_BYTES:,}"
+            )
+        if self.source_features is not None and self.source_features.bytes > LARGEST_STATISTICS_BYTES:
+            raise ValueError(
+                f"the statistics of {self.name} have {self.source_features.bytes:,} bytes; at most "
+                f"{LARGEST_STATISTICS_BYTES:,}"
             )
         return self
 

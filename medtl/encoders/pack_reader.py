@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders
 from medtl.encoders.encoder_fit import account_of_tensors
+from medtl.encoders.feature_statistics import statistics_in
 from medtl.encoders.file_kinds import HEAD_BYTES, other_kind
 from medtl.encoders.pack_format import (
     BLOCK,
@@ -28,6 +29,7 @@ from medtl.encoders.pack_format import (
     PackIndex,
     filling,
 )
+from medtl.encoders.stored_files import STATISTICS_FILE
 from medtl.encoders.weight_soundness import fault_of
 from medtl.encoders.weight_store import WeightStore
 from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
@@ -69,7 +71,7 @@ def unpack(store: WeightStore, path: Path, *, replace: bool = False) -> Unpacked
         entries = track(index.encoders, what="checking the pack", total=len(index.encoders))
         cards = [_checked(pack, entry) for entry in entries]
         pack.expect_end()
-    here = [card for card in cards if card.name in store.names() and store.card(card.name).sha256 == card.sha256]
+    here = [card for card in cards if _has_same_weights(store, card) and _adds_nothing(store, card)]
     new = [card for card in cards if card not in here]
     _refuse_taken(store, path, new, replace=replace)
     _refuse_small_disk(store, [entry for entry in index.encoders if entry.name in {card.name for card in new}])
@@ -80,8 +82,16 @@ def unpack(store: WeightStore, path: Path, *, replace: bool = False) -> Unpacked
         for card, entry in zip(cards, index.encoders, strict=True):
             data = [pack.member(name, wanted) for name, wanted in entry.files]
             if card in new:
-                store.put(data[1], card)
+                store.put(data[1], card, statistics=data[2] if len(data) > 2 else None)
     return Unpacked(tuple(new), tuple(here))
+
+
+def _has_same_weights(store: WeightStore, card: EncoderCard) -> bool:
+    return card.name in store.names() and store.card(card.name).sha256 == card.sha256
+
+
+def _adds_nothing(store: WeightStore, card: EncoderCard) -> bool:
+    return card.source_features is None or store.card(card.name).source_features is not None
 
 
 class _Pack:
@@ -191,7 +201,7 @@ def _checked(pack: _Pack, packed: PackedEncoder) -> EncoderCard:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    text, data = (pack.member(name, wanted) for name, wanted in packed.files)
+    text, data, *beside = (pack.member(name, wanted) for name, wanted in packed.files)
     try:
         card = EncoderCard.model_validate_json(text)
     except ValidationError as error:
@@ -203,6 +213,13 @@ def _checked(pack: _Pack, packed: PackedEncoder) -> EncoderCard:
             f"the card of {packed.name} is for {card.name}, sha256 {card.sha256}; expected sha256 "
             f"{packed.weights.sha256}"
         )
+    if (card.source_features is None) != (not beside):
+        raise pack.refused(f"the card of {packed.name} and the index differ on whether it has statistics of its source")
+    if card.source_features is not None:
+        try:
+            statistics_in(beside[0], card.source_features, file=f"{card.name}/{STATISTICS_FILE}")
+        except IntegrityFailure as error:
+            raise pack.refused(f"the statistics of {card.name} cannot be used: {error}") from error
     contradictions = list(_contradictions(card))
     if contradictions:
         raise pack.refused(f"{card.name} is not what the catalogue promises: {'; '.join(contradictions)}")
@@ -240,7 +257,7 @@ def _refuse_taken(store: WeightStore, path: Path, cards: list[EncoderCard], *, r
         except ConfigurationError as error:
             faults.append(str(error))
         else:
-            if card.name in store.names() and not replace:
+            if card.name in store.names() and not _has_same_weights(store, card) and not replace:
                 faults.append(
                     f"{card.name} is stored here with the sha256 {store.card(card.name).sha256}, in the pack with "
                     f"{card.sha256}: two different encoders of one name."

@@ -1,12 +1,12 @@
 """The weight store: encoders on this machine, `<folder>/<name>/weights.safetensors` and `card.json` beside it.
 
-The folders are named by MEDTL_WEIGHTS; they are searched in order and the first one is written to. Weights are checked
-against the card's sha256 whenever they are loaded. Nothing here reaches for a network.
+Some have statistics of their source's features in `source_features.safetensors`. The folders are named by
+MEDTL_WEIGHTS; they are searched in order and the first one is written to. Files are checked against the card's sha256
+whenever they are loaded. Nothing here reaches for a network.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,21 @@ from typing import TYPE_CHECKING, Final, Self
 
 from medtl import environment
 from medtl.encoders.account import Account
-from medtl.encoders.card import LONGEST_NAME, NAME_PATTERN, Architecture, EncoderCard
+from medtl.encoders.card import Architecture, EncoderCard
 from medtl.encoders.catalogue import find_encoder, known_encoders, unknown_encoder
 from medtl.encoders.encoder_fit import account_of_tensors
+from medtl.encoders.encoder_names import is_name, refuse_other_name, refuse_reserved_name
 from medtl.encoders.lifting import LIFTINGS, lifted, split_name
 from medtl.encoders.stored_files import (
     CARD_FILE,
+    ENVIRONMENT_VARIABLE,
+    STATISTICS_FILE,
     WEIGHTS_FILE,
     read_card,
+    read_statistics,
     refuse_other_sha256,
     text_of_card,
+    weights_absent,
     weights_gone,
 )
 from medtl.encoders.weight_import import ImporterStatements, read_for_import
@@ -35,7 +40,8 @@ from medtl.progress import say
 if TYPE_CHECKING:
     import torch
 
-ENVIRONMENT_VARIABLE: Final = "MEDTL_WEIGHTS"
+    from medtl.encoders.feature_statistics import FeatureStatistics
+
 USUAL_FOLDER: Final = "~/.local/share/medtl/weights"
 OWN_LAYOUT: Final = "medtl"
 
@@ -55,7 +61,7 @@ class WeightStore:
     def names(self) -> tuple[str, ...]:
         """Every name that is stored, sorted; nothing is opened."""
         found = {card.parent.name for folder in self.folders for card in folder.glob(f"*/{CARD_FILE}")}
-        return tuple(sorted(name for name in found if _is_name(name)))
+        return tuple(sorted(name for name in found if is_name(name)))
 
     def list(self) -> tuple[EncoderCard, ...]:
         """The cards of everything stored, by name; one that cannot be read is reported and skipped."""
@@ -86,7 +92,7 @@ class WeightStore:
             raise unknown_encoder(name, also=self.names())
         card = find_encoder(name)
         if card.needs_weights:
-            raise self._absent(card)
+            raise weights_absent(card, self.folders)
         return card
 
     def catalogue(self) -> tuple[tuple[EncoderCard, bool], ...]:
@@ -122,16 +128,26 @@ class WeightStore:
         return folder / WEIGHTS_FILE
 
     def verify(self, name: str) -> EncoderCard:
-        """Read the weights file once and compare its sha256 with the card's; returns the card when they agree.
+        """Read each file once and compare its sha256 with the card's; returns the card when they agree.
 
         Raises:
-            IntegrityFailure: the file is missing or has another sha256.
+            IntegrityFailure: a file is missing or has another sha256.
         """
         path, card = self.path(name), self.card(name)
         if not path.is_file():
             raise weights_gone(path, card)
         refuse_other_sha256(path, card, got=sha256_of_file(path))
+        self.statistics(name)
         return card
+
+    def statistics(self, name: str) -> FeatureStatistics | None:
+        """The statistics of the source's features, None where the card has none.
+
+        Raises:
+            IntegrityFailure: their file is missing or has another sha256.
+        """
+        card, folder = self.card(name), self._folder_of(name)
+        return None if folder is None or card.source_features is None else read_statistics(folder, card.source_features)
 
     def load(self, name: str) -> dict[str, torch.Tensor]:
         """The stored tensors by MONAI's names, the old classifier's among them, as the card's sha256 vouches for.
@@ -195,10 +211,17 @@ class WeightStore:
         )
         return self._write(imported.tensors, imported.card, imported.account)
 
-    def save(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, *, replace: bool = False) -> EncoderCard:
+    def save(
+        self,
+        tensors: Mapping[str, torch.Tensor],
+        card: EncoderCard,
+        *,
+        statistics: FeatureStatistics | None = None,
+        replace: bool = False,
+    ) -> EncoderCard:
         """Store an encoder of one's own: `Encoder.tensors()` and a card; returns the card with its sha256.
 
-        What the card says of a file that was imported once is dropped: these are other weights.
+        What the card says of a file that was imported once, or of a source, is dropped: these are other weights.
 
         Raises:
             ConfigurationError: the tensors are not those of the card's network, or the name is taken.
@@ -211,10 +234,18 @@ class WeightStore:
                 "Expected Encoder.tensors() of the encoder that the card describes. Nothing was stored."
             )
         of_the_file = ("original_sha256", "published_sha256", "source_classes", "download_url")
-        own = {"layout": OWN_LAYOUT, **dict.fromkeys(of_the_file)}
-        return self._write(tensors, card.model_copy(update=own), account)
+        own = {"layout": OWN_LAYOUT, "source_features": statistics and statistics.summary, **dict.fromkeys(of_the_file)}
+        beside = None if statistics is None else statistics.as_bytes()
+        return self._write(tensors, card.model_copy(update=own), account, statistics=beside)
 
-    def _write(self, tensors: Mapping[str, torch.Tensor], card: EncoderCard, account: Account) -> EncoderCard:
+    def _write(
+        self,
+        tensors: Mapping[str, torch.Tensor],
+        card: EncoderCard,
+        account: Account,
+        *,
+        statistics: bytes | None = None,
+    ) -> EncoderCard:
         from safetensors.torch import save
 
         data = save(
@@ -223,13 +254,15 @@ class WeightStore:
         stored = EncoderCard.model_validate(
             card.model_dump() | {"sha256": sha256_of(data), "account": account.summary, "needs_weights": True}
         )
-        self.put(data, stored)
+        self.put(data, stored, statistics=statistics)
         return stored
 
-    def put(self, data: bytes, card: EncoderCard) -> None:
-        """Write weights and their card, whose sha256 they have; whatever had the name is replaced."""
+    def put(self, data: bytes, card: EncoderCard, *, statistics: bytes | None = None) -> None:
+        """Write weights, statistics and their card, whose sha256 they have; whatever had the name is replaced."""
         if card.sha256 != sha256_of(data):
             raise ValueError(f"the weights of {card.name} do not have the sha256 of its card")
+        if (card.source_features and card.source_features.sha256) != (statistics and sha256_of(statistics)):
+            raise ValueError(f"the statistics of {card.name} do not have the sha256 of its card")
         folder = self.folders[0] / card.name
         inherit_rights(folder, shared=self.folders[0])
         refusal = f"Another process is storing the encoder {card.name}. Wait for it and give the command again."
@@ -237,10 +270,12 @@ class WeightStore:
             self.folders[0] / f".{card.name}.lock", refusal=refusal, mode=self.folders[0].stat().st_mode & 0o666
         ):
             write_atomically(folder / WEIGHTS_FILE, data, shared=self.folders[0])
+            if statistics is not None:
+                write_atomically(folder / STATISTICS_FILE, statistics, shared=self.folders[0])
             write_atomically(folder / CARD_FILE, text_of_card(card), shared=self.folders[0])
 
     def _folder_of(self, name: str) -> Path | None:
-        _check_name(split_name(name)[1])
+        refuse_other_name(split_name(name)[1])
         return next((folder / name for folder in self.folders if (folder / name / CARD_FILE).is_file()), None)
 
     def require_free(self, name: str, *, replace: bool = False) -> None:
@@ -250,42 +285,9 @@ class WeightStore:
             ConfigurationError: the name stands for something else, or an encoder of this name is stored.
         """
         folder = self._folder_of(name)
-        lifting, base = split_name(name)
-        if lifting is not None:
-            raise ConfigurationError(
-                f"The name {name} stands for {base or 'an encoder'} taken to volumes by {lifting}; weights need a "
-                f"name that begins otherwise, such as my-{name}."
-            )
-        if name in {card.name for card in known_encoders() if not card.needs_weights}:
-            raise ConfigurationError(
-                f"The name {name} stands for the untrained architecture; weights need another name, such as my-{name}."
-            )
+        refuse_reserved_name(name)
         if folder is not None and not replace:
             raise ConfigurationError(
                 f"An encoder {name} is stored already in {folder}. Choose another name, or replace it on purpose "
                 "(--replace)."
             )
-
-    def _absent(self, card: EncoderCard) -> ConfigurationError:
-        looked = ", ".join(str(folder / card.name) for folder in self.folders)
-        fetch = f"With internet: medtl weights fetch {card.name}. Without" if card.download_url else "To get them"
-        return ConfigurationError(
-            f"The weights of the encoder {card.name} are not on this machine. Looked for: {looked} "
-            f"({ENVIRONMENT_VARIABLE} names other folders). {fetch}: medtl weights pack FILE on a machine that has "
-            f"them, medtl weights unpack FILE here; or get the file from {card.source} (licence: {card.licence}), "
-            f"then: medtl weights import FILE --as {card.name}",
-            encoder=card.name,
-            folders=[str(folder) for folder in self.folders],
-        )
-
-
-def _is_name(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN[1:-1], name) is not None
-
-
-def _check_name(name: str) -> None:
-    if not _is_name(name):
-        raise ConfigurationError(
-            f"{name!r} cannot be the name of an encoder: expected lower-case letters and digits, joined by single "
-            f"dots, dashes or underscores, at most {LONGEST_NAME} characters, such as resnet18-imagenet."
-        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,11 @@ from monai.transforms import (
 from monai.transforms.utils import create_rotate, create_scale, create_translate
 from torch.nn.functional import interpolate
 
-from medtl.imaging.settings import AugmentationSettings, PreparationSettings, Preset
+from medtl.axes import left_right_axis
+from medtl.imaging.settings import MIRRORED, AugmentationSettings, PreparationSettings, Preset
+
+STRONG = 2
+"""How much wider the ranges of a strong variation are: an engineering choice."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,18 @@ class Variation:
     bias: float = 0.0
     mirrored: bool = False
 
+    def stronger(self) -> Variation:
+        """The same kinds of variation, each with twice the range; the factor of the gamma is squared."""
+        return replace(
+            self,
+            rotation_degrees=STRONG * self.rotation_degrees,
+            shift=STRONG * self.shift,
+            zoom=STRONG * self.zoom,
+            gamma=self.gamma**STRONG,
+            gain=STRONG * self.gain,
+            bias=STRONG * self.bias,
+        )
+
 
 VARIATIONS: dict[Preset, Variation] = {
     "radiograph": Variation(gamma=1.25, gain=0.1),
@@ -48,7 +64,7 @@ VARIATIONS: dict[Preset, Variation] = {
     "mr": Variation(gamma=1.25, bias=0.3),
     "ct": Variation(),
     "mask": Variation(),
-    "photograph": Variation(rotation_degrees=20.0, gamma=1.25, gain=0.1, mirrored=True),
+    "photograph": Variation(rotation_degrees=20.0, gamma=1.25, gain=0.1, mirrored="photograph" in MIRRORED),
 }
 """Mild: what differs between two careful acquisitions of the same patient (positioning, exposure, gain, coil)."""
 
@@ -74,17 +90,18 @@ def augment(
     if preset is None:
         return prepared.copy()
     extent = preparation.extent_mm or tuple(map(float, prepared.shape[1:]))
-    chain = _chain(preset, extent)
+    chain = _chain(preset, extent, is_strong=settings.strength == "strong")
     chain.set_random_state(seed=seed)
     varied = chain(torch.from_numpy(np.ascontiguousarray(prepared)))
     return varied.clamp(0.0, 1.0).numpy().astype(np.float32, copy=False)
 
 
-def _chain(preset: Preset, extent: tuple[float, ...]) -> Compose:
+def _chain(preset: Preset, extent: tuple[float, ...], *, is_strong: bool) -> Compose:
     """This thread's own chain of a preset: MONAI's random transforms carry state and cannot be shared."""
-    name = f"{preset} {extent}"
+    name = f"{preset} {extent} {is_strong}"
     if not hasattr(_chains, name):
-        setattr(_chains, name, Compose(_steps(VARIATIONS[preset], extent)))
+        variation = VARIATIONS[preset].stronger() if is_strong else VARIATIONS[preset]
+        setattr(_chains, name, Compose(_steps(variation, extent)))
     return getattr(_chains, name)
 
 
@@ -114,10 +131,12 @@ class RandMildAffine(RandomizableTransform):
         turns = 1 if axes == 2 else 3
         *angles, zoom = self.R.uniform(-1.0, 1.0, turns + 1)
         shift = self.R.uniform(-1.0, 1.0, axes)
-        mirror = -1.0 if self.variation.mirrored and self.R.random() < HALF else 1.0
+        mirrored = self.variation.mirrored and self.R.random() < HALF
         turn = create_rotate(axes, [math.radians(angle * self.variation.rotation_degrees) for angle in angles])
-        size = 1 + zoom * self.variation.zoom
-        scale = create_scale(axes, [size] * (axes - 1) + [size * mirror])
+        sizes = [1 + zoom * self.variation.zoom] * axes
+        if mirrored:
+            sizes[left_right_axis(axes)] *= -1.0
+        scale = create_scale(axes, sizes)
         move = create_translate(axes, [2 * self.variation.shift * part for part in shift])  # the scan spans -1..1
         to_span = np.diag([1 / side for side in self.extent] + [1.0])
         matrix = move @ to_span @ turn @ scale @ np.linalg.inv(to_span)

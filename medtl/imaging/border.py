@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from medtl.imaging.scan import Scan
+from medtl.imaging.sliding import grey_opening, sliding_maximum
 
 LONGEST_SIDE_PX = 512
 """Marks are sought in a picture no larger; a letter of 1 % of the height is then 5 pixels high."""
@@ -123,10 +124,10 @@ def _marks(small: Grey) -> tuple[Box, ...]:
     height, width = small.shape
     shorter = min(small.shape)
     thick, gap = max(3, round(THICKEST_STROKE * shorter)), max(1, round(GAP * shorter))
-    strokes = small - ndimage.grey_opening(small, size=(thick, thick)) > STROKE_CONTRAST
+    strokes = small - grey_opening(small, thick) > STROKE_CONTRAST
     rows, columns = round(ZONE * height), round(ZONE * width)
     strokes[rows : height - rows, columns : width - columns] = False
-    joined = ndimage.maximum_filter(strokes.astype(np.uint8), size=2 * gap + 1)
+    joined = sliding_maximum(strokes.astype(np.float32), 2 * gap + 1)
     labels, count = ndimage.label(joined)
     labels[~strokes] = 0
     steep = _steepness(small)

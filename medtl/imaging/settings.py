@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,9 @@ HounsfieldWindow = Literal["soft_tissue", "lung", "bone", "brain", "mediastinum"
 Side = Annotated[int, Field(ge=16, le=2048)]
 Length = Annotated[float, Field(gt=0, le=2000, allow_inf_nan=False)]
 Millimetres = tuple[Length, Length, Length]
+
+MIRRORED: frozenset[Preset] = frozenset({"photograph"})
+"""Kinds of scans whose mirror image is as good; elsewhere left and right mean something: heart, liver, marker."""
 
 USUAL_SIZE_PX = (224, 224)
 """What ImageNet encoders were trained on."""
@@ -124,6 +127,34 @@ class AugmentationSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Literal["auto", "none", "radiograph", "photograph", "ultrasound", "ct", "mr", "mask"] = "auto"
+    strength: Literal["strong"] | None = Field(
+        default=None, description="strong: scans are turned, shifted, zoomed and brightened by twice as much."
+    )
+    draws: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Varied copies of a scan in the whole study; every epoch makes a new one where this is not said.",
+    )
+
+    @model_validator(mode="after")
+    def _draws_where_scans_are_varied(self) -> AugmentationSettings:
+        if self.draws is not None and self.preset == "none":
+            raise ValueError(
+                f"augmentation.draws is {self.draws}, but augmentation.preset is none, so every copy would be the "
+                "scan itself: leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _varies_strongly_or_not_at_all(self) -> AugmentationSettings:
+        if self.strength is not None and self.preset == "none":
+            raise ValueError("augmentation.strength is strong, but augmentation.preset is none: leave one of them out")
+        return self
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that can change a number; without an option this is what it always was."""
+        return self.model_dump(mode="json", exclude_none=True)
 
     def chosen(self, preparation: PreparationSettings) -> Preset | None:
         """The preset to apply to scans prepared in this way, None for no variation."""

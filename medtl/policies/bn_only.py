@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from medtl.policies.policy import Look, Policy
 
-
-def _scales_and_shifts(name: str, axes: int) -> bool:
-    """Parameters of one axis: an encoder's convolutions have no biases, so these are those of batch normalisation."""
-    return axes == 1
-
-
 BN_ONLY = Policy(
     name="bn_only",
     label="Normalisation trained alone",
@@ -24,5 +18,5 @@ BN_ONLY = Policy(
     simplicity=2,
     start="fitted_probe",
     head_scale=None,
-    learns=_scales_and_shifts,
+    learns="normalisation",
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from medtl.policies.anchored import ANCHORED
+from medtl.policies.auto_rgn import AUTO_RGN
 from medtl.policies.bn_only import BN_ONLY
 from medtl.policies.centroid import CENTROID
 from medtl.policies.full import FULL
 from medtl.policies.gradual import GRADUAL
 from medtl.policies.last_stages import LAST_STAGES
 from medtl.policies.layerwise import LAYERWISE
+from medtl.policies.lora import LORA
 from medtl.policies.lp_ft import LP_FT
 from medtl.policies.policy import Policy
 from medtl.policies.probe import PROBE
@@ -22,6 +24,8 @@ POLICIES: tuple[Policy, ...] = (
     GRADUAL,
     ANCHORED,
     BN_ONLY,
+    AUTO_RGN,
+    LORA,
     FULL,
     SCRATCH,
     CENTROID,

@@ -58,7 +58,10 @@ class Policy:
         encoder_scale: the encoder's learning rate as a share of the recipe's; None: the study's `encoder_rate`.
         head_scale: the head's, likewise.
         stage_scale: the rate of a stage as a share of the encoder's; 0 keeps the stage as it is. None: 1 throughout.
-        learns: which parameters of the encoder learn, by name and number of axes; None: all.
+        rates_from: the stages' shares of the encoder's rate from the norm of each one's gradient as a share of its
+            weights', measured on the first batch of every epoch. None: `stage_scale` says them.
+        learns: all parameters of the encoder, the scales and shifts of its batch normalisation alone, or updates of low
+            rank to its convolutions.
         penalty: a term of the loss from the network's parameters at the start and now, by name; None: no penalty.
     """
 
@@ -81,8 +84,15 @@ class Policy:
     encoder_scale: float | None = None
     head_scale: float | None = 1.0
     stage_scale: Callable[[StageInTime], float] | None = None
-    learns: Callable[[str, int], bool] | None = None
+    rates_from: Callable[[Mapping[str, float]], Mapping[str, float]] | None = None
+    learns: Literal["all", "normalisation", "low_rank"] = "all"
     penalty: Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor] | None = None
+
+    def keeps_stages(self, *, last_stages: int) -> bool:
+        """Whether an encoder with more stages than `last_stages` keeps the first ones throughout the training."""
+        if self.stage_scale is None:
+            return False
+        return self.stage_scale(StageInTime(last_stages, last_stages + 1, 1.0, last_stages)) == 0.0
 
     @property
     def is_pretrained(self) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from medtl.encoders.families.family import Family, Layout, Published, count_of_blocks
+from medtl.encoders.families.family import NO_LICENCE, Family, Layout, Published, count_of_blocks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,4 +87,12 @@ DENSENET = Family(
             "5011b427acf483b3c05d9d4ac6ea4ff0baf5714c23937c0fcdc7c446226d0a14",
         ),
     },
+    radiographs={
+        "densenet121": Published(
+            "torchxrayvision/densenet121-res224-all",
+            "Apache-2.0",
+            "56524913dd16a906422e8d8b66a7a5c46be1d82eb7ac012d8103776f1aa68899",
+        ),
+    },
+    radiologynet={"densenet121": Published("DenseNet121.tar.gz", NO_LICENCE)},
 )

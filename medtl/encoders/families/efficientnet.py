@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
-from medtl.encoders.families.family import Family, Layout, Published, count_of_blocks
+from medtl.encoders.families.family import NO_LICENCE, Family, Layout, Published, count_of_blocks
 from medtl.encoders.families.timm_names import BY_TIMM, stages
 
 if TYPE_CHECKING:
@@ -195,22 +196,22 @@ EFFICIENTNET: Final = Family(
         "efficientnet_b3": Published("timm/efficientnet_b3.ra2_in1k", "Apache-2.0", input_size_px=288),
         "efficientnet_b4": Published("timm/efficientnet_b4.ra2_in1k", "Apache-2.0", input_size_px=320),
     },
+    radiologynet={
+        "efficientnet_b3": Published("EfficientNetB3.tar.gz", NO_LICENCE, input_size_px=300),
+        "efficientnet_b4": Published("EfficientNetB4.tar.gz", NO_LICENCE, input_size_px=380),
+    },
     note="Its padding is the same at both ends of a side. Weights of TensorFlow (timm's tf_, MONAI's, lukemelas's) pad "
     "otherwise and fit by name and shape: those are tf_efficientnet_b0-imagenet and so on.",
 )
 
-TF_EFFICIENTNET: Final = Family(
-    label=EFFICIENTNET.label,
-    features=FEATURES,
-    stages=EFFICIENTNET.stages,
-    stem=EFFICIENTNET.stem,
-    stem_side=EFFICIENTNET.stem_side,
-    initial_fan=EFFICIENTNET.initial_fan,
-    citation=EFFICIENTNET.citation,
-    made_by=EFFICIENTNET.made_by,
+TF_EFFICIENTNET: Final = replace(
+    EFFICIENTNET,
     build=partial(build, pads_as_tensorflow=True),
     architecture_of=lambda shapes: None,  # a file's names cannot tell it from the other one: its card does
+    layouts=(),
+    bare_volumes=(),
     form="tf",
+    radiologynet={},
     imagenet={
         "efficientnet_b0": Published("timm/tf_efficientnet_b0.aa_in1k", "Apache-2.0"),
         "efficientnet_b1": Published("timm/tf_efficientnet_b1.aa_in1k", "Apache-2.0", input_size_px=240),

@@ -50,6 +50,9 @@ class Published:
     input_size_px: int = 224
 
 
+NO_LICENCE = "not stated by its authors, so for research only: ask them before you publish what is made of them"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """A family of networks.
@@ -75,6 +78,8 @@ class Family:
         bare_volumes: architectures that the catalogue offers in 3D without weights.
         imagenet: published ImageNet weights, as Hugging Face repositories with a model.safetensors.
         radimagenet: published RadImageNet weights, as files of the repository Lab-Rasool/RadImageNet.
+        radiographs: published weights of TorchXRayVision, as Hugging Face repositories with a model.pt.
+        radiologynet: published weights of RadiologyNET, as archives of its site.
         note: on the cards of its ImageNet weights.
         fixed_stem: whether the stem comes with the weights and cannot be made thinner.
         fewest_voxels: the least length of an axis, given the stem's stride along it.
@@ -98,6 +103,8 @@ class Family:
     bare_volumes: tuple[str, ...] = ()
     imagenet: Mapping[str, Published] = field(default_factory=dict)
     radimagenet: Mapping[str, Published] = field(default_factory=dict)
+    radiographs: Mapping[str, Published] = field(default_factory=dict)
+    radiologynet: Mapping[str, Published] = field(default_factory=dict)
     note: str = ""
     fixed_stem: bool = False
     fewest_voxels: Callable[[int], int] = lambda stride: 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -108,17 +109,12 @@ MOBILENET: Final = Family(
     "those are tf_mobilenetv2_100-imagenet.",
 )
 
-TF_MOBILENET: Final = Family(
-    label=MOBILENET.label,
-    features=MOBILENET.features,
-    stages=MOBILENET.stages,
-    stem=MOBILENET.stem,
-    stem_side=MOBILENET.stem_side,
-    initial_fan=MOBILENET.initial_fan,
-    citation=CITATION,
-    made_by=MOBILENET.made_by,
+TF_MOBILENET: Final = replace(
+    MOBILENET,
     build=partial(build, pads_as_tensorflow=True),
     architecture_of=lambda names: None,  # a file's names cannot tell it from the other one: its card does
+    layouts=(),
+    bare_volumes=(),
     form="tf",
     imagenet={
         "mobilenetv2_100": Published(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from medtl.encoders.families.family import Family, Layout, Published, count_of_blocks
+from medtl.encoders.families.family import NO_LICENCE, Family, Layout, Published, count_of_blocks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,5 +103,10 @@ RESNET = Family(
             "MIT, as tagged by the uploader; the images themselves need a request to the authors",
             "08629f7e7bd3e29b8ee9522ca3f65ce4d010a7ddf74f0ea3c7e3f3d0bbab0734",
         ),
+    },
+    radiologynet={
+        "resnet18": Published("ResNet18.tar.gz", NO_LICENCE),
+        "resnet34": Published("ResNet34.tar.gz", NO_LICENCE),
+        "resnet50": Published("ResNet50.tar.gz", NO_LICENCE),
     },
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -22,9 +24,11 @@ from pydantic import ValidationError
 from medtl import environment
 from medtl.errors import IntegrityFailure
 from medtl.files import replacing, sha256_of
+from medtl.imaging.cache_use import note_use
 from medtl.imaging.facts import ScanFacts, inspect_scan
 from medtl.imaging.one_scan import one_scan
 from medtl.imaging.reading import ScanContent, decode_scan, read_content, sha256_of_content
+from medtl.imaging.scan import UnreadableScan
 from medtl.imaging.settings import PreparationSettings
 from medtl.progress import say
 
@@ -56,7 +60,7 @@ TENSOR, SEALS = "prepared", "medtl"
 LEVELS = 2
 """Folders between the cache's own and an entry: `prepared` and two digits of the key."""
 
-PARTS = ("prepared", "features", "pretraining")
+PARTS = ("prepared", "features", "pretraining", "activations")
 _one_writer = threading.Lock()
 
 
@@ -151,11 +155,24 @@ class PreparedCache:
             content = read_content(path)
         sha256 = sha256_of_content(content)
         key = prepared_key(sha256, settings)
-        entry = self.folder / "prepared" / key[:2] / f"{key}.safetensors"
+        entry = self._entry(key)
         facts = _read_facts(entry, key=key)
-        if facts is None:
+        if facts is not None:
+            note_use(entry)
+        else:
             facts = _write(entry, content, key=key, sha256=sha256, settings=settings, shared=self.folder)
         return CachedScan(key=key, facts=facts, settings=settings, entry=entry, source=path)
+
+    def count_prepared(self, paths: Iterable[Path], settings: PreparationSettings) -> int:
+        """How many of these scans are in the cache as these settings prepare them; each file is read for it."""
+        count = 0
+        for path in paths:
+            with suppress(UnreadableScan), one_scan():
+                count += self._entry(prepared_key(sha256_of_content(read_content(path)), settings)).is_file()
+        return count
+
+    def _entry(self, key: str) -> Path:
+        return self.folder / "prepared" / key[:2] / f"{key}.safetensors"
 
 
 def prepared_key(sha256: str, settings: PreparationSettings) -> str:
@@ -198,7 +215,7 @@ def _write(
     packed = save({TENSOR: stored}, metadata={SEALS: json.dumps(seals)})
     with (
         _one_writer,
-        replacing(entry, bytes_needed=len(packed), shared=shared) as temporary,
+        replacing(entry, bytes_needed=len(packed), shared=shared, is_durable=False) as temporary,
     ):  # the umask is read process-wide
         temporary.write_bytes(packed)
     return facts

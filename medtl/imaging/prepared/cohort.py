@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from medtl.cohort import Case, Exclusion
 from medtl.errors import ConfigurationError
+from medtl.imaging.cache_use import use_cache
 from medtl.imaging.display import DisplayedScan, displayed_scan
 from medtl.imaging.facts import ScanFacts
 from medtl.imaging.prepared.cache import CachedScan, PreparedCache
@@ -74,9 +75,11 @@ def prepare_cohort(
 ) -> PreparedCohort:
     """Prepare every case's scan into the cache, in `workers` threads; the result does not depend on their number.
 
-    A scan that cannot be read or shows nothing becomes an exclusion with its reason code; the others go on.
+    A scan that cannot be read or shows nothing becomes an exclusion with its reason code; the others go on. Nothing is
+    removed from the cache until this process ends.
     """
     started = time.monotonic()
+    use_cache(cache.folder)
     scans: dict[str, CachedScan] = {}
     exclusions: list[Exclusion] = []
 
