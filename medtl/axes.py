@@ -26,6 +26,11 @@ EDGES: Final[dict[Plane, tuple[str, str]]] = {"axial": ("R", "L"), "coronal": ("
 posterior, as films are hung."""
 
 
+def left_right_axis(axes: int) -> int:
+    """The spatial axis from the patient's one side to the other: the columns of a picture, the first of a volume."""
+    return 0 if axes == len(TOWARDS) else axes - 1
+
+
 def direction_code(axis: int, mm: float) -> str:
     """The letter of the side of zero on which a position lies, once rounded to a tenth of a millimetre."""
     return ENDS[axis][round(mm, 1) >= 0]

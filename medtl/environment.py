@@ -1,4 +1,4 @@
-"""What a result was made with, and the folders that environment variables name.
+"""What a result was made with and when, and the folders that environment variables name.
 
 Versions, machine and device, without a name of a person, host or path.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from medtl.errors import ConfigurationError
 
@@ -70,3 +71,8 @@ def _written_out(folder: str, variable: str) -> Path:
         raise ConfigurationError(
             f"{variable} begins with ~, and there is no home folder of that user. Write the folder in full."
         ) from error
+
+
+def utc_now(*, to: Literal["seconds", "milliseconds"] = "seconds") -> str:
+    """The time, in UTC and ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec=to)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
+from medtl.heartbeat import beat
 from medtl.progress import say
 
 if TYPE_CHECKING:
@@ -81,39 +83,60 @@ def inherit_rights(folder: Path, *, shared: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, bytes_needed: int | None = None, shared: Path | None = None) -> Iterator[Path]:
+def replacing(
+    path: Path, *, bytes_needed: int | None = None, shared: Path | None = None, is_durable: bool = True
+) -> Iterator[Path]:
     """A temporary path beside `path` for a library to write to; it replaces `path` when the block succeeds.
+
+    A file that is not durable may be lost or torn when the power fails: for what is checked by its hash when it is
+    read, and made again.
 
     Raises:
         ResourceExhausted: the disk or a quota is full; the old file stays.
     """
-    if shared is not None:
-        inherit_rights(path.parent, shared=shared)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = 0o666 & (~_umask() if shared is None else shared.stat().st_mode)
     temporary: Path | None = None
     try:
+        if shared is not None:
+            inherit_rights(path.parent, shared=shared)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = 0o666 & (~_umask() if shared is None else shared.stat().st_mode)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         temporary = Path(name)
         os.close(handle)
         yield temporary
         temporary.chmod(mode)  # after the writing: a library may have put a file of its own there
-        _flush(temporary)
+        if is_durable:
+            _flush(temporary)
         os.replace(temporary, path)
-        _flush(path.parent)
+        beat()
+        if is_durable:
+            _flush(path.parent)
     except (OSError, SafetensorError) as error:
         if not _is_full(error):
             raise
-        size = f"{bytes_needed:,} bytes" if bytes_needed else "more space"
-        raise ResourceExhausted(
-            f"No space left while saving {path.name}: {size} needed in its folder. "
-            "What was finished before is kept. Free some space and run again with --resume.",
-            file=path.name,
-            bytes_needed=bytes_needed,
-        ) from error
+        folder = (
+            path.parent.name
+            if shared is None
+            else f"{path.relative_to(shared).parts[0]} (MEDTL_CACHE or MEDTL_WEIGHTS)"
+        )
+        raise _full(path.name, folder=folder, bytes_needed=bytes_needed, begun=temporary) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _full(name: str, *, folder: str, bytes_needed: int | None, begun: Path | None = None) -> ResourceExhausted:
+    """No room for a file; where its size is not known, what was `begun` of it says how much is needed at least."""
+    written = begun.stat().st_size if begun is not None and begun.is_file() else 0
+    known = f"{bytes_needed:,} bytes" if bytes_needed else ""
+    size = known or (f"more than {written:,} bytes" if written else "more space")
+    return ResourceExhausted(
+        f"No space left while saving {name}: {size} needed in the folder {folder}. "
+        "What was finished before is kept. Free some space and run again with --resume.",
+        file=name,
+        folder=folder,
+        bytes_needed=bytes_needed,
+    )
 
 
 def is_temporary(name: str) -> bool:
@@ -130,16 +153,34 @@ def sweep(folder: Path) -> None:
 
 
 def add_line(path: Path, line: str) -> None:
-    """Add a line to a log, flushed to disk; a last line that was torn by a kill is cut off first, with a message."""
+    """Add a line to a log, flushed to disk; several processes may add to one log.
+
+    A last line that was torn by a kill or a full disk is cut off first, with a message.
+
+    Raises:
+        ResourceExhausted: the disk or a quota is full; the lines before stay.
+    """
+    written = line.encode("utf-8") + b"\n"
+    try:
+        _add_bytes(path, written)
+    except OSError as error:
+        if not _is_full(error):
+            raise
+        raise _full(path.name, folder=path.parent.name, bytes_needed=len(written)) from error
+
+
+def _add_bytes(path: Path, line: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
+        with suppress(OSError):  # a file system without locks: lines of several processes may meet
+            fcntl.flock(stream, fcntl.LOCK_EX)
         stream.seek(0)
         whole = stream.read().rfind(b"\n") + 1
         torn = stream.tell() - whole
         if torn:
             stream.truncate(whole)
             say(f"{path.name} ended in a line that was not finished ({torn} bytes): it was cut off there and goes on.")
-        stream.write(line.encode("utf-8") + b"\n")
+        stream.write(line)
         stream.flush()
         os.fsync(stream.fileno())
 

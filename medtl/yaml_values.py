@@ -8,7 +8,7 @@ characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from medtl.errors import ConfigurationError
 
 LONGEST_NUMBER = 40
 """Characters: a float in full precision needs 24."""
+
+RARE_LINE_BREAKS = "\x85\u2028\u2029"
+"""What YAML takes for the end of a line besides the usual ones."""
 
 INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 FLOAT = re.compile(
@@ -144,8 +147,20 @@ def parsed_yaml(text: str, *, what: str, text_keys: frozenset[str] = frozenset()
         raise ConfigurationError(f"{what} is not YAML that can be read: {where}. No value was used.") from error
 
 
-def quote_what_reads_back_otherwise(dumper: type[yaml.SafeDumper]) -> None:
-    """Let a dumper put quotes around every text that `values_in` would take for something else."""
-    for kind, form, starts in IMPLICIT:
-        pattern = re.compile(rf"(?:{form.pattern})\Z")
-        dumper.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", pattern, list(starts))
+def yaml_text(values: Mapping[str, object]) -> str:
+    """Values as YAML that `values_in` reads back to the same values."""
+    return yaml.dump(dict(values), Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
+
+
+class _OneText(yaml.SafeDumper):
+    """YAML that reads back to the same text: PyYAML folds the rarer line breaks into blanks unless they are escaped."""
+
+
+def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = '"' if any(end in text for end in RARE_LINE_BREAKS) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_OneText.add_representer(str, _written_text)
+for _kind, _form, _starts in IMPLICIT:  # quotes around every text that would be taken for something else
+    _OneText.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_form.pattern})\Z"), list(_starts))

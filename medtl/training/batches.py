@@ -30,7 +30,11 @@ MAX_WORKERS = 8
 
 @dataclass(frozen=True)
 class Batch:
-    """Scans (case, channel, then the prepared shape) in [0, 1], their labels as class indices, and whose they are."""
+    """Scans (case, channel, then the prepared shape) in [0, 1], their labels as class indices, and whose they are.
+
+    Labels of a mixed batch are probabilities (case, class). Where several processes share a batch, `case_ids` names all
+    its cases, and the scans and labels are those of this process.
+    """
 
     case_ids: tuple[str, ...]
     scans: Tensor

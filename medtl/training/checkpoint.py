@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -55,6 +56,41 @@ class _SideFile(BaseModel):
     sha256: str
     fit: str
     progress: Progress
+
+
+class Checkpoints(Protocol):
+    """Where a fit goes on from, and what it leaves after each epoch."""
+
+    def save(self, tensors: dict[str, Tensor], progress: Progress) -> None:
+        """Keep a state."""
+
+    def latest(self) -> tuple[dict[str, Tensor], Progress] | None:
+        """The newest state, or None."""
+
+
+class NoCheckpoints:
+    """For fits so short that one is simply made again."""
+
+    def save(self, tensors: dict[str, Tensor], progress: Progress) -> None:
+        """Keep nothing."""
+
+    def latest(self) -> tuple[dict[str, Tensor], Progress] | None:
+        """None."""
+        return None
+
+
+@dataclass(frozen=True)
+class OnlyRead:
+    """The states that another process keeps."""
+
+    kept: Checkpoints
+
+    def save(self, tensors: dict[str, Tensor], progress: Progress) -> None:
+        """Keep nothing."""
+
+    def latest(self) -> tuple[dict[str, Tensor], Progress] | None:
+        """The newest state, or None."""
+        return self.kept.latest()
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,22 @@ from medtl.errors import ConfigurationError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes CUDA when there is one; asking for CUDA where there is none is refused."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise ConfigurationError(f"--device is auto, cpu or cuda; got {name!r}.")
+    """`auto` takes CUDA when there is one; asking for CUDA where there is none, or for a GPU too many, is refused."""
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise ConfigurationError(f"--device is auto, cpu, cuda or a GPU by its number, such as cuda:1; got {name!r}.")
     available = torch.cuda.is_available()
-    if name == "cuda" and not available:
+    if number and available and int(number) >= torch.cuda.device_count():
         raise ConfigurationError(
-            "--device cuda was asked for, but torch sees no CUDA device. Run medtl doctor to see what is missing, "
+            f"--device {name} was asked for, and torch sees {torch.cuda.device_count()} GPUs, counted from cuda:0."
+        )
+    if kind == "cuda" and not available:
+        raise ConfigurationError(
+            f"--device {name} was asked for, but torch sees no CUDA device. Run medtl doctor to see what is missing, "
             "or use --device auto."
         )
+    if number:
+        return torch.device(name)
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

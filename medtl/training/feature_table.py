@@ -22,6 +22,7 @@ from medtl.encoders import Encoder
 from medtl.encoders.readout import Readout
 from medtl.errors import IntegrityFailure
 from medtl.files import fingerprint, replacing, sha256_of
+from medtl.imaging.cache_use import note_use
 from medtl.progress import track
 from medtl.training.batches import Scans, each_once, load, worker_count
 
@@ -67,7 +68,9 @@ def feature_table(
     for piece in track(pieces, what="frozen features", total=len(pieces)):
         path = folder / "features" / f"{fingerprint([SCHEMA, identity, device.type, piece])}.safetensors"
         values = _stored(path, count=len(piece))
-        if values is None:
+        if values is not None:
+            note_use(path)
+        else:
             values = _computed(
                 encoder, scans, [a_case[key] for key in piece], device=device, workers=workers, readout=readout
             )
@@ -78,7 +81,7 @@ def feature_table(
 
 def encoder_identity(encoder: Encoder, *, readout: Readout = "last") -> str:
     """A name for exactly these weights under exactly this normalisation and readout."""
-    digest = hashlib.sha256(encoder.card.model_dump_json().encode())
+    digest = hashlib.sha256(encoder.card.model_dump_json(exclude={"source_features"}).encode())
     if readout != "last":
         digest.update(readout.encode())
     for name, value in sorted(encoder.state_dict().items()):

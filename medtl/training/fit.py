@@ -7,35 +7,41 @@ A resumed fit continues bit for bit on the CPU, because every draw is named by s
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from medtl.adaptation import Classifier, freezing, parameter_groups
-from medtl.adaptation.heads import mean_loss
+from medtl.adaptation.heads import LossOptions, mean_loss, within_own_head
 from medtl.progress import say
-from medtl.training.batches import Request, load, worker_count
-from medtl.training.checkpoint import CheckpointFolder, EpochRecord, Progress, optimiser_tensors, restore_optimiser
+from medtl.training.average import temporary_weights, weight_average
+from medtl.training.batches import load, worker_count
+from medtl.training.checkpoint import Checkpoints, EpochRecord, Progress, optimiser_tensors, restore_optimiser
 from medtl.training.device import lower_precision
-from medtl.training.ema import WeightAverage, temporary_weights
+from medtl.training.epoch_plan import epoch_plan
 from medtl.training.fit_task import FitTask
+from medtl.training.kept_maps import KeptMaps
 from medtl.training.predict import predict_logits
 from medtl.training.recipe import schedule
-from medtl.training.seeding import batches_of, seed_for
+from medtl.training.seeding import seed_for
 from medtl.training.step import TrainingStep
 
 
-def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) -> tuple[EpochRecord, ...]:
+def fit(
+    classifier: Classifier, task: FitTask, checkpoints: Checkpoints, *, kept: KeptMaps | None = None
+) -> tuple[EpochRecord, ...]:
     """Fit `classifier` in place, so that it ends with the weights to be judged, and give the history.
 
-    Continues from `checkpoints` when they hold a state of this fit. A loss that is not a finite number stops the fit
+    Continues from `checkpoints` when they hold a state of this fit. With `kept` the passes start from the maps of the
+    frozen stages. A loss that is not a finite number stops the fit
     and names the cases of the batch; nothing non-finite is ever saved.
     """
-    recipe, device = task.recipe, task.device
+    recipe, device, balance = task.recipe, task.device, task.balance
     classifier.to(device)
     groups = parameter_groups(
-        classifier, encoder_rate=task.encoder_rate, head_rate=task.head_rate, by_stage=task.stage_scale is not None
+        classifier, encoder_rate=task.encoder_rate, head_rate=task.head_rate, by_stage=task.has_rates_by_stage
     )
     names = tuple(name for group in groups for name in group.names)
     optimiser = torch.optim.AdamW(
@@ -53,9 +59,12 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
     step = TrainingStep(
         classifier, optimiser, scaler, outcome=task.scans.outcome, recipe=recipe, dtype=dtype, device=device,
-        fewest=task.fewest, penalty=task.penalty, scale=task.stage_scale,
+        fewest=task.fewest, penalty=task.penalty, scale=task.stage_scale, rates_from=task.rates_from,
+        loss=LossOptions(recipe.options.label_smoothing or 0.0, balance.of_loss if balance else None, task.heads),
+        forward=None if kept is None else kept.trunk.logits, ranks=task.ranks,
     )  # fmt: skip
-    average = WeightAverage(classifier, decay=recipe.average_decay)
+    steps_an_epoch = len(epoch_plan(task, 0))
+    average = weight_average(classifier, recipe=recipe, steps_an_epoch=steps_an_epoch)
     progress, best = Progress(), dict[str, Tensor]()
 
     if state := checkpoints.latest():
@@ -66,24 +75,29 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
         restore_optimiser(optimiser, names, _part(tensors, "optimiser"))
         scaler.load_state_dict(progress.gradient_scale)
         best = _part(tensors, "best")
+    task.ranks.start_together(classifier, epochs_done=progress.epochs_done)
 
-    steps_an_epoch = len(_plan(task, 0))
-    plan = [batch for epoch in range(progress.epochs_done, recipe.epochs) for batch in _plan(task, epoch)]
-    stream = load(task.scans, plan, workers=worker_count(device, recipe.loading_workers))
+    plan = [batch for epoch in range(progress.epochs_done, recipe.epochs) for batch in epoch_plan(task, epoch)]
+    workers = worker_count(device, recipe.loading_workers)
+    loader = partial(load, task.scans, workers=workers) if kept is None else kept.load
+    stream = task.ranks.load(loader, plan, whole=step.mixing.is_on)
 
     for epoch in range(progress.epochs_done, recipe.epochs):
         started, loss_sum, rate = time.monotonic(), 0.0, 0.0
         with freezing.training_mode(classifier, batch_norm_frozen=task.batch_norm_frozen):
             for index, batch in enumerate(islice(stream, steps_an_epoch), start=epoch * steps_an_epoch):
                 rate = recipe.learning_rate * schedule(index, steps_an_epoch=steps_an_epoch, recipe=recipe)
-                progress_made = index / (steps_an_epoch * recipe.epochs)
                 loss = step.take(
-                    batch, rate=rate, progress=progress_made, seed=seed_for(*task.seed_names, "dropout", index)
+                    batch,
+                    rate=rate,
+                    progress=index / (steps_an_epoch * recipe.epochs),
+                    seed=seed_for(*task.seed_names, "dropout", index),
+                    begins_epoch=index % steps_an_epoch == 0,
                 )
                 loss_sum += loss * len(batch.case_ids)
                 average.update(classifier)
         with temporary_weights(classifier, average.values):
-            validation_loss = _validation_loss(classifier, task)
+            validation_loss = task.ranks.from_first(partial(_validation_loss, classifier, task, kept))
         record = EpochRecord(
             epoch=epoch + 1,
             learning_rate=rate,
@@ -104,29 +118,28 @@ def fit(classifier: Classifier, task: FitTask, checkpoints: CheckpointFolder) ->
         checkpoints.save(
             {f"{part}/{name}": v for part, tensors in parts.items() for name, v in tensors.items()}, progress
         )
-        say(
-            f"{task.name}: epoch {record.epoch} of {recipe.epochs}, training loss {record.training_loss:.3f}, "
-            f"validation loss {record.validation_loss:.3f}, {record.seconds:.0f} s"
-        )
+        if task.name:
+            say(
+                f"{task.name}: epoch {record.epoch} of {recipe.epochs}, training loss {record.training_loss:.3f}, "
+                f"validation loss {record.validation_loss:.3f}, {record.seconds:.0f} s"
+            )
 
     classifier.load_state_dict(best or average.values)
+    if balance is not None:
+        balance.undo(classifier)
     return progress.history
 
 
-def _plan(task: FitTask, epoch: int) -> list[list[Request]]:
-    seed = seed_for(*task.seed_names, "order", epoch)
-    order = batches_of(task.training, batch_size=task.recipe.batch_size, seed=seed, fewest=task.fewest)
-    return [
-        [Request(case, seed_for(*task.seed_names, "augment", epoch, task.chance_keys[case])) for case in batch]
-        for batch in order
-    ]
-
-
-def _validation_loss(classifier: Classifier, task: FitTask) -> float:
+def _validation_loss(classifier: Classifier, task: FitTask, kept: KeptMaps | None) -> float:
     logits = predict_logits(
-        classifier, task.scans, task.validation, recipe=task.recipe, device=task.device, what="validation"
+        classifier, task.scans, task.validation, recipe=task.recipe, device=task.device, what="validation", kept=kept
     )
-    return mean_loss(logits, [task.scans.labels[case] for case in task.validation], outcome=task.scans.outcome)
+    if task.balance is not None:
+        logits = logits - task.balance.shift
+    labels = [task.scans.labels[case] for case in task.validation]
+    if task.heads:
+        logits = within_own_head(torch.from_numpy(logits), torch.tensor(labels), task.heads).numpy()
+    return mean_loss(logits, labels, outcome=task.scans.outcome)
 
 
 def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
+from torch import nn
 
 from medtl.adaptation import (
     Classifier,
@@ -20,7 +23,7 @@ from medtl.adaptation import (
     freezing,
     probe,
 )
-from medtl.adaptation.heads import activated
+from medtl.adaptation.low_rank import LowRank, low_rank_updates
 from medtl.cohort import Case
 from medtl.files import fingerprint, replacing
 from medtl.policies import POLICIES, Policy, policy_of
@@ -30,13 +33,17 @@ from medtl.policies.probe import PROBE
 from medtl.predictions import PredictionTable, concatenate
 from medtl.record import run_folder as names
 from medtl.record.probe import ProbeChoice, write_probe
-from medtl.training.checkpoint import CheckpointFolder, EpochRecord
+from medtl.record.retention import Retention, write_retention
+from medtl.training.checkpoint import CheckpointFolder, Checkpoints, EpochRecord, NoCheckpoints, OnlyRead
 from medtl.training.device import repeatable
 from medtl.training.fit import fit
 from medtl.training.fit_task import FitTask
-from medtl.training.predict import predict_logits
+from medtl.training.kept_maps import KeptMaps, keep_maps
+from medtl.training.meeting import FitName
+from medtl.training.retention import retention_of
 from medtl.training.seeding import seed_for
 from medtl.training.study_data import FoldData
+from medtl.training.test_time import predict_probabilities
 from medtl.training.variant import Variant
 
 PROBE_PARTS = ("mean", "scale", "weight", "bias")
@@ -52,6 +59,7 @@ class FittedFold:
     frozen_probe: probe.Probe
     centroids: probe.Centroids
     classifiers: Mapping[str, Classifier]
+    changed: Retention | None = None
 
 
 def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
@@ -59,26 +67,18 @@ def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
     study, features = fold.study, fold.study.features[variant.encoder]
     last_stage = study.last_stage(variant.encoder)
     cases = {case.case_id: case for case in study.cohort.cases}
-    ids = {"training": fold.split.training, "validation": fold.split.validation, "test": fold.split.test}
-    ids = {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in ids.items()}
+    ids = case_ids_by_role(fold, cases)
     classes = list(study.cohort.classes)
     labels = study.cohort.outcome.targets(cases[name].label for name in ids["training"])
-    learnt = features.of(ids["training"])
-    fitted_probe = probe.fit_probe(
-        learnt,
-        labels,
-        groups=[study.groups[name] for name in ids["training"]],
-        classes=study.cohort.outcome.head_width,
-        seed=seed_for(study.seed, "inner folds", fold.number),
-        readouts=study.widths(variant.encoder),
-    )
+    fitted_probe = probe_of_fold(fold, variant, labels, case_ids=ids["training"])
     centroids = probe.fit_centroids(last_stage.of(ids["training"]), labels, classes=study.cohort.outcome.head_width)
 
     classifiers: dict[str, Classifier] = {}
+    kept: dict[str, KeptMaps | None] = {}
     records: list[pd.DataFrame] = []
     for policy in variant.adaptation.trained:
-        classifier, history = _trained(policy, fold, variant, ids=ids, start=fitted_probe, cases=cases)
-        classifiers[policy] = classifier
+        classifier, history, maps = fit_policy(policy, fold, variant, ids=ids, start=fitted_probe, cases=cases)
+        classifiers[policy], kept[policy] = classifier, maps
         records.append(pd.DataFrame([{"model": policy, **record.model_dump()} for record in history]))
 
     predictions: list[PredictionTable] = []
@@ -91,11 +91,10 @@ def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
             elif own == CENTROID:
                 values = centroids.probabilities(last_stage.of(members).astype(np.float64))
             else:
-                logits = predict_logits(
+                values = predict_probabilities(
                     classifiers[model], study.scans, members, recipe=variant.recipe, device=study.device,
-                    what=f"fold {fold.number}, {model}, {role}",
+                    what=f"fold {fold.number}, {model}, {role}", kept=kept[model],
                 )  # fmt: skip
-                values = activated(logits, outcome=study.cohort.outcome)
             predictions.append(
                 PredictionTable.of_cases(
                     [cases[name] for name in members],
@@ -108,10 +107,43 @@ def train_fold(fold: FoldData, variant: Variant) -> FittedFold:
                 )
             )
     curves = pd.concat(records) if records else pd.DataFrame(columns=["model", *EpochRecord.model_fields])
-    return FittedFold(concatenate(predictions), curves, fitted_probe, centroids, classifiers)
+    changed = _changed(classifiers, fold, variant, case_ids=ids["test"])
+    return FittedFold(concatenate(predictions), curves, fitted_probe, centroids, classifiers, changed)
 
 
-def _trained(
+def case_ids_by_role(fold: FoldData, cases: Mapping[str, Case]) -> dict[str, tuple[str, ...]]:
+    """The cases of each role, in an order that pseudonyms do not change."""
+    parts = {"training": fold.split.training, "validation": fold.split.validation, "test": fold.split.test}
+    return {role: tuple(sorted(members, key=lambda name: cases[name].chance_key)) for role, members in parts.items()}
+
+
+def probe_of_fold(
+    fold: FoldData, variant: Variant, labels: Int[np.ndarray, " case"], *, case_ids: Sequence[str]
+) -> probe.Probe:
+    """The probe that these cases fit, which some policies start from."""
+    study = fold.study
+    return probe.fit_probe(
+        study.features[variant.encoder].of(case_ids),
+        labels,
+        groups=[study.groups[name] for name in case_ids],
+        classes=study.cohort.outcome.head_width,
+        seed=seed_for(study.seed, "inner folds", fold.number),
+        readouts=study.widths(variant.encoder),
+    )
+
+
+def _changed(
+    classifiers: Mapping[str, Classifier], fold: FoldData, variant: Variant, *, case_ids: Sequence[str]
+) -> Retention | None:
+    """What the networks that started from the pretrained encoder changed in it; None where there is none."""
+    pretrained = {name: one for name, one in classifiers.items() if (own := policy_of(name)) and own.is_pretrained}
+    if not pretrained:
+        return None
+    study = fold.study
+    return retention_of(study.encoders[variant.encoder], pretrained, study.scans, case_ids, device=study.device)
+
+
+def fit_policy(
     name: str,
     fold: FoldData,
     variant: Variant,
@@ -119,13 +151,27 @@ def _trained(
     ids: Mapping[str, tuple[str, ...]],
     start: probe.Probe,
     cases: Mapping[str, Case],
-) -> tuple[Classifier, tuple[EpochRecord, ...]]:
+) -> tuple[Classifier, tuple[EpochRecord, ...], KeptMaps | None]:
+    """The fitted network of one policy, its history, and the maps of its frozen stages where they are kept.
+
+    Args:
+        name: Of the policy.
+        fold: With its study.
+        variant: The encoder, the settings and the recipe.
+        ids: The case ids of `training`, `validation` and `test`.
+        start: The probe of these training cases, which some policies start from.
+        cases: Of the study, by id.
+    """
     study = fold.study
     policy = next(one for one in POLICIES if one.name == name)
     seed_names = (study.seed, name, fold.number)
     head_seed, share = seed_for(*seed_names, "head"), variant.adaptation.encoder_rate
     if policy.start == "fitted_probe":
-        classifier = classifier_from_probe(copy.deepcopy(study.encoders[variant.encoder]), start)
+        classifier = classifier_from_probe(
+            copy.deepcopy(study.encoders[variant.encoder]),
+            start,
+            dropout=variant.recipe.options.head_dropout or 0.0,
+        )
     else:
         untrained = policy.start == "random"
         classifier = classifier_with_new_head(
@@ -137,7 +183,7 @@ def _trained(
             dropout=variant.adaptation.dropout,
         )
     fit_task = FitTask(
-        name=f"fold {fold.number}, {name}",
+        name="" if fold.states is None else f"fold {fold.number}, {name}",
         scans=study.scans,
         chance_keys={name: case.chance_key for name, case in cases.items()},
         training=ids["training"],
@@ -148,18 +194,33 @@ def _trained(
         batch_norm_frozen=policy.is_pretrained,
         penalty=policy.penalty,
         stage_scale=_stage_scale(policy, classifier, variant),
+        rates_from=policy.rates_from,
         seed_names=seed_names,
         device=study.device,
+        draws=study.augmentation.draws,
+        ranks=study.ranks,
     )
+    if policy.start == "fitted_probe" and fit_task.balance is not None:
+        fit_task.balance.take_up(classifier)
     state = fingerprint([*seed_names, variant.recipe.deciding(), variant.adaptation.model_dump(), *ids["training"]])
     frozen = variant.adaptation.frozen_stages if policy.is_pretrained else ()
+    states: Checkpoints = NoCheckpoints()
+    if fold.states is not None:
+        states = CheckpointFolder(variant.folder(fold.states) / name, state)
+    if not study.ranks.is_first:
+        states = OnlyRead(states)
+    seed = seed_for(*seed_names, "low rank")
     with (
+        low_rank_updates(classifier, seed=seed) if policy.learns == "low_rank" else nullcontext(),
         freezing.stages_frozen(classifier, frozen),
-        freezing.parameters_kept(classifier, partial(_is_kept, policy, fit_task.stage_scale)),
+        freezing.layers_kept(classifier, partial(_is_kept, policy, fit_task.stage_scale)),
         repeatable(study.device, wanted=variant.recipe.deterministic),
     ):
-        history = fit(classifier, fit_task, CheckpointFolder(variant.folder(fold.states) / name, state))
-    return classifier, history
+        store = study.map_store(variant.recipe)
+        kept = None if store is None else keep_maps(classifier, fit_task, store, further=ids["test"])
+        study.ranks.announce(FitName(fold.number, variant.suffix, name))
+        history = fit(classifier, fit_task, states, kept=kept)
+    return classifier, history, kept
 
 
 def _stage_scale(policy: Policy, classifier: Classifier, variant: Variant) -> Callable[[str, float], float] | None:
@@ -175,11 +236,13 @@ def _stage_scale(policy: Policy, classifier: Classifier, variant: Variant) -> Ca
     return scale
 
 
-def _is_kept(policy: Policy, scale: Callable[[str, float], float] | None, name: str, axes: int) -> bool:
-    """Whether a parameter of the encoder never learns: its kind does not, or its stage has no rate even at the end."""
-    stage = name.removeprefix("encoder.body.").split(".")[0]
-    is_frozen = scale is not None and scale(stage, 1.0) == 0.0
-    return is_frozen or (policy.learns is not None and not policy.learns(name, axes))
+def _is_kept(policy: Policy, scale: Callable[[str, float], float] | None, stage: str, layer: nn.Module) -> bool:
+    """Whether a layer of the encoder never learns: its kind does not, or its stage has no rate even at the end."""
+    if scale is not None and scale(stage, 1.0) == 0.0:
+        return True
+    if policy.learns == "low_rank":
+        return not isinstance(layer, LowRank)
+    return policy.learns == "normalisation" and not freezing.is_normalisation(layer)
 
 
 def classifier_of(model: str, fold: FoldData, variant: Variant, fitted: FittedFold) -> Classifier:
@@ -211,16 +274,21 @@ def write_parts(fitted: FittedFold, *, primary: str, folder: Path) -> None:
         ),
         folder,
     )
+    if fitted.changed is not None:
+        write_retention(fitted.changed, folder)
     parts = {f"probe.{part}": getattr(start, part) for part in PROBE_PARTS}
     parts |= {f"centroid.{part}": np.asarray(getattr(fitted.centroids, part)) for part in CENTROID_PARTS}
-    with replacing(folder / names.BASELINES) as temporary:
+    needed = sum(np.asarray(values).nbytes for values in parts.values())
+    with replacing(folder / names.BASELINES, bytes_needed=needed) as temporary:
         save_arrays({name: np.ascontiguousarray(values) for name, values in parts.items()}, temporary)
     if primary == PROBE.name:
-        with replacing(folder / names.CHECKPOINT) as temporary:
+        with replacing(folder / names.CHECKPOINT, bytes_needed=needed) as temporary:
             save_arrays({part: np.ascontiguousarray(getattr(start, part)) for part in PROBE_PARTS}, temporary)
     for model, classifier in fitted.classifiers.items():
-        with replacing(checkpoint_of(model, primary=primary, folder=folder)) as temporary:
-            save_file({name: v.cpu().contiguous() for name, v in classifier.state_dict().items()}, temporary)
+        tensors = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
+        needed = sum(value.numel() * value.element_size() for value in tensors.values())
+        with replacing(checkpoint_of(model, primary=primary, folder=folder), bytes_needed=needed) as temporary:
+            save_file(tensors, temporary)
 
 
 def checkpoint_of(model: str, *, primary: str, folder: Path) -> Path:

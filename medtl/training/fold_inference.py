@@ -13,7 +13,6 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from medtl.adaptation import Classifier, classifier_from_probe, classifier_with_new_head, probe
-from medtl.adaptation.heads import activated
 from medtl.encoders import Encoder
 from medtl.errors import ConfigurationError, IntegrityFailure
 from medtl.policies import policy_of
@@ -23,10 +22,10 @@ from medtl.predictions import PredictionTable, concatenate, selection
 from medtl.record import run_folder as names
 from medtl.record.probe import read_probe
 from medtl.training.fold import CENTROID_PARTS, PROBE_PARTS, checkpoint_of
-from medtl.training.predict import predict_logits
 from medtl.training.study_data import StudyData
+from medtl.training.test_time import predict_probabilities
 from medtl.training.variant import Variant
-from medtl.training.variants import rename_models
+from medtl.training.variants import rename_models, reported
 
 Probabilities = Float[np.ndarray, "case class"]
 
@@ -39,13 +38,17 @@ def predict_fold(data: StudyData, variants: Sequence[Variant], *, fold: int, fol
     Raises:
         IntegrityFailure: a file of weights is missing, damaged, or of another network.
     """
-    predictions = concatenate(
-        [rename_models(variant, _predictions(data, variant, fold=fold, folder=folder)) for variant in variants]
-    )
     path = folder / names.SELECTION
-    return (
-        selection.with_selected(predictions, selection.read_selection(path).chosen) if path.is_file() else predictions
+    choice = selection.read_selection(path) if path.is_file() else None
+    kept = [
+        variant
+        for variant in variants
+        if not variant.is_searched or (choice is not None and choice.chosen in map(variant.named, variant.kept))
+    ]
+    predictions = concatenate(
+        [rename_models(variant, _predictions(data, variant, fold=fold, folder=folder)) for variant in kept]
     )
+    return reported(predictions, variants, choice)
 
 
 def primary_of_fold(data: StudyData, variants: Sequence[Variant], *, folder: Path) -> tuple[str, Classifier]:
@@ -91,7 +94,7 @@ def _probabilities(model: str, data: StudyData, variant: Variant, *, fold: int, 
         centroids = probe.Centroids(parts["mean"], parts["centroids"], parts["sharpness"].item())
         last_stage = data.last_stage(variant.encoder)
         return centroids.probabilities(last_stage.of(case_ids).astype(np.float64))
-    logits = predict_logits(
+    return predict_probabilities(
         _network(model, data, variant, folder=folder),
         data.scans,
         case_ids,
@@ -99,7 +102,6 @@ def _probabilities(model: str, data: StudyData, variant: Variant, *, fold: int, 
         device=data.device,
         what=f"fold {fold}, {variant.named(model)}, held out",
     )
-    return activated(logits, outcome=data.cohort.outcome)
 
 
 def _network(model: str, data: StudyData, variant: Variant, *, folder: Path) -> Classifier:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from medtl.errors import ConfigurationError
+from medtl.policies.small_data import SmallDataOptions
+
+FEWEST_AVERAGED = 2
+"""Epochs of which a mean of weights is one."""
 
 
 class Recipe(BaseModel):
@@ -37,10 +41,43 @@ class Recipe(BaseModel):
     mixed_precision: bool = Field(default=True, description="Lower precision on CUDA; the CPU always uses float32.")
     deterministic: bool = Field(default=False, description="On CUDA: the same bits every time, at some cost in speed.")
     loading_workers: int | None = Field(default=None, ge=0, le=64, description="Processes that load and augment.")
+    trunk_cache_gb: float | None = Field(
+        default=None,
+        gt=0,
+        description="GB on disk, at most, for what frozen stages give of each scan, computed once; off without it.",
+    )
+    small_data: SmallDataOptions | None = Field(default=None, description="Options for small data, all off.")
+
+    @model_validator(mode="after")
+    def _averages_two_epochs(self) -> Self:
+        first = self.first_averaged_epoch
+        if first is not None and self.stopping != "fixed":
+            raise ValueError(
+                f"small_data.swa_from averages the last epochs, and stopping: {self.stopping} judges one of them: "
+                "choose one of the two"
+            )
+        if first is not None and self.epochs - first < FEWEST_AVERAGED:
+            raise ValueError(
+                f"small_data.swa_from leaves {self.epochs - first} of {self.epochs} epochs to average, which takes "
+                f"{FEWEST_AVERAGED} or more: begin earlier, or train for longer"
+            )
+        return self
+
+    @property
+    def first_averaged_epoch(self) -> int | None:
+        """The first epoch, counted from 0, whose weights are averaged with equal weight; None without that option."""
+        share = self.options.swa_from
+        return None if share is None else round(share * self.epochs)
 
     def deciding(self) -> dict[str, Any]:
-        """The settings that can change a number: all but how many processes load."""
-        return self.model_dump(mode="json", exclude={"loading_workers"})
+        """The settings that can change a number: all but how many processes load, and what is kept on disk."""
+        off = {"small_data"} if self.small_data is None else set()  # a recipe without options is what it always was
+        return self.model_dump(mode="json", exclude={"loading_workers", "trunk_cache_gb"} | off)
+
+    @property
+    def options(self) -> SmallDataOptions:
+        """The options for small data, each None where it is off."""
+        return self.small_data or SmallDataOptions.none()
 
     def refuse_lone_cases(self, *, learning: str) -> None:
         """Nothing, if every pass through a network that learns its batch-norm statistics has two cases or more.
@@ -58,8 +95,13 @@ class Recipe(BaseModel):
 
 
 def schedule(step: int, *, steps_an_epoch: int, recipe: Recipe) -> float:
-    """The learning rate as a share of its peak: linear warm-up, then half a cosine down to zero."""
+    """The learning rate as a share of its peak: linear warm-up, then half a cosine down to zero.
+
+    Where the last epochs' weights are averaged with equal weight, the rate stays what it is when they begin.
+    """
     total, warmup = recipe.epochs * steps_an_epoch, recipe.warmup_epochs * steps_an_epoch
+    if recipe.first_averaged_epoch is not None:
+        step = min(step, recipe.first_averaged_epoch * steps_an_epoch)
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,10 +11,16 @@ import torch
 from medtl.cohort import Cohort
 from medtl.encoders import Encoder, build_untrained
 from medtl.encoders.readout import Readout
+from medtl.files import fingerprint
 from medtl.folds import Split
 from medtl.imaging import AugmentationSettings, PreparationSettings, PreparedCohort
 from medtl.training.batches import Scans
 from medtl.training.feature_table import FeatureTable, feature_table
+from medtl.training.kept_maps import GB, MapStore
+from medtl.training.mixing import Mixing
+from medtl.training.ranks import ALONE, Ranks
+from medtl.training.recipe import Recipe
+from medtl.training.trunk_cache import TrunkCache
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class StudyData:
     """The cases of a study, their scans, the encoders by name and each encoder's frozen features.
 
     The features are those of the widest of the `readouts`, which the probe chooses among.
-    `groups` names the group of each case that stays on one side of every split.
+    `groups` names the group of each case that stays on one side of every split. `ranks` are the processes that share a
+    fit.
     """
 
     cohort: Cohort
@@ -53,6 +60,8 @@ class StudyData:
     store: FeatureStore
     seed: int
     readouts: tuple[Readout, ...] = ("last",)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    ranks: Ranks = ALONE
 
     @classmethod
     def of(
@@ -67,6 +76,7 @@ class StudyData:
         store: FeatureStore,
         seed: int,
         readouts: tuple[Readout, ...] = ("last",),
+        ranks: Ranks = ALONE,
     ) -> StudyData:
         """The data with the features of every encoder, one forward pass a case unless the store has them.
 
@@ -80,11 +90,15 @@ class StudyData:
             store: where features are computed and kept.
             seed: of the study.
             readouts: that the probe chooses among, the narrowest first.
+            ranks: the processes that share a fit.
         """
         scans = Scans.of(cohort, prepared, augmentation=augmentation, preparation=preparation)
         content = content_of(cohort, prepared)
         features = {name: store.of(encoder, scans, content, readout=readouts[-1]) for name, encoder in encoders.items()}
-        return cls(cohort, groups, prepared, preparation, scans, encoders, features, store, seed, readouts)
+        return cls(
+            cohort, groups, prepared, preparation, scans, encoders, features, store, seed, readouts, augmentation,
+            ranks,
+        )  # fmt: skip
 
     @property
     def device(self) -> torch.device:
@@ -113,6 +127,19 @@ class StudyData:
             return table
         return FeatureTable(table.case_ids, table.values[:, : self.encoders[encoder].feature_widths["last"]])
 
+    def map_store(self, recipe: Recipe) -> MapStore | None:
+        """Where the maps of frozen stages are kept; None where the recipe does not ask for it.
+
+        None, too, where scans are varied anew in every epoch or mixed with others before they reach the stages.
+        """
+        limit, settings, options = recipe.trunk_cache_gb, self.augmentation, recipe.options
+        is_varied = settings.chosen(self.preparation) is not None
+        if limit is None or Mixing(options.mixup, options.cutmix).is_on or (is_varied and settings.draws is None):
+            return None
+        varied_by = [settings.model_dump(mode="json", exclude={"draws"}), self.preparation.model_dump(mode="json")]
+        variation = fingerprint(varied_by) if is_varied else None
+        return MapStore(TrunkCache(self.store.folder, int(limit * GB)), self.content, variation)
+
     def untrained(self, encoder: str, *, seed: int) -> Encoder:
         """The network of an encoder without its pretrained weights."""
         return build_untrained(self.encoders[encoder].card, seed=seed)
@@ -120,12 +147,12 @@ class StudyData:
 
 @dataclass(frozen=True)
 class FoldData:
-    """One fold of a study: its split, and where the states of its training are kept."""
+    """One fold of a study: its split, and where the states of its training are kept; None keeps none."""
 
     study: StudyData
     number: int
     split: Split
-    states: Path
+    states: Path | None
 
 
 def content_of(cohort: Cohort, prepared: PreparedCohort) -> dict[str, str]:

@@ -34,9 +34,19 @@ class Fitted:
 
 
 def train_variants(fold: FoldData, variants: Sequence[Variant], *, is_selecting: bool) -> Fitted:
-    """Fit every variant on one fold and let its validation patients choose; goes on where it was interrupted."""
-    parts = tuple((variant, train_fold(fold, variant)) for variant in variants)
-    predictions = concatenate([rename_models(variant, fitted.predictions) for variant, fitted in parts])
+    """Fit every variant on one fold and let its validation patients choose; goes on where it was interrupted.
+
+    Of the variants that a search adds, the best so far alone is kept, so that memory holds one of them.
+    """
+    parts: list[tuple[Variant, FittedFold]] = []
+    tables: list[PredictionTable] = []
+    for variant in variants:
+        fitted = train_fold(fold, variant)
+        tables.append(rename_models(variant, fitted.predictions))
+        parts.append((variant, fitted))
+        if variant.is_searched:
+            parts = _without_beaten(parts, chosen=selection.choose(concatenate(tables)).chosen)
+    predictions = concatenate(tables)
     curves = [
         fitted.history.assign(model=[variant.named(str(model)) for model in fitted.history["model"]])
         for variant, fitted in parts
@@ -47,13 +57,30 @@ def train_variants(fold: FoldData, variants: Sequence[Variant], *, is_selecting:
     wanted = choice.chosen if choice else variants[0].adaptation.primary
     own, fitted, model = by_name[wanted]
     return Fitted(
-        predictions=selection.with_selected(predictions, choice.chosen) if choice else predictions,
+        predictions=reported(predictions, variants, choice),
         history=pd.concat(curves) if curves else parts[0][1].history,
-        parts=parts,
+        parts=tuple(parts),
         choice=choice,
         primary=selection.SELECTED if choice else wanted,
         classifier=classifier_of(model, fold, own, fitted),
     )
+
+
+def reported(
+    predictions: PredictionTable, variants: Sequence[Variant], choice: selection.Selection | None
+) -> PredictionTable:
+    """The predictions led by those of the chosen candidate; candidates that only a search looked at are left out."""
+    found = predictions if choice is None else selection.with_selected(predictions, choice.chosen)
+    searched = {variant.named(model) for variant in variants if variant.is_searched for model in variant.kept}
+    return PredictionTable(found.rows[~found.rows["model"].isin(searched)]) if searched else found
+
+
+def _without_beaten(parts: Sequence[tuple[Variant, FittedFold]], *, chosen: str) -> list[tuple[Variant, FittedFold]]:
+    return [
+        (variant, fitted)
+        for variant, fitted in parts
+        if not variant.is_searched or chosen in map(variant.named, variant.kept)
+    ]
 
 
 def rename_models(variant: Variant, predictions: PredictionTable) -> PredictionTable:
