@@ -8,12 +8,13 @@ The floors, from the top. Each imports only from floors below it (the order is a
 
     cli/          the commands; each imports what it needs when it is called
     maps/         saliency maps back to the archive, as DICOM objects that refer to the source series
-    study/        one study in order: settings, cohort, encoders, run, unseal, curve, pretrain, check, demo, doctor
+    study/        one study in order: settings, cohort, encoders, run, workers, jobs, unseal, curve, pretrain, check
     intake/       from a folder to a manifest, each series accepted or refused by name
     report/       the pages: pages > manuscript > findings > sections > figures > results > html
     controls/     what must fail: permuted labels, metadata only, thumbnails, borders, masked centres
     held_out/     held-out cohorts: openings, and the mean over the folds' models
-    sources/      how many cases a question needs: draws of patients, learning curves, a power law, advice
+    sources/      which source serves a question, and how many cases it needs: probes, pairs, draws, a power law
+    tracking/     a run's numbers for TensorBoard and MLflow
     explanation/  where the network looked: saliency maps on the scan's own grid, and checks of them
     training/     how it learns: the loop, checkpoints, the feature table
     adaptation/   what is changed: probe, heads, freezing, learning rates
@@ -31,11 +32,11 @@ The floors, from the top. Each imports only from floors below it (the order is a
     findings.py   what speaks against a result, as a value
     axes.py       the patient's axes, planes and their letters
     locks.py      one process at a time
-    files.py  yaml_values.py  environment.py  progress.py  errors.py
+    files.py  yaml_values.py  environment.py  progress.py  heartbeat.py  errors.py
 
 The learning wing (imaging, encoders, adaptation, training, explanation) uses torch and MONAI. The counting wing
-(outcomes, policies, cohort, folds, predictions, evaluation, record, held_out, report) never imports them. They meet in
-one table, predictions.csv.
+(outcomes, policies, cohort, folds, predictions, evaluation, record, held_out, report, tracking) never imports them.
+They meet in one table, predictions.csv.
 
 A floor's `__init__.py` is its door: a docstring, and where others use few of its names, an `__init__.pyi` that lists
 them. Doors open lazily (lazy_loader), so that reading settings or rebuilding a report never waits for torch or MONAI.

@@ -129,7 +129,7 @@ class BorderAudit:
         """The test, in words."""
         tested = f"{self.questions} question{'s' if self.questions != 1 else ''}"
         return (
-            f"the largest of all places against {PERMUTATIONS:,} exchanges between patients, Holm's correction for "
+            f"permutation test over all positions, {PERMUTATIONS:,} exchanges between patients, Holm-adjusted for "
             f"{tested}"
         )
 

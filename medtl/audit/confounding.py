@@ -121,8 +121,7 @@ def association_findings(found: Sequence[Association]) -> tuple[Finding, ...]:
     """One finding on the properties that are associated with the label after Holm's correction."""
     clauses = [
         f"{one.name} is associated with the label ({one.clauses}; {one.test}, "
-        f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} after Holm's correction for {len(found)} "
-        "properties)"
+        f"{'p < 0.001' if one.p_holm < 0.001 else f'p = {one.p_holm:.3f}'} Holm-adjusted for {len(found)} properties)"
         for one in found
         if one.is_significant
     ]

@@ -52,7 +52,7 @@ def read_manifest(path: Path, settings: ManifestSettings | None = None) -> Cohor
     """The cohort that a manifest describes, in its order.
 
     A case without a label, or with a label that the settings leave out, becomes an `Exclusion` (`no_label`,
-    `left_out_label`). Without a case column the id is derived from the image path. Whether the images exist is not
+    `label_left_out`). Without a case column the id is derived from the image path. Whether the images exist is not
     looked at.
 
     Raises:
@@ -220,7 +220,7 @@ def _case_of(row: ManifestRow, *, root: Path, label: str, covariates: Mapping[st
 def _left_out(case: Case) -> Exclusion:
     if not case.label:
         return Exclusion(case.case_id, case.line, "no_label", "The label cell is empty, or holds a missing marker.")
-    return Exclusion(case.case_id, case.line, "left_out_label", f"The study leaves out the label {case.label}.")
+    return Exclusion(case.case_id, case.line, "label_left_out", f"The study leaves out the label {case.label}.")
 
 
 def _is_phantom(table: Delimited, columns: _Columns) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import t as student
 
 from medtl.audit.multiplicity import holm
 from medtl.evaluation.across_folds import compare_over_folds
+from medtl.evaluation.clusters import patients_of_a_class
 from medtl.evaluation.delong import difference_estimate
-from medtl.evaluation.estimate import Estimate, Undefined
+from medtl.evaluation.estimate import CONFIDENCE, Estimate, Undefined
 from medtl.evaluation.metrics.auroc import auroc
 from medtl.evaluation.resampling import why_no_interval
 from medtl.evaluation.study_metrics import Comparison
@@ -64,6 +66,12 @@ def compare_pairs(
     )
 
 
+def adjusted_for_number(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """The p values after Holm's correction for as many as there are; None stays None and does not count."""
+    corrected = iter(holm([value for value in p_values if value is not None]))
+    return tuple(None if value is None else next(corrected) for value in p_values)
+
+
 def paired_difference(
     first: Units, second: Units, *, resamples: int, seed: int, test_to_training: float = 0.0
 ) -> Estimate:
@@ -77,6 +85,19 @@ def paired_difference(
         return Estimate(value=None, reason=value.reason, n=first.patient_count)
     reason = why_no_interval(first, resamples=resamples)
     return difference_estimate(first, second, value=value, reason=reason, test_to_training=test_to_training)
+
+
+def difference_p_value(found: Estimate, units: Units) -> float | None:
+    """The two-sided p value of no difference, below 0.05 exactly where the interval of `found` leaves out zero.
+
+    `units` are those of either model. None where there is no interval.
+    """
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    degrees = max(min(patients_of_a_class(units)) - 1, 1)
+    half = max(found.value - found.low, found.high - found.value)  # one end may be cut at -1 or 1
+    error = half / float(student.ppf(0.5 + CONFIDENCE / 2.0, degrees))
+    return float(2.0 * student.sf(abs(found.value) / error, degrees))
 
 
 def auroc_difference(first: Units, second: Units) -> float | Undefined:

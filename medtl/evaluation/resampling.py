@@ -17,6 +17,7 @@ from medtl.errors import ConfigurationError
 from medtl.evaluation.clusters import too_few
 from medtl.evaluation.estimate import CONFIDENCE, Undefined
 from medtl.evaluation.units import Units
+from medtl.heartbeat import beat
 
 CHUNK_CELLS = 1_000_000
 """Weights (draw times unit) handled at once: 8 MB as float64, so that memory does not grow with the resamples."""
@@ -54,6 +55,7 @@ class Resampling:
         columns = np.array([index_of[name] for name in patients], dtype="int64")
         rows = max(1, CHUNK_CELLS // max(1, len(columns)))
         for start in range(0, len(self.drawn), rows):
+            beat()
             yield self.drawn[start : start + rows].take(columns, axis=1).astype("float64")
 
 

@@ -8,31 +8,21 @@ answered; one without it was stopped before anybody saw a result.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from medtl.cohort import pseudonyms
-from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.files import add_line, whole_lines
+from medtl.environment import utc_now
+from medtl.errors import ConfigurationError
 from medtl.progress import say
 from medtl.record import run_folder as names
-from medtl.record.held_out import Opening
+from medtl.record.openings import Opening, add_answer, add_opening, read_openings
 
 LOG = names.OPENINGS
 REGISTRY = "openings"
 DIGITS = 12
 """Of an image's sha256 that are kept to know it again: 48 bits."""
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    answered: str
-    """When it was opened."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +40,14 @@ class OpeningLog:
     @property
     def by_this_run(self) -> tuple[Opening, ...]:
         """The openings of any of these images by this run, under whatever name, in order."""
-        found = [one for folder in self.folders for one in _read(folder / LOG) if self._counts(one, folder)]
+        found = [one for folder in self.folders for one in read_openings(folder / LOG) if self._counts(one, folder)]
         return tuple(sorted(found, key=lambda one: one.at))
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """The folders of the run with an opening of any of these images: its own first."""
         others = sorted(log.parent for log in self.folder.parent.glob(f"*/{LOG}") if log.parent != self.folder)
-        shared = [one for one in others if any(self._counts(opening, one) for opening in _read(one / LOG))]
+        shared = [one for one in others if any(self._counts(opening, one) for opening in read_openings(one / LOG))]
         return (self.folder, *shared)
 
     @property
@@ -67,7 +57,7 @@ class OpeningLog:
         found = [
             one
             for log in self._registry.parent.glob("*.jsonl")
-            for one in _read(log)
+            for one in read_openings(log)
             if log == self._registry or self._shares(one)
         ]
         return tuple(
@@ -113,18 +103,20 @@ class OpeningLog:
 
     def write(self, *, run: str, fingerprint: str) -> Opening:
         """Record an opening in both logs; nothing may be predicted before."""
-        opening = Opening(at=_now(), run=run, fingerprint=fingerprint, opened=self._short, is_answered=False)
-        self._add(opening.model_dump_json(exclude={"is_answered"}))
+        opening = Opening(
+            at=utc_now(to="milliseconds"), run=run, fingerprint=fingerprint, opened=self._short, is_answered=False
+        )
+        self._add(add_opening, opening)
         return opening
 
     def answer(self, opening: Opening) -> None:
         """Write down that an opening is answered, just before the answer can be seen on the disk."""
-        self._add(_Answer(answered=opening.at).model_dump_json())
+        self._add(add_answer, opening)
 
-    def _add(self, line: str) -> None:
+    def _add(self, add: Callable[[Path, Opening], None], opening: Opening) -> None:
         for path in (self._registry, self.folder / LOG):
             try:
-                add_line(path, line)
+                add(path, opening)
             except OSError as error:
                 raise ConfigurationError(
                     f"The opening cannot be written down ({error.strerror}), so nothing was opened. Set "
@@ -149,29 +141,3 @@ class OpeningLog:
     @property
     def _registry(self) -> Path:
         return (self.home or pseudonyms.private_home()) / REGISTRY / f"{self.images}.jsonl"
-
-
-def _now() -> str:
-    """The time in UTC, to the millisecond, so that no two openings of a run are taken for one."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _read(path: Path) -> tuple[Opening, ...]:
-    """The openings of a log; a last line that was torn by a kill is ignored, since nothing was predicted before it."""
-    lines = [line for line in whole_lines(path) if line.strip()]
-    try:
-        values = [json.loads(line) for line in lines]
-        answers = {_Answer.model_validate(value).answered for value in values if "answered" in value}
-        openings = [Opening.model_validate(value) for value in values if "answered" not in value]
-    except (ValidationError, ValueError, TypeError) as error:
-        raise IntegrityFailure(
-            f"{path.name} does not hold openings as medtl writes them: it was changed afterwards. Restore it from a "
-            "backup; an opening cannot be taken back."
-        ) from error
-    return tuple(_with_answers(openings, answers))
-
-
-def _with_answers(openings: Iterable[Opening], answers: set[str]) -> Iterable[Opening]:
-    """The openings with whether each was answered; logs of an earlier medtl, without images, do not say."""
-    for one in openings:
-        yield one.model_copy(update={"is_answered": not one.opened or one.at in answers})

@@ -1,4 +1,4 @@
-"""What one finished fold left behind: curves, the probe's choice, the selection and the maps."""
+"""What one finished fold left behind: curves, the probe's choice, the selection, the maps, what changed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from medtl.predictions import selection
 from medtl.record import run_folder as names
 from medtl.record.history import read_history
 from medtl.record.probe import ProbeChoice, read_probe
+from medtl.record.retention import Retention, read_retention
 from medtl.record.saliency import SaliencyCase, read_saliency
 
 
@@ -23,6 +24,7 @@ class FoldRecord:
     probe: ProbeChoice | None
     saliency: tuple[SaliencyCase, ...]
     selection: selection.Selection | None = None
+    retention: Retention | None = None
 
 
 def read_fold(folder: Path, *, fold: int) -> FoldRecord:
@@ -34,4 +36,5 @@ def read_fold(folder: Path, *, fold: int) -> FoldRecord:
         probe=read_probe(folder),
         saliency=read_saliency(folder / names.SALIENCY, fold=fold),
         selection=selection.read_selection(chosen) if chosen.is_file() else None,
+        retention=read_retention(folder),
     )

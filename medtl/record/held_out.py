@@ -5,31 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from medtl.cohort import flow
 from medtl.record import run_folder as names
+from medtl.record.openings import Opening
 from medtl.record.typed_files import ONLY_ONCE, Count, Frozen, read_typed, write_typed
-
-
-class Opening(BaseModel):
-    """When which run (its folder's name and its fingerprint) opened the cohort.
-
-    `opened` are its images, by the first digits of their sha256; none in the logs of an earlier medtl. `is_answered` is
-    false when the process was stopped before anything of what the models say was on the disk.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    at: str
-    run: str
-    fingerprint: str
-    opened: tuple[str, ...] = ()
-    is_answered: bool = True
-
-    def is_same(self, other: Opening) -> bool:
-        """Whether both are one line of two logs."""
-        return (self.at, self.run, self.fingerprint) == (other.at, other.run, other.fingerprint)
 
 
 class HeldOut(Frozen):

@@ -9,7 +9,7 @@ from medtl.files import is_temporary
 from medtl.record import run_folder as names
 
 CHECKPOINTS = (names.CHECKPOINT, "checkpoint_*.safetensors", names.BASELINES)
-PAGE_FILES = (names.REPORT, f"{names.FIGURES}/*", f"{names.TABLES}/*")
+PAGE_FILES = (names.REPORT, names.SUMMARY, f"{names.FIGURES}/*", f"{names.TABLES}/*")
 SALIENCY_FILES = (names.SALIENCY_TABLE, names.MAPS_TABLE, "*.png", "*.nii.gz", "*-view.json")
 """Tables, pictures and mosaics, maps on the grids of the scans, and the facts of small copies of volumes."""
 
@@ -17,13 +17,13 @@ OF_RUN = (
     names.STUDY, names.COHORT, names.LOCK_TABLE, names.FOLDS, names.EXCLUSIONS, names.ENVIRONMENT, names.EVENTS,
     names.LOCK, names.PREDICTIONS, names.METRICS, names.CONTROLS, names.CONTROLS_PREDICTIONS, names.AUDIT,
     f"{names.AUDIT_PICTURES}/*.png", names.SALIENCY_CHECKS, names.SEALED, names.DONE, *PAGE_FILES, names.PDF,
-    names.STATEMENTS, names.REFERENCES, names.MODEL_CARD,
+    names.SUMMARY_PDF, names.STATEMENTS, names.REFERENCES, names.MODEL_CARD,
 )  # fmt: skip
 OF_FOLD = (
-    names.PREDICTIONS, names.HISTORY, names.METRICS, names.PROBE, names.SELECTION, *CHECKPOINTS, names.DONE,
-    *PAGE_FILES, *(f"{names.SALIENCY}/{name}" for name in SALIENCY_FILES),
+    names.PREDICTIONS, names.HISTORY, names.METRICS, names.PROBE, names.RETENTION, names.SELECTION, *CHECKPOINTS,
+    names.DONE, names.LOCK, *PAGE_FILES, *(f"{names.SALIENCY}/{name}" for name in SALIENCY_FILES),
 )  # fmt: skip
-OF_VARIANT = (names.PROBE, *CHECKPOINTS)
+OF_VARIANT = (names.PROBE, names.RETENTION, *CHECKPOINTS)
 """What a further candidate of a selection keeps, in a folder of its own below the fold's."""
 
 OF_HELD_OUT = (
@@ -35,6 +35,7 @@ PATTERNS = (
     *(f"fold_*/{name}" for name in OF_FOLD),
     *(f"fold_*/*/{name}" for name in OF_VARIANT),
     *(f"{names.HELD_OUT}/*/{name}" for name in OF_HELD_OUT),
+    *(f"{folder}/*" for folder in names.OF_A_SCHEDULER),
 )
 """Paths in a run folder; `*` stands for any name, and never for a folder more."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +89,27 @@ class ModelCurve(Frozen):
     needed: NeededPatients
 
 
+class FineTunedPoint(Frozen):
+    """The AUROC of each of a few draws of one size, by a fine-tuned network and, by name, by the models of the curve.
+
+    All have the same draws, in the same order.
+    """
+
+    patients: Positive
+    values: tuple[Auroc, ...]
+    others: Mapping[str, tuple[Auroc, ...]]
+
+
+class FineTuned(Frozen):
+    """A network that was fine-tuned on a few draws at a few sizes; its schedule has `epochs`."""
+
+    model: str
+    label: str
+    phrase: str
+    epochs: Positive
+    points: tuple[FineTunedPoint, ...]
+
+
 class LearningCurve(Frozen):
     """The learning curves of a study; the first model is the one that the headline speaks of.
 
@@ -110,6 +132,7 @@ class LearningCurve(Frozen):
     models: tuple[ModelCurve, ...]
     test_patients: Positive | None
     test_sentence: Text
+    fine_tuned: FineTuned | None = None
 
 
 def write_learning_curve(curve: LearningCurve, folder: Path) -> None:

@@ -1,26 +1,25 @@
-"""Where a study's results lie: names of files, who works here now, what has happened, and what is finished.
+"""Where a study's results lie: names of files, who works here now, and what is finished.
 
-In: a folder. Out: paths by name, a lock that one process holds, a line of `events.jsonl` for each thing that happened,
-and a DONE file per fold with the hashes of what the fold wrote.
+In: a folder. Out: paths by name, locks on the run and on each of its folds, and a DONE file per fold with the hashes of
+what the fold wrote.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from medtl.errors import ConfigurationError, IntegrityFailure
-from medtl.files import add_line, is_temporary, sha256_of_file, sweep, write_json
-from medtl.locks import exclusive
+from medtl.files import is_temporary, sha256_of_file, sweep, write_json
+from medtl.heartbeat import beating
+from medtl.locks import Hold, exclusive, shared
 
 STUDY = "study.yaml"
 COHORT = "cohort.json"
@@ -34,7 +33,9 @@ PREDICTIONS = "predictions.csv"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
 PROBE = "probe.json"
+RETENTION = "retention.json"
 REPORT = "report.html"
+SUMMARY = "summary.html"
 CONTROLS = "controls.json"
 CONTROLS_PREDICTIONS = "controls_predictions.csv"
 AUDIT = "audit.json"
@@ -54,14 +55,19 @@ SALIENCY = "saliency"
 SALIENCY_TABLE = "saliency.csv"
 MAPS_TABLE = "maps.csv"
 TRAINING = "training"
+JOBS = "slurm"
+LOGS = "logs"
+OF_A_SCHEDULER = (JOBS, LOGS)
+"""Folders that may lie in a run's folder before it is begun: its jobs, and their logs."""
 STATEMENTS = "statements.yaml"
 REFERENCES = "references.bib"
 MODEL_CARD = "model_card.md"
 FIGURES = "figures"
 TABLES = "tables"
 PDF = "report.pdf"
-MADE_ANEW = frozenset({DONE, REPORT, FIGURES, TABLES})
-"""What a fold's folder holds that the fold itself did not write."""
+SUMMARY_PDF = "summary.pdf"
+NOT_HASHED = frozenset({DONE, LOCK, REPORT, SUMMARY, FIGURES, TABLES})
+"""What a fold's folder holds that is no result of the fold, or is made anew with the pages."""
 
 
 class FoldDone(BaseModel):
@@ -98,7 +104,7 @@ class RunFolder:
         return self.path / f"fold_{fold}"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Iterator[RunHold]:
         """Hold the folder for this process; another holder is `Locked`. What a kill left half-written is removed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -106,7 +112,7 @@ class RunFolder:
                 f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out."
             )
             with ExitStack() as holding:
-                holding.enter_context(exclusive(self.path / LOCK, refusal=refusal, folder=self.path.name))
+                hold = holding.enter_context(exclusive(self / LOCK, refusal=refusal, folder=self.path.name))
                 sweep(self.path)
                 holding_on = holding.pop_all()
         except OSError as error:
@@ -116,8 +122,27 @@ class RunFolder:
                 f"{self.path.name} cannot be used as a run folder ({error.strerror}). Choose another with --out.",
                 folder=self.path.name,
             ) from error
-        with holding_on:
-            yield
+        with holding_on, beating(self / LOCK):
+            yield RunHold(self, hold)
+
+    @contextmanager
+    def held_fold(self, fold: int) -> Iterator[None]:
+        """Hold one fold for this process while other processes may work on other folds of the run.
+
+        Raises:
+            Locked: another process works on this fold, or holds the whole folder.
+        """
+        folder = self.fold(fold)
+        whole = f"Another process is working in {self.path.name}. Wait for it, and run again with --resume."
+        refusal = (
+            f"Another process is working on fold {fold} of {self.path.name}. Wait for it, and run again with --resume."
+        )
+        with shared(self / LOCK, refusal=whole, folder=self.path.name):
+            folder.mkdir(exist_ok=True)
+            with exclusive(folder / LOCK, refusal=refusal, folder=self.path.name, fold=fold):
+                sweep(folder)
+                with beating(folder / LOCK):
+                    yield
 
     def refuse_occupied(self, *, resume: bool, brought: Sequence[str] = ()) -> None:
         """Nothing, if a run may be made or resumed here as far as names tell; asked before any work is done.
@@ -127,7 +152,11 @@ class RunFolder:
         """
         if not (self / STUDY).is_file():
             there = list(self.path.iterdir()) if self.path.is_dir() else []
-            others = [one.name for one in there if one.name not in (LOCK, *brought) and not is_temporary(one.name)]
+            others = [
+                one.name
+                for one in there
+                if one.name not in (LOCK, *OF_A_SCHEDULER, *brought) and not is_temporary(one.name)
+            ]
             if others:
                 raise ConfigurationError(
                     f"{self.path.name} holds files that no study wrote ({', '.join(sorted(others)[:3])}). "
@@ -150,7 +179,7 @@ class RunFolder:
         if not (self / STUDY).is_file():
             return
         there = self.fingerprint()
-        if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK, *brought}:
+        if there is None and {entry.name for entry in self.path.iterdir()} <= {STUDY, LOCK, *OF_A_SCHEDULER, *brought}:
             return  # stopped before anything was computed
         if there != fingerprint:
             raise ConfigurationError(
@@ -166,10 +195,6 @@ class RunFolder:
         path = self / ENVIRONMENT
         return _recorded(path, _Started).fingerprint if path.is_file() else None
 
-    def tell(self, event: str, **facts: object) -> None:
-        """Add a line to events.jsonl."""
-        add_line(self / EVENTS, json.dumps({"at": utc_now(), "event": event, **facts}, ensure_ascii=False))
-
     def finish_fold(self, fold: int) -> None:
         """Mark a fold as finished: the hashes of everything it wrote, written last.
 
@@ -180,7 +205,9 @@ class RunFolder:
         shutil.rmtree(folder / TRAINING, ignore_errors=True)
         files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
         written = {
-            name: path for name, path in files.items() if name.parts[0] not in MADE_ANEW and not is_temporary(path.name)
+            name: path
+            for name, path in files.items()
+            if name.parts[0] not in NOT_HASHED and not is_temporary(path.name)
         }
         hashes = {name.as_posix(): sha256_of_file(path) for name, path in written.items()}
         write_json(folder / DONE, FoldDone(fold=fold, sha256=hashes).model_dump(mode="json"))
@@ -208,6 +235,29 @@ class RunFolder:
         return tuple(sorted(int(path.parent.name.removeprefix("fold_")) for path in self.path.glob(f"fold_*/{DONE}")))
 
 
+@dataclass(frozen=True)
+class RunHold:
+    """A run's folder that this process holds."""
+
+    run: RunFolder
+    hold: Hold
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let other processes work on folds of the run during the block; after it the folder is held again.
+
+        Raises:
+            Locked: at the end of the block another process still works on a fold.
+        """
+        name = self.run.path.name
+        still_shared = (
+            f"The folds of this process are finished; another process still works on a fold of {name}. Run again with "
+            "--resume when it has finished: the controls and the pages are made then."
+        )
+        with self.hold.lent(still_shared=still_shared):
+            yield
+
+
 def read_done(fold: Path) -> FoldDone:
     """The DONE.json in the folder of a finished fold.
 
@@ -226,8 +276,3 @@ def _recorded(path: Path, model: type[Model]) -> Model:
             f"Delete {path.parent.name} and run again, with --resume if it is a fold.",
             file=f"{path.parent.name}/{path.name}",
         ) from error
-
-
-def utc_now() -> str:
-    """The time, in UTC and ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,8 +1,9 @@
 """A finished run, sealed as a whole: what it published, by hash, and what has been changed, lost or added since.
 
-In: a run folder. Out: DONE.json at its root, written last; and later the differences from it. What `medtl report` makes
-anew (pages, figures, tables, the model card, references) and `statements.yaml`, which people fill in, are exempt by
-name. Logs only ever grow: what they held when the run was sealed must still be their beginning.
+In: a run folder. Out: DONE.json at its root, written last; and later the differences from it. Exempt by name are what
+`medtl report` makes anew (pages, figures, tables, the model card, references), `statements.yaml`, which people fill in,
+and a scheduler's jobs and their logs. The run's own logs only ever grow: what they held when the run was sealed must
+still be their beginning.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ from medtl.files import is_temporary, sha256_of, sha256_of_file, write_json
 from medtl.progress import say
 from medtl.record import run_folder as names
 
-MADE_ANEW = frozenset({names.REPORT, names.PDF, names.FIGURES, names.TABLES, names.MODEL_CARD, names.REFERENCES})
+MADE_ANEW = frozenset(
+    {
+        names.REPORT, names.SUMMARY, names.PDF, names.SUMMARY_PDF, names.FIGURES, names.TABLES, names.MODEL_CARD,
+        names.REFERENCES,
+    }
+)  # fmt: skip
 """What `medtl report` writes into the run folder, and, of these, into a fold's."""
 
-EXEMPT = MADE_ANEW | {names.STATEMENTS, names.LOCK, names.DONE}
+EXEMPT = MADE_ANEW | {names.STATEMENTS, names.LOCK, names.DONE, *names.OF_A_SCHEDULER}
+EXEMPT_OF_FOLD = MADE_ANEW | {names.LOCK}
 MOST_NAMED = 10
 OLDER = "is not sealed as a whole: it was made by an earlier medtl, so changes since then cannot be seen."
 
@@ -177,7 +184,7 @@ def _published(run: Path) -> Iterator[str]:
     for path in sorted(run.rglob("*")):
         parts = path.relative_to(run).parts
         own = parts[1:] if parts[0].startswith("fold_") and len(parts) > 1 else parts
-        exempt = EXEMPT if own is parts else MADE_ANEW
+        exempt = EXEMPT if own is parts else EXEMPT_OF_FOLD
         if path.is_file() and own[0] not in exempt and not is_temporary(path.name):
             yield "/".join(parts)
 

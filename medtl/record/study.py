@@ -1,7 +1,7 @@
-"""study.yaml of a run, as far as pages speak of it.
+"""study.yaml of a run: every setting as it is written, and as far as pages speak of it.
 
-In: the study.yaml that `medtl run` wrote, in which every setting stands. Out: a frozen value made of the settings'
-own models where they lie below this floor, and of required fields elsewhere: no setting has a second default here.
+Written: all settings by name. Read: a frozen value made of the settings' own models where they lie below this floor,
+and of required fields elsewhere, so that no setting has a second default here.
 """
 
 from __future__ import annotations
@@ -12,14 +12,21 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from medtl.evaluation import EvaluationSettings
+from medtl.files import write_atomically
 from medtl.folds import FoldSettings
-from medtl.imaging import PreparationSettings
+from medtl.imaging import AugmentationSettings, PreparationSettings
+from medtl.policies.small_data import SmallDataOptions
 from medtl.record import run_folder as names
 from medtl.record.saliency_checks import Method
 from medtl.record.typed_files import Text, flattened, read_mapping, typed
+from medtl.yaml_values import yaml_text
 
 SETTINGS_KEPT_BACK = frozenset({"manifest", "data_root", "out", "cache", "weights", "question"})
 """Settings that name a file or folder, or that a page shows elsewhere."""
+
+
+FIRST_SETTINGS = ("name", "question", "manifest")
+"""How a study.yaml begins."""
 
 
 class _Part(BaseModel):
@@ -34,10 +41,11 @@ class DeclaredPolicies(_Part):
     policy: tuple[str, ...]
 
 
-class TrainingLength(_Part):
-    """How long networks are trained."""
+class DeclaredRecipe(_Part):
+    """How long networks are trained, and with which options for small data."""
 
     epochs: int
+    small_data: SmallDataOptions | None = None
 
 
 class Viewers(_Part):
@@ -65,9 +73,10 @@ class DeclaredStudy(_Part):
     evaluation: EvaluationSettings
     folds: FoldSettings | None
     preparation: PreparationSettings | None
+    augmentation: AugmentationSettings | None = None
     encoder: Text | None
     adaptation: DeclaredPolicies | None
-    recipe: TrainingLength | None
+    recipe: DeclaredRecipe | None
     explanation: Viewers | None
     saliency: MapMethod | None
     settings: tuple[tuple[str, str], ...] = ()
@@ -130,6 +139,31 @@ class DeclaredStudy(_Part):
         return None if self.recipe is None else self.recipe.epochs
 
     @property
+    def small_data(self) -> SmallDataOptions | None:
+        """The options for small data that networks were trained with, None where all are off."""
+        return None if self.recipe is None else self.recipe.small_data
+
+    @property
+    def searched(self) -> tuple[tuple[str, str], ...]:
+        """The settings that a search tried, and their further values."""
+        above = "selection.search."
+        return tuple(
+            (name.rpartition(".")[2].replace("_", " "), text)
+            for name, text in self.settings
+            if name.startswith(above) and text
+        )
+
+    @property
+    def is_varied_strongly(self) -> bool:
+        """Whether training scans were varied by more than the usual ranges."""
+        return self.augmentation is not None and self.augmentation.strength == "strong"
+
+    @property
+    def draws(self) -> int | None:
+        """Varied copies that each training scan had, None where every epoch made a new one."""
+        return None if self.augmentation is None else self.augmentation.draws
+
+    @property
     def viewers(self) -> int:
         """Volumes with an interactive viewer on each fold's page."""
         return 0 if self.explanation is None else self.explanation.viewers
@@ -154,3 +188,14 @@ def read_study(run: Path) -> DeclaredStudy:
     """
     path = run / names.STUDY
     return declared_study(read_mapping(path), path=path)
+
+
+def settings_text(values: Mapping[str, object]) -> str:
+    """Settings as the text of a study.yaml: the name, the question and the manifest first, then as they come."""
+    ordered = {key: values[key] for key in (*FIRST_SETTINGS, *(key for key in values if key not in FIRST_SETTINGS))}
+    return yaml_text(ordered)
+
+
+def write_settings(values: Mapping[str, object], run: Path) -> None:
+    """Write study.yaml into a run folder."""
+    write_atomically(run / names.STUDY, settings_text(values))

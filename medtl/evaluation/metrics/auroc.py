@@ -55,4 +55,5 @@ AUROC = Metric(
     estimate=lambda tested: auroc_estimate(tested.units, reason=tested.resampling.reason),
     source="Hanley and McNeil, Radiology 1982;143:29; interval DeLong et al., Biometrics 1988;44:837",
     several_classes=MEAN_OF_CLASSES,
+    digits=3,
 )

@@ -74,4 +74,5 @@ AVERAGE_PRECISION = Metric(
     estimate=average_precision_estimate,
     source="Davis and Goadrich, ICML 2006; the sum of scikit-learn's average_precision_score",
     several_classes=MEAN_OF_CLASSES,
+    digits=3,
 )
