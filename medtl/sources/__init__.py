@@ -1,5 +1,6 @@
-"""How many cases a question needs, and which source serves it.
+"""Which source serves a question, and how many cases it needs.
 
-In: the frozen features and the folds of a study. Out: learning curves over draws of patients, a power law with its
-band, and the number of patients that a wanted AUROC or interval needs, or the reason why the data cannot say.
+In: the frozen features and the folds of a study. Out: the probe of each source with all pairs; learning curves over
+draws of patients, a power law with its band, and the number of patients that a wanted AUROC or interval needs, or the
+reason why the data cannot say.
 """

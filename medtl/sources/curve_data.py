@@ -6,7 +6,7 @@ In: a study's data and folds. Out: arrays by case, and for each fold of the firs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +29,15 @@ Positions = Int[np.ndarray, "position"]
 
 @dataclass(frozen=True, eq=False)
 class CurveFold:
-    """Positions of the cases that a fold learns from, in an order that no pseudonym changes, and of those it tests."""
+    """Positions of the cases that a fold learns from, in an order that no pseudonym changes, and of those it tests.
+
+    Those of its validation part are neither.
+    """
 
     number: int
     training: Positions
     test: Positions
+    validation: Positions = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +66,11 @@ class CurveData:
         found = []
         for number in sorted({int(fold) for fold in rows.loc[rows["repeat"] == 0, "fold"]}):
             split = folds.split(number)
-            training, test = (
-                sorted((index[case] for case in side), key=lambda position: cases[position].chance_key)
-                for side in (split.training, split.test)
+            training, test, validation = (
+                np.array(sorted((index[case] for case in side), key=lambda at: cases[at].chance_key), dtype=np.int64)
+                for side in (split.training, split.test, split.validation)
             )
-            found.append(CurveFold(number, np.array(training, dtype=np.int64), np.array(test, dtype=np.int64)))
+            found.append(CurveFold(number, training, test, validation))
         names = [case.case_id for case in cases]
         return cls(
             cases=cases,

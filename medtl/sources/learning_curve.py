@@ -80,6 +80,14 @@ def draw_curve(data: CurveData, settings: CurveSettings) -> DrawnCurve:
 
 
 def _of_draws(data: CurveData, fold: CurveFold, *, size: int, repeats: int) -> Iterator[dict[str, Probabilities]]:
+    for own, fitted in drawn_probes(data, fold, size=size, repeats=repeats):
+        yield _predicted(data, fold, own, fitted=fitted, neighbours=min(NEIGHBOURS, size))
+
+
+def drawn_probes(
+    data: CurveData, fold: CurveFold, *, size: int, repeats: int
+) -> Iterator[tuple[Positions, probe.Probe]]:
+    """The cases of each draw with the probe that is fitted to them; the first of many draws are those of few."""
     classes = data.outcome.head_width
     labels = data.labels[fold.training]
     draws = distinct_draws(
@@ -92,8 +100,7 @@ def _of_draws(data: CurveData, fold: CurveFold, *, size: int, repeats: int) -> I
         if repeat == 0 and size > UNCHOSEN_UP_TO:
             chosen = _fitted_probe(data, own, seed=seed_for(data.seed, "learning curve", "inner folds", fold.number))
             c, width = chosen.c, data.widths[chosen.readout]
-        fitted = probe.fit_probe_at(data.features[own][:, :width], data.labels[own], c=c, classes=classes)
-        yield _predicted(data, fold, own, fitted=fitted, neighbours=min(NEIGHBOURS, size))
+        yield own, probe.fit_probe_at(data.features[own][:, :width], data.labels[own], c=c, classes=classes)
 
 
 def _whole(data: CurveData) -> dict[str, Estimate]:
