@@ -67,7 +67,7 @@ def write_audit_with_pictures(
     shutil.rmtree(pictures_folder, ignore_errors=True)
     pictures = {case.case_id: f"{number:02d}.png" for number, case in enumerate(cases_shown(recruited, alike))}
     for case_id, name in pictures.items():
-        write_atomically(pictures_folder / name, _picture(prepared, case_id))
+        write_atomically(pictures_folder / name, small_picture(prepared, case_id))
     write_audit(
         Audit(
             pairs=tuple(
@@ -147,7 +147,8 @@ def _suspect(one: Suspect, pictures: dict[str, str]) -> BorderSuspect:
     )
 
 
-def _picture(prepared: PreparedCohort, case_id: str) -> bytes:
+def small_picture(prepared: PreparedCohort, case_id: str) -> bytes:
+    """A case as a small PNG; of a volume the middle axial slice."""
     pixels = prepared.displayed(case_id).pixels
     grey = (pixels.mean(axis=0) * 255).round().astype(np.uint8)
     if grey.ndim == VOLUME:  # right, anterior, superior: the middle axial slice as radiologists see it

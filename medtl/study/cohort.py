@@ -20,6 +20,7 @@ from medtl.findings import sentences
 from medtl.folds import FoldTable, assign, sealing
 from medtl.imaging import ScanFacts
 from medtl.progress import say
+from medtl.record import run_folder
 from medtl.record.controls import BlindAuroc
 from medtl.study.cohort_findings import AuditedCohort, cohort_findings
 from medtl.study.settings import Study
@@ -104,6 +105,16 @@ def audit_and_split(study: Study, cohort: Cohort, facts: Mapping[str, ScanFacts]
     )  # fmt: skip
     found = cohort.with_findings(*cohort_findings(audited))
     return Recruited(found, groups, duplicates, near, blind, assign(found, study.folds, groups=groups), sealed, border)
+
+
+def announce_left_out(cohort: Cohort) -> None:
+    """Say how many cases are left out, and for each reason the first of them; nothing where nobody is."""
+    reasons = left_out_by_reason(cohort)
+    if reasons:
+        gone = len(cohort.exclusions)
+        say(f"{'1 case is' if gone == 1 else f'{gone:,} cases are'} left out ({run_folder.EXCLUSIONS} names each):")
+        for reason in reasons:
+            say(f"  {reason}")
 
 
 def left_out_by_reason(cohort: Cohort) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ def study_data(
     groups: Mapping[str, str],
     encoders: Mapping[str, Encoder],
     device: torch.device,
+    ranks: training.Ranks = training.ALONE,
 ) -> training.StudyData:
     """The prepared scans of a cohort with the frozen features of every encoder, as the study says.
 
@@ -30,6 +31,7 @@ def study_data(
         groups: case -> the group that stays on one side of every split; empty where nothing is split.
         encoders: by name, the study's own first.
         device: where features are computed.
+        ranks: the processes that share a fit.
     """
     folder, workers = imaging.PreparedCache.shared().folder, study.recipe.loading_workers
     return training.StudyData.of(
@@ -42,4 +44,5 @@ def study_data(
         store=training.FeatureStore(folder, device, workers),
         seed=study.seed,
         readouts=study.adaptation.readouts,
+        ranks=ranks,
     )

@@ -24,8 +24,8 @@ SOURCE = {
     "encoder": "resnet10",
     "identifiers": "as_in_manifest",
     "folds": {"count": 5, "seed": SEED},
-    "preparation": {"preset": "radiograph", "size_px": [64, 64]},
-    "recipe": {"epochs": 16, "batch_size": 32, "learning_rate": 2.0e-3},
+    "preparation": {"preset": "radiograph", "size_px": [48, 48]},
+    "recipe": {"epochs": 12, "batch_size": 32, "learning_rate": 2.0e-3},
 }
 TARGET = {
     "name": "phantom-demo",
@@ -33,7 +33,7 @@ TARGET = {
     "encoder": ENCODER,
     "identifiers": "as_in_manifest",
     "folds": {"count": 5, "seed": SEED},
-    "preparation": {"preset": "radiograph", "size_px": [64, 64]},
+    "preparation": {"preset": "radiograph", "size_px": [48, 48]},
     "adaptation": {"policy": ["lp_ft", "scratch"], "encoder_rate": 0.03},
     "recipe": {"epochs": 6, "batch_size": 16, "learning_rate": 1.0e-3},
 }

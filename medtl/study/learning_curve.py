@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from medtl import encoders, environment, files, imaging, training
 from medtl.errors import ConfigurationError
 from medtl.record.learning_curve import CURVE_CSV, LearningCurve, write_learning_curve
@@ -12,11 +14,13 @@ from medtl.report.pages.learning_curve_page import claimed_folder, refuse_other_
 from medtl.sources.curve_data import CurveData
 from medtl.sources.curve_settings import CurveSettings
 from medtl.sources.draws import patients_of_each_class
+from medtl.sources.fine_tuned_draws import FineTuning, fine_tune_draws, table_of
 from medtl.sources.learning_curve import draw_curve, model_curves, testing_advice
 from medtl.study.cohort import announced, audit_and_split, left_out_by_reason, read_cohort
 from medtl.study.data import study_data
 from medtl.study.encoders import fingerprint_of, resolve_encoder
 from medtl.study.settings import Study
+from medtl.training.variant import Variant
 
 
 def run_learning_curve(
@@ -37,6 +41,8 @@ def run_learning_curve(
     chosen_device = training.choose_device(device)
     study, encoder = resolve_encoder(study, store=encoders.WeightStore.from_environment())
     wanted = [list(settings.sizes), settings.has_whole, settings.repeats, settings.reach, settings.half_width]
+    if settings.fine_tuned_sizes:
+        wanted += [list(settings.fine_tuned_sizes), settings.fine_tuned_repeats]
     fingerprint = files.fingerprint([fingerprint_of(study, {study.encoder: encoder}), wanted])
     folder = out or Path("runs") / f"{study.name}-curve-{fingerprint}"
     refuse_other_results(folder)
@@ -44,19 +50,22 @@ def run_learning_curve(
     cache = imaging.PreparedCache.shared()
     prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
     recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
-    data = CurveData.of(
-        study_data(
-            study,
-            recruited.cohort,
-            prepared,
-            groups=recruited.groups,
-            encoders={study.encoder: encoder},
-            device=chosen_device,
-        ),
-        recruited.folds,
-        encoder=study.encoder,
+    scans = study_data(
+        study,
+        recruited.cohort,
+        prepared,
+        groups=recruited.groups,
+        encoders={study.encoder: encoder},
+        device=chosen_device,
     )
+    data = CurveData.of(scans, recruited.folds, encoder=study.encoder)
+    settings = settings.within(data.largest_size)
     drawn = draw_curve(data, settings)
+    fine_tuned = None
+    if settings.fine_tuned_sizes:
+        variant = Variant("", study.encoder, study.adaptation, study.recipe, ())
+        tuning = FineTuning(data, scans, variant, cache.folder, fingerprint_of(study, {study.encoder: encoder}))
+        fine_tuned = fine_tune_draws(tuning, settings, drawn)
     patients = [case.patient_id for case in data.cases]
     of_class = patients_of_each_class(patients, data.labels, classes=data.outcome.head_width)
     counts = tuple(map(len, of_class))
@@ -81,8 +90,9 @@ def run_learning_curve(
         models=models,
         test_patients=needed_to_test,
         test_sentence=sentence,
+        fine_tuned=fine_tuned,
     )
     claimed_folder(folder)
     write_learning_curve(curve, folder)
-    files.write_csv(folder / CURVE_CSV, drawn.as_table())
+    files.write_csv(folder / CURVE_CSV, pd.concat([drawn.as_table(), *map(table_of, filter(None, [fine_tuned]))]))
     return write_learning_curve_page(folder), curve

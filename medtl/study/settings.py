@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from medtl.adaptation import AdaptationSettings
@@ -28,8 +27,10 @@ from medtl.folds import FoldSettings
 from medtl.imaging import AugmentationSettings, PreparationSettings
 from medtl.policies import policy_of
 from medtl.progress import say
-from medtl.training import Recipe, SelectionSettings
-from medtl.yaml_values import parsed_yaml, quote_what_reads_back_otherwise, read_yaml
+from medtl.record.study import settings_text, write_settings
+from medtl.training import Recipe, SelectionSettings, variants_of
+from medtl.training.fitting_options import refuse_unfit_options
+from medtl.yaml_values import parsed_yaml, read_yaml
 
 LARGEST_STUDY_FILE = 1_000_000
 """Bytes; a study file is a page of text."""
@@ -39,9 +40,6 @@ NAMES_IN_A_MANIFEST = frozenset(
     | {"classes", "positive_class", "leave_out_labels", "from_column", "official", "sealed", "subgroups"}
 )
 """Keys below which every word is a name that stands in the manifest, as it is written: 0 and 1, yes and no, 2024."""
-
-RARE_LINE_BREAKS = "\x85\u2028\u2029"
-"""What YAML takes for the end of a line besides the usual ones."""
 
 
 class Study(ManifestSettings):
@@ -102,8 +100,28 @@ class Study(ManifestSettings):
                 "selection.learning_rates are for lp_ft or full, but adaptation.policy names only "
                 f"{', '.join(self.adaptation.policy)}: add one of them, or remove the rates"
             )
+        if self.selection.search is not None:
+            self._search_has_candidates(self.selection, trained)
         if not trained and not self.selection.encoders:
             raise ValueError("selection has nothing to choose among: name lp_ft or full as a policy, or more encoders")
+        return self
+
+    def _search_has_candidates(self, among: SelectionSettings, trained: Sequence[str]) -> None:
+        if not trained:
+            raise ValueError(
+                "selection.search is for lp_ft or full, but adaptation.policy names only "
+                f"{', '.join(self.adaptation.policy)}: add one of them, or remove it"
+            )
+        if among.search is not None and among.learning_rates and "recipe.learning_rate" in among.search.axes:
+            raise ValueError("selection.learning_rates and search.recipe.learning_rate name rates: use one of them")
+        for variant in variants_of(self.adaptation, self.recipe, among, encoders=[self.encoder]):
+            refuse_unfit_options(
+                variant.recipe, variant.adaptation, augmentation=self.augmentation, preparation=self.preparation
+            )
+
+    @model_validator(mode="after")
+    def _options_have_a_network(self) -> Self:
+        refuse_unfit_options(self.recipe, self.adaptation, augmentation=self.augmentation, preparation=self.preparation)
         return self
 
     @model_validator(mode="after")
@@ -120,10 +138,13 @@ class Study(ManifestSettings):
 
     def deciding(self) -> dict[str, Any]:
         """The settings that can change a number; the paths of the manifest and its images are not among them."""
-        settings = self.model_dump(mode="json", exclude={"manifest", "data_root", "question", "recipe"})
+        separate = {"augmentation", "recipe"}
+        settings = self.model_dump(mode="json", exclude={"manifest", "data_root", "question"} | separate)
         if not self.ids_as_written:
             del settings["ids_as_written"]  # a study that refuses near twins is the study it always was
-        return {**settings, "recipe": self.recipe.deciding()}
+        if self.selection is not None and self.selection.search is None:
+            del settings["selection"]["search"]
+        return {**settings, "augmentation": self.augmentation.deciding(), "recipe": self.recipe.deciding()}
 
 
 def read_study(path: Path, *, changes: Sequence[str] = ()) -> Study:
@@ -184,7 +205,7 @@ def as_yaml(study: Study, *, folder: Path) -> str:
     root = None
     if study.data_root is not None:
         root = _relative(study.manifest.parent / study.data_root, study.manifest.parent)
-    return _written(study, manifest=_relative(study.manifest, folder), data_root=root)
+    return settings_text(_values(study, manifest=_relative(study.manifest, folder), data_root=root))
 
 
 def write_study(study: Study, path: Path) -> None:
@@ -192,7 +213,7 @@ def write_study(study: Study, path: Path) -> None:
     write_atomically(path, as_yaml(study, folder=path.parent))
 
 
-def write_study_of_run(study: Study, path: Path, *, fingerprint: str) -> None:
+def write_study_of_run(study: Study, run: Path, *, fingerprint: str) -> None:
     """Write the study.yaml of a run folder: it runs again for the same user and names no place to anybody else.
 
     `fingerprint` is the run's fingerprint, under which the user's private folder keeps the paths.
@@ -206,34 +227,17 @@ def write_study_of_run(study: Study, path: Path, *, fingerprint: str) -> None:
             raise
         say(f"{error} Without it, study.yaml in the run folder runs again only with --set manifest=PATH.")
         reference = f"{REFERENCE}{fingerprint}"
-    write_atomically(path, _written(study, manifest=reference, data_root=None))
+    write_settings(_values(study, manifest=reference, data_root=None), run)
 
 
-def _written(study: Study, *, manifest: str, data_root: str | None) -> str:
+def _values(study: Study, *, manifest: str, data_root: str | None) -> dict[str, object]:
+    """Every setting, with the manifest's place as it is to be written."""
     values = study.model_dump(mode="json", exclude_none=True, exclude={"data_root"})
-    values["manifest"] = manifest
-    if data_root is not None:
-        values["data_root"] = data_root
-    first = ("name", "question", "manifest")
-    ordered = {key: values[key] for key in (*first, *(key for key in values if key not in first))}
-    return yaml.dump(ordered, Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
+    return {**values, "manifest": manifest, **({} if data_root is None else {"data_root": data_root})}
 
 
 def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-class _OneText(yaml.SafeDumper):
-    """YAML that reads back to the same text: PyYAML folds the rarer line breaks into blanks unless they are escaped."""
-
-
-def _written_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = '"' if any(end in text for end in RARE_LINE_BREAKS) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_OneText.add_representer(str, _written_text)
-quote_what_reads_back_otherwise(_OneText)
 
 
 def _leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[str, Any]]:

@@ -24,6 +24,7 @@ from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record import run_seal
+from medtl.record.events import Opened, add_event
 from medtl.record.held_out import HeldOut, write_held_out
 from medtl.record.metrics import write_metrics
 from medtl.record.run_folder import RunFolder
@@ -86,7 +87,7 @@ def unseal(
         log.refuse_reopening(again=again, published=None if seal is None else frozenset(seal.sha256))
         fingerprint = str(run.fingerprint())
         opening = log.write(run=run.path.name, fingerprint=fingerprint)
-        run.tell("opened", what=held.name, cases=len(held.cohort.cases), opening=len(log.by_this_run))
+        add_event(run.path, Opened(what=held.name, cases=len(held.cohort.cases), opening=len(log.by_this_run)))
         if seal is not None:
             run_seal.seal_run(run, without=f"{names.HELD_OUT}/{held.name}")
         say(f"{held.name} is opened ({opening.at}): {len(held.cohort.cases)} cases.")
