@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medtl.axes import ENDS, NORMAL, Plane
-from medtl.record.run import Run
 from medtl.record.view import Weights
 from medtl.report.figures.gallery import GalleryCase, GalleryRow
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
@@ -48,7 +47,7 @@ class WeightedCase:
         return self.weights.positions_mm[int(np.argmax(self.weights.values))]
 
 
-def attention_drawn(run: Run, rows: Sequence[GalleryRow]) -> Drawn | None:
+def attention_drawn(chosen_model: str, models: tuple[str, ...], rows: Sequence[GalleryRow]) -> Drawn | None:
     """The curves of all cases of the gallery that have weights."""
     shown = [case for row in rows for case in row.shown]
     weighted = [found for case in shown for found in [_weighted(case)] if found is not None]
@@ -63,7 +62,7 @@ def attention_drawn(run: Run, rows: Sequence[GalleryRow]) -> Drawn | None:
     )
     if not placed:
         finding = f"The maps of {count(len(weighted), 'case')} have no strongest point to compare the weights with."
-    drawing = attention_figure(weighted, colour=look_of(run.chosen_model, run.models).colour, finding=finding)
+    drawing = attention_figure(weighted, colour=look_of(chosen_model, models).colour, finding=finding)
     caption = (
         f"{finding} Weight of each {slice_} in the pooled features, as a multiple of equal weights (dotted); the "
         "triangle is where the map is strongest. A weight says which slices were used, not what was found in them."

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
-from medtl.report.html.numbers import in_table
+from medtl.report.html.numbers import DIGITS, in_table
 from medtl.report.html.theme import ALONE_INCHES, INK, PAIR_INCHES, QUIET, look_of, short_label
 
 CHANCE = 0.5
@@ -96,7 +96,7 @@ def forest_figure(rows: Sequence[ForestRow], *, whole: float | None, colour: str
             if row.low is not None and row.high is not None:
                 axes.plot([row.low, row.high], [index, index], color=colour, linewidth=1.6)
             axes.plot([row.value], [index], "o", color=colour, markersize=5, clip_on=False)
-            axes.text(1.012, index, in_table(row.value, row.low, row.high), va="center",
+            axes.text(1.012, index, in_table(row.value, row.low, row.high, digits=DIGITS), va="center",
                       transform=axes.get_yaxis_transform())  # fmt: skip
         if whole is not None:
             axes.axvline(whole, color=INK, linewidth=0.6, dashes=(2, 3))

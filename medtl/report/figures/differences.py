@@ -34,8 +34,10 @@ class PairPoint:
     is_claimed: bool
 
 
-def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, finding: str) -> Drawing:
-    """One row per pair, in the given order."""
+def differences_figure(
+    points: Sequence[PairPoint], *, metric: str, name: str, finding: str, longest: int = NAME_LENGTH
+) -> Drawing:
+    """One row per pair, in the given order; names have at most `longest` letters."""
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
@@ -56,7 +58,7 @@ def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, f
         ends = [abs(value) for point in points for value in (point.value, point.low, point.high) if value is not None]
         widest = 1.08 * max([LEAST_SHOWN, *ends])
         axes.set_xlim(-widest, widest)
-        axes.set_yticks(range(len(points)), [_pair(point) for point in points])
+        axes.set_yticks(range(len(points)), [_pair(point, longest) for point in points])
         axes.set_ylim(len(points) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -69,6 +71,6 @@ def differences_figure(points: Sequence[PairPoint], *, metric: str, name: str, f
     return draw(paint, name=name, finding=finding, inches=inches, numbers=table)
 
 
-def _pair(point: PairPoint) -> str:
-    first, second = (short_label(one, length=NAME_LENGTH) for one in (point.model, point.reference))
+def _pair(point: PairPoint, longest: int) -> str:
+    first, second = (short_label(one, length=longest) for one in (point.model, point.reference))
     return f"{first} - {second}"

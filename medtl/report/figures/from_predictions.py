@@ -5,6 +5,7 @@ In: a run and its numbers. Out: drawings. Every alternative text states the find
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,13 +13,14 @@ import numpy as np
 from medtl import evaluation
 from medtl.evaluation.metrics import known
 from medtl.record import run_folder as names
+from medtl.record.fold import FoldRecord
 from medtl.record.run import Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.confusion import confusion_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
 from medtl.report.figures.folds import MOST_FOLDS, fold_counts, folds_figure
 from medtl.report.figures.models import ModelPoint, models_figure
-from medtl.report.html.numbers import count, in_table, joined, plain, with_interval
+from medtl.report.html.numbers import DIGITS, count, in_table, joined, plain, with_interval
 from medtl.report.html.page import Drawn, Link
 from medtl.report.html.theme import look_of, short_label
 from medtl.report.results.judged import Judged, metric_name
@@ -28,11 +30,11 @@ MOST_RELIABILITY_CURVES = 3
 """Reliability curves drawn with several classes; the Brier score judges all of them."""
 
 
-def predictions_behind(run: Run, *, fold: int | None) -> tuple[Link, ...]:
+def predictions_behind(folds: tuple[FoldRecord, ...], folder: Path, *, fold: int | None) -> tuple[Link, ...]:
     """The file behind a figure, seen from its page; an unfinished run has one per finished fold."""
-    if fold is not None or (run.folder / names.PREDICTIONS).is_file():
+    if fold is not None or (folder / names.PREDICTIONS).is_file():
         return (Link(names.PREDICTIONS, names.PREDICTIONS),)
-    return tuple(Link(f"fold {one.fold}", f"fold_{one.fold}/predictions.csv") for one in run.folds)
+    return tuple(Link(f"fold {one.fold}", f"fold_{one.fold}/predictions.csv") for one in folds)
 
 
 def curves_drawn(run: Run, judged: Judged, *, fold: int | None) -> tuple[Drawn, Drawn]:
@@ -53,7 +55,7 @@ def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"]
         patients=judged.patients.of(role="test", fold=fold),
         chosen=run.chosen_model,
         thin=thin,
-        numbers={model: in_table(one.value, one.low, one.high) for model, one in estimates.items()},
+        numbers={model: in_table(one.value, one.low, one.high, digits=DIGITS) for model, one in estimates.items()},
         seed=run.provenance.seed,
     )
     name = "roc" if kind == "roc" else "pr"
@@ -62,13 +64,13 @@ def _curve(run: Run, judged: Judged, *, kind: Literal["roc", "precision_recall"]
         return Drawn(
             drawing,
             f"{look.name}, one curve per class against the others; points are patients.",
-            predictions_behind(run, fold=fold),
+            predictions_behind(run.folds, run.folder, fold=fold),
         )
     lines = "thin lines are its folds, " if thin else ""
     chance = "the dotted diagonal is chance" if kind == "roc" else "the dotted level is the share of the positive class"
     band = "with its pointwise 95 % band; " if kind == "roc" else ""
     caption = f"{look.name} thick{', ' if band else '; '}{band}{lines}{chance}."
-    return Drawn(drawing, caption, predictions_behind(run, fold=fold))
+    return Drawn(drawing, caption, predictions_behind(run.folds, run.folder, fold=fold))
 
 
 def confusion_drawn(run: Run, judged: Judged, *, fold: int | None) -> Drawn | None:
@@ -87,7 +89,9 @@ def confusion_drawn(run: Run, judged: Judged, *, fold: int | None) -> Drawn | No
     )
     drawing = confusion_figure(found.confusion, run.classes, title=look.name, name="confusion", finding=finding)
     counted = f"{found.counted.capitalize()}s by reference standard and decision"
-    return Drawn(drawing, f"{counted} ({rule}); shares are of each row.", predictions_behind(run, fold=fold))
+    return Drawn(
+        drawing, f"{counted} ({rule}); shares are of each row.", predictions_behind(run.folds, run.folder, fold=fold)
+    )
 
 
 def reliability_drawn(run: Run, judged: Judged) -> tuple[Drawn, ...]:
@@ -111,7 +115,7 @@ def reliability_drawn(run: Run, judged: Judged) -> tuple[Drawn, ...]:
             f"{look.name}, bins of equally many patients with 95 % Wilson intervals; below, patients with {label} "
             "upward and all others downward."
         )
-        drawn.append(Drawn(drawing, caption, predictions_behind(run, fold=None)))
+        drawn.append(Drawn(drawing, caption, predictions_behind(run.folds, run.folder, fold=None)))
     return tuple(drawn)
 
 
@@ -140,9 +144,11 @@ def models_drawn(run: Run, judged: Judged) -> Drawn:
         found = judged.of(model, fold=None).auroc
         folds = [here.auroc.value for here in judged.by_fold[model].values()]
         points.append(ModelPoint(model, found.value, found.low, found.high, tuple(v for v in folds if v is not None)))
-    sentence = [f"{look_of(p.model, run.models).name} {in_table(p.value, p.low, p.high)}" for p in points]
+    sentence = [
+        f"{look_of(p.model, run.models).name} {in_table(p.value, p.low, p.high, digits=DIGITS)}" for p in points
+    ]
     metric = metric_name(run.classes)
     metric = metric[0].upper() + metric[1:]
     drawing = models_figure(points, metric=metric, name="models", finding=f"{metric}: {joined(sentence)}.")
     caption = "Pooled out of fold with 95 % intervals; the ticks below are single folds, the dotted line is chance."
-    return Drawn(drawing, caption, predictions_behind(run, fold=None))
+    return Drawn(drawing, caption, predictions_behind(run.folds, run.folder, fold=None))

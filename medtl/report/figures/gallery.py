@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from medtl.errors import IntegrityFailure
+from medtl.outcomes import Outcome
+from medtl.predictions import PredictionTable
 from medtl.record.run import Run
 from medtl.record.saliency import PairFiles, SaliencyCase
 from medtl.report.figures.volumes import VolumeShown, volume_shown, with_viewer
@@ -87,7 +89,11 @@ def gallery(
     cases = [case for record in run.folds if record.fold in folds for case in record.saliency]
     spoken = run.chosen_model if any(case.model == run.chosen_model for case in cases) else None
     model = spoken or (cases[0].model if cases else None)
-    decided = [(case, *_decision(run, judged, case)) for case in cases if case.model == model]
+    decided = [
+        (case, *_decision(run.predictions, run.outcome, run.classes, judged, case))
+        for case in cases
+        if case.model == model
+    ]
     if not decided:
         return ()
     rows = [
@@ -101,9 +107,11 @@ def gallery(
     return _with_viewers(rows, at_most=viewers)
 
 
-def _decision(run: Run, judged: Judged, case: SaliencyCase) -> tuple[str, float]:
+def _decision(
+    predictions: PredictionTable, outcome: Outcome, classes: tuple[str, ...], judged: Judged, case: SaliencyCase
+) -> tuple[str, float]:
     """What one image is called at the declared threshold of its fold, and how sure that is."""
-    rows = run.predictions.rows
+    rows = predictions.rows
     match = rows[(rows["case_id"] == case.case_id) & (rows["fold"] == case.fold) & (rows["model"] == case.model)]
     if match.empty:
         raise IntegrityFailure(
@@ -111,10 +119,10 @@ def _decision(run: Run, judged: Judged, case: SaliencyCase) -> tuple[str, float]
             "The files are from different runs; restore them, or run again with --resume.",
             case_id=case.case_id,
         )
-    answer = match[list(run.outcome.columns)].to_numpy(dtype=float)[:1]
+    answer = match[list(outcome.columns)].to_numpy(dtype=float)[:1]
     threshold = judged.of(case.model, fold=case.fold).threshold
-    called = run.outcome.decide(answer, threshold)
-    return run.classes[int(called[0])], float(run.outcome.certainty(answer, threshold)[0])
+    called = outcome.decide(answer, threshold)
+    return classes[int(called[0])], float(outcome.certainty(answer, threshold)[0])
 
 
 def _with_viewers(rows: Sequence[GalleryRow], *, at_most: int) -> tuple[GalleryRow, ...]:

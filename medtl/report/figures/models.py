@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from medtl.report.html.drawing import Drawing, draw, quiet_grid
-from medtl.report.html.numbers import in_table
+from medtl.report.html.numbers import DIGITS, in_table
 from medtl.report.html.theme import ALONE_INCHES, QUIET, look_of, short_label
 
 CHANCE = 0.5
@@ -48,7 +48,7 @@ def models_figure(points: Sequence[ModelPoint], *, metric: str, name: str, findi
             if point.low is not None and point.high is not None:
                 axes.plot([point.low, point.high], [row, row], color=look.colour, linewidth=1.6)
             axes.plot([point.value], [row], look.marker, color=look.colour, markersize=6, clip_on=False)
-            axes.text(1.012, row, in_table(point.value, point.low, point.high), va="center",
+            axes.text(1.012, row, in_table(point.value, point.low, point.high, digits=DIGITS), va="center",
                       transform=axes.get_yaxis_transform())  # fmt: skip
         axes.axvline(CHANCE, color=QUIET, linewidth=0.6, dashes=(2, 3))
         seen = [v for p in points for v in (*p.folds, p.low, p.value) if v is not None]

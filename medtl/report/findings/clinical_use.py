@@ -9,7 +9,7 @@ from medtl.evaluation import Appraisal
 from medtl.findings import Finding, Severity
 from medtl.policies import policy_of
 from medtl.record.run import Run
-from medtl.report.html.numbers import in_table, joined, p_value, plain
+from medtl.report.html.numbers import DIGITS, in_table, joined, p_value, plain
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged
 
@@ -23,9 +23,9 @@ def use_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
     if judged.appraisal is None:
         return ()
     found = [
-        _subgroups(run, judged.appraisal),
-        _miscalibrated(run, judged.appraisal),
-        _order(run, judged.appraisal),
+        _subgroups(run.chosen_model, judged.appraisal),
+        _miscalibrated(run.chosen_model, judged.appraisal),
+        _order(run.models, judged.appraisal),
     ]
     return tuple(finding for finding in found if finding is not None)
 
@@ -35,8 +35,8 @@ def beyond_null(value: float, null_high: float) -> bool:
     return float(plain(value)) > float(plain(null_high))
 
 
-def _miscalibrated(run: Run, found: Appraisal) -> Finding | None:
-    for one in found.of(run.chosen_model).calibration:
+def _miscalibrated(chosen_model: str, found: Appraisal) -> Finding | None:
+    for one in found.of(chosen_model).calibration:
         smooth = one.smooth
         if smooth is None or not beyond_null(smooth.value, smooth.null_high):
             continue
@@ -54,14 +54,17 @@ def _miscalibrated(run: Run, found: Appraisal) -> Finding | None:
     return None
 
 
-def _subgroups(run: Run, found: Appraisal) -> Finding | None:
+def _subgroups(chosen_model: str, found: Appraisal) -> Finding | None:
     differing = [
-        one for one in found.of(run.chosen_model).subgroups if one.adjusted is not None and one.adjusted < SIGNIFICANT
+        one for one in found.of(chosen_model).subgroups if one.adjusted is not None and one.adjusted < SIGNIFICANT
     ]
     if not differing:
         return None
     one = differing[0]
-    groups = [f"{group.name} {in_table(group.auroc.value, group.auroc.low, group.auroc.high)}" for group in one.groups]
+    groups = [
+        f"{group.name} {in_table(group.auroc.value, group.auroc.low, group.auroc.high, digits=DIGITS)}"
+        for group in one.groups
+    ]
     return Finding(
         "unequal subgroups",
         f"The model does not rank all patients equally well: its AUROC differs by {one.covariate}.",
@@ -72,9 +75,9 @@ def _subgroups(run: Run, found: Appraisal) -> Finding | None:
     )
 
 
-def _order(run: Run, found: Appraisal) -> Finding | None:
+def _order(models: tuple[str, ...], found: Appraisal) -> Finding | None:
     uncertain = [
-        (look_of(one.model, run.models).name, one.decisions.order_false)
+        (look_of(one.model, models).name, one.decisions.order_false)
         for one in found.decisions
         if one.decisions.order_false is not None
         and one.decisions.order_false > UNCERTAIN_ORDER
@@ -85,10 +88,10 @@ def _order(run: Run, found: Appraisal) -> Finding | None:
     numbers = [f"{name} {plain(false)}" for name, false in uncertain]
     return Finding(
         "unsettled order",
-        "Which of the models decides more accurately is not settled by these patients.",
-        f"Probability that the order of accuracy against the frozen probe is false: {joined(numbers)}; it compares "
-        "accuracy at thresholds chosen on validation patients, which are noisy.",
+        "These patients do not settle which of the models is more accurate.",
+        f"Probability that the apparent ranking by accuracy against the frozen probe is wrong: {joined(numbers)}; it "
+        "compares accuracy at thresholds chosen on validation patients, which are noisy.",
         advice="Do not claim that one model outperforms another.",
-        question="How sure is it that the better of these models is the better one?",
+        question="How certain is the ranking of these models?",
         severity=Severity.WEAKNESS,
     )

@@ -6,7 +6,10 @@ In: the table as a run, and its numbers. Out: findings, the strongest first, and
 from __future__ import annotations
 
 from medtl.findings import Finding, Severity, by_severity
+from medtl.outcomes import Outcome
+from medtl.predictions import PredictionTable
 from medtl.record.run import Run
+from medtl.record.study import DeclaredStudy
 from medtl.report.findings.rules import findings_of
 from medtl.report.findings.run_state import INTERNAL_TESTING
 from medtl.report.html.numbers import count, joined
@@ -19,11 +22,16 @@ NAMED_AT_MOST = 5
 def table_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
     """Every finding, the strongest first."""
     of_runs = [found for found in findings_of(run, judged) if found.kind != INTERNAL_TESTING]  # a table does not tell
-    found = [_torn_patients(run), *of_runs, _unseen(run), *_unanswered(run)]
+    found = [
+        _torn_patients(run.predictions),
+        *of_runs,
+        _unseen(run.planned_folds),
+        *_unanswered(run.study, run.outcome),
+    ]
     return by_severity(finding for finding in found if finding is not None)
 
 
-def _unanswered(run: Run) -> tuple[Finding, ...]:
+def _unanswered(study: DeclaredStudy, outcome: Outcome) -> tuple[Finding, ...]:
     """What a reviewer asks and the table cannot answer."""
     blind = Finding(
         "no control without scans",
@@ -32,8 +40,8 @@ def _unanswered(run: Run) -> tuple[Finding, ...]:
         "classes apart.",
         question="How much can be predicted without the scans?",
     )
-    rule = run.study.evaluation.threshold
-    if rule.rule != "fixed" or not run.outcome.has_threshold:
+    rule = study.evaluation.threshold
+    if rule.rule != "fixed" or not outcome.has_threshold:
         return (blind,)
     declared = Finding(
         "fixed threshold",
@@ -44,8 +52,8 @@ def _unanswered(run: Run) -> tuple[Finding, ...]:
     return (blind, declared)
 
 
-def _torn_patients(run: Run) -> Finding | None:
-    torn = patients_over_folds(run.predictions)
+def _torn_patients(predictions: PredictionTable) -> Finding | None:
+    torn = patients_over_folds(predictions)
     if not torn:
         return None
     named = (
@@ -62,8 +70,8 @@ def _torn_patients(run: Run) -> Finding | None:
     )
 
 
-def _unseen(run: Run) -> Finding:
-    where = f"{count(len(run.planned_folds), 'fold')} are named" if len(run.planned_folds) > 1 else "One fold is named"
+def _unseen(planned_folds: tuple[int, ...]) -> Finding:
+    where = f"{count(len(planned_folds), 'fold')} are named" if len(planned_folds) > 1 else "One fold is named"
     return Finding(
         "unknown training",
         "Only predictions were judged: whether the models had seen these patients is not known here.",

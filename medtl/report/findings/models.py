@@ -10,17 +10,22 @@ from dataclasses import replace
 
 from medtl.evaluation import UNLIKE_CASES
 from medtl.findings import Finding, Severity
+from medtl.policies.small_data import CHANGE_THE_LOSS
+from medtl.record.fold import FoldRecord
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, joined, plain
 from medtl.report.results.claim import claim_of, sentence_of
 from medtl.report.results.judged import Judged
 
 LARGE_GAP = 0.10
-"""Validation minus training loss in the last epoch from which the network has learned patients by heart."""
+"""Validation minus training loss in the last epoch from which the network has memorised its training patients."""
 
 
 def overfitting(run: Run, judged: Judged) -> Finding | None:
     """The validation loss lies far above the training loss."""
+    options = run.study.small_data
+    if options is not None and CHANGE_THE_LOSS & set(options.named):
+        return None  # the two losses are not the same
     gaps = []
     for record in run.folds:
         if record.history is not None:
@@ -37,9 +42,32 @@ def overfitting(run: Run, judged: Judged) -> Finding | None:
         "The network fits its training patients much better than its validation patients: it overfits.",
         f"Validation minus training loss in the last epoch: {plain(mean)}, mean of {count(len(defined), 'fold')}.",
         advice="Prefer the frozen probe, train for fewer epochs, or add patients.",
-        question="Has the network learned its training patients by heart?",
+        question="Has the network memorised its training patients?",
         severity=Severity.WEAKNESS,
     )
+
+
+def balanced_classes(run: Run, judged: Judged) -> Finding | None:
+    """The networks were taught other shares of the classes than the patients have."""
+    options = run.study.small_data
+    if options is None or options.class_balance is None or not has_network(run.folds):
+        return None
+    return Finding(
+        "balanced classes",
+        "The networks learnt from balanced classes, so their probabilities are risks only as far as the correction "
+        "that followed holds.",
+        "The log odds were corrected by the known weights of the classes (exact for the loss that was minimised, not "
+        "for a network that has not reached its least).",
+        advice="Look at the calibration intercept and at the reliability curve before a probability is used; without "
+        "recipe.small_data.class_balance no correction is needed.",
+        question="Are the probabilities those of the patients' own prevalence?",
+        severity=Severity.WEAKNESS,
+    )
+
+
+def has_network(folds: tuple[FoldRecord, ...]) -> bool:
+    """Whether a model of the run was trained by epochs."""
+    return any(record.history is not None and len(record.history) for record in folds)
 
 
 def unlike_cases(run: Run, judged: Judged) -> Finding | None:
@@ -61,7 +89,7 @@ def not_better_than_probe(run: Run, judged: Judged) -> Finding | None:
         "no better than the probe",
         "The frozen probe, which is simpler, ranks the patients better than the network."
         if claim.side == "worse"
-        else "The network is not distinguishable from the frozen probe, which is simpler.",
+        else "The network was not shown to rank better than the frozen probe, which is simpler.",
         sentence_of(found),
         advice="Report the frozen probe as the result, and the network as an attempt that did not show more.",
         question="Is the network better than a simple baseline?",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from medtl.findings import Finding, Severity
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, interval, joined, p_value, plain, with_interval
-from medtl.report.results.control_words import WITHOUT_SCANS, relation
+from medtl.report.results.control_words import control_sentence
 from medtl.report.results.judged import Judged, Judgement
 
 CHANCE = 0.5
@@ -22,7 +22,7 @@ WIDE_SPREAD = 0.15
 
 def undefined(run: Run, judged: Judged) -> Finding | None:
     """The primary metric is missing, pooled or in a fold."""
-    chosen, by_fold = _chosen(run, judged), judged.by_fold[run.chosen_model]
+    chosen, by_fold = _chosen(run.chosen_model, judged), judged.by_fold[run.chosen_model]
     auroc = chosen.auroc
     if auroc.value is None:
         return Finding(
@@ -49,7 +49,7 @@ def undefined(run: Run, judged: Judged) -> Finding | None:
 
 def without_scans(run: Run, judged: Judged) -> Finding | None:
     """The label can be predicted without the scans."""
-    blind, auroc = run.cohort.without_scans, _chosen(run, judged).auroc
+    blind, auroc = run.cohort.without_scans, _chosen(run.chosen_model, judged).auroc
     if blind is None or not blind.is_suspicious or blind.auroc.value is None:
         return None
     without = with_interval(blind.auroc.value, blind.auroc.low, blind.auroc.high)
@@ -57,7 +57,7 @@ def without_scans(run: Run, judged: Judged) -> Finding | None:
         without += f" ({p_value(blind.p_value)} by permuted labels; too few patients for an interval)"
     return Finding(
         "metadata only",
-        WITHOUT_SCANS[relation(blind.auroc.value, auroc)],
+        control_sentence("metadata_only", blind.auroc.value, auroc),
         f"AUROC {without} out of fold from {joined(blind.properties)} alone; with the scans "
         f"{with_interval(auroc.value, auroc.low, auroc.high)}.",
         advice="Read in the notes which properties are associated with the label and what the preparation leaves of "
@@ -71,7 +71,7 @@ def without_scans(run: Run, judged: Judged) -> Finding | None:
 
 def perfect(run: Run, judged: Judged) -> Finding | None:
     """Every pair of patients is in order, which is rarely true."""
-    chosen = _chosen(run, judged)
+    chosen = _chosen(run.chosen_model, judged)
     auroc = chosen.auroc
     if auroc.value is None or auroc.value < 1.0:
         return None
@@ -88,7 +88,7 @@ def perfect(run: Run, judged: Judged) -> Finding | None:
 
 def chance(run: Run, judged: Judged) -> Finding | None:
     """The interval includes chance."""
-    auroc = _chosen(run, judged).auroc
+    auroc = _chosen(run.chosen_model, judged).auroc
     if auroc.low is None or auroc.low > CHANCE:
         return None
     return Finding(
@@ -103,7 +103,7 @@ def chance(run: Run, judged: Judged) -> Finding | None:
 
 def few_patients(run: Run, judged: Judged) -> Finding | None:
     """Too few patients for a narrow interval."""
-    chosen = _chosen(run, judged)
+    chosen = _chosen(run.chosen_model, judged)
     fewest = min(chosen.by_class)
     if chosen.patients >= FEW_PATIENTS and fewest >= FEW_IN_A_CLASS:
         return None
@@ -137,5 +137,5 @@ def spread(run: Run, judged: Judged) -> Finding | None:
     )
 
 
-def _chosen(run: Run, judged: Judged) -> Judgement:
-    return judged.of(run.chosen_model, fold=None)
+def _chosen(chosen_model: str, judged: Judged) -> Judgement:
+    return judged.of(chosen_model, fold=None)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from medtl.findings import Finding, by_severity
 from medtl.record.run import Run
 from medtl.report.findings.clinical_use import use_findings
-from medtl.report.findings.models import not_better_than_probe, overfitting, unlike_cases, weak_probe
+from medtl.report.findings.models import balanced_classes, not_better_than_probe, overfitting, unlike_cases, weak_probe
 from medtl.report.findings.ranking import chance, few_patients, perfect, spread, undefined, without_scans
 from medtl.report.findings.run_state import internal_testing, limited, phantoms, unfinished
 from medtl.report.findings.thresholds import threshold_finding
+from medtl.report.results.held_out_words import held_out_findings
 from medtl.report.results.judged import Judged
 from medtl.report.sections.controls import control_findings
-from medtl.report.sections.held_out_words import held_out_findings
 from medtl.report.sections.saliency_checks import map_findings
 
 
@@ -56,7 +56,7 @@ RULES: tuple[Rule, ...] = (
     held_out_findings,
     *map(_single, (perfect, chance, few_patients, _thresholds, overfitting, spread)),
     use_findings,
-    *map(_single, (unlike_cases, not_better_than_probe, weak_probe)),
+    *map(_single, (balanced_classes, unlike_cases, not_better_than_probe, weak_probe)),
     _maps,
     _single(internal_testing),
     _of_the_cohort,

@@ -14,12 +14,15 @@ INTERNAL_TESTING = "internal testing"
 """The kind of the finding that always holds."""
 
 
+PHANTOMS = "phantoms"
+
+
 def phantoms(run: Run, judged: Judged) -> Finding | None:
     """The numbers are about phantoms."""
     if not run.cohort.is_phantom:
         return None
     return Finding(
-        "phantoms",
+        PHANTOMS,
         "The data are phantoms: the numbers show that the software works, and say nothing about patients.",
         "cohort.json marks the cohort as phantoms.",
         advice="Use your own manifest for a study.",

@@ -5,6 +5,7 @@ A block of one part of the report alone is defined there, with its own macro.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -15,6 +16,30 @@ class Block(Protocol):
     """A frozen value with the name of its macro."""
 
     macro: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks behind a title that opens them: what a reader with two minutes can do without."""
+
+    macro: ClassVar[str] = "folded"
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def folded(title: str, blocks: Iterable[Block | None]) -> Folded | None:
+    """Blocks to be folded, without those that are None; None where no block is left."""
+    found = tuple(block for block in blocks if block is not None)
+    return Folded(title, found) if found else None
+
+
+def unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Every block, with those that are folded in the order in which they are read."""
+    for block in blocks:
+        if isinstance(block, Folded):
+            yield from unfolded(block.blocks)
+        else:
+            yield block
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from medtl.report.html.figure_numbers import numbers_of
@@ -93,7 +95,10 @@ class Drawing(Markup):
             stream = io.BytesIO()
             figure = Figure(figsize=self.inches, layout="constrained")
             self.paint(figure)
-            figure.savefig(stream, format="png", dpi=PNG_DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
+            figure.set_facecolor("white")
+            canvas = FigureCanvasAgg(figure)
+            lay_out(figure, dots_per_inch=PNG_DOTS_PER_INCH)
+            canvas.print_png(stream, metadata={"Software": None})
         return stream.getvalue()
 
 
@@ -113,12 +118,29 @@ def draw(
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=inches, layout="constrained")
         paint(figure)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    drawing = Drawing(_inline(stream.getvalue(), name=name, finding=finding))
+        data = rendered(figure)
+    drawing = Drawing(_inline(data, name=name, finding=finding))
     drawing.name, drawing.inches, drawing.paint = name, inches, paint
     drawing.numbers = numbers_of(figure) if numbers is None else numbers
     return drawing
+
+
+def rendered(figure: Figure) -> bytes:
+    """The figure as an SVG file."""
+    stream, canvas, dots_per_inch = io.BytesIO(), FigureCanvasSVG(figure), figure.dpi
+    lay_out(figure, dots_per_inch=POINTS_PER_INCH)
+    figure.dpi = dots_per_inch
+    canvas.print_svg(stream, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return stream.getvalue()
+
+
+def lay_out(figure: Figure, *, dots_per_inch: float) -> None:
+    """Place what the figure holds, once for all; `savefig` paints everything twice for this, to the same bytes."""
+    figure.dpi = dots_per_inch
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def quiet_grid(axes: Axes, *, axis: str = "both") -> None:

@@ -56,10 +56,10 @@ def in_table(
 
 
 def p_value(value: float) -> str:
-    """`p = 0.03`, `p = 0.004`, `p < 0.001`."""
+    """`p = 0.03`, `p = 0.004`, `p < 0.001`; three digits also where two would hide on which side of 0.05 it lies."""
     if value < 0.001:
         return "p < 0.001"
-    return f"p = {value:.{3 if value < 0.01 else 2}f}"
+    return f"p = {value:.{3 if value < 0.01 or 0.045 <= value < 0.055 else 2}f}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -19,8 +20,13 @@ from markupsafe import Markup
 from medtl.cohort.positive_class import POSITIVE_CLASS
 from medtl.evaluation import Estimate
 from medtl.findings import sentences
+from medtl.outcomes import Outcome
 from medtl.record import run_folder as names
+from medtl.record.fold import FoldRecord
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.studied_cohort import StudiedCohort
+from medtl.record.study import DeclaredStudy
 from medtl.report.html.content_policy import content_policy
 from medtl.report.html.drawing import Drawing
 from medtl.report.html.numbers import TABLE_DIGITS, count, in_table, joined
@@ -149,50 +155,51 @@ def heading_of(run: Run, *, fold: int | None) -> Heading:
         title=f"{here} · medtl",
         kind="Study report" if fold is None else "Fold report",
         heading=here,
-        question=_question(run),
+        question=_question(run.study, run.outcome),
         date=stamp[:DATE_LENGTH] if stamp else None,
         facts=(
             ("Patients", f"{run.cohort.patients:,}"),
             ("Cases", f"{run.cohort.cases:,}"),
             ("Folds", f"{len(run.planned_folds)}"),
-            ("Encoder", encoder_words(run)),
+            ("Encoder", encoder_words(run.study, run.provenance)),
             ("Fingerprint", facts.fingerprint),
         ),
         badges=badges_of(run),
-        links=_links(run, fold=fold),
+        links=_links(run.folds, run.folder, fold=fold),
         version=facts.installed.get("medtl", "(version not recorded)"),
         fingerprint=facts.fingerprint,
-        positive=_positive(run),
+        positive=_positive(run.outcome, run.cohort),
     )
 
 
-def _positive(run: Run) -> tuple[str, ...]:
+def _positive(outcome: Outcome, cohort: StudiedCohort) -> tuple[str, ...]:
     """Which class is positive and why, and a warning where it looks like the healthy one; as the run noted it."""
-    noted = sentences(finding for finding in run.cohort.findings if finding.kind == POSITIVE_CLASS)
-    positive = run.outcome.positive_class
+    noted = sentences(finding for finding in cohort.findings if finding.kind == POSITIVE_CLASS)
+    positive = outcome.positive_class
     if noted or positive is None:
         return noted
     return (f"The positive class is {positive}.",)
 
 
-def _question(run: Run) -> str:
-    if run.study.question:
-        return run.study.question
-    return f"Can {run.outcome.distinguish(passive=True)} in patients whom the model has not seen?"
+def _question(study: DeclaredStudy, outcome: Outcome) -> str:
+    if study.question:
+        return study.question
+    return f"Can {outcome.distinguish(passive=True)} in patients whom the model has not seen?"
 
 
-def _links(run: Run, *, fold: int | None) -> tuple[Link, ...]:
+def _links(folds: tuple[FoldRecord, ...], folder: Path, *, fold: int | None) -> tuple[Link, ...]:
     up = "" if fold is None else "../"
-    links = [Link("Study", None if fold is None else "../report.html")]
-    for record in run.folds:
+    links = [Link("Study", None if fold is None else f"../{names.REPORT}")]
+    links += [Link("Summary on one page", names.SUMMARY)] if fold is None else []
+    for record in folds:
         links.append(
             Link(f"Fold {record.fold}", None if record.fold == fold else f"{up}fold_{record.fold}/report.html")
         )
     files = [names.FOLDS, names.EXCLUSIONS, names.LOCK_TABLE, names.STUDY, names.ENVIRONMENT]
     if fold is None:
-        files = [name for name in (names.PREDICTIONS, names.METRICS) if (run.folder / name).is_file()] + files
+        files = [name for name in (names.PREDICTIONS, names.METRICS) if (folder / name).is_file()] + files
     else:
-        own = run.folder / f"fold_{fold}"
+        own = folder / f"fold_{fold}"
         files = [name for name in (names.PREDICTIONS, names.HISTORY, names.METRICS) if (own / name).is_file()]
     return (*links, *(Link(name, quote(name)) for name in files))
 
@@ -249,10 +256,10 @@ def reasons_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(f"Not defined: {', '.join(names)}. Reason: {reason}." for reason, names in by_reason.items())
 
 
-def encoder_words(run: Run) -> str:
+def encoder_words(study: DeclaredStudy, provenance: Provenance) -> str:
     """The encoder's name; on every page also when nobody said what its weights were trained on."""
-    unknown = run.provenance.card.get("trained_on", "").startswith(UNKNOWN_SOURCE)
-    return f"{run.study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"
+    unknown = provenance.card.get("trained_on", "").startswith(UNKNOWN_SOURCE)
+    return f"{study.encoder or 'none'}{', weights of an unknown source' if unknown else ''}"
 
 
 def no_interval_below(reasons: Mapping[str, str | None]) -> tuple[str, ...]:

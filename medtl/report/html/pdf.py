@@ -1,7 +1,7 @@
-"""The study page as PDF on A4, made by WeasyPrint (the extra `medtl[pdf]`) from the page that is there.
+"""The study page and the summary as PDF on A4, made by WeasyPrint (the extra `medtl[pdf]`) from the pages there.
 
-In: a run folder with its page. Out: report.pdf in it, the same bytes each time. Nothing is fetched: the page carries
-its pictures, and an address in it is refused.
+In: a run folder with its pages. Out: report.pdf and summary.pdf in it, the same bytes each time. Nothing is fetched: a
+page carries its pictures, and an address in it is refused.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ HOW_TO_INSTALL = (
 )
 
 
-def write_pdf(folder: Path) -> Path:
-    """Write report.pdf beside report.html; refuses a run without a page, and says what is missing to make one."""
+def write_pdf(folder: Path) -> tuple[Path, ...]:
+    """Write report.pdf and summary.pdf; refuses a run without a page, and says what is missing to make one."""
     page = folder / names.REPORT
     if not page.is_file():
         raise ConfigurationError(
             f"{folder.name} has no {names.REPORT}. Write it first with medtl report {folder.name}."
         )
-    write_atomically(folder / names.PDF, as_pdf(page.read_text(encoding="utf-8")))
-    return folder / names.PDF
+    written = []
+    for html, pdf in ((names.REPORT, names.PDF), (names.SUMMARY, names.SUMMARY_PDF)):
+        if (folder / html).is_file():
+            write_atomically(folder / pdf, as_pdf((folder / html).read_text(encoding="utf-8")))
+            written.append(folder / pdf)
+    return tuple(written)
 
 
 def refuse_without_weasyprint() -> None:

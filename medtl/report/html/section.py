@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from medtl.report.html.blocks import Block
+from medtl.report.html.blocks import Block, Folded, unfolded
 from medtl.report.html.page import Heading, render
 
 Subject = TypeVar("Subject")
@@ -51,10 +51,16 @@ class Page:
     origin: Origin
     notice: tuple[str, ...] = ()
     has_contents: bool = True
+    kind: str = ""
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether a part of the page is folded."""
+        return any(isinstance(block, Folded) for section in self.sections for block in section.blocks)
 
     def as_html(self) -> str:
         """The page as one self-contained file, with the viewer's script where a block has a viewer."""
-        blocks = (block for section in self.sections for block in section.blocks)
+        blocks = unfolded(block for section in self.sections for block in section.blocks)
         return render("page.html.j2", self, viewer=any(getattr(block, "has_viewers", False) for block in blocks))
 
 

@@ -9,13 +9,13 @@ import re
 
 from medtl.evaluation import Estimate
 from medtl.record.run import Run
-from medtl.report.html.numbers import count, in_table, joined, percent, plain, with_interval
+from medtl.report.html.numbers import DIGITS, count, in_table, joined, percent, plain, with_interval
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.answer import Answer
+from medtl.report.results.held_out_words import auroc_there, title_of
 from medtl.report.results.judged import Judged, metric_name
 from medtl.report.results.scores import scores_of
 from medtl.report.sections.cohort import COVARIATE_NAMES, flow_of
-from medtl.report.sections.held_out_words import auroc_there, title_of
 
 WEIGHTING = re.compile(r"class_weight|oversampl|undersampl|sampler|reweight|balance")
 """Settings that would change the share of the classes in training; without one the losses count every case alike."""
@@ -40,7 +40,9 @@ def robustness(run: Run, judged: Judged) -> Answer | None:
     sentence = f"AUROC from {plain(min(defined))} to {plain(max(defined))} over {count(len(defined), 'fold')}."
     blind = run.cohort.without_scans
     if blind is not None and blind.auroc.value is not None:
-        sentence += f" Without the scans, from covariates and files alone: {in_table(blind.auroc.value)}."
+        sentence += (
+            f" Without the scans, from covariates and files alone: {in_table(blind.auroc.value, digits=DIGITS)}."
+        )
     return Answer("asked", sentence)
 
 
@@ -55,7 +57,7 @@ def external(run: Run, judged: Judged) -> Answer:
     """On which other cohorts the run was tested, or that it was tested on none."""
     sentence = [
         f"{title_of(one.record)}, {count(one.record.patients, 'patient')}: AUROC "
-        + in_table(*_bounds(auroc_there(one, run.chosen_model)))
+        + in_table(*_bounds(auroc_there(one, run.chosen_model)), digits=DIGITS)
         for one in run.held_out
         if one.record.kind == "external"
     ]

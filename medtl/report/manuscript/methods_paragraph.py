@@ -6,12 +6,19 @@ In: a run and its numbers. Out: sentences to paste into a manuscript, and the li
 from __future__ import annotations
 
 from medtl.evaluation.metrics import known
+from medtl.outcomes import Outcome
 from medtl.policies import policy_of
 from medtl.predictions import selection
+from medtl.record.controls import Controls
+from medtl.record.fold import FoldRecord
 from medtl.record.probe import READ_FROM
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.saliency_checks import SaliencyChecks
+from medtl.record.study import DeclaredStudy
 from medtl.report.html.numbers import count, joined
-from medtl.report.manuscript.references import MAP_WORKS, WORKS, cite
+from medtl.report.manuscript.references import MAP_WORKS, cite
+from medtl.report.manuscript.works import WORKS
 from medtl.report.results.judged import Judged
 
 LIFTING_SENTENCES = {
@@ -34,7 +41,15 @@ LIBRARY_WORKS = {"torch": "paszke2019", "monai": "cardoso2022", "scikit-learn": 
 
 def methods_paragraph(run: Run, judged: Judged) -> str:
     """One paragraph; what the run does not state is left out rather than guessed."""
-    return " ".join([_design(run), _network(run), _models(run), evaluation_words(run, judged), _software(run)])
+    return " ".join(
+        [
+            _design(run),
+            _network(run),
+            _models(run.models, run.study, run.folds),
+            evaluation_words(run, judged),
+            _software(run.provenance),
+        ]
+    )
 
 
 def _design(run: Run) -> str:
@@ -60,15 +75,16 @@ def _design(run: Run) -> str:
             f" {count(run.seal.cases, 'further case')} of {count(run.seal.patients, 'patient')} were sealed as the "
             "test before anything was learnt; all numbers but theirs come from the others."
         )
+    served = _what_validation_served(run.outcome, run.models, run.study)
     return (
         f"{cases} {design}; all images of a patient were kept in one part. Within each training part, a validation "
-        f"part of other patients served {_what_validation_served(run)}; test patients served no choice.{sealed}"
+        f"part of other patients served {served}; test patients served no choice.{sealed}"
     )
 
 
-def _what_validation_served(run: Run) -> str:
-    is_chosen = run.outcome.has_threshold and run.study.evaluation.threshold.rule != "fixed"
-    chosen = [*(("model",) if _selects(run) else ()), *(("thresholds",) if is_chosen else ())]
+def _what_validation_served(outcome: Outcome, models: tuple[str, ...], study: DeclaredStudy) -> str:
+    is_chosen = outcome.has_threshold and study.evaluation.threshold.rule != "fixed"
+    chosen = [*(("model",) if _selects(models) else ()), *(("thresholds",) if is_chosen else ())]
     return f"the choice of {joined(chosen)}" if chosen else "no choice of a threshold"
 
 
@@ -95,17 +111,17 @@ def _network(run: Run) -> str:
     return f"{preset}The encoder was {study.encoder}{origin}.{lifted}"
 
 
-def _models(run: Run) -> str:
-    sentences = [words_of(model) for model in run.models if model != selection.SELECTED]
-    epochs = (
-        f" Networks were trained for {count(run.study.epochs, 'epoch')}." if run.study.epochs and _trains(run) else ""
-    )
-    return f"On the same folds we compared {joined(sentences)}.{_readout(run)}{epochs}{_selection(run)}"
+def _models(models: tuple[str, ...], study: DeclaredStudy, folds: tuple[FoldRecord, ...]) -> str:
+    sentences = [words_of(model) for model in models if model != selection.SELECTED]
+    epochs = f" Networks were trained for {count(study.epochs, 'epoch')}." if study.epochs and _trains(models) else ""
+    options = _options(study) if _trains(models) else ""
+    chosen = _selection(study, folds)
+    return f"On the same folds we compared {joined(sentences)}.{_readout(folds)}{epochs}{options}{chosen}"
 
 
-def _readout(run: Run) -> str:
+def _readout(folds: tuple[FoldRecord, ...]) -> str:
     """Which features the probe reads, where these are not the last stage's means by default."""
-    probes = [record.probe for record in run.folds if record.probe is not None]
+    probes = [record.probe for record in folds if record.probe is not None]
     if any(probe.was_offered_readouts for probe in probes):
         offered = ", ".join(READ_FROM[name] for name in READ_FROM)
         return f" Which features the probe reads was chosen in the same inner folds, among {offered}."
@@ -121,34 +137,47 @@ def words_of(model: str) -> str:
     return f"{words} ({variant})" if variant else words
 
 
-def _selects(run: Run) -> bool:
-    return selection.SELECTED in run.models
+def _options(study: DeclaredStudy) -> str:
+    """How scans were varied and the options for small data, a sentence each; nothing where all are as usual."""
+    options = study.small_data
+    sentences = [*(("Training scans were varied over twice the usual ranges",) if study.is_varied_strongly else ())]
+    if study.draws is not None:
+        copies = "1 varied copy" if study.draws == 1 else f"{study.draws} varied copies"
+        sentences.append(f"Each training scan had {copies}, drawn once for all epochs, folds and networks")
+    sentences += [f"{sentence}{cite(work)}" for sentence, work in (options.methods if options else ())]
+    return "".join(f" {one}." for one in sentences)
 
 
-def _selection(run: Run) -> str:
-    looked_at = next((len(one.selection.candidates) for one in run.folds if one.selection is not None), 0)
+def _selects(models: tuple[str, ...]) -> bool:
+    return selection.SELECTED in models
+
+
+def _selection(study: DeclaredStudy, folds: tuple[FoldRecord, ...]) -> str:
+    looked_at = next((len(one.selection.candidates) for one in folds if one.selection is not None), 0)
     if not looked_at:
         return ""
+    tried = [f"{name} {values}" for name, values in study.searched]
     return (
         f" In each fold, the one of {count(looked_at, 'candidate')} with the least log loss on the validation patients "
         f"was selected, and is the model reported (nested cross-validation{cite('varma2006')})."
+        + (f" Beside the study's own values, {joined(tried)} were searched as a grid." if tried else "")
     )
 
 
-def _trains(run: Run) -> bool:
-    return any((own := policy_of(model)) is not None and own.is_trained for model in run.models if "@" not in model)
+def _trains(models: tuple[str, ...]) -> bool:
+    return any((own := policy_of(model)) is not None and own.is_trained for model in models if "@" not in model)
 
 
 def evaluation_words(run: Run, judged: Judged) -> str:
     """How the numbers were made, as sentences of a paragraph."""
     chosen_on = "that was given" if run.study.evaluation.threshold.rule == "fixed" else CHOSEN_ON_VALIDATION
     decision = (
-        f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run)})."
+        f"Sensitivity and specificity refer to a threshold {chosen_on} ({_rule(run.study)})."
         if run.outcome.has_threshold
         else "The decision is the most probable class; AUROC and average precision are macro averages, one class "
         "against the rest."
     )
-    maps = "".join((*_controls(run), *_maps(run)))
+    maps = "".join((*_controls(run.controls), *_maps(run.saliency_checks, run.map_method, run.folds)))
     averaged = (
         "Probabilities of a patient's images were averaged; the" if run.cohort.cases > run.cohort.patients else "The"
     )
@@ -168,9 +197,9 @@ def evaluation_words(run: Run, judged: Judged) -> str:
     )
 
 
-def _controls(run: Run) -> tuple[str, ...]:
+def _controls(controls: Controls | None) -> tuple[str, ...]:
     """Which negative controls were made; how a study without them is told needs no words."""
-    found = run.controls
+    found = controls
     named = [CONTROL_WORDS[one.name] for one in found.controls if one.name in CONTROL_WORDS] if found else []
     null = found.permuted_labels if found else None
     if null is not None:
@@ -178,11 +207,11 @@ def _controls(run: Run) -> tuple[str, ...]:
     return (f" As negative controls, the same folds were judged with {joined(named)}.",) if named else ()
 
 
-def _maps(run: Run) -> tuple[str, ...]:
-    if not any(record.saliency for record in run.folds):
+def _maps(saliency_checks: SaliencyChecks | None, map_method: str, folds: tuple[FoldRecord, ...]) -> tuple[str, ...]:
+    if not any(record.saliency for record in folds):
         return ()
-    made = f" Maps of what a decision rests on were made by {run.map_method}{cite(MAP_WORKS[run.map_method])}"
-    if run.saliency_checks is None:
+    made = f" Maps of what a decision rests on were made by {map_method}{cite(MAP_WORKS[map_method])}"
+    if saliency_checks is None:
         return (f"{made}; they were not checked.",)
     return (
         f"{made} and checked on out-of-fold cases: cascading randomisation of the weights{cite('adebayo2018')} against "
@@ -192,18 +221,18 @@ def _maps(run: Run) -> tuple[str, ...]:
     )
 
 
-def _rule(run: Run) -> str:
-    rule = run.study.evaluation.threshold
+def _rule(study: DeclaredStudy) -> str:
+    rule = study.evaluation.threshold
     return f"{rule.in_words}; {WORKS['youden1950'].cited}" if rule.rule == "youden" else rule.in_words
 
 
-def _software(run: Run) -> str:
-    versions = run.provenance.installed
+def _software(provenance: Provenance) -> str:
+    versions = provenance.installed
     works = {name: cite(key) for name, key in LIBRARY_WORKS.items()}
     named = [f"{name} {versions[name]}{works.get(name, '')}" for name in MAIN_LIBRARIES if name in versions]
-    software = f"Software: {', '.join(named)}, Python {run.provenance.python}. " if named else ""
-    seed = f"The study's seed was {run.provenance.seed}"
-    return f"{software}{seed}; its configuration has the fingerprint {run.provenance.fingerprint}."
+    software = f"Software: {', '.join(named)}, Python {provenance.python}. " if named else ""
+    seed = f"The study's seed was {provenance.seed}"
+    return f"{software}{seed}; its configuration has the fingerprint {provenance.fingerprint}."
 
 
 def limits_of(run: Run, judged: Judged) -> tuple[str, ...]:
@@ -230,7 +259,7 @@ def limits_of(run: Run, judged: Judged) -> tuple[str, ...]:
             "the mean of its models, which is another model than any of them."
         )
     trained = [name for name in run.study.policies if name in run.models]
-    if len(trained) > 1 and not _selects(run):
+    if len(trained) > 1 and not _selects(run.models):
         limits.append(
             f"{len(run.models)} models were looked at on the same patients. Choosing the best of them from this page "
             "would make its number too high; the page speaks of the first one that the study declares."

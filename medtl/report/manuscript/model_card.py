@@ -13,8 +13,11 @@ from pathlib import Path
 from medtl.evaluation.metrics import known
 from medtl.files import sha256_of_file
 from medtl.findings import Finding, Severity
+from medtl.record.fold import FoldRecord
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
 from medtl.record.run_folder import read_done
+from medtl.record.study import DeclaredStudy
 from medtl.report.html.numbers import in_table
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragraph
@@ -38,15 +41,15 @@ def model_card(run: Run, judged: Judged, findings: Sequence[Finding], statements
         *_models(run),
         *_use(statements),
         *_data(run),
-        *_evaluation(run, judged),
+        *_evaluation(run.models, run.chosen_model, judged),
         "## What speaks against it",
         _listed(
             [f"{plain_text(one.title)} {plain_text(one.advice)}" for one in findings if one.severity > Severity.NOTE]
         ),
         "## Limits",
         _listed([plain_text(limit) for limit in limits_of(run, judged)]),
-        *_licences(run),
-        *_checkpoints(run),
+        *_licences(run.provenance, run.study),
+        *_checkpoints(run.folds, run.folder),
         "## Methods",
         plain_text(methods_paragraph(run, judged)),
     ]
@@ -96,17 +99,17 @@ def _data(run: Run) -> tuple[str, ...]:
     )
 
 
-def _evaluation(run: Run, judged: Judged) -> tuple[str, ...]:
+def _evaluation(models: tuple[str, ...], chosen_model: str, judged: Judged) -> tuple[str, ...]:
     rows = []
-    for model in run.models:
+    for model in models:
         found = judged.of(model, fold=None).estimates
         numbers = [
             in_table(one.value, one.low, one.high, digits=metric.digits)
             for metric in known.METRICS
             for one in (found[metric.name],)
         ]
-        rows.append((look_of(model, run.models).name, *numbers))
-    patients = judged.of(run.chosen_model, fold=None).patients
+        rows.append((look_of(model, models).name, *numbers))
+    patients = judged.of(chosen_model, fold=None).patients
     return (
         "## Evaluation",
         f"Internal testing in {patients:,} patients, out of fold; 95 % intervals by patient.",
@@ -114,10 +117,10 @@ def _evaluation(run: Run, judged: Judged) -> tuple[str, ...]:
     )
 
 
-def _licences(run: Run) -> tuple[str, ...]:
-    card = run.provenance.card
+def _licences(provenance: Provenance, study: DeclaredStudy) -> tuple[str, ...]:
+    card = provenance.card
     licence = card.get("licence")
-    lines = [f"Encoder weights ({plain_text(run.study.encoder or 'none')}): {plain_text(licence or 'not recorded')}."]
+    lines = [f"Encoder weights ({plain_text(study.encoder or 'none')}): {plain_text(licence or 'not recorded')}."]
     if licence and RESTRICTED.search(licence):
         lines.append("This licence restricts use; models fine-tuned from these weights carry the restriction on.")
     if card.get("source"):
@@ -126,11 +129,11 @@ def _licences(run: Run) -> tuple[str, ...]:
     return "## Licences", _listed(lines)
 
 
-def _checkpoints(run: Run) -> tuple[str, ...]:
+def _checkpoints(folds: tuple[FoldRecord, ...], folder: Path) -> tuple[str, ...]:
     rows = [
         (f"fold_{record.fold}/{name}", digest)
-        for record in run.folds
-        for name, digest in sorted(checkpoint_hashes(run.folder / f"fold_{record.fold}").items())
+        for record in folds
+        for name, digest in sorted(checkpoint_hashes(folder / f"fold_{record.fold}").items())
     ]
     if not rows:
         return "## Checkpoints", "The run folder holds none."

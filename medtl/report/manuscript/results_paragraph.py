@@ -17,8 +17,16 @@ from medtl.report.sections.cohort import flow_of
 
 def results_paragraph(run: Run, judged: Judged) -> str:
     """One paragraph: who was tested, how well each model did, by how much they differ, and what was decided."""
-    sentences = [_patients(run), _chosen(run, judged), _folds(run, judged), _decisions(run, judged)]
-    return " ".join(one for one in (*sentences, *_others(run, judged), *_differences(run, judged)) if one)
+    sentences = [_patients(run), _chosen(run, judged), _folds(run.chosen_model, judged), _decisions(run, judged)]
+    return " ".join(
+        one
+        for one in (
+            *sentences,
+            *_others(run.models, run.chosen_model, run.classes, judged),
+            *_differences(run.models, judged),
+        )
+        if one
+    )
 
 
 def _patients(run: Run) -> str:
@@ -50,20 +58,20 @@ def _chosen(run: Run, judged: Judged) -> str:
     )
 
 
-def _others(run: Run, judged: Judged) -> tuple[str, ...]:
-    others = [model for model in run.models if model != run.chosen_model]
-    numbers = [f"{_number(judged.of(one, fold=None), 'auroc')} for {look_of(one, run.models).phrase}" for one in others]
-    return (f"The {metric_name(run.classes)} was {joined(numbers)}.",) if numbers else ()
+def _others(models: tuple[str, ...], chosen_model: str, classes: tuple[str, ...], judged: Judged) -> tuple[str, ...]:
+    others = [model for model in models if model != chosen_model]
+    numbers = [f"{_number(judged.of(one, fold=None), 'auroc')} for {look_of(one, models).phrase}" for one in others]
+    return (f"The {metric_name(classes)} was {joined(numbers)}.",) if numbers else ()
 
 
-def _differences(run: Run, judged: Judged) -> tuple[str, ...]:
+def _differences(models: tuple[str, ...], judged: Judged) -> tuple[str, ...]:
     found = judged.differences_that_count
     tested = [one for one in found if one.p_value is not None][:1]
-    return tuple(_difference(run, one, cited=cite("nadeau2003") if one in tested else "") for one in found)
+    return tuple(_difference(models, one, cited=cite("nadeau2003") if one in tested else "") for one in found)
 
 
-def _difference(run: Run, found: Difference, *, cited: str) -> str:
-    phrase, claim = look_of(found.model, run.models).phrase, claim_of(found)
+def _difference(models: tuple[str, ...], found: Difference, *, cited: str) -> str:
+    phrase, claim = look_of(found.model, models).phrase, claim_of(found)
     if found.difference.value is None:
         return f"The difference between {phrase} and the frozen probe was not defined ({found.difference.reason})."
     conclusion = f"the difference {claim.conclusion}{cited if found.p_value is not None else ''}"
@@ -72,8 +80,8 @@ def _difference(run: Run, found: Difference, *, cited: str) -> str:
     return " ".join((f"{numbers}{higher}; {conclusion}.", *claim.remarks))
 
 
-def _folds(run: Run, judged: Judged) -> str:
-    values = [one.auroc.value for one in judged.by_fold[run.chosen_model].values()]
+def _folds(chosen_model: str, judged: Judged) -> str:
+    values = [one.auroc.value for one in judged.by_fold[chosen_model].values()]
     defined = [value for value in values if value is not None]
     if len(defined) < 2:
         return ""

@@ -27,7 +27,7 @@ def write_reports(
 
     `metrics` spares the counting when it was just done on the same predictions. `statements` is a statements.yaml that
     lies beside the study: it fills what the run folder's own leaves empty. With `also`, the study page is written as
-    PDF too, its path last; this needs WeasyPrint.
+    PDF too, with the summary, their paths last; this needs WeasyPrint.
     """
     if also == "pdf":
         refuse_without_weasyprint()
@@ -36,4 +36,4 @@ def write_reports(
         take_statements(statements, run=folder)
     study = write_study_page(run, metrics=metrics)
     pages = (study, *(write_fold_page(run, fold=record.fold) for record in run.folds))
-    return (*pages, write_pdf(folder)) if also == "pdf" else pages
+    return (*pages, *write_pdf(folder)) if also == "pdf" else pages

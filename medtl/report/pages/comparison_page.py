@@ -16,15 +16,20 @@ from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, write_atomically, write_json
 from medtl.findings import sentences
+from medtl.outcomes import Outcome
 from medtl.predictions import on_common_cases
 from medtl.record import run_folder as names
+from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.studied_cohort import StudiedCohort
+from medtl.record.study import DeclaredStudy
 from medtl.report.figures.differences import PairPoint, differences_figure
 from medtl.report.figures.from_predictions import curves_drawn, models_drawn, predictions_behind
 from medtl.report.findings.comparison import comparison_findings
 from medtl.report.findings.reviewer_questions import REVIEWER_QUESTIONS
-from medtl.report.findings.verdict import Verdict, VerdictBlock, headline_of
+from medtl.report.findings.verdict import Verdict, VerdictBlock, headline_of, strongest_concern
 from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, SideBySide, Subheading
 from medtl.report.html.numbers import count, joined
 from medtl.report.html.page import Drawn, Heading, Link, Row, Table, text_cells
@@ -131,10 +136,10 @@ def _page(
     verdict_words = verdict_sentences(pairs, metric=metric, patients=patients, models=len(models))
     headlines = tuple(headline_of(one.name, judged, run.models, fold=None) for one in models[:NUMBERS_SHOWN])
     view = View(run, judged, findings=findings, is_study=False)
-    head = _heading(run, models)
+    head = _heading(run.provenance, run.classes, run.cohort, models)
     return Page(
         head=head,
-        opening=(VerdictBlock(Verdict(headlines, verdict_words, findings[0].title), metric),),
+        opening=(VerdictBlock(Verdict(headlines, verdict_words, strongest_concern(findings)), metric),),
         sections=shown(SECTIONS, _Comparing(view, models, pairs, left_out, is_same_split, verdict_words)),
         origin=Origin(f"Written by medtl {head.version} from tables of predictions alone; fingerprint"),
     )
@@ -143,14 +148,16 @@ def _page(
 def _who(comparing: _Comparing) -> Iterator[Block | None]:
     run = comparing.view.run
     yield _sources(run, comparing.models, comparing.left_out)
-    yield cohort_table(run, note="Of test rows in common.")
+    yield cohort_table(run.classes, run.locked_cases, run.cohort, note="Of test rows in common.")
 
 
 def _pairs(comparing: _Comparing) -> Iterator[Block | None]:
     run, pairs, metric, sentences = comparing.view.run, comparing.pairs, comparing.metric, comparing.sentences
     several = len(pairs) > 1
     yield Prose(tuple(in_words(pair, metric=metric) for pair in pairs)) if several else None
-    yield Figure(_pairs_drawn(run, pairs, metric=metric, finding=sentences[-1] if several else sentences[0]))
+    yield Figure(
+        _pairs_drawn(run.folds, run.folder, pairs, metric=metric, finding=sentences[-1] if several else sentences[0])
+    )
     yield pairs_table(pairs, metric=metric)
     appraisal = comparing.view.judged.appraisal
     precision = "" if appraisal is None else precision_sentence(appraisal)
@@ -161,14 +168,14 @@ def _pairs(comparing: _Comparing) -> Iterator[Block | None]:
 def _well(comparing: _Comparing) -> Iterator[Block | None]:
     run, judged = comparing.view.run, comparing.view.judged
     yield Figure(models_drawn(run, judged))
-    yield models_table(run, judged, fold=None)
+    yield models_table(run.models, run.chosen_model, run.planned_folds, judged, fold=None)
     yield SideBySide(curves_drawn(run, judged, fold=None))
 
 
 def _methods_section(comparing: _Comparing) -> Iterator[Block | None]:
     run, judged = comparing.view.run, comparing.view.judged
     yield Prose((_methods(run, judged, comparing.pairs, is_same_split=comparing.is_same_split),), kind="quotable")
-    yield Facts("What was compared, and how", _origin(run, comparing.models))
+    yield Facts("What was compared, and how", _origin(run.study, run.provenance, run.outcome, comparing.models))
     yield Subheading("References")
     yield References(works_of(run, judged))
 
@@ -177,7 +184,9 @@ def _of_view(section: Section[View]) -> Section[_Comparing]:
     return Section(section.anchor, section.title, lambda comparing: section.blocks(comparing.view))
 
 
-def _pairs_drawn(run: Run, pairs: Sequence[ModelPair], *, metric: str, finding: str) -> Drawn:
+def _pairs_drawn(
+    folds: tuple[FoldRecord, ...], folder: Path, pairs: Sequence[ModelPair], *, metric: str, finding: str
+) -> Drawn:
     points = [
         PairPoint(
             one.model.name, one.reference.name, one.found.difference.value, one.found.difference.low,
@@ -190,7 +199,7 @@ def _pairs_drawn(run: Run, pairs: Sequence[ModelPair], *, metric: str, finding: 
         "Differences with DeLong's paired 95 % intervals by patient, about these fitted models. Filled: the interval "
         "leaves out zero and the test over folds agrees; open: no model of the pair may be called better."
     )
-    return Drawn(drawing, caption, predictions_behind(run, fold=None))
+    return Drawn(drawing, caption, predictions_behind(folds, folder, fold=None))
 
 
 def _sources(run: Run, models: Sequence[ComparedModel], left_out: tuple[int, ...]) -> Table:
@@ -206,7 +215,9 @@ def _sources(run: Run, models: Sequence[ComparedModel], left_out: tuple[int, ...
     return Table("Models", heads, tuple(rows), (note,), name="sources")
 
 
-def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
+def _heading(
+    provenance: Provenance, classes: tuple[str, ...], cohort: StudiedCohort, models: Sequence[ComparedModel]
+) -> Heading:
     links = (names.PREDICTIONS, names.METRICS, SIGN, names.REFERENCES)
     return Heading(
         title="Comparison of models · medtl",
@@ -215,16 +226,16 @@ def _heading(run: Run, models: Sequence[ComparedModel]) -> Heading:
         question=f"Which of {len(models)} models ranks the same patients better, and is it more than noise?",
         date="",
         facts=(
-            ("Patients", f"{run.cohort.patients:,}"),
-            ("Cases", f"{run.cohort.cases:,}"),
+            ("Patients", f"{cohort.patients:,}"),
+            ("Cases", f"{cohort.cases:,}"),
             ("Models", f"{len(models)}"),
-            ("Fingerprint", run.provenance.fingerprint),
+            ("Fingerprint", provenance.fingerprint),
         ),
         badges=(),
         links=tuple(Link(name, name) for name in links),
-        version=run.provenance.installed.get("medtl", "(version not recorded)"),
-        fingerprint=run.provenance.fingerprint,
-        positive=sentences(positive_class_findings(run.classes, reason="columns")),
+        version=provenance.installed.get("medtl", "(version not recorded)"),
+        fingerprint=provenance.fingerprint,
+        positive=sentences(positive_class_findings(classes, reason="columns")),
     )
 
 
@@ -253,24 +264,26 @@ def _methods(run: Run, judged: Judged, pairs: Sequence[ModelPair], *, is_same_sp
     )
 
 
-def _origin(run: Run, models: Sequence[ComparedModel]) -> tuple[tuple[str, str], ...]:
-    settings, versions = run.study.evaluation, run.provenance.installed
+def _origin(
+    study: DeclaredStudy, provenance: Provenance, outcome: Outcome, models: Sequence[ComparedModel]
+) -> tuple[tuple[str, str], ...]:
+    settings, versions = study.evaluation, provenance.installed
     return (
         *((one.name, f"{one.model} of {one.source}, fingerprint {one.fingerprint}") for one in models),
-        ("Positive class", run.outcome.positive_class or "each class against the rest"),
-        ("Threshold", run.outcome.decision_rule(settings.threshold.in_words)),
-        ("Bootstrap resamples", f"{run.study.resamples:,}"),
-        ("Seed", str(run.provenance.seed)),
+        ("Positive class", outcome.positive_class or "each class against the rest"),
+        ("Threshold", outcome.decision_rule(settings.threshold.in_words)),
+        ("Bootstrap resamples", f"{study.resamples:,}"),
+        ("Seed", str(provenance.seed)),
         *((name, versions[name]) for name in ("medtl", "numpy", "scipy", "scikit-learn", "pandas") if name in versions),
     )
 
 
-def _limits(run: Run, models: Sequence[ComparedModel]) -> tuple[str, ...]:
+def _limits(cohort: StudiedCohort, models: Sequence[ComparedModel]) -> tuple[str, ...]:
     return (
         "Not distinguishable does not mean equal: it means that these patients cannot tell. Read the widths.",
         "A difference between runs is the difference of everything that differs between them: encoder, policy, "
         "preparation, recipe, seed. The settings of each run stand on its own page.",
-        f"The comparison holds for these {count(run.cohort.patients, 'patient')}; it says nothing on other hospitals.",
+        f"The comparison holds for these {count(cohort.patients, 'patient')}; it says nothing on other hospitals.",
         f"{len(models)} models make {count(len(models) * (len(models) - 1) // 2, 'pair')}; intervals of single pairs "
         "are not widened for their number, p values over folds are.",
     )
@@ -282,5 +295,5 @@ SECTIONS: tuple[Section[_Comparing], ...] = (
     Section("well", "How well", _well),
     *map(_of_view, (PROBABILITIES_OF_SEVERAL, REVIEWER_QUESTIONS)),
     Section("methods", "Methods and provenance", _methods_section),
-    Section("limits", "Limits", lambda comparing: (Bullets(_limits(comparing.view.run, comparing.models)),)),
+    Section("limits", "Limits", lambda comparing: (Bullets(_limits(comparing.view.run.cohort, comparing.models)),)),
 )

@@ -34,7 +34,11 @@ ROLES = ("training", "validation", "test")
 def write_fold_page(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Path:
     """Write fold_K/report.html; refuses a fold that is not finished. `metrics` spares the counting."""
     record = run.fold(fold)
-    page = fold_page(run, evaluate_run_fold(run, fold=record.fold, metrics=metrics), fold=record.fold)
+    page = fold_page(
+        run,
+        evaluate_run_fold(run.predictions, run.study, run.provenance, fold=record.fold, metrics=metrics),
+        fold=record.fold,
+    )
     path = run.folder / f"fold_{fold}" / names.REPORT
     write_page_files(page, path.parent)
     write_atomically(path, page.as_html())
@@ -47,16 +51,22 @@ def fold_page(run: Run, judged: Judged, *, fold: int) -> Page:
     return Page(
         head=head,
         notice=tuple(badge.sentence for badge in head.badges),
-        opening=(VerdictBlock(_verdict(run, judged, fold=fold), run.outcome.primary_metric),),
+        opening=(
+            VerdictBlock(
+                _verdict(run.classes, run.chosen_model, run.models, judged, fold=fold), run.outcome.primary_metric
+            ),
+        ),
         sections=shown(SECTIONS, View(run, judged, fold=fold)),
         origin=Origin(f"Written by medtl {head.version} from the files of this run folder alone; study"),
         has_contents=False,
     )
 
 
-def _verdict(run: Run, judged: Judged, *, fold: int) -> Verdict:
-    metric, found = metric_name(run.classes), judged.of(run.chosen_model, fold=fold)
-    phrase = look_of(run.chosen_model, run.models).phrase
+def _verdict(
+    classes: tuple[str, ...], chosen_model: str, models: tuple[str, ...], judged: Judged, *, fold: int
+) -> Verdict:
+    metric, found = metric_name(classes), judged.of(chosen_model, fold=fold)
+    phrase = look_of(chosen_model, models).phrase
     auroc, patients = found.auroc, count(found.patients, "test patient")
     sentence = f"For {phrase} the {metric} is not defined in the {patients} of this fold: {auroc.reason}."
     if auroc.value is not None:
@@ -66,25 +76,25 @@ def _verdict(run: Run, judged: Judged, *, fold: int) -> Verdict:
             f"{phrase[0].upper()}{phrase[1:]} reached {article} {metric} of {number} in the {patients} of this fold."
         )
     against = "One fold is a small sample: its numbers move with a few patients. The study page judges all folds."
-    return Verdict(headlines_of(run, judged, fold=fold), (sentence,), against)
+    return Verdict(headlines_of(chosen_model, models, judged, fold=fold), (sentence,), against)
 
 
-def _parts_table(run: Run, *, fold: int) -> Table:
-    own = run.fold_table[run.fold_table["fold"] == fold]
+def _parts_table(fold_table: pd.DataFrame, classes: tuple[str, ...], *, fold: int) -> Table:
+    own = fold_table[fold_table["fold"] == fold]
     rows = []
     for role in ROLES:
         part = own[own["role"] == role]
-        cells = [_counts(part[part["label"] == label]) for label in run.classes]
+        cells = [_counts(part[part["label"] == label]) for label in classes]
         rows.append(Row(name=role.capitalize(), cells=text_cells([*cells, _counts(part)])))
     shared = int((own.groupby("patient_id")["role"].nunique() > 1).sum())
     leak = f"{count(shared, 'patient')} in two parts: this is a leak." if shared else "No patient is in two parts."
     note = f"Patients (cases). {leak}"
-    return Table("Patients in this fold by class", ("Part", *run.classes, "All"), tuple(rows), (note,), name="parts")
+    return Table("Patients in this fold by class", ("Part", *classes, "All"), tuple(rows), (note,), name="parts")
 
 
 def _who(view: View) -> Iterator[Block]:
     if view.fold is not None:
-        yield _parts_table(view.run, fold=view.fold)
+        yield _parts_table(view.run.fold_table, view.run.classes, fold=view.fold)
 
 
 def _counts(part: pd.DataFrame) -> str:

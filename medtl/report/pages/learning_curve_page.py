@@ -22,6 +22,7 @@ from medtl.report.html.result_folder import claimed, clear, refuse_occupied
 from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
 from medtl.report.pages.figure_files import write_page_files
+from medtl.report.pages.fine_tuned_draws import fine_tuned_blocks
 
 VERB = "learning-curve"
 
@@ -126,6 +127,8 @@ def _curve(curve: LearningCurve) -> Iterator[Block | None]:
             f" Open diamonds are the whole training part with its 95 % interval by patient, drawn at its rarest class "
             f"({count(first.whole.patients, 'patient')})."
         )
+    if curve.fine_tuned is not None:
+        caption += f" {curve.fine_tuned.label}: a dot for each of its few draws, a line through their medians."
     drawn = learning_curve_figure(curve, name="learning-curve", finding=finding)
     yield Figure(Drawn(drawn, caption, (Link(CURVE_CSV, CURVE_CSV),)))
     yield _table(curve)
@@ -238,6 +241,7 @@ def _draws(curve: LearningCurve) -> Iterator[Block | None]:
 
 SECTIONS: tuple[Section[LearningCurve], ...] = (
     Section("curve", "The curve", _curve),
+    Section("fine-tuned", "Fine-tuned on a few draws", fine_tuned_blocks),
     Section("needed", "How many patients to learn from", _needed),
     Section("testing", "How many patients to test on", _testing),
     Section("who", "Who was studied", _who),

@@ -16,14 +16,18 @@ from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
 from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
 from medtl.findings import Finding, sentences
+from medtl.outcomes import Outcome
 from medtl.predictions import ExternalTable, PredictionTable
 from medtl.record import run_folder as names
+from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.study import DeclaredStudy
 from medtl.report.figures.from_predictions import folds_drawn
 from medtl.report.findings.foreign_table import table_findings
 from medtl.report.findings.reviewer_questions import REVIEWER_QUESTIONS
-from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of
+from medtl.report.findings.verdict import Verdict, VerdictBlock, headlines_of, strongest_concern
 from medtl.report.html.blocks import Block, Bullets, Facts, Figure, Prose, Subheading
 from medtl.report.html.numbers import count, in_words, joined, with_interval
 from medtl.report.html.page import Heading, Link
@@ -112,7 +116,9 @@ def _page(run: Run, judged: Judged, *, taken: tuple[str, ...], digest: str, was_
     view = View(run, judged, findings=findings, is_study=False)
     head = _heading(run)
     verdict = _verdict(run, judged, findings)
-    judging = _Judging(view, (*taken, *_threshold_taken(run, was_declared=was_declared)), digest)
+    judging = _Judging(
+        view, (*taken, *_threshold_taken(run.study, run.outcome, run.predictions, was_declared=was_declared)), digest
+    )
     return Page(
         head=head,
         opening=(VerdictBlock(verdict, run.outcome.primary_metric),),
@@ -125,14 +131,14 @@ def _who(judging: _Judging) -> Iterator[Block | None]:
     run = judging.view.run
     yield Prose(judging.taken) if judging.taken else None
     note = "Of test rows. Covariates count patients; a patient with cases of two classes counts in both columns."
-    yield cohort_table(run, note=note)
+    yield cohort_table(run.classes, run.locked_cases, run.cohort, note=note)
     yield Figure(folds_drawn(run)) if len(run.folds) > 1 else None
 
 
 def _methods_section(judging: _Judging) -> Iterator[Block | None]:
     run, judged = judging.view.run, judging.view.judged
     yield Prose((_methods(run, judged),), kind="quotable")
-    yield Facts("What was judged, and how", _origin(run, digest=judging.digest))
+    yield Facts("What was judged, and how", _origin(run.study, run.provenance, run.outcome, digest=judging.digest))
     yield Subheading("References")
     yield References(works_of(run, judged))
 
@@ -141,15 +147,12 @@ def _of_view(section: Section[View]) -> Section[_Judging]:
     return Section(section.anchor, section.title, lambda judging: section.blocks(judging.view))
 
 
-def _threshold_taken(run: Run, *, was_declared: bool) -> tuple[str, ...]:
+def _threshold_taken(
+    study: DeclaredStudy, outcome: Outcome, predictions: PredictionTable, *, was_declared: bool
+) -> tuple[str, ...]:
     """What was done for want of validation rows; nothing where the threshold was declared."""
-    rule = run.study.evaluation.threshold
-    if (
-        was_declared
-        or rule.rule != "fixed"
-        or not run.outcome.has_threshold
-        or len(run.predictions.of(role="validation"))
-    ):
+    rule = study.evaluation.threshold
+    if was_declared or rule.rule != "fixed" or not outcome.has_threshold or len(predictions.of(role="validation")):
         return ()
     half = " This calls the more probable class." if rule.at == HALF else ""
     return (f"There are no validation rows to choose a threshold on: it is fixed at {rule.at:g}.{half}",)
@@ -161,7 +164,7 @@ def _heading(run: Run) -> Heading:
         title=f"Evaluation of {run.study.name} · medtl",
         kind="Evaluation of predictions",
         heading=run.study.name,
-        question=_question(run),
+        question=_question(run.outcome),
         date="",
         facts=(
             ("Patients", f"{run.cohort.patients:,}"),
@@ -178,8 +181,8 @@ def _heading(run: Run) -> Heading:
     )
 
 
-def _question(run: Run) -> str:
-    return f"How well do these predictions {run.outcome.distinguish()}?"
+def _question(outcome: Outcome) -> str:
+    return f"How well do these predictions {outcome.distinguish()}?"
 
 
 def _verdict(run: Run, judged: Judged, findings: tuple[Finding, ...]) -> Verdict:
@@ -198,7 +201,9 @@ def _verdict(run: Run, judged: Judged, findings: tuple[Finding, ...]) -> Verdict
     if run.outcome.has_threshold and all(one.value is not None for one in rates.values()):
         numbers = [f"{name} {with_interval(one.value, one.low, one.high)}" for name, one in rates.items()]
         sentences.append(f"At its threshold: {joined(numbers)}.")
-    return Verdict(headlines_of(run, judged, fold=None), tuple(sentences), findings[0].title)
+    return Verdict(
+        headlines_of(run.chosen_model, run.models, judged, fold=None), tuple(sentences), strongest_concern(findings)
+    )
 
 
 def _methods(run: Run, judged: Judged) -> str:
@@ -210,21 +215,25 @@ def _methods(run: Run, judged: Judged) -> str:
     )
 
 
-def _origin(run: Run, *, digest: str) -> tuple[tuple[str, str], ...]:
-    settings, versions = run.study.evaluation, run.provenance.installed
+def _origin(
+    study: DeclaredStudy, provenance: Provenance, outcome: Outcome, *, digest: str
+) -> tuple[tuple[str, str], ...]:
+    settings, versions = study.evaluation, provenance.installed
     return (
-        ("Predictions", run.study.name),
+        ("Predictions", study.name),
         ("SHA-256", digest),
-        ("Positive class", run.outcome.positive_class or "each class against the rest"),
-        ("Threshold", run.outcome.decision_rule(settings.threshold.in_words)),
-        ("Bootstrap resamples", f"{run.study.resamples:,}"),
-        ("Seed", str(run.provenance.seed)),
+        ("Positive class", outcome.positive_class or "each class against the rest"),
+        ("Threshold", outcome.decision_rule(settings.threshold.in_words)),
+        ("Bootstrap resamples", f"{study.resamples:,}"),
+        ("Seed", str(provenance.seed)),
         *((name, versions[name]) for name in ("medtl", "numpy", "scipy", "scikit-learn", "pandas") if name in versions),
     )
 
 
-def _limits(run: Run, judged: Judged) -> tuple[str, ...]:
-    found = judged.of(run.chosen_model, fold=None)
+def _limits(
+    chosen_model: str, folds: tuple[FoldRecord, ...], models: tuple[str, ...], judged: Judged
+) -> tuple[str, ...]:
+    found = judged.of(chosen_model, fold=None)
     limits = [
         f"There are {count(found.patients, 'patient')}, {min(found.by_class)} in the smallest class. The intervals say "
         "how far other patients of the same kind could move the numbers; they do not cover other hospitals or times.",
@@ -232,11 +241,11 @@ def _limits(run: Run, judged: Judged) -> tuple[str, ...]:
         "Predicted probabilities reflect the share of classes that the model was made with. Where the condition is "
         "rarer, predictive values fall.",
     ]
-    if len(run.folds) > 1:
+    if len(folds) > 1:
         limits.append("Folds share training patients, so the spread over folds is no confidence interval.")
-    if len(run.models) > 1:
+    if len(models) > 1:
         limits.append(
-            f"{len(run.models)} models were looked at on the same patients. The page speaks of the first by a fixed "
+            f"{len(models)} models were looked at on the same patients. The page speaks of the first by a fixed "
             "order; choosing the best of them from this page would make its number too high."
         )
     return tuple(limits)
@@ -246,5 +255,15 @@ SECTIONS: tuple[Section[_Judging], ...] = (
     Section("who", "Who was judged", _who),
     *map(_of_view, (HOW_WELL, PROBABILITIES, FOR_WHOM, WRONG, REVIEWER_QUESTIONS)),
     Section("methods", "Methods and provenance", _methods_section),
-    Section("limits", "Limits", lambda judging: (Bullets(_limits(judging.view.run, judging.view.judged)),)),
+    Section(
+        "limits",
+        "Limits",
+        lambda judging: (
+            Bullets(
+                _limits(
+                    judging.view.run.chosen_model, judging.view.run.folds, judging.view.run.models, judging.view.judged
+                )
+            ),
+        ),
+    ),
 )

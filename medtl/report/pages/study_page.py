@@ -19,6 +19,7 @@ from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.manuscript.closing import GUIDELINES, LIMITS, METHODS, RESULTS
 from medtl.report.manuscript.supplement import write_supplement
 from medtl.report.pages.figure_files import write_page_files
+from medtl.report.pages.summary_page import write_summary_page
 from medtl.report.results.judged import Judged, evaluate_run
 from medtl.report.results.view import View
 from medtl.report.sections.held_out import HELD_OUT
@@ -26,13 +27,14 @@ from medtl.report.sections.how_well import HOW_WELL
 from medtl.report.sections.looked import LOOKED
 from medtl.report.sections.overfitting import OVERFITTING
 from medtl.report.sections.probabilities import PROBABILITIES
+from medtl.report.sections.retention import RETENTION
 from medtl.report.sections.subgroups import FOR_WHOM
 from medtl.report.sections.who import WHO
 from medtl.report.sections.wrong import WRONG
 
 SECTIONS: tuple[Section[View], ...] = (
-    WHO, HOW_WELL, HELD_OUT, PROBABILITIES, OVERFITTING, LOOKED, FOR_WHOM, WRONG, REVIEWER_QUESTIONS, METHODS,
-    RESULTS, GUIDELINES, LIMITS,
+    WHO, HOW_WELL, HELD_OUT, PROBABILITIES, OVERFITTING, RETENTION, LOOKED, FOR_WHOM, WRONG, REVIEWER_QUESTIONS,
+    METHODS, RESULTS, GUIDELINES, LIMITS,
 )  # fmt: skip
 
 
@@ -40,6 +42,7 @@ def write_study_page(run: Run, *, metrics: StudyMetrics | None = None) -> Path:
     """Write report.html into the run folder; `metrics` spares the counting when it was done before."""
     view = study_view(run, evaluate_run(run, metrics=metrics))
     page = study_page(view)
+    write_summary_page(view)
     write_supplement(view)
     write_page_files(page, run.folder)
     path = run.folder / names.REPORT

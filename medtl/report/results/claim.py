@@ -74,7 +74,7 @@ def claim_of(found: Difference, *, reference: str = "the frozen probe") -> Claim
     differs, over = _excludes_zero(low, high), _tested(found)
     side = "above" if value > 0 else "below"
     if not differs:
-        return Claim("none", f"is compatible with none{_but_folds_differ(found)}", remarks)
+        return Claim("none", f"is compatible with no difference{_but_folds_differ(found)}", remarks)
     if found.p_value is None:
         return Claim(
             "none",
@@ -83,7 +83,7 @@ def claim_of(found: Difference, *, reference: str = "the frozen probe") -> Claim
             remarks,
         )
     if found.p_value > SIGNIFICANT or not _same_direction(found):
-        reason = f"lies {side} zero, but over the folds it is not distinguishable from none ({over})"
+        reason = f"lies {side} zero, but the folds do not confirm it ({over})"
         return Claim("none", reason, remarks)
     if value > 0:
         return Claim("better", f"lies above zero, and the folds agree ({over})", remarks)

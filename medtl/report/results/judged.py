@@ -26,7 +26,9 @@ from medtl.findings import Finding, sentences
 from medtl.outcomes import outcome_of
 from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, per_patient
+from medtl.record.provenance import Provenance
 from medtl.record.run import Run
+from medtl.record.study import DeclaredStudy
 from medtl.report.results.claim import Difference, Discordant
 
 
@@ -163,16 +165,23 @@ def differences_of(metrics: StudyMetrics) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def evaluate_run_fold(run: Run, *, fold: int, metrics: FoldMetrics | None = None) -> Judged:
+def evaluate_run_fold(
+    predictions: PredictionTable,
+    study: DeclaredStudy,
+    provenance: Provenance,
+    *,
+    fold: int,
+    metrics: FoldMetrics | None = None,
+) -> Judged:
     """The numbers of one fold, the same as those that `evaluate_run` gives for it."""
     found = metrics or evaluate_fold(
-        run.predictions,
+        predictions,
         fold,
-        resamples=run.study.resamples,
-        seed=run.provenance.seed,
-        settings=run.study.evaluation,
+        resamples=study.resamples,
+        seed=provenance.seed,
+        settings=study.evaluation,
     )
-    own = run.predictions.of(fold=fold)
+    own = predictions.of(fold=fold)
     return Judged(
         patients=per_patient(own),
         pooled={},

@@ -13,7 +13,7 @@ from medtl.errors import IntegrityFailure
 from medtl.record import run_folder as names
 from medtl.record.audit import AuditedCase, AuditedPair, read_audit
 from medtl.report.html.embedded_picture import Picture, picture_at
-from medtl.report.html.numbers import count
+from medtl.report.html.numbers import count, joined
 
 HEADINGS = {
     "marks": "Bright marks near the border are associated with the {}",
@@ -53,6 +53,17 @@ class AuditPictures:
     pairs: tuple[PairShown, ...] = ()
     more: str = ""
     suspects: tuple[SuspectShown, ...] = ()
+
+    @property
+    def in_words(self) -> str:
+        """How many there are of each kind; empty where there are none."""
+        pairs = count(len(self.pairs), "pair that looks the same", plural="pairs that look the same")
+        borders = count(
+            len(self.suspects),
+            "difference between groups near the border",
+            plural="differences between groups near the border",
+        )
+        return joined([words for found, words in ((self.pairs, pairs), (self.suspects, borders)) if found])
 
 
 def audit_shown(folder: Path) -> AuditPictures:

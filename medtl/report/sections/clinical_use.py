@@ -38,9 +38,13 @@ def use_blocks(run: Run, judged: Judged) -> Iterator[Block | None]:
         return
     yield _calibration(run, found)
     curve = _decision_curve(run, found)
-    yield SideBySide((curve,), "Net benefit", _benefits(run, found)) if curve is not None else None
-    yield _points(run, found)
-    sets = _sets(run, found)
+    yield (
+        SideBySide((curve,), "Net benefit", _benefits(run.chosen_model, run.models, found))
+        if curve is not None
+        else None
+    )
+    yield _points(run.models, run.chosen_model, found)
+    sets = _sets(run.chosen_model, run.models, found)
     if sets:
         yield Subheading("Prediction sets")
         yield Prose(sets)
@@ -76,9 +80,9 @@ def _calibration(run: Run, found: Appraisal) -> Table:
         "Miscalibration", "Discrimination", "Uncertainty",
     )  # fmt: skip
     notes = (
-        "A perfect model has intercept 0 and slope 1; a slope below 1 means probabilities that are too extreme. The "
-        "smooth calibration error is to be held against the limit that 95 % of perfectly calibrated models with the "
-        "same probabilities and as many patients stay below. Brier score = miscalibration - discrimination + "
+        "A perfect model has intercept 0 and slope 1; a slope below 1 means probabilities that are too extreme. "
+        "Compare the smooth calibration error with the value below which 95 % of perfectly calibrated models with the "
+        "same probabilities and number of patients lie. Brier score = miscalibration - discrimination + "
         "uncertainty.",
         f"After {method}: fitted in each fold on its validation patients, to show what it would change; all other "
         "numbers of this page use the probabilities as they are.",
@@ -117,7 +121,7 @@ def _decision_curve(run: Run, found: Appraisal) -> Drawn | None:
         "threshold risk; the 95 % band combines the intervals of both shares, and is left out where fewer than 5 "
         f"patients are called positive. {finding}"
     )
-    return Drawn(drawing, caption, predictions_behind(run, fold=None))
+    return Drawn(drawing, caption, predictions_behind(run.folds, run.folder, fold=None))
 
 
 def _useful_risks(risks: tuple[float, ...], model: tuple[float, ...], everyone: tuple[float, ...]) -> str:
@@ -131,11 +135,11 @@ def _useful_risks(risks: tuple[float, ...], model: tuple[float, ...], everyone: 
     )
 
 
-def _benefits(run: Run, found: Appraisal) -> tuple[str, ...]:
-    curve = found.of(run.chosen_model).decision_curve
+def _benefits(chosen_model: str, models: tuple[str, ...], found: Appraisal) -> tuple[str, ...]:
+    curve = found.of(chosen_model).decision_curve
     if curve is None:
         return ()
-    name = look_of(run.chosen_model, run.models).name
+    name = look_of(chosen_model, models).name
     shown = []
     for risk in SHOWN_RISKS:
         position = curve.risks.index(risk)
@@ -149,8 +153,8 @@ def _benefits(run: Run, found: Appraisal) -> tuple[str, ...]:
     )
 
 
-def _points(run: Run, found: Appraisal) -> Table | None:
-    shown = [found.of(model) for model in run.models]
+def _points(models: tuple[str, ...], chosen_model: str, found: Appraisal) -> Table | None:
+    shown = [found.of(model) for model in models]
     if all(one.proportions is None and not one.readings for one in shown):
         return None
     fixed, shares = found.settings.fixed, found.settings.prevalence
@@ -164,7 +168,7 @@ def _points(run: Run, found: Appraisal) -> Table | None:
         for head, each in zip(heads[1:], estimates, strict=True):
             if each is not None and each.value is not None and each.low is None:
                 without.setdefault(head, each.reason)
-        look, kind = look_of(one.model, run.models), "chosen" if one.model == run.chosen_model else ""
+        look, kind = look_of(one.model, models), "chosen" if one.model == chosen_model else ""
         cells = tuple(Cell("–") if each is None else estimated(each) for each in estimates)
         rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
     own = next((percent(one.proportions.prevalence, 1) for one in shown if one.proportions is not None), None)
@@ -207,8 +211,8 @@ def _estimates(
     return [*cells, *(readings.get((of, value)) for of in ("sensitivity", "specificity") for value in fixed)]
 
 
-def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
-    one, name = found.of(run.chosen_model), look_of(run.chosen_model, run.models).name
+def _sets(chosen_model: str, models: tuple[str, ...], found: Appraisal) -> tuple[str, ...]:
+    one, name = found.of(chosen_model), look_of(chosen_model, models).name
     sets = one.conformal
     if sets is None:
         return (f"{name}: no prediction sets, because {one.reasons.get('conformal', 'they were not made')}.",)
@@ -235,13 +239,13 @@ def _sets(run: Run, found: Appraisal) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def decisions_table(run: Run, found: Appraisal) -> Table | None:
+def decisions_table(models: tuple[str, ...], found: Appraisal) -> Table | None:
     """The decisions of two models on the same patients; None where there is nothing to compare."""
     if not found.decisions:
         return None
     rows, notes = [], []
     for one in found.decisions:
-        look, own = look_of(one.model, run.models), one.decisions
+        look, own = look_of(one.model, models), one.decisions
         if own.reason is not None:
             notes.append(f"{look.name}: not compared, because {own.reason}.")
             continue
@@ -249,11 +253,11 @@ def decisions_table(run: Run, found: Appraisal) -> Table | None:
         cells = text_cells((f"{own.patients:,}", f"{own.both:,}", f"{own.only_model:,}", f"{own.only_reference:,}",
                             "–" if own.p_value is None else p_value(own.p_value), false))  # fmt: skip
         rows.append(Row(name=look.name, cells=cells, colour=look.colour))
-    heads = ("Model", "Patients", "Both right", "Only this right", "Only the probe right", "McNemar", "Order false")
+    heads = ("Model", "Patients", "Both right", "Only this right", "Only the probe right", "McNemar", "Ranking wrong")
     notes.append(
         "Decisions of each model and of the frozen probe on the same patients. McNemar: exact test of equal error "
-        "rates. Order false: the probability that the one that was right more often is not the more accurate one. Read "
-        f"them with care: {NOISY_THRESHOLDS}."
+        "rates. Ranking wrong: the probability that the apparent ranking by accuracy is wrong. Read them with care: "
+        f"{NOISY_THRESHOLDS}."
     )
     return (
         Table("Decisions against the frozen probe", heads, tuple(rows), tuple(notes), name="paired") if rows else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from medtl.record.run import Run
+from medtl.record.studied_cohort import StudiedCohort
 from medtl.report.html.numbers import percent
 
 COVARIATE_NAMES = {"site": "Site", "sex": "Sex", "age_years": "Age (years)"}
@@ -73,17 +74,17 @@ def flow_of(run: Run) -> Flow:
     )
 
 
-def cohort_rows(run: Run) -> tuple[CohortRow, ...]:
+def cohort_rows(locked_cases: pd.DataFrame, classes: tuple[str, ...], cohort: StudiedCohort) -> tuple[CohortRow, ...]:
     """Patients and cases by class, then each covariate by class."""
-    cases = run.locked_cases
-    groups = [cases[cases["label"] == label] for label in run.classes]
+    cases = locked_cases
+    groups = [cases[cases["label"] == label] for label in classes]
     groups.append(cases)
     patients = [group.drop_duplicates("patient_id") for group in groups]
     rows = [
         CohortRow("Patients", tuple(f"{len(group):,}" for group in patients), 0),
         CohortRow("Cases (images)", tuple(f"{len(group):,}" for group in groups), 0),
     ]
-    known = [name for name in run.cohort.covariates if name in cases.columns]
+    known = [name for name in cohort.covariates if name in cases.columns]
     for name in known[:MOST_COVARIATES]:
         column = cases[name]
         title = COVARIATE_NAMES.get(name, name)

@@ -12,24 +12,18 @@ from medtl.findings import Finding, Severity
 from medtl.policies import POLICIES, reference_model
 from medtl.record.controls import Controls
 from medtl.record.run import Run
-from medtl.report.html.numbers import count, in_table, interval, joined, p_value, plain
+from medtl.record.studied_cohort import StudiedCohort
+from medtl.report.html.numbers import DIGITS, count, in_table, interval, joined, p_value, plain
 from medtl.report.html.page import Bounds, Cell, Row, Table
 from medtl.report.html.theme import look_of
 from medtl.report.results.claim import claim_of, numbers_of
-from medtl.report.results.control_words import CONTROL, relation
+from medtl.report.results.control_words import CONTROLS, control_sentence, relation
 from medtl.report.results.judged import Judged
 
 SUSPICIOUS = 0.6
 """AUROC from which a lower bound above 0.5 changes a conclusion; the same for every control."""
 
 SIGNIFICANT = 0.05
-
-WHAT = {
-    "metadata_only": ("Metadata only", "covariates, size, spacing and type of the files, without a pixel"),
-    "thumbnail": ("Thumbnail", "every scan shrunk to 8 cells a side"),
-    "border_only": ("Border only", "the outer eighth of every scan, in 16 cells a side"),
-    "centre_masked": ("Centre masked", "frozen features of scans whose middle is black"),
-}
 
 
 @dataclass(frozen=True)
@@ -52,10 +46,13 @@ class _Found:
 
 def controls_table(run: Run, judged: Judged) -> Table | None:
     """A row per control with its verdict; None when the run has none."""
-    rows = [*_permuted_row(run.controls), *(_row(found, run, judged) for found in _found(run))]
+    rows = [*_permuted_row(run.controls), *(_row(found, run, judged) for found in _found(run.cohort, run.controls))]
     if not rows:
         return None
-    rows += [*_untrained_rows(run, judged), *_image_level_row(run, judged)]
+    rows += [
+        *_untrained_rows(run.models, run.chosen_model, judged),
+        *_image_level_row(run.controls, run.models, judged),
+    ]
     notes = (
         "Each control is judged by patient on the study’s own folds, as the models are, unless its row says otherwise. "
         "An AUROC of 0.5 means that the control cannot tell the classes apart. Permuted labels are judged by pairs of "
@@ -68,25 +65,25 @@ def controls_table(run: Run, judged: Judged) -> Table | None:
 
 def control_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
     """A finding for a null that is not at 0.5, for a probe within its null, and for each control that did not fail."""
-    found = [_null_finding(run.controls), _not_failing(run, judged)]
+    found = [_null_finding(run.controls), _not_failing(run.chosen_model, run.cohort, run.controls, judged)]
     return tuple(finding for finding in found if finding is not None)
 
 
-def _found(run: Run) -> list[_Found]:
-    blind = run.cohort.without_scans
+def _found(cohort: StudiedCohort, controls: Controls | None) -> list[_Found]:
+    blind = cohort.without_scans
     found = []
     if blind is not None:
         found = [_Found("metadata_only", blind.auroc, p_value=blind.p_value, is_suspicious=blind.is_suspicious)]
-    sentences = run.controls.controls if run.controls is not None else ()
-    return [*found, *(_Found(one.name, one.auroc) for one in sentences if one.name in WHAT)]
+    sentences = controls.controls if controls is not None else ()
+    return [*found, *(_Found(one.name, one.auroc) for one in sentences if one.name in CONTROLS)]
 
 
 def _row(found: _Found, run: Run, judged: Judged) -> Row:
-    name, what = WHAT[found.name]
-    return _cells(f"{name}: {what}", found.auroc, _verdict(found, run, judged))
+    words = CONTROLS[found.name]
+    return _cells(f"{words.name}: {words.what}", found.auroc, _verdict(found, run.chosen_model, run.models, judged))
 
 
-def _verdict(found: _Found, run: Run, judged: Judged) -> str:
+def _verdict(found: _Found, chosen_model: str, models: tuple[str, ...], judged: Judged) -> str:
     value = found.auroc.value
     if value is None:
         return f"Not known: {found.auroc.reason}."
@@ -94,19 +91,19 @@ def _verdict(found: _Found, run: Run, judged: Judged) -> str:
         tested = f"{p_value(found.p_value)} by permuted labels"
         if not found.is_suspicious:
             return f"Too few patients to say ({tested}; {found.auroc.reason})."
-        return f"Does not fail ({tested}; {found.auroc.reason}). {_reach(found, run, judged)}"
+        return f"Does not fail ({tested}; {found.auroc.reason}). {_reach(found, chosen_model, models, judged)}"
     if found.auroc.low is None:
         return f"Its interval is not known: {found.auroc.reason}."
     if found.auroc.low <= 0.5:
         return "Fails, as it must."
     if value < SUSPICIOUS:
         return "Tells the classes apart a little; too little to change a conclusion."
-    return f"Does not fail. {_reach(found, run, judged)}"
+    return f"Does not fail. {_reach(found, chosen_model, models, judged)}"
 
 
-def _reach(found: _Found, run: Run, judged: Judged) -> str:
-    auroc = judged.of(run.chosen_model, fold=None).auroc
-    phrase = look_of(run.chosen_model, run.models).phrase
+def _reach(found: _Found, chosen_model: str, models: tuple[str, ...], judged: Judged) -> str:
+    auroc = judged.of(chosen_model, fold=None).auroc
+    phrase = look_of(chosen_model, models).phrase
     model = phrase[0].upper() + phrase[1:]
     held = relation(found.auroc.value or 0.0, auroc)
     if held != "less":
@@ -139,11 +136,11 @@ def _permuted_row(controls: Controls | None) -> tuple[Row, ...]:
     return (Row(name, (Cell(plain(null.mean), beside=beside), Cell(verdict, is_text=True))),)
 
 
-def _untrained_rows(run: Run, judged: Judged) -> tuple[Row, ...]:
+def _untrained_rows(models: tuple[str, ...], chosen_model: str, judged: Judged) -> tuple[Row, ...]:
     """Networks without pretrained weights, beside the controls that must fail."""
     rows = []
     for policy in POLICIES:
-        if policy.start != "random" or policy.name not in run.models or run.chosen_model == policy.name:
+        if policy.start != "random" or policy.name not in models or chosen_model == policy.name:
             continue
         others = [one for one in judged.differences if one.model == policy.name]
         verdict = "The same network without pretrained weights; it need not fail."
@@ -155,8 +152,8 @@ def _untrained_rows(run: Run, judged: Judged) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
-    sentences = run.controls.controls if run.controls is not None else ()
+def _image_level_row(controls: Controls | None, models: tuple[str, ...], judged: Judged) -> tuple[Row, ...]:
+    sentences = controls.controls if controls is not None else ()
     rows = []
     for one in sentences:
         if one.name == "image_level_split":
@@ -164,7 +161,7 @@ def _image_level_row(run: Run, judged: Judged) -> tuple[Row, ...]:
             verdict = "What the frozen probe would have claimed, had images been split instead of patients."
             rows.append(
                 _cells("Image-level split: a demonstration, never a result", one.auroc,
-                       verdict + (honest if reference_model() in run.models else ""))
+                       verdict + (honest if reference_model() in models else ""))
             )  # fmt: skip
     return tuple(rows)
 
@@ -208,23 +205,26 @@ def _null_finding(controls: Controls | None) -> Finding | None:
     return None
 
 
-def _not_failing(run: Run, judged: Judged) -> Finding | None:
+def _not_failing(chosen_model: str, cohort: StudiedCohort, controls: Controls | None, judged: Judged) -> Finding | None:
     """One finding for all of them; metadata only has a rule of its own."""
-    those = [found for found in _found(run) if not found.fails and found.name != "metadata_only"]
+    those = [found for found in _found(cohort, controls) if not found.fails and found.name != "metadata_only"]
     if not those:
         return None
-    auroc = judged.of(run.chosen_model, fold=None).auroc
+    auroc = judged.of(chosen_model, fold=None).auroc
+    strongest = max(those, key=lambda found: found.auroc.value or 0.0)
     sentences = [
-        f"{WHAT[found.name][0].lower()} ({WHAT[found.name][1]}) "
-        f"{in_table(found.auroc.value, found.auroc.low, found.auroc.high)}"
-        for found in those
+        f"{CONTROLS[found.name].name.lower()} ({CONTROLS[found.name].what}) {_number(found.auroc)}" for found in those
     ]
     return Finding(
         "control does not fail",
-        CONTROL[relation(max(found.auroc.value or 0.0 for found in those), auroc)],
-        f"AUROC of {joined(sentences)}; of the model {in_table(auroc.value, auroc.low, auroc.high)}.",
+        control_sentence(strongest.name, strongest.auroc.value or 0.0, auroc),
+        f"AUROC of {joined(sentences)}; of the model {_number(auroc)}.",
         advice="Look at what the classes’ scans have in common besides the condition: window, collimation, markers, "
         "position.",
         question="Could the model use something other than the condition?",
         severity=Severity.VALIDITY,
     )
+
+
+def _number(auroc: Estimate) -> str:
+    return in_table(auroc.value, auroc.low, auroc.high, digits=DIGITS)

@@ -11,18 +11,16 @@ from dataclasses import dataclass, replace
 from medtl import evaluation
 from medtl.evaluation.metrics import known
 from medtl.held_out import uncertainty
+from medtl.outcomes import Outcome
 from medtl.record.run import HeldOutRun, Run
 from medtl.report.figures.calibration import reliability_figure
 from medtl.report.figures.discrimination import CurveSet, curve_figure
 from medtl.report.html.blocks import Block, Prose, SideBySide, Subheading
-from medtl.report.html.numbers import count, in_table, joined, percent, plain
+from medtl.report.html.numbers import DIGITS, count, in_table, joined, percent, plain
 from medtl.report.html.page import Drawn, Link, Row, Table, estimated
 from medtl.report.html.section import Section
 from medtl.report.html.theme import look_of, short_label
-from medtl.report.results.judged import Judged, evaluate_run, metric_name
-from medtl.report.results.scores import scores_of
-from medtl.report.results.view import View
-from medtl.report.sections.held_out_words import (
+from medtl.report.results.held_out_words import (
     SHIFT,
     auroc_there,
     largest_shift,
@@ -31,6 +29,9 @@ from medtl.report.sections.held_out_words import (
     title_of,
     unanswered,
 )
+from medtl.report.results.judged import Judged, evaluate_run, metric_name
+from medtl.report.results.scores import scores_of
+from medtl.report.results.view import View
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,13 @@ def _sentences(run: Run, judged: Judged, one: HeldOutRun) -> HeldOutBlocks:
     there = evaluate_run(_as_run(run, one), metrics=one.metrics)
     return HeldOutBlocks(
         title=f"{title_of(one.record)}: {count(one.record.cases, 'case')} of {count(one.record.patients, 'patient')}",
-        sentences=(*_opened(one), _questions(one), *_shares(run, one), *_uncertainty(run, there, one), *there.notes),
+        sentences=(
+            *_opened(one),
+            _questions(one),
+            *_shares(run.classes, run.outcome, one),
+            *_uncertainty(run.chosen_model, there, one),
+            *there.notes,
+        ),
         table=_table(run, judged, there, one),
         figures=_figures(run, there, one),
     )
@@ -78,18 +85,23 @@ def _opened(one: HeldOutRun) -> tuple[str, ...]:
 
 
 def _questions(one: HeldOutRun) -> str:
-    networks = "the one fold" if one.record.members == 1 else f"{one.record.members} folds"
+    members = one.record.members
+    averaged = (
+        "The probabilities are those of the one fold's model"
+        if members == 1
+        else f"The probabilities of the {members} folds' models were averaged"
+    )
     left = sum(number for _, number in one.record.left_out)
     reasons = joined([f"{number} {reason.replace('_', ' ')}" for reason, number in one.record.left_out])
     gone = f" Left out: {count(left, 'case')} ({reasons})." if left else ""
     return (
-        f"From {one.record.source}. Judged is the mean of what the models of {networks} say; thresholds were chosen on "
-        f"the study's own out-of-fold predictions, never here.{gone}"
+        f"From {one.record.source}. {averaged}; thresholds were chosen on the study's own out-of-fold predictions, "
+        f"never here.{gone}"
     )
 
 
-def _shares(run: Run, one: HeldOutRun) -> tuple[str, ...]:
-    label, here, there = largest_shift(run, one)
+def _shares(classes: tuple[str, ...], outcome: Outcome, one: HeldOutRun) -> tuple[str, ...]:
+    label, here, there = largest_shift(classes, outcome, one)
     if abs(here - there) <= SHIFT:
         return ()
     return (
@@ -99,26 +111,32 @@ def _shares(run: Run, one: HeldOutRun) -> tuple[str, ...]:
     )
 
 
-def _uncertainty(run: Run, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
+def _uncertainty(chosen_model: str, there: Judged, one: HeldOutRun) -> tuple[str, ...]:
     """Whether the folds' models are less sure where their mean is wrong."""
-    if one.record.members < 2 or run.chosen_model not in one.members.models:
+    if one.record.members < 2 or chosen_model not in one.members.models:
         return ()
     found = uncertainty.patient_uncertainty(
         one.members,
-        model=run.chosen_model,
-        threshold=there.of(run.chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,
+        model=chosen_model,
+        threshold=there.of(chosen_model, fold=there.patients.of(role="test").folds[0]).threshold,
     )
-    sentence = f"Doubt, as the entropy of the mean over the folds: median {plain(found.right_bits, digits=2)} bits in "
-    sentence += f"{count(found.right, 'patient')} who are called rightly"
+    right = f"{count(found.right, 'patient')} it classified correctly (median entropy {_bits(found.right_bits)})"
+    sentence = f"The model's uncertainty in the {right}"
     if found.wrong_bits is not None:
-        sentence += f", {plain(found.wrong_bits, digits=2)} bits in {found.wrong:,} who are called wrongly"
-    sentence += f"; {plain(found.disagreement_bits, digits=2)} bits of it (median) are disagreement between the folds."
+        more = "more" if round(found.wrong_bits, 2) > round(found.right_bits, 2) else "not more"
+        wrong = f"{count(found.wrong, 'patient')} it classified wrongly (median entropy {_bits(found.wrong_bits)})"
+        sentence = f"The model was {more} uncertain in the {wrong} than in the {right}"
+    sentence += f"; disagreement between the folds' models accounts for {_bits(found.disagreement_bits)} (median)."
     if found.error_auroc is not None:
-        sentence += f" Entropy ranks the wrong above the right with an AUROC of {plain(found.error_auroc, digits=2)}"
+        sentence += f" Entropy separates wrong from correct decisions with an AUROC of {plain(found.error_auroc)}"
         sentence += (
-            ": high doubt is a reason to look again." if found.error_auroc > 0.6 else ": it is no guide to the errors."
+            ": review patients in whom it is high." if found.error_auroc > 0.6 else ": it does not point to the errors."
         )
     return (sentence,)
+
+
+def _bits(value: float) -> str:
+    return f"{plain(value, digits=2)} bits"
 
 
 def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
@@ -128,8 +146,8 @@ def _table(run: Run, judged: Judged, there: Judged, one: HeldOutRun) -> Table:
         found, own = there.of(model, fold=None), auroc_there(one, model)
         promised = judged.of(model, fold=None).auroc
         cells = [
-            estimated(own),
-            estimated(promised),
+            estimated(own, digits=DIGITS),
+            estimated(promised, digits=DIGITS),
             *(estimated(found.estimates[metric.name], digits=metric.digits) for metric in known.headlines()),
         ]
         kind = "chosen" if model == run.chosen_model else ""
@@ -154,11 +172,13 @@ def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
         patients=tested,
         chosen=run.chosen_model,
         thin=(),
-        numbers={model: in_table(auroc.value, auroc.low, auroc.high) for model, auroc in found.items()},
+        numbers={model: in_table(auroc.value, auroc.low, auroc.high, digits=DIGITS) for model, auroc in found.items()},
         seed=run.provenance.seed,
     )
     title = title_of(one.record)
-    sentence = f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high)}."
+    sentence = (
+        f"{title}, {look.name}: {metric_name(run.classes)} {in_table(own.value, own.low, own.high, digits=DIGITS)}."
+    )
     roc = curve_figure(curves, kind="roc", name=f"roc-{one.record.name}", finding=sentence)
     figures = [Drawn(roc, f"{title}: {look.name} thick, with its pointwise 95 % band.", sources)]
     if run.outcome.positive_class is not None:
@@ -179,7 +199,7 @@ def _figures(run: Run, there: Judged, one: HeldOutRun) -> tuple[Drawn, ...]:
 
 
 def _blocks(view: View) -> Iterator[Block | None]:
-    seal = seal_sentences(view.run)
+    seal = seal_sentences(view.run.seal, view.run.held_out)
     yield Prose(seal) if seal else None
     for one in held_out_blocks(view.run, view.judged):
         yield Subheading(one.title)

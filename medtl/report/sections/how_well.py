@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medtl.report.figures.from_predictions import confusion_drawn, curves_drawn, models_drawn
-from medtl.report.html.blocks import Block, Figure, Prose, SideBySide, Subheading
+from medtl.report.html.blocks import Block, Figure, Prose, SideBySide, Subheading, folded
 from medtl.report.html.section import Section
 from medtl.report.html.theme import look_of
 from medtl.report.results.claim import sentence_of
@@ -35,27 +35,32 @@ def paired_decisions(view: View) -> Iterator[Block | None]:
         return
     precision = precision_sentence(found)
     yield Prose((precision,)) if precision else None
-    yield decisions_table(view.run, found)
+    yield decisions_table(view.run.models, found)
 
 
 def _blocks(view: View) -> Iterator[Block | None]:
-    run, judged, several = view.run, view.judged, len(view.run.folds) > 1
+    run, judged = view.run, view.judged
     yield from curves(view)
-    yield models_table(run, judged, fold=None)
+    yield models_table(run.models, run.chosen_model, run.planned_folds, judged, fold=None)
+    yield from decisions(view)
+    yield folded("Each model against the frozen probe, each fold, paired decisions", _in_detail(view))
+
+
+def _in_detail(view: View) -> Iterator[Block | None]:
+    run, judged, several = view.run, view.judged, len(view.run.folds) > 1
     yield Figure(models_drawn(run, judged)) if several or len(run.models) > 1 or view.is_study else None
     if judged.differences:
         yield Subheading("Against the frozen probe")
         yield Prose(
             tuple(f"{look_of(found.model, run.models).name}. {sentence_of(found)}" for found in judged.differences)
         )
-    yield from decisions(view)
     yield folds_table(run, judged) if several or view.is_study else None
     yield from paired_decisions(view)
 
 
 def _of_a_fold(view: View) -> Iterator[Block | None]:
     yield from curves(view)
-    yield models_table(view.run, view.judged, fold=view.fold)
+    yield models_table(view.run.models, view.run.chosen_model, view.run.planned_folds, view.judged, fold=view.fold)
     yield from decisions(view)
 
 

@@ -152,11 +152,10 @@ def decisions_table(pairs: Sequence[ModelPair]) -> Table | None:
         rows.append(Row(name, text_cells((*(f"{n:,}" for n in pair.decided), p_value(pair.mcnemar), false))))
     if not rows:
         return None
-    heads = ("Pair", "Patients", "Both right", "Only the first", "Only the second", "McNemar", "Order false")
+    heads = ("Pair", "Patients", "Both right", "Only the first", "Only the second", "McNemar", "Ranking wrong")
     note = (
-        "Decisions at each model’s own thresholds. McNemar: exact test of equal error rates. Order false: the "
-        "probability that the one that was right more often is not the more accurate one. Read them with care: "
-        f"{NOISY_THRESHOLDS}."
+        "Decisions at each model’s own thresholds. McNemar: exact test of equal error rates. Ranking wrong: the "
+        f"probability that the apparent ranking by accuracy is wrong. Read them with care: {NOISY_THRESHOLDS}."
     )
     return Table("Decisions, pair by pair", heads, tuple(rows), (note, *reasons), name="decision-pairs")
 

@@ -12,7 +12,8 @@ from jaxtyping import Int
 
 from medtl.evaluation import Estimate
 from medtl.evaluation.metrics import known
-from medtl.evaluation.metrics.metric import Needs
+from medtl.evaluation.metrics.metric import Metric, Needs
+from medtl.record.fold import FoldRecord
 from medtl.record.run import Run
 from medtl.report.html.numbers import count, in_table, joined, percent, plain
 from medtl.report.html.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
@@ -26,33 +27,39 @@ JUDGED: Mapping[Needs, str] = {
 }
 
 
-def models_table(run: Run, judged: Judged, *, fold: int | None) -> Table:
+def models_table(
+    models: tuple[str, ...],
+    chosen_model: str,
+    planned_folds: tuple[int, ...],
+    judged: Judged,
+    *,
+    fold: int | None,
+    metrics: tuple[Metric, ...] = known.METRICS,
+) -> Table:
     """All models on the same patients, pooled out of fold or of one fold, with intervals."""
-    found = {model: judged.of(model, fold=fold) for model in run.models}
+    found = {model: judged.of(model, fold=fold) for model in models}
     rows = []
     reasons: dict[str, str | None] = {}
     without: dict[str, str | None] = {}
     for model, one in found.items():
-        look = look_of(model, run.models)
-        cells = tuple(estimated(one.estimates[metric.name], digits=metric.digits) for metric in known.METRICS)
-        kind = "chosen" if model == run.chosen_model else ""
+        look = look_of(model, models)
+        cells = tuple(estimated(one.estimates[metric.name], digits=metric.digits) for metric in metrics)
+        kind = "chosen" if model == chosen_model else ""
         rows.append(Row(name=look.name, cells=cells, kind=kind, colour=look.colour))
-        for metric in known.METRICS:
+        for metric in metrics:
             estimate = one.estimates[metric.name]
             if estimate.value is None:
                 reasons.setdefault(metric.label, estimate.reason)
             elif estimate.low is None:
                 without.setdefault(metric.label, estimate.reason)
     patients = max(one.patients for one in found.values())
-    title = (
-        f"All models on the same {count(patients, 'patient')}{', out of fold' if len(run.planned_folds) > 1 else ''}"
-    )
+    title = f"All models on the same {count(patients, 'patient')}{', out of fold' if len(planned_folds) > 1 else ''}"
     note = _intervals()
     if fold is not None:
         title = f"All models on the {count(patients, 'test patient')} of fold {fold}"
         note = f"One fold is few patients: read these numbers as part of the study, not alone. {_intervals()}"
     notes = (note, *judged.notes, *reasons_below(reasons), *no_interval_below(without))
-    heads = ("Model", *(metric.label for metric in known.METRICS))
+    heads = ("Model", *(metric.label for metric in metrics))
     return Table(title, heads, tuple(rows), notes, kind="models", name="models")
 
 
@@ -82,7 +89,7 @@ def folds_table(run: Run, judged: Judged) -> Table:
         cells += [Cell(plain(one.auroc.value)) for one in found.values()]
         if run.outcome.has_threshold:
             cells.append(Cell(plain(found[run.chosen_model].threshold)))
-        if _has_probe(run):
+        if _has_probe(run.folds):
             cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
         rows.append(Row(name=run.named(record.fold), cells=tuple(cells)))
         missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
@@ -90,7 +97,7 @@ def folds_table(run: Run, judged: Judged) -> Table:
     heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]
     if run.outcome.has_threshold:
         heads.append("Threshold")
-    if _has_probe(run):
+    if _has_probe(run.folds):
         heads.append("Probe's C")
     chosen = look_of(run.chosen_model, run.models).name
     threshold = f" The threshold is that of {chosen}." if run.outcome.has_threshold else ""
@@ -98,8 +105,8 @@ def folds_table(run: Run, judged: Judged) -> Table:
     return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
 
 
-def _has_probe(run: Run) -> bool:
-    return any(record.probe is not None for record in run.folds)
+def _has_probe(folds: tuple[FoldRecord, ...]) -> bool:
+    return any(record.probe is not None for record in folds)
 
 
 def threshold_sentences(run: Run, judged: Judged, *, fold: int | None) -> tuple[str, ...]:

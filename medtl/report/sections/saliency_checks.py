@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from medtl.findings import Finding, Severity
 from medtl.record.run import Run
-from medtl.record.saliency_checks import CheckVerdict, LesionNumbers
+from medtl.record.saliency_checks import CheckVerdict, LesionNumbers, SaliencyChecks
 from medtl.report.html.numbers import count, interval, joined, percent, plain
 from medtl.report.html.page import Bounds, Cell, Row, Table
 
@@ -19,39 +19,39 @@ WHAT = {
         "Randomised weights",
         "likeness (SSIM) of a map to itself after the network’s weights were replaced, head first, to the last; must "
         "be below that of maps of different cases",
-        "they were not shown to change, when the network’s weights are replaced, more than maps of cases differ",
+        "replacing the network’s weights with random ones did not clearly change them",
     ),
     "repeatability": (
         "Repeatability",
         "likeness (SSIM) of a case’s maps by two folds’ models; must be above that of maps of different cases",
-        "two models trained alike were not shown to look at the same places in the same case",
+        "two models trained alike did not clearly highlight the same regions in the same case",
     ),
     "random_masks": (
         "Deletion and insertion",
-        "what the probability loses when the map’s first places are taken away, and gains when they are brought in; "
-        "must be more than with random places",
-        "the places they mark were not shown to matter more than random ones",
+        "the drop in probability when the highest-ranked regions are removed, and the rise when they are brought "
+        "in; must exceed that of random regions",
+        "the regions they highlight did not clearly matter more to the model than random ones",
     ),
     "centre": (
         "Against the middle",
-        "the same, against places in the order of their distance from the middle of the scan",
-        "the places they mark were not shown to matter more than the middle of the scan",
+        "the same, against regions ordered by their distance from the middle of the scan",
+        "the regions they highlight did not clearly matter more to the model than the middle of the scan",
     ),
     "outside": (
         "Outside the body",
         "share of the map outside the body; must not be more than that of a flat map",
-        "they favour places outside the body, where no disease can be",
+        "they highlight regions outside the body, where no disease can be",
     ),
     "border": (
         "At the border",
         "share of the map in the outer eighth of every side; must not be more than that of a flat map",
-        "they favour the border, where markers and collimation lie",
+        "they highlight the border, where markers and collimation lie",
     ),
     "lesions": (
         "On the reference masks",
         "average precision of the map on the masks of the reference standard; must be above that of a spot in the "
         "middle",
-        "they were not shown to find the marked lesions better than a spot in the middle",
+        "they did not clearly find the annotated lesions better than a spot in the middle",
     ),
 }
 """Name, what is measured and what it has to do, and what a failure means, of each check."""
@@ -67,9 +67,9 @@ class ChecksBlocks:
     table: Table | None = None
 
 
-def checks_blocks(run: Run) -> ChecksBlocks:
+def checks_blocks(saliency_checks: SaliencyChecks | None) -> ChecksBlocks:
     """The study's checks, on the intervals over all checked patients."""
-    found = run.saliency_checks
+    found = saliency_checks
     if found is None:
         return NOT_CHECKED
     cases = sum(len(one.cases) for one in found.folds)
@@ -82,9 +82,9 @@ def checks_blocks(run: Run) -> ChecksBlocks:
     )
 
 
-def fold_checks_blocks(run: Run, *, fold: int) -> ChecksBlocks:
+def fold_checks_blocks(saliency_checks: SaliencyChecks | None, *, fold: int) -> ChecksBlocks:
     """One fold's checks in a sentence; few cases, so the study's verdict counts and is repeated."""
-    found = run.saliency_checks
+    found = saliency_checks
     own = found.of(fold) if found is not None else None
     if found is None or own is None:
         return NOT_CHECKED

@@ -40,13 +40,13 @@ def forest_drawn(run: Run, judged: Judged, found: Appraisal) -> Drawn | None:
     return Drawn(
         drawing,
         f"{finding} Points with 95 % intervals; the dotted line is the whole cohort.",
-        predictions_behind(run, fold=None),
+        predictions_behind(run.folds, run.folder, fold=None),
     )
 
 
-def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
+def subgroup_sentences(chosen_model: str, found: Appraisal) -> tuple[str, ...]:
     """Whether the AUROC differs between the groups of each covariate, and who lacks it."""
-    clauses = found.of(run.chosen_model).subgroups
+    clauses = found.of(chosen_model).subgroups
     if not clauses:
         return (
             "No covariate (site, sex, age or scanner) with more than one group is known, so there are no subgroups.",
@@ -59,14 +59,14 @@ def subgroup_sentences(run: Run, found: Appraisal) -> tuple[str, ...]:
         else:
             differ = "differ" if one.adjusted < 0.05 else "are compatible with being equal"
             sentences.append(
-                f"{one.covariate}: the AUROCs {differ} ({p_value(one.adjusted)} after Holm’s correction, "
-                f"{p_value(one.p_value)} alone).{missing}"
+                f"{one.covariate}: the AUROCs {differ} (Holm-adjusted {p_value(one.adjusted)}, unadjusted "
+                f"{p_value(one.p_value)}).{missing}"
             )
     tests = sum(one.p_value is not None for one in clauses)
     sentences.append(
         f"{count(tests, 'covariate')} {'was' if tests == 1 else 'were'} tested (Cochran’s Q by permutation of "
         "patients between groups; groups with fewer than five patients of a class are listed without a test). "
-        "No difference found in small groups is no proof of none: read the widths."
+        "In groups this small, a difference can be missed: read the width of the intervals."
     )
     return tuple(sentences)
 
@@ -77,7 +77,7 @@ def _blocks(view: View) -> Iterator[Block | None]:
         return
     forest = forest_drawn(view.run, view.judged, found)
     yield Figure(forest) if forest is not None else None
-    yield Prose(subgroup_sentences(view.run, found))
+    yield Prose(subgroup_sentences(view.run.chosen_model, found))
 
 
 FOR_WHOM = Section("whom", "For whom", _blocks)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from medtl.policies.small_data import CHANGE_THE_LOSS, SmallDataOptions
 from medtl.record.fold import FoldRecord
 from medtl.record.probe import READ_FROM, ProbeChoice
-from medtl.record.run import Run
 from medtl.report.figures.training import history_figure
 from medtl.report.html.numbers import count, joined, plain
 from medtl.report.html.page import Drawn, Link
@@ -25,24 +25,34 @@ MEANING = (
 """Why the two losses are not the same thing measured twice; see the docstring of the training history."""
 
 
-def histories_drawn(run: Run, *, fold: int | None) -> tuple[Drawn, ...]:
+OTHER_LOSS = (
+    "The training loss is the one that was minimised, which options for small data ({}) make another one than the "
+    "validation loss, so the gap is no measure of overfitting here."
+)
+
+
+def histories_drawn(models: tuple[str, ...], folds: tuple[FoldRecord, ...], *, fold: int | None) -> tuple[Drawn, ...]:
     """Training and validation curves of each model that was trained by epochs, of one fold or of all."""
     drawn = []
-    for index, model in enumerate(run.models):
+    for index, model in enumerate(models):
         own = [
             (record.fold, rows.sort_values("epoch"))
-            for record in run.folds
+            for record in folds
             if record.history is not None and fold in (None, record.fold)
             for rows in [record.history[record.history["model"] == model]]
             if len(rows)
         ]
         if own:
-            drawn.append(_history(run, model, own, name=f"history-{index}", prefix="fold_{}/" if fold is None else ""))
+            drawn.append(
+                _history(models, model, own, name=f"history-{index}", prefix="fold_{}/" if fold is None else "")
+            )
     return tuple(drawn)
 
 
-def _history(run: Run, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str) -> Drawn:
-    look = look_of(model, run.models)
+def _history(
+    models: tuple[str, ...], model: str, own: Sequence[tuple[int, pd.DataFrame]], *, name: str, prefix: str
+) -> Drawn:
+    look = look_of(model, models)
     last = pd.DataFrame([rows.iloc[-1] for _, rows in own])
     training, validation = _mean(last["training_loss"]), _mean(last["validation_loss"])
     gap = None if training is None or validation is None else validation - training
@@ -56,6 +66,12 @@ def _history(run: Run, model: str, own: Sequence[tuple[int, pd.DataFrame]], *, n
     files = [f"{prefix.format(fold)}history.csv" for fold, _ in own]
     names = [f"fold {fold}" for fold, _ in own] if prefix else ["history.csv"]
     return Drawn(drawing, caption, tuple(Link(clauses, file) for clauses, file in zip(names, files, strict=True)))
+
+
+def other_loss(options: SmallDataOptions | None) -> tuple[str, ...]:
+    """What the options for small data do to the comparison of the two losses; empty where they do nothing."""
+    named = [] if options is None else [name.replace("_", " ") for name in options.named if name in CHANGE_THE_LOSS]
+    return (OTHER_LOSS.format(", ".join(named)),) if named else ()
 
 
 def _mean(column: pd.Series) -> float | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from medtl.report.html.blocks import Block
+from medtl.report.html.blocks import Block, folded
+from medtl.report.html.numbers import count
 from medtl.report.html.section import Section
 from medtl.report.results.scores import scores_of
 from medtl.report.results.view import View
@@ -24,7 +25,11 @@ class WorstErrors:
 def _blocks(view: View) -> Iterator[Block | None]:
     model = view.run.chosen_model
     scores = scores_of(view.judged.patients, model=model, fold=view.fold)
-    yield WorstErrors(worst_errors(scores, thresholds=view.judged.thresholds(model)))
+    errors = worst_errors(scores, thresholds=view.judged.thresholds(model))
+    block = WorstErrors(errors)
+    yield (
+        folded(f"The largest errors ({count(len(errors), 'patient')})", (block,)) if errors and view.is_study else block
+    )
 
 
 WRONG = Section("wrong", "What was wrong", _blocks)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from medtl.evaluation import Estimate
 from medtl.findings import Finding, Severity
+from medtl.outcomes import Outcome
 from medtl.record.held_out import HeldOut
 from medtl.record.run import HeldOutRun, Run
+from medtl.record.sealed import Seal
 from medtl.report.html.numbers import count, in_words, percent, with_interval
 from medtl.report.results.judged import Judged
 from medtl.report.results.promises import Compared, broken_promises, compared_numbers
@@ -17,13 +19,13 @@ SHIFT = 0.05
 """A class whose share of the patients differs by more from the study's is told as a shift."""
 
 
-def seal_sentences(run: Run) -> tuple[str, ...]:
+def seal_sentences(seal: Seal | None, held_out: tuple[HeldOutRun, ...]) -> tuple[str, ...]:
     """That a test is sealed and still closed; nothing once it was opened."""
-    if run.seal is None or any(one.record.kind == "sealed" for one in run.held_out):
+    if seal is None or any(one.record.kind == "sealed" for one in held_out):
         return ()
     return (
-        f"{count(run.seal.cases, 'case')} of {count(run.seal.patients, 'patient')} are sealed: the study's column "
-        f"{run.seal.column} calls them the test. They have not been opened. When nothing about the study changes any "
+        f"{count(seal.cases, 'case')} of {count(seal.patients, 'patient')} are sealed: the study's column "
+        f"{seal.column} calls them the test. They have not been opened. When nothing about the study changes any "
         "more, medtl unseal tests it on them once; the opening is written down and counted here.",
     )
 
@@ -43,7 +45,7 @@ def finding(run: Run, judged: Judged, *, metric: str) -> tuple[str, ...]:
         if auroc.value is not None:
             number = in_words(auroc.value, auroc.low, auroc.high, reason=auroc.reason)
         name = title_of(one.record)[0].lower() + title_of(one.record)[1:]
-        worse = [broken for broken in broken_of(run, judged, one) if "AUROC" not in broken.name]
+        worse = [broken for broken in broken_of(run.chosen_model, judged, one) if "AUROC" not in broken.name]
         fallen = f", but {worse[0].change}" if worse else ""
         sentences.append(
             f"On {name} ({count(one.record.patients, 'patient')}, {times}) the {metric} was {number}{fallen}."
@@ -51,9 +53,9 @@ def finding(run: Run, judged: Judged, *, metric: str) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def broken_of(run: Run, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
+def broken_of(chosen_model: str, judged: Judged, one: HeldOutRun) -> tuple[Compared, ...]:
     """What the held-out patients do not bear out, the worst first."""
-    return broken_promises(compared_numbers(one.metrics, judged, model=run.chosen_model))
+    return broken_promises(compared_numbers(one.metrics, judged, model=chosen_model))
 
 
 def openings_of(record: HeldOut) -> int:
@@ -72,17 +74,21 @@ def unanswered(record: HeldOut) -> str:
 
 def held_out_findings(run: Run, judged: Judged) -> tuple[Finding, ...]:
     """Numbers below what the folds promised, openings beyond the first, and shares of classes that differ."""
-    found = [rule for one in run.held_out for rule in (_broken(run, judged, one), _reopened(one), _shifted(run, one))]
+    found = [
+        rule
+        for one in run.held_out
+        for rule in (_broken(run.chosen_model, judged, one), _reopened(one), _shifted(run.classes, run.outcome, one))
+    ]
     return tuple(finding for finding in found if finding is not None)
 
 
-def largest_shift(run: Run, one: HeldOutRun) -> tuple[str, float, float]:
+def largest_shift(classes: tuple[str, ...], outcome: Outcome, one: HeldOutRun) -> tuple[str, float, float]:
     """The class whose share of patients differs most (of two the positive one), with its share here and there."""
     here, there = (
         {count.label: count.patients / max(sum(one.patients for one in counts), 1) for count in counts}
         for counts in (one.record.by_class, one.record.development)
     )
-    order = [run.classes[index] for index in run.outcome.judged]
+    order = [classes[index] for index in outcome.judged]
     label = max(order, key=lambda name: abs(here.get(name, 0.0) - there.get(name, 0.0)))
     return label, here.get(label, 0.0), there.get(label, 0.0)
 
@@ -108,9 +114,9 @@ def _reopened(one: HeldOutRun) -> Finding | None:
     )
 
 
-def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Finding | None:
-    broken, here = broken_of(run, judged, one), auroc_there(one, run.chosen_model)
-    promised = judged.of(run.chosen_model, fold=None).auroc
+def _broken(chosen_model: str, judged: Judged, one: HeldOutRun) -> Finding | None:
+    broken, here = broken_of(chosen_model, judged, one), auroc_there(one, chosen_model)
+    promised = judged.of(chosen_model, fold=None).auroc
     is_lower = None not in (here.value, here.high, promised.value) and (here.high or 0.0) < (promised.value or 0.0)
     if not broken and not is_lower:
         return None
@@ -136,8 +142,8 @@ def _broken(run: Run, judged: Judged, one: HeldOutRun) -> Finding | None:
     )
 
 
-def _shifted(run: Run, one: HeldOutRun) -> Finding | None:
-    label, here, there = largest_shift(run, one)
+def _shifted(classes: tuple[str, ...], outcome: Outcome, one: HeldOutRun) -> Finding | None:
+    label, here, there = largest_shift(classes, outcome, one)
     if abs(here - there) <= SHIFT:
         return None
     name = title_of(one.record)
