@@ -1,5 +1,5 @@
 from .command import app as app
 from .command import main as main
-from .study_verbs import pipeline as pipeline
+from .run_verbs import pipeline as pipeline
 
 __all__ = ["app", "main", "pipeline"]

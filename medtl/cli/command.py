@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from medtl.cli import data_verbs, result_verbs, study_verbs, weight_verbs
+import medtl
+from medtl.cli import carry_verbs, data_verbs, result_verbs, run_verbs, study_verbs, weight_verbs
 from medtl.cli.exit_codes import share_the_processor, write_any_name
 
 app = typer.Typer(
@@ -12,7 +15,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
     help="Adapt pretrained CNN encoders to medical scans and learn honestly how well they do.\n\n"
     "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl intake FOLDER --out manifest.csv`, "
     "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
@@ -20,22 +22,31 @@ app = typer.Typer(
 )
 """What `medtl` on the command line calls; tests and other programs can call it too."""
 
-weights = typer.Typer(no_args_is_help=True, help="Pretrained encoders: list, fetch, import, pack, unpack, verify.")
+weights = typer.Typer(
+    no_args_is_help=True, help="Pretrained encoders: list, fetch, import, pack, unpack, verify, describe."
+)
 app.add_typer(weights, name="weights")
 
 for verb in (
     study_verbs.demo,
     data_verbs.intake,
     data_verbs.check,
-    study_verbs.run,
+    run_verbs.run,
+    run_verbs.fold,
+    run_verbs.slurm,
+    result_verbs.status,
+    study_verbs.sources,
     study_verbs.learning_curve,
     study_verbs.unseal,
     result_verbs.report,
     result_verbs.evaluate,
     result_verbs.compare,
     result_verbs.maps,
+    carry_verbs.export,
     result_verbs.verify,
     study_verbs.pretrain,
+    carry_verbs.container,
+    data_verbs.cache,
     data_verbs.doctor,
 ):
     app.command()(verb)
@@ -45,6 +56,22 @@ weights.command("import")(weight_verbs.import_weights)
 weights.command()(weight_verbs.pack)
 weights.command()(weight_verbs.unpack)
 weights.command()(weight_verbs.verify)
+weights.command()(weight_verbs.describe)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(medtl.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """What stands before a verb."""
 
 
 def main() -> None:

@@ -106,6 +106,30 @@ def check(
 
 
 @speaking
+def cache(
+    keep: Annotated[
+        str | None, typer.Option(help="Remove what was not used for longest until so much is left, such as 50GB.")
+    ] = None,
+) -> None:
+    """Say how much the cache holds (MEDTL_CACHE), kind by kind, and remove its oldest entries on request.
+
+    Everything in it can be computed again. Nothing is removed while a study uses it, on any machine that shares it.
+    """
+    from medtl.imaging import default_cache_folder
+    from medtl.imaging.cache_use import bytes_of, cache_parts, remove_oldest
+
+    folder = default_cache_folder()
+    if keep is not None and folder.is_dir():
+        files, removed = remove_oldest(folder, keep_bytes=bytes_of(keep))
+        print(f"{files} files were removed, {removed / 10**9:.2f} GB.")
+    parts = cache_parts(folder) if folder.is_dir() else ()
+    for part in parts:
+        print(part.in_words)
+    if not parts:
+        print("The cache is empty.")
+
+
+@speaking
 def doctor() -> None:
     """Say what this machine has and what is missing: versions, device, memory, disk, weights, cache."""
     from medtl.study.doctor import examine

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec
@@ -26,9 +27,13 @@ Arguments = ParamSpec("Arguments")
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP") if hasattr(signal, name))
 """From the keyboard, from a scheduler that ends a job or warns of its end, from a terminal that is closed."""
 
+SECONDS_TO_STOP = 60.0
+"""For a process whose parent is gone to end by itself."""
+
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 GOES_ON = {
     "run": "Finished folds and epochs are kept: the same command with --resume goes on.",
+    "fold": "Finished folds and epochs are kept: the same command goes on.",
     "script": "Finished folds and epochs are kept: the same command with --resume goes on.",
     "fetch": "What arrived is kept: the same command goes on where it was stopped.",
     "intake": "What was converted is kept: the same command goes on where it was stopped.",
@@ -114,7 +119,24 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+            if signal.getsignal(number) is stop:
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def stop_when_input_closes() -> None:
+    """Stop as after a signal when standard input ends: a parent that holds its other end is gone then.
+
+    Reading is left to a thread.
+    """
+
+    def wait() -> None:
+        while os.read(0, 1):  # not sys.stdin, whose lock the interpreter takes when it ends
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SECONDS_TO_STOP)
+        os._exit(Interrupted.exit_code)  # the main thread hangs where no signal reaches it
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def share_the_processor() -> None:

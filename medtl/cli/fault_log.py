@@ -13,8 +13,8 @@ from pathlib import Path
 
 import medtl
 from medtl import environment
+from medtl.environment import utc_now
 from medtl.errors import MedtlError
-from medtl.record.run_folder import utc_now
 
 LOGS = "logs"
 MOST_CAUSES = 10

@@ -21,6 +21,10 @@ AsWritten = Annotated[
     bool,
     typer.Option("--ids-as-written", help="Patient ids that differ only in capitals, zeros or blanks are two people."),
 ]
+Processes = Annotated[
+    int | None, typer.Option(help="Worker processes on the processor; each takes the next fold that is free.")
+]
+Gpus = Annotated[str | None, typer.Option(help="Train one fold a GPU on so many of them, or on `all`.")]
 Limit = Annotated[int | None, typer.Option(help="Study at most so many patients of each class.")]
 
 

@@ -20,6 +20,9 @@ from medtl.cli.evaluation_options import (
 from medtl.cli.exit_codes import speaking
 from medtl.cli.options import AsWritten
 
+SECONDS_BETWEEN = 5.0
+"""Between two looks at runs that are watched."""
+
 
 @speaking
 def report(
@@ -41,6 +44,28 @@ def report(
     with RunFolder(run).held() if run.is_dir() else nullcontext():
         for page in write_reports(run, statements=statements, also="pdf" if pdf else None):
             print(page)
+
+
+@speaking
+def status(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Say it again every five seconds until all are done.")] = False,
+) -> None:
+    """Say how far runs have come: what is done, running (since when, where, which epoch), stopped or waiting.
+
+    It can be asked at any time, also on another machine that shares the folder. On which machine a part runs is told to
+    the run's owner alone: it is kept in MEDTL_HOME, not in the run folder.
+    """
+    import time
+
+    from medtl.record.run_status import status_of
+
+    while True:
+        found = [status_of(run) for run in runs]
+        print("\n".join(line for one in found for line in one.lines), flush=True)
+        if not watch or all(one.is_finished for one in found):
+            break
+        time.sleep(SECONDS_BETWEEN)
 
 
 @speaking

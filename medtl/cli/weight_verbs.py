@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medtl.cli.exit_codes import speaking
+from medtl.cli.options import Changes, Device
 
 if TYPE_CHECKING:
     from medtl.encoders import EncoderCard
@@ -142,6 +143,25 @@ def verify(name: Annotated[str | None, typer.Argument(help="One encoder; all whe
         print(f"{each}: as on its card")
 
 
+@speaking
+def describe(
+    name: Annotated[str, typer.Argument(help="A stored encoder.")],
+    study: Annotated[Path, typer.Argument(help="A study in YAML whose manifest is of images that it was trained on.")],
+    changes: Changes = None,
+    device: Device = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace statistics that its card has.")] = False,
+) -> None:
+    """Write statistics of the source's features on an encoder's card, so that medtl sources can say how far it is."""
+    from medtl.study.settings import read_study
+    from medtl.study.source_statistics import describe_source
+
+    card = describe_source(read_study(study, changes=changes or []), name=name, device=device, replace=replace)
+    known = card.source_features
+    if known is not None:
+        print(f"{card.name}: its card has the features of {known.cases} images of {known.patients} patients")
+
+
 def _print_stored(card: EncoderCard) -> None:
-    print(f"{card.name}: {card.architecture}, {card.account}, sha256 {card.sha256}")
+    account = "" if card.account is None else f"{card.account.in_words}, "
+    print(f"{card.name}: {card.architecture}, {account}sha256 {card.sha256}")
     print(f"trained on {card.trained_on}; licence: {card.licence}; {card.note}".rstrip("; "))
