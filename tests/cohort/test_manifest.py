@@ -209,7 +209,7 @@ def test_labels_left_out_are_exclusions_by_name(tmp_path: Path) -> None:
     text = GOOD + "e,P4,x/5.png,unsure,south,M,50\n"
     cohort = read_manifest(manifest(tmp_path, text), ManifestSettings(leave_out_labels=("unsure",)))
     assert cohort.classes == ("sick", "well")
-    assert [(gone.case_id, gone.reason) for gone in cohort.exclusions] == [("e", "left_out_label")]
+    assert [(gone.case_id, gone.reason) for gone in cohort.exclusions] == [("e", "label_left_out")]
     assert "unsure" in cohort.exclusions[0].detail
 
 

@@ -30,7 +30,9 @@ def test_the_issues_names_are_known_and_each_says_licence_source_and_normalisati
         assert card.licence
         assert card.source
         assert card.sha256 is None
-        assert card.needs_weights == card.name.endswith(("-imagenet", "-radimagenet", "-medicalnet"))
+        assert card.needs_weights == card.name.endswith(
+            ("-imagenet", "-radimagenet", "-medicalnet", "-torchxrayvision", "-radiologynet")
+        )
 
 
 def test_the_imagenet_statistics_are_the_published_ones() -> None:
@@ -44,6 +46,12 @@ def test_radimagenet_is_fed_from_minus_one_to_one_and_says_that_this_is_disputed
     card = find_encoder("resnet50-radimagenet")
     assert (card.value_range, card.mean, card.std) == ((-1, 1), (0, 0, 0), (1, 1, 1))
     assert "disagree" in card.note
+
+
+def test_torchxrayvision_takes_one_channel_in_its_own_units_and_says_which_sets_it_has_seen() -> None:
+    card = find_encoder("densenet121-torchxrayvision")
+    assert (card.channels, card.value_range, card.mean, card.std) == (1, (-1024, 1024), (0,), (1,))
+    assert "CheXpert" in card.note
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_come_close() -> None:

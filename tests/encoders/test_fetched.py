@@ -79,7 +79,11 @@ def test_an_encoder_is_fetched_stored_and_accounted_for(server, store, ask, publ
     assert done.exit_code == 0, done.stderr
     assert server.paths == ["/toys/resnet10/resolve/main/model.safetensors"]
     card = store.verify("resnet10-imagenet")
-    assert re.search(rf"^resnet10-imagenet: resnet10, loaded=.* sha256 {card.sha256}$", done.stdout, flags=re.M)
+    assert re.search(
+        rf"^resnet10-imagenet: resnet10, \d+ tensors unchanged, \d+ converted, 0 unused, sha256 {card.sha256}$",
+        done.stdout,
+        flags=re.M,
+    )
     assert card.original_sha256 == hashlib.sha256(published["imagenet"]).hexdigest()
     before, after = done.stderr.split("the publisher's sha256 is not known to medtl")
     assert "resnet10-imagenet: from https://huggingface.co/toys/resnet10 (model.safetensors); licence: Apache-2.0." in (

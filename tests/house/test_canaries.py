@@ -23,6 +23,7 @@ import yaml
 from dicom_phantom import CR, as_bytes, image
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from stored_weights import store_weights
 from typer.testing import CliRunner
 
 from medtl.cli import app
@@ -250,10 +251,19 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
     world.ask("run", study, "--out", run, code=0)
     world.ask("report", run, code=0)
     world.ask("learning-curve", study, "--cases", "1,2,all", "--repeats", 10, "--out", out / "curve", code=0)
+    store_weights("a-source", seed=1)
+    world.ask("sources", study, "--out", out / "sources", code=0)
     world.ask("evaluate", run / "predictions.csv", "--out", out / "judged", "--resamples", 100, code=0)
     world.ask(
         "compare", run, "--model", "probe", "--model", "centroid", "--out", out / "compared", "--resamples", 100, code=0
     )
+    world.ask("status", run, code=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(out)
+        world.ask("slurm", study, "--out", out / "cluster", code=0)
+    world.ask("run", study, "--out", out / "parts", "--prepare-only", code=0)
+    world.ask("fold", out / "parts", "--fold", 0, code=0)
+    world.ask("status", out / "parts", code=0)
     world.ask("unseal", run, code=0)
     world.ask("verify", run, code=0)
     world.ask("weights", "list", code=0)

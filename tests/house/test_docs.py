@@ -36,12 +36,76 @@ def test_every_name_of_the_walks_is_there(name: str) -> None:
     pytest.fail(f"{name} is not there")
 
 
+COMMANDS = sorted(
+    {
+        words
+        for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+        for words in re.findall(r"`medtl ([^`]+)`", " ".join(page.read_text(encoding="utf-8").split()))
+    }
+)
+"""What the pages give as commands in a sentence or a table; blocks are executed elsewhere."""
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_in_a_sentence_is_one_and_has_the_options_that_it_is_given(words: str) -> None:
+    from typer.main import get_command
+
+    from medtl.cli import app
+
+    command = get_command(app)
+    names = [word for word in words.split() if word.startswith("-") and word != "--help"]
+    for word in words.split():
+        if word in getattr(command, "commands", {}):
+            command = command.commands[word]  # type: ignore[attr-defined]
+        else:
+            break
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert command.name != "medtl" or words.startswith("--"), f"there is no such verb: medtl {words}"
+    assert set(names) <= known, (words, sorted(known))
+
+
 def test_every_file_and_tuple_that_contributing_names_is_there() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for path in re.findall(r"`((?:medtl|tests|docs)/[\w/.]+)`", text):
         assert (ROOT / path).is_file(), path
     for name, path in TUPLES.findall(text):
         assert re.search(rf"^{name}\b", (ROOT / path).read_text(encoding="utf-8"), flags=re.M), (name, path)
+
+
+def run_folder_page(part: str) -> list[list[str]]:
+    """The rows of the table in a part of the page, as the code in each cell."""
+    page = (ROOT / "docs" / "run-folder.md").read_text(encoding="utf-8").split(part)[1]
+    table = re.findall(r"^\| `.*\|$", page.split("\n## ")[0], flags=re.M)
+    return [
+        re.findall(r"`([^`]+)`", line.split(" | ")[0]) + re.findall(r"`(\w+)`", line.split(" | ")[-1]) for line in table
+    ]
+
+
+def test_every_event_and_its_fields_are_on_the_page_of_the_run_folder() -> None:
+    from typing import get_args
+
+    from medtl.record.events import Event
+
+    kinds = {
+        kind.model_fields["event"].default: set(kind.model_fields) - {"event"} for kind in get_args(get_args(Event)[0])
+    }
+    described = {event: set(fields) for event, *fields in run_folder_page("## events.jsonl")}
+    assert set(described) == set(kinds)
+    for event, fields in kinds.items():
+        assert fields <= described[event], event
+
+
+def test_every_file_of_the_inventory_is_on_the_page_of_the_run_folder() -> None:
+    from medtl.record import inventory
+
+    page = (ROOT / "docs" / "run-folder.md").read_text(encoding="utf-8")
+    files = (*inventory.OF_RUN, *inventory.OF_FOLD, *inventory.OF_HELD_OUT)
+    missing = {
+        name
+        for name in files
+        if not any(f"{part}`" in page or f"{part}/`" in page for part in (name, name.split("/")[0]))
+    }
+    assert not missing
 
 
 def test_the_architecture_page_draws_the_floors_as_the_package_does() -> None:

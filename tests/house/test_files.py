@@ -23,7 +23,16 @@ from safetensors.numpy import load_file, save_file
 
 from medtl import files
 from medtl.errors import ConfigurationError, IntegrityFailure, ResourceExhausted
-from medtl.files import fingerprint, read_csv, replacing, sha256_of_file, write_atomically, write_csv, write_json
+from medtl.files import (
+    add_line,
+    fingerprint,
+    read_csv,
+    replacing,
+    sha256_of_file,
+    write_atomically,
+    write_csv,
+    write_json,
+)
 
 
 class Stop(Exception):
@@ -131,11 +140,35 @@ def test_a_full_disk_or_quota_names_the_file_and_the_bytes_and_keeps_the_old_fil
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ResourceExhausted) as caught:
         write_atomically(path, b"x" * 12_345)
-    assert "No space left while saving file.txt: 12,345 bytes needed" in str(caught.value)
+    assert "No space left while saving file.txt: 12,345 bytes needed in the folder test_a_full" in str(caught.value)
     assert "run again with --resume" in str(caught.value)
     assert (caught.value.exit_code, caught.value.facts["bytes_needed"]) == (5, 12_345)
     assert path.read_text() == "old"
     assert left_in(tmp_path) == ["file.txt"]
+
+
+def test_a_full_disk_names_the_bytes_of_a_line_and_of_what_a_library_began_and_the_shared_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = tmp_path / "run" / "events.jsonl"
+    add_line(log, "first")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ResourceExhausted, match=r"events\.jsonl: 7 bytes needed in the folder run\. What was"):
+            add_line(log, "second")
+    with pytest.raises(ResourceExhausted, match=r"map\.nii\.gz: more than 5 bytes needed in the folder maps"):
+        _begun(tmp_path / "maps" / "map.nii.gz", full)
+    with pytest.raises(ResourceExhausted, match=r"in the folder prepared \(MEDTL_CACHE or MEDTL_WEIGHTS\)"):
+        _begun(tmp_path / "cache" / "prepared" / "a1" / "scan", full, shared=tmp_path / "cache")
+
+
+def _begun(path: Path, full: Callable[[], None], *, shared: Path | None = None) -> None:
+    with replacing(path, shared=shared) as temporary:
+        temporary.write_bytes(b"begun")
+        full()
 
 
 def test_a_really_full_disk_keeps_the_old_file_and_room_made_on_it_is_enough(small_disk: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -18,22 +18,27 @@ import pytest
 from medtl.encoders import find_encoder
 from medtl.errors import ConfigurationError, IntegrityFailure, Locked
 from medtl.files import write_json
+from medtl.record import journal as journal_room
+from medtl.record.events import Finished, Started, Stopped, add_event, read_events
 from medtl.record.journal import RunJournal
-from medtl.record.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder
+from medtl.record.run_folder import DONE, ENVIRONMENT, EVENTS, LOCK, REPORT, STUDY, RunFolder, RunHold, read_done
+
+HALF_WRITTEN = ".predictions.csv.0123abcd"
 
 HOLDER = """
 import sys
 from pathlib import Path
 from medtl.record.run_folder import RunFolder
-with RunFolder(Path(sys.argv[1])).held():
+run = RunFolder(Path(sys.argv[1]))
+with run.held_fold(int(sys.argv[2])) if sys.argv[2:] else run.held():
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 @contextmanager
-def held_by_another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", HOLDER, str(folder)]
+def held_by_another_process(folder: Path, *fold: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", HOLDER, str(folder), *map(str, fold)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -44,6 +49,16 @@ def held_by_another_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 def enter(run: RunFolder) -> None:
     with run.held():
         pass
+
+
+def hold(run: RunFolder, fold: int) -> None:
+    with run.held_fold(fold):
+        pass
+
+
+def lend_and_leave_a_fold_held(whole: RunHold) -> None:
+    with ExitStack() as others, whole.lent():
+        others.enter_context(held_by_another_process(whole.run.path, 0))
 
 
 @pytest.fixture
@@ -97,6 +112,49 @@ def test_a_folder_that_another_process_holds_is_locked_and_free_when_that_proces
         other.kill()  # as the kernel or a scheduler would: nothing is tidied up
         other.wait()
         enter(run)
+
+
+def test_folds_of_a_run_can_be_held_by_several_processes_each_by_one(run: RunFolder) -> None:
+    with held_by_another_process(run.path, 0):
+        with run.held_fold(1):
+            pass
+        with pytest.raises(Locked, match=r"working on fold 0 of one\. Wait for it, and run again with --resume"):
+            hold(run, 0)
+        with pytest.raises(Locked, match=r"Another process is working in one\."):
+            enter(run)
+    hold(run, 0)
+
+
+def test_a_fold_cannot_be_held_while_another_process_holds_the_whole_run(run: RunFolder) -> None:
+    with (
+        held_by_another_process(run.path),
+        pytest.raises(Locked, match=r"working in one\. Wait for it, and run again with --resume"),
+    ):
+        hold(run, 0)
+
+
+def test_a_run_that_is_lent_lets_folds_be_held_and_is_refused_back_while_one_is(run: RunFolder) -> None:
+    with run.held() as whole:
+        with whole.lent(), held_by_another_process(run.path, 0), run.held_fold(1):
+            pass
+        with pytest.raises(Locked, match="folds of this process are finished; another process still works on a fold"):
+            lend_and_leave_a_fold_held(whole)
+
+
+def test_what_a_kill_left_in_a_fold_is_removed_when_the_fold_is_held_and_in_no_other(run: RunFolder) -> None:
+    left = [run.fold(fold) / HALF_WRITTEN for fold in (0, 1)]
+    for path in left:
+        path.parent.mkdir()
+        path.write_text("half")
+    hold(run, 0)
+    assert [path.exists() for path in left] == [False, True]
+
+
+def test_the_lock_of_a_fold_is_no_result_of_it(finished: RunFolder) -> None:
+    hold(finished, 0)
+    finished.finish_fold(0)
+    assert LOCK not in read_done(finished.fold(0)).sha256
+    assert finished.is_finished(0)
 
 
 def test_a_folder_is_made_when_it_is_held_and_given_back_also_after_an_error(tmp_path: Path) -> None:
@@ -218,9 +276,10 @@ def test_a_done_file_that_was_cut_off_is_an_integrity_failure(finished: RunFolde
 
 
 def test_what_happened_is_one_json_object_a_line_in_utc_and_only_ever_added_to(run: RunFolder) -> None:
-    run.tell("started", fingerprint="abc")
+    happened = (Started(fingerprint="abc", device="cpu"), Stopped(part="fold 0\nfold 1", error="Müller"))
+    add_event(run.path, happened[0])
     before = (run / EVENTS).read_bytes()
-    run.tell("stopped", part="fold 0\nfold 1", error="Müller")
+    add_event(run.path, happened[1])
     assert (run / EVENTS).read_bytes().startswith(before)
     first, second = (json.loads(line) for line in (run / EVENTS).read_text(encoding="utf-8").splitlines())
     assert (first["event"], first["fingerprint"]) == ("started", "abc")
@@ -229,6 +288,27 @@ def test_what_happened_is_one_json_object_a_line_in_utc_and_only_ever_added_to(r
         offset = datetime.fromisoformat(event["at"]).utcoffset()
         assert offset is not None
         assert not offset
+    assert tuple(entry.what for entry in read_events(run.path)) == happened
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{}", "3", "no json", '{"at": "now", "event": "danced"}', '{"event": "finished"}', '{"at": "x", "event": "did"}'],
+)
+def test_a_line_of_the_events_that_was_changed_is_named(run: RunFolder, line: str) -> None:
+    add_event(run.path, Finished())
+    with (run / EVENTS).open("a", encoding="utf-8") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(IntegrityFailure, match=r"Line 2 of events\.jsonl is no event as medtl writes them"):
+        read_events(run.path)
+
+
+def test_a_run_without_events_has_none_and_a_torn_last_line_is_left_aside(run: RunFolder) -> None:
+    assert read_events(run.path) == ()
+    add_event(run.path, Finished())
+    with (run / EVENTS).open("a", encoding="utf-8") as stream:
+        stream.write('{"at": "2026-')
+    assert [entry.what for entry in read_events(run.path)] == [Finished()]
 
 
 def _begun(run: RunFolder) -> RunJournal:
@@ -277,6 +357,6 @@ def test_a_disk_too_full_to_tell_what_stopped_a_part_does_not_hide_it(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     journal = _begun(run)
-    monkeypatch.setattr(RunFolder, "tell", full)
+    monkeypatch.setattr(journal_room, "add_event", full)
     with pytest.raises(ZeroDivisionError), journal.timed("fold 0"):
         _ = 1 / 0

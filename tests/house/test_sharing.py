@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medtl import locks
 from medtl.encoders import WeightStore, build_untrained, find_encoder
 from medtl.errors import IntegrityFailure, Locked
 from medtl.files import inherit_rights, write_atomically
@@ -183,6 +185,21 @@ def test_a_lock_ends_with_its_block_also_after_an_error(tmp_path: Path) -> None:
         exclusive(tmp_path / ".lock", refusal="no"),
     ):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+def test_a_file_system_that_cannot_lock_this_file_is_told_of_and_stops_nobody(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(descriptor: int, kind: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    locks._say_that_there_are_no_locks.cache_clear()
+    monkeypatch.setattr(locks.fcntl, "flock", refused)
+    with exclusive(tmp_path / ".lock", refusal="no"):
+        pass
+    assert "The file system here has no locks: see to it that only one process writes here" in capsys.readouterr().err
+    locks._say_that_there_are_no_locks.cache_clear()
 
 
 # One damaged card

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+import medtl
+from medtl.cli import app
 from medtl.cli.exit_codes import speaking
 from medtl.errors import DataRefused, ResourceExhausted
 from medtl.imaging.one_scan import UNFORESEEN, one_scan
@@ -216,3 +219,30 @@ def test_whatever_goes_wrong_in_one_scan_refuses_that_scan_by_its_kind(error: Ba
 def test_what_is_no_fault_of_the_scan_goes_on(error: BaseException, kind: type[BaseException]) -> None:
     with pytest.raises(kind), one_scan():
         raise error
+
+
+# The command as a whole
+
+
+def test_the_command_says_its_version() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"{medtl.__version__}\n")
+
+
+def test_completion_is_installed_offline_and_names_the_verbs(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("medtl"))]
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(medtl.__file__).parents[1])}
+    by_name = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # the tests run in no shell
+    done = subprocess.run(
+        [*command, "--install-completion", "bash"],
+        env=environment | by_name, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (written,) = (path for path in tmp_path.rglob("*.sh") if "_MEDTL_COMPLETE" in path.read_text())
+    assert str(written) in (tmp_path / ".bashrc").read_text()
+    ask = f'source {written}; COMP_WORDS=(medtl sta); COMP_CWORD=1; _medtl_completion medtl; echo "${{COMPREPLY[@]}}"'
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", ask], env=environment | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["status"], done.stderr

@@ -362,7 +362,7 @@ def test_the_study_of_a_run_leads_back_to_its_manifest_and_names_no_place(
     """The run's study.yaml is handed on; the path of the manifest names a user, a hospital, a patient."""
     study = read(tmp_path, "name: small\n" + places)
     run = tmp_path / "runs" / "one"
-    write_study_of_run(study, run / "study.yaml", fingerprint="0a1b2c")
+    write_study_of_run(study, run, fingerprint="0a1b2c")
     written_there = (run / "study.yaml").read_text()
     assert "manifest: private:0a1b2c" in written_there
     assert not [
@@ -381,7 +381,7 @@ def test_the_study_of_a_run_leads_back_to_its_manifest_and_names_no_place(
 def test_whoever_did_not_run_the_study_is_told_to_say_where_the_manifest_lies(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_study_of_run(read(tmp_path, LEAST), tmp_path / "run" / "study.yaml", fingerprint="0a1b2c")
+    write_study_of_run(read(tmp_path, LEAST), tmp_path / "run", fingerprint="0a1b2c")
     monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "another home"))
     with pytest.raises(ConfigurationError, match=r"does not name its manifest by a path.*--set manifest=PATH"):
         read_cohort(read_study(tmp_path / "run" / "study.yaml"))
@@ -398,10 +398,10 @@ def test_a_study_whose_ids_are_public_runs_without_a_private_folder_and_says_wha
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MEDTL_HOME", str(tmp_path / "file" / "home"))
     public = read(tmp_path, LEAST + "identifiers: as_in_manifest\n")
-    write_study_of_run(public, tmp_path / "run" / "study.yaml", fingerprint="0a1b2c")
+    write_study_of_run(public, tmp_path / "run", fingerprint="0a1b2c")
     assert "runs again only with --set manifest=PATH" in capsys.readouterr().err
     with pytest.raises(ConfigurationError, match=r"Where the manifest lies cannot be kept .* Set MEDTL_HOME"):
-        write_study_of_run(read(tmp_path, LEAST), tmp_path / "run" / "study.yaml", fingerprint="0a1b2c")
+        write_study_of_run(read(tmp_path, LEAST), tmp_path / "run", fingerprint="0a1b2c")
 
 
 def test_what_decides_a_result_does_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:

@@ -79,6 +79,21 @@ def test_photographs_are_mirrored_about_half_the_time() -> None:
     assert 15 <= mirrored <= 45
 
 
+def test_a_volume_is_mirrored_from_left_to_right_and_never_from_head_to_foot() -> None:
+    """A bright block on the patient's right, one less bright above the middle: which side each comes to lie on."""
+    scan = np.zeros((1, 48, 48, 48), np.float32)
+    scan[0, 36:42, 20:28, 20:28], scan[0, 20:28, 20:28, 36:42] = 1.0, 0.6
+    settings = PreparationSettings(preset="mr", spacing_mm=(1, 1, 1), extent_mm=(48, 48, 48))
+    sides = []
+    for seed in range(40):
+        varied = augment(scan, seed=seed, settings=AugmentationSettings(preset="photograph"), preparation=settings)[0]
+        one = np.argwhere(varied > 0.8 * varied.max()).mean(axis=0)
+        other = np.argwhere((varied > 0.35 * varied.max()) & (varied < 0.65 * varied.max())).mean(axis=0)
+        assert other[2] > one[2] + 5, "what was above stays above"
+        sides.append(bool(one[0] > other[0]))
+    assert 8 <= sum(sides) <= 32
+
+
 def test_ct_values_are_moved_but_never_changed() -> None:
     flat = np.full((1, 96, 96), 0.4, np.float32)
     for seed in range(20):
@@ -163,3 +178,22 @@ def test_brightness_follows_gamma_gain_and_field_within_their_limits() -> None:
     assert max(values) <= 0.5**0.8 * 1.1 + 1e-6
     assert 0.5 in values
     assert len(values) > 100
+
+
+def test_strong_variation_doubles_every_range_and_squares_the_factor_of_gamma() -> None:
+    mild, strong = VARIATIONS["mr"], VARIATIONS["mr"].stronger()
+    assert (strong.rotation_degrees, strong.shift, strong.zoom) == (20.0, 0.1, 0.2)
+    assert strong.gamma == pytest.approx(mild.gamma**2)
+    assert strong.bias == pytest.approx(2 * mild.bias)
+    assert VARIATIONS["ct"].stronger().gamma == 1.0
+    assert VARIATIONS["ct"].stronger().gain == 0.0
+
+
+def test_strong_variation_is_the_same_draw_taken_further() -> None:
+    scan = np.random.default_rng(0).random((1, 32, 32)).astype(np.float32)
+    preparation = PreparationSettings(preset="ct", size_px=(32, 32))
+    mild, strong = (
+        augment(scan, seed=5, settings=AugmentationSettings(strength=strength), preparation=preparation)
+        for strength in (None, "strong")
+    )
+    assert np.abs(strong - scan).mean() > np.abs(mild - scan).mean() > 0

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from medtl.cli import app
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_states")]
 Export = Callable[..., Any]
 
 CASES = SHARED / "data" / "dicom"

@@ -19,6 +19,7 @@ from PIL import Image
 
 from medtl.encoders import EncoderCard
 from medtl.files import fingerprint, write_csv, write_json
+from medtl.predictions import PredictionTable
 from medtl.study.settings import Study, write_study
 
 SKILL = {"probe": 1.05, "centroid": 0.8, "lp_ft": 1.25, "full": 1.15, "scratch": 0.45}
@@ -341,6 +342,31 @@ def _pictures(is_target: bool, rng: np.random.Generator) -> tuple[np.ndarray, np
     return scan, (grey * (1 - visible) + colour * visible).astype(np.uint8), strength
 
 
+COUNTED: dict[tuple[object, ...], object] = {}
+"""The numbers of each table that was asked about, by what decides them."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted_once() -> Iterator[None]:
+    """The numbers of a table are counted once: many tests ask about the same run, and counting is half of a page."""
+    from medtl.report.results import judged
+
+    def once(count: Callable[..., object]) -> Callable[..., object]:
+        def counted(table: PredictionTable, *fold: int, **how: object) -> object:
+            rows = pd.util.hash_pandas_object(table.rows, index=False).to_numpy().tobytes()
+            key = (count.__name__, fold, tuple(table.rows), rows, repr(sorted(how.items())))
+            if key not in COUNTED:
+                COUNTED[key] = count(table, *fold, **how)
+            return COUNTED[key]
+
+        return counted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("evaluate", "evaluate_fold"):
+            patch.setattr(judged, name, once(getattr(judged, name)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def run_writer() -> Callable[[Path, RunRecipe], Path]:
     """Writes a run folder of a kind."""
@@ -394,6 +420,7 @@ def on_a_phone(chromium: Callable[..., str], tmp_path: Path) -> Callable[[Path],
             "</script></body>"
         )
         html = WITHOUT_POLICY.sub("", page.read_text(encoding="utf-8")).replace("</body>", measure)
+        html = html.replace("<details", "<details open")
         (tmp_path / "page.html").write_text(html, encoding="utf-8")
         phone = tmp_path / "phone.html"
         phone.write_text(

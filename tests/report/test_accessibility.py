@@ -15,6 +15,11 @@ from medtl.report import write_reports
 EMPTY = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 class Outline(HTMLParser):
     """Headings by level with their text; cells of heads with their scope; marks with the text that follows them."""
 

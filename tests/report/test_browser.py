@@ -41,6 +41,11 @@ PHONE_PX = 390
 WITHOUT_POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 @pytest.fixture(scope="module")
 def hostile_pages(
     run_writer: Callable[..., Path], run_recipe: type, tmp_path_factory: pytest.TempPathFactory

@@ -59,7 +59,10 @@ def test_maps_that_pass_carry_no_warning(small_run: Path, tmp_path: Path) -> Non
 def test_a_single_failure_stands_above_and_within_every_gallery(small_run: Path, tmp_path: Path, name: str) -> None:
     run = copied(small_run, tmp_path, {**ALL_PASS, name: False})
     told = read_run(run)
-    for words in (checks_blocks(told), *(fold_checks_blocks(told, fold=fold) for fold in told.planned_folds)):
+    for words in (
+        checks_blocks(told.saliency_checks),
+        *(fold_checks_blocks(told.saliency_checks, fold=fold) for fold in told.planned_folds),
+    ):
         assert words.warning == f"Do not interpret these maps: {WHAT[name][2]}."
         assert words.brief == "Do not interpret."
     (finding,) = map_findings(told)
@@ -94,7 +97,7 @@ def test_what_the_maps_find_of_the_reference_masks_is_told_with_the_middle_besid
 
 def test_maps_that_could_not_be_checked_are_not_to_be_interpreted(small_run: Path, tmp_path: Path) -> None:
     run = read_run(copied(small_run, tmp_path, dict.fromkeys(ALL_PASS, None)))
-    told = checks_blocks(run)
+    told = checks_blocks(run.saliency_checks)
     assert told.warning == "Do not interpret these maps: no check of them could be made."
     assert told.table is not None
     assert {row.cells[-1].text for row in told.table.rows} == {"Not known: nobody could be asked."}
@@ -102,7 +105,7 @@ def test_maps_that_could_not_be_checked_are_not_to_be_interpreted(small_run: Pat
 
 def test_a_run_without_a_record_says_that_its_maps_were_not_checked(small_run: Path, tmp_path: Path) -> None:
     run = read_run(copied(small_run, tmp_path, None))
-    assert checks_blocks(run).sentences == (
+    assert checks_blocks(run.saliency_checks).sentences == (
         "These maps were not checked; whether they are worth looking at is not known.",
     )
     assert "were not checked" in map_findings(run)[0].title

@@ -74,8 +74,8 @@ def test_better_in_four_of_five_folds_and_a_negative_difference_is_explained() -
     told = sentence_of(difference(-0.004, -0.04, 0.03, 0.6, mean_over_folds=0.012))
     assert told == (
         "It ranked cases better than the frozen probe in 4 of 5 folds; the difference of these fitted models, -0.004 "
-        "(95 % CI -0.040 to "
-        "0.030), is compatible with none. Most folds point the other way (mean over folds 0.012): pooled, patients of "
+        "(95 % CI -0.040 to 0.030), is compatible with no difference. Most folds point the other way (mean over folds "
+        "0.012): pooled, patients of "
         "different folds are ranked together too, and their models need not share one scale."
     )
 
@@ -86,7 +86,7 @@ def test_better_in_four_of_five_folds_and_a_negative_difference_is_explained() -
         (difference(0.05, 0.01, 0.09, 0.01), "better", "lies above zero, and the folds agree (p = 0.01)"),
         (difference(0.05, 0.01, 0.09, 0.01, comparisons=3), "better", "(p = 0.01 after Holm’s correction for 3"),
         (difference(-0.05, -0.09, -0.01, 0.01), "worse", "the frozen probe ranked them better"),
-        (difference(-0.05, -0.09, -0.01, 0.2), "none", "below zero, but over the folds it is not distinguishable"),
+        (difference(-0.05, -0.09, -0.01, 0.2), "none", "below zero, but the folds do not confirm it"),
         (difference(0.05, 0.01, 0.09, None, folds=1), "none", "one fold cannot tell what training them again"),
         (difference(0.05, -0.01, 0.09, 0.01), "none", "folds alone would differ (p = 0.01), and a claim needs both"),
         (difference(None, None, None, None), "none", "the difference is not defined (no positives)."),

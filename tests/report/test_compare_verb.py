@@ -178,7 +178,7 @@ def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path, verb: Verb)
     [
         (-0.01, 0.03, 0.5, "not distinguishable"),
         (0.01, 0.03, 0.001, "ranked these patients better"),
-        (0.01, 0.03, 0.4, "over the folds it is not distinguishable from none"),
+        (0.01, 0.03, 0.4, "the folds do not confirm it"),
     ],
 )
 def test_the_words_follow_the_interval_and_the_folds(

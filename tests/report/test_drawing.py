@@ -17,6 +17,11 @@ from medtl.report.html.drawing import draw
 from medtl.report.html.theme import look_of, short_label
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 def _paint(figure: Figure) -> None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], marker="o", label="$x^2$ <script>alert(1)</script>")

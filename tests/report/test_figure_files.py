@@ -6,8 +6,10 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,9 +21,19 @@ from medtl.evaluation import Estimate
 from medtl.files import read_csv, write_csv
 from medtl.record.run import read_run
 from medtl.report import write_fold_page, write_study_page
-from medtl.report.html.drawing import PNG_DOTS_PER_INCH, draw
+from medtl.report.html.drawing import PNG_DOTS_PER_INCH, STYLE, draw, rendered, square_axes
 from medtl.report.html.page import Cell, Row, Table, estimated
 from medtl.report.pages.figure_files import as_frame
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted_once() -> None:
+    """Everything is counted anew, since what is built again has to be the same."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -191,6 +203,31 @@ def test_the_tables_hold_what_the_page_shows(written: Path) -> None:
     html = (written / "report.html").read_text(encoding="utf-8")
     assert len(models)
     for value in models["AUROC"]:
-        assert re.search(rf"<td>{value:.2f}( <small>|</td>)", html), value
+        assert re.search(rf"<td>{value:.3f}( <small>|</td>)", html), value
     for guideline, items in (("claim", 44), ("tripod_ai", 52)):
         assert len(read_csv(written / "tables" / f"{guideline}.csv", text_columns=("item",))) == items
+
+
+@pytest.mark.parametrize("is_square", [True, False])
+def test_a_figure_laid_out_once_is_the_one_that_matplotlibs_savefig_writes(is_square: bool) -> None:
+    def paint(figure: Figure) -> None:
+        axes = square_axes(figure) if is_square else figure.subplots(1, 2)[0]
+        axes.semilogx([0.01, 1.0], [0.0, 1.0], label="a long name that the layout makes room for")
+        axes.set(title="A title", xlabel="below", ylabel="beside")
+        axes.legend()
+
+    how: dict[str, dict[str, Any]] = {
+        "svg": {"metadata": dict.fromkeys(("Date", "Creator", "Format", "Type"))},
+        "png": {"metadata": {"Software": None}, "dpi": PNG_DOTS_PER_INCH, "facecolor": "white"},
+    }
+    written = {}
+    with mpl.rc_context(STYLE):
+        for kind, settings in how.items():
+            figure, stream = Figure(figsize=(6, 4), layout="constrained"), io.BytesIO()
+            paint(figure)
+            figure.savefig(stream, format=kind, **settings)
+            written[kind] = stream.getvalue()
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        paint(figure)
+        assert rendered(figure) == written["svg"]
+    assert draw(paint, name="a", finding="x", inches=(6, 4)).as_png() == written["png"]

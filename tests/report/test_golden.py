@@ -29,6 +29,11 @@ MOST_DIFFERENCE = 6.0
 """Mean difference in grey levels of 255; a figure of a page that is gone makes 10 and more."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 def ask(*words: object) -> None:
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -36,6 +36,11 @@ KINDS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 class Page(HTMLParser):
     """What is on a page: its text, its tags with attributes, and the addresses it could load or lead to."""
 
@@ -103,12 +108,14 @@ def test_every_number_of_the_models_table_is_the_evaluated_one(study: Page, smal
     for model, name in names.items():
         pooled = metrics.of(model).patient.pooled.metrics
         row = []
-        for found in pooled.by_name().values():
+        for metric, found in pooled.by_name().items():
+            digits = 3 if metric in ("auroc", "average_precision") else 2
             if found.low is None:
-                row.append(f"{found.value:.2f}")
+                row.append(f"{found.value:.{digits}f}")
                 continue
             link = " to " if min(found.low, found.high) < 0 else "-"
-            row.append(f"{found.value:.2f} ({found.low:.2f}{link}{found.high:.2f})".replace("-0.00 ", "0.00 "))
+            numbers = f"{found.value:.{digits}f} ({found.low:.{digits}f}{link}{found.high:.{digits}f})"
+            row.append(numbers.replace("-0.00 ", "0.00 "))
         assert f"{name} {' '.join(row)}" in study.text, name
 
 

@@ -15,6 +15,11 @@ from medtl.report import write_study_page
 from medtl.report.html.pdf import as_pdf, write_pdf
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn, as they are on a page."""
+
+
 def test_without_weasyprint_the_letter_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'medtl\[pdf\]', or open report\.html in a browser"):

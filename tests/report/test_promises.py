@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from medtl.cohort.flow import ClassCount
 from medtl.evaluation import Estimate, EvaluationSettings, StudyMetrics, evaluate
 from medtl.held_out import joined_with_development
-from medtl.held_out.openings import Opening
 from medtl.predictions import PredictionTable
 from medtl.record.held_out import HeldOut
+from medtl.record.openings import Opening
 from medtl.record.run import HeldOutRun, Run, read_run
 from medtl.report.findings.rules import findings_of
 from medtl.report.findings.verdict import MOST_WORDS, verdict_of
+from medtl.report.results.held_out_words import held_out_findings
 from medtl.report.results.judged import Judged, evaluate_run, judged_of
 from medtl.report.results.promises import Compared, broken_promises, compared_numbers
-from medtl.report.sections.held_out_words import held_out_findings
 
 
 def patients(

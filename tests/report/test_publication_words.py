@@ -18,9 +18,10 @@ from medtl.record import read_run
 from medtl.report.findings.rules import findings_of
 from medtl.report.html.page import heading_of
 from medtl.report.manuscript.model_card import checkpoint_hashes, model_card, plain_text
-from medtl.report.manuscript.references import ALWAYS, USES, WORKS, bibtex, references_of
+from medtl.report.manuscript.references import ALWAYS, USES, bibtex, references_of
 from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.manuscript.statements import Statements
+from medtl.report.manuscript.works import WORKS
 from medtl.report.results.judged import evaluate_run
 
 
@@ -118,7 +119,7 @@ def test_the_card_leaves_the_use_to_the_authors_and_names_a_restricted_licence(s
     restricted = replace(run, provenance=run.provenance.model_copy(update={"encoder": made}))
     assert "This licence restricts use" in model_card(restricted, judged, (), Statements())
     auroc = judged.of("lp_ft", fold=None).auroc
-    assert f"| {auroc.value:.2f} ({auroc.low:.2f}-{auroc.high:.2f}) |" in card
+    assert f"| {auroc.value:.3f} ({auroc.low:.3f}-{auroc.high:.3f}) |" in card
 
 
 def test_the_checkpoints_hashes_are_those_of_the_files(tmp_path: Path) -> None:

@@ -148,7 +148,9 @@ def test_a_network_that_the_probe_explains_is_asked_about(
     run = read_run(small_run)
     difference = Difference("lp_ft", Estimate(value=0.03, low=low, high=0.08, n=40), 2, 3, p)
     found = findings_of(run, replace(evaluate_run(run), differences=(difference,)))
-    told = [one for one in found if one.title.startswith("The network is not distinguishable from the frozen probe")]
+    told = [
+        one for one in found if one.title.startswith("The network was not shown to rank better than the frozen probe")
+    ]
     assert bool(told) is is_asked
     assert all("in 2 of 3 folds; the difference of these fitted models, 0.030 (95 % CI" in one.evidence for one in told)
 

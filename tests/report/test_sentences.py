@@ -24,7 +24,7 @@ from medtl.report.manuscript.answers_on_results import external
 from medtl.report.manuscript.methods_paragraph import methods_paragraph
 from medtl.report.pages.predictions_page import _threshold_taken
 from medtl.report.results.cohort_words import left_out_sentence
-from medtl.report.results.control_words import CONTROL, WITHOUT_SCANS, relation
+from medtl.report.results.control_words import CONTROLS, control_sentence, relation
 from medtl.report.results.judged import Chosen, evaluate_run
 
 share = st.floats(0.0, 1.0)
@@ -49,14 +49,31 @@ def test_nearly_as_well_is_said_only_of_points_that_lie_close(control: float, va
     if told == "less":
         assert model.low is not None
         assert model.low > control
-    assert (
-        ("nearly as well" in WITHOUT_SCANS[told]) == ("nearly as well" in CONTROL[told]) == (told == "nearly as well")
-    )
+    for name, words in CONTROLS.items():
+        sentence = control_sentence(name, control, model)
+        assert sentence.startswith(words.alone)
+        assert plain(control) in sentence
+        assert plain(value) in sentence
+        assert ("may be reading" in sentence) == (told in ("as well", "nearly as well"))
 
 
 def test_a_control_of_665_is_not_nearly_as_good_as_a_model_of_790() -> None:
-    told = relation(0.665, Estimate(value=0.790, low=0.64, high=0.90, n=40))
-    assert WITHOUT_SCANS[told].startswith("The scans are not shown to add to what can be predicted without them")
+    sentence = control_sentence("metadata_only", 0.665, Estimate(value=0.790, low=0.64, high=0.90, n=40))
+    assert sentence == (
+        "The metadata alone reach an AUROC of 0.665, and the interval of the model's 0.790 "
+        "(0.640-0.900) includes that: the model is not shown to use more."
+    )
+
+
+def test_a_thumbnail_that_reaches_the_model_is_named_with_both_numbers() -> None:
+    sentence = control_sentence("thumbnail", 0.967, Estimate(value=0.962, low=0.93, high=0.98, n=400))
+    assert sentence == (
+        "A thumbnail of 8 cells a side alone reaches an AUROC of 0.967, the model 0.962: it may be reading exposure, "
+        "size or framing, not the condition."
+    )
+    sentence = control_sentence("border_only", 0.62, Estimate(value=0.90, low=0.85, high=0.95, n=400))
+    assert sentence.endswith("the model 0.900 (0.850-0.950): part of the result does not need the condition.")
+    assert control_sentence("thumbnail", 0.7, Estimate(value=None, reason="one class", n=4)).endswith("not defined.")
 
 
 counts = st.integers(0, 500)
@@ -137,8 +154,11 @@ def test_a_declared_threshold_is_not_told_as_missing_validation_rows(small_run: 
             update={"evaluation": EvaluationSettings.model_validate({"threshold": {"rule": "fixed", "at": 0.5}})}
         ),
     )
-    assert _threshold_taken(test_only, was_declared=True) == ()
-    assert "There are no validation rows" in _threshold_taken(test_only, was_declared=False)[0]
+    assert _threshold_taken(test_only.study, test_only.outcome, test_only.predictions, was_declared=True) == ()
+    assert (
+        "There are no validation rows"
+        in _threshold_taken(test_only.study, test_only.outcome, test_only.predictions, was_declared=False)[0]
+    )
 
 
 def test_the_first_lines_say_which_class_is_positive(small_run: Path) -> None:

@@ -91,13 +91,22 @@ def test_numbers_that_speak_against_themselves_come_first(
 @pytest.mark.parametrize(
     ("blind", "title"),
     [
-        (Estimate(value=0.8, low=0.7, high=0.9, n=40), "The label can be predicted as well without looking"),
-        (Estimate(value=0.71, low=0.6, high=0.8, n=40), "The label can be predicted nearly as well without looking"),
+        (
+            Estimate(value=0.8, low=0.7, high=0.9, n=40),
+            "The metadata alone reach an AUROC of 0.800, the model 0.750: it may be reading",
+        ),
+        (
+            Estimate(value=0.71, low=0.6, high=0.8, n=40),
+            "The metadata alone reach an AUROC of 0.710, the model 0.750: it may be reading",
+        ),
         (
             Estimate(value=0.69, low=0.6, high=0.8, n=40),
-            "The scans are not shown to add to what can be predicted without",
+            "The metadata alone reach an AUROC of 0.690, and the interval of the model's 0.750",
         ),
-        (Estimate(value=0.62, low=0.55, high=0.7, n=40), "Part of what was found can be predicted without looking"),
+        (
+            Estimate(value=0.62, low=0.55, high=0.7, n=40),
+            "The metadata alone reach an AUROC of 0.620, the model 0.750 (0.680-0.820): part of",
+        ),
         (Estimate(value=0.55, low=0.51, high=0.6, n=40), None),
         (Estimate(value=None, reason="few", n=40), None),
     ],

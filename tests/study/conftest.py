@@ -134,6 +134,14 @@ def without_pages() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `without_pages`, for one test beside others that read pages."""
+    from medtl import report
+
+    monkeypatch.setattr(report, "write_reports", lambda *_run, **_how: [])
+
+
 @pytest.fixture(scope="session")
 def medtl() -> Callable[..., Told]:
     """The command `medtl`, in this process."""
@@ -235,6 +243,7 @@ class SmallDisk:
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A real file system of 110 MB where root may mount one; elsewhere the second state is refused in its stead."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("medtl.study.needs._refuse_without_room", lambda *_needs, **_run: None)  # known beforehand
         disk = SmallDisk(tmp_path / "disk", patch)
         yield disk
         disk.give_back()

@@ -34,6 +34,11 @@ Run = tuple[Path, Path]
 SCRIPT = "<script>alert(1)</script>"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def figures_as_words() -> None:
+    """Figures are drawn: the pages are held against those of a process of its own."""
+
+
 def predictions(run: Path) -> bytes:
     return (run / "predictions.csv").read_bytes()
 
@@ -129,7 +134,7 @@ def test_a_manifest_that_cannot_carry_the_study_is_refused_with_3(
         (["--set", "recipe.epochs=many"], "recipe.epochs: Input should be a valid integer"),
         (["--set", "recipe"], "--set takes key=value"),
         (["--limit-patients", "0"], "limit_patients: Input should be greater than or equal to 1; got 0"),
-        (["--device", "tpu"], "--device is auto, cpu or cuda; got 'tpu'"),
+        (["--device", "tpu"], "--device is auto, cpu, cuda or a GPU by its number, such as cuda:1; got 'tpu'"),
         (["--set", "manifest=nothing.csv"], "The manifest nothing.csv does not exist"),
         (["--set", "data_root=nowhere"], "The data root 'nowhere' is not a folder"),
         (["--set", "adaptation.policy=scratch", "--set", "recipe.batch_size=1"], "recipe.batch_size is 1"),
@@ -278,7 +283,7 @@ def test_a_picture_of_13000_by_13000_is_refused_without_decoding_it(
 def test_no_label_id_or_file_name_becomes_part_of_a_page(difficult: Run) -> None:
     _, run = difficult
     pages = {page.relative_to(run).as_posix(): page.read_text(encoding="utf-8") for page in run.rglob("*.html")}
-    assert sorted(pages) == ["fold_0/report.html", "fold_1/report.html", "report.html"]
+    assert sorted(pages) == ["fold_0/report.html", "fold_1/report.html", "report.html", "summary.html"]
     for page in pages.values():
         assert "<script" not in page.lower()
         assert "<b>Befunde" not in page
@@ -415,6 +420,7 @@ def test_a_file_in_place_of_the_run_folder_is_refused_with_2(tiny: Any, medtl: M
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_a_fold_that_was_changed_is_refused_with_7_and_made_anew_to_the_same_bytes(
     unbroken: Run, medtl: Medtl, new_run: Path
 ) -> None:
@@ -432,6 +438,7 @@ def test_a_fold_that_was_changed_is_refused_with_7_and_made_anew_to_the_same_byt
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_a_run_goes_on_where_its_data_were_moved_to_but_not_with_another_scan(
     unbroken: Run, medtl: Medtl, new_run: Path, tmp_path: Path
 ) -> None:
@@ -478,6 +485,7 @@ def stopped(process: subprocess.Popen[str], by: signal.Signals, *, after: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_a_run_stopped_by_sigint_and_again_by_sigterm_ends_with_4_and_goes_on_to_the_same_bytes(
     unbroken: Run, medtl: Medtl, medtl_process: Process, new_run: Path
 ) -> None:
@@ -506,6 +514,7 @@ def _learnt(run: Path) -> list[dict[Any, list[Any]]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_a_full_disk_ends_with_5_and_with_more_space_the_run_goes_on_to_the_same_bytes(
     unbroken: Run, medtl: Medtl, small_disk: Any
 ) -> None:
@@ -530,6 +539,7 @@ def test_a_full_disk_ends_with_5_and_with_more_space_the_run_goes_on_to_the_same
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_the_study_of_a_run_folder_runs_again_to_the_same_bytes(unbroken: Run, medtl: Medtl, new_run: Path) -> None:
     _, whole = unbroken
     told = medtl("run", whole / "study.yaml", "--out", new_run)
@@ -540,6 +550,7 @@ def test_the_study_of_a_run_folder_runs_again_to_the_same_bytes(unbroken: Run, m
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pages")
 def test_the_number_of_loading_processes_changes_no_byte(unbroken: Run, medtl: Medtl, new_run: Path) -> None:
     study, whole = unbroken
     told = medtl("run", study, "--out", new_run, "--set", "recipe.loading_workers=2")

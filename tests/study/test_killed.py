@@ -12,7 +12,7 @@ import pytest
 
 from medtl import files
 from medtl.errors import ConfigurationError
-from medtl.record import journal, run_folder
+from medtl.record import events, journal
 from medtl.record.run_seal import verified
 from medtl.report import write_reports
 from medtl.study.run import run_study
@@ -58,7 +58,7 @@ class Killing:
                 unlink(path, missing_ok=missing_ok)
 
         patch.setattr(files.os, "replace", replaced)
-        patch.setattr(run_folder, "add_line", added)
+        patch.setattr(events, "add_line", added)
         patch.setattr(Path, "unlink", unlinked)
 
     def during(self, work: Callable[[], object], *, at: str) -> None:
@@ -91,7 +91,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, own_places: None, new_cohort
 def still() -> Iterator[None]:
     """Time stands, so that runs can be compared byte for byte."""
     with pytest.MonkeyPatch.context() as patch:
-        for room in (run_folder, journal):
+        for room in (events, journal):
             patch.setattr(room, "utc_now", lambda: "2026-01-01T00:00:00+00:00")
         patch.setattr(journal.time, "monotonic", lambda: 0.0)
         yield
@@ -106,9 +106,10 @@ def unbroken(study: Study, still: None, tmp_path_factory: pytest.TempPathFactory
 
 
 def contents(run: Path) -> dict[str, bytes]:
-    """All files but the log and the seal, which hashes it, and the lock."""
-    files_ = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    return {name: data for name, data in files_.items() if name not in ("events.jsonl", "DONE.json", ".lock")}
+    """All files but the log, the seal, which hashes it, and the locks."""
+    paths = {path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_file()}
+    left_out = ("events.jsonl", "DONE.json")
+    return {name: path.read_bytes() for name, path in paths.items() if name not in left_out and path.name != ".lock"}
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from medtl.evaluation.units import Units
 from medtl.predictions import PredictionTable, selection
 from medtl.training.feature_table import FeatureTable
 
-pytestmark = pytest.mark.usefixtures("own_places", "without_pages")
+pytestmark = pytest.mark.usefixtures("own_places", "without_pages", "without_states")
 
 Medtl = Callable[..., Any]
 LEARNED = ("probe.json", "baselines.safetensors", "checkpoint.safetensors", "history.csv", "selection.json")

@@ -11,7 +11,7 @@ import pytest
 
 from medtl.policies import POLICIES
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 
 def test_every_policy_of_a_study_stands_on_its_page_with_its_work(

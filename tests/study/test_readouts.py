@@ -21,7 +21,7 @@ from medtl.study.data import study_data
 from medtl.study.encoders import resolve_encoders
 from medtl.study.settings import read_study
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 
 def finished(tiny: Any, new_run: Path, medtl: Callable[..., Any], *, probe_stages: str) -> Path:

@@ -13,7 +13,7 @@ from torch import nn
 from medtl.encoders import catalogue, find_encoder
 from medtl.encoders.families import Family, known
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d), 3: (nn.Conv3d, nn.BatchNorm3d)}
 

@@ -13,7 +13,7 @@ from medtl.findings import Finding, Severity
 from medtl.study import cohort_findings
 from medtl.study.cohort_findings import AuditedCohort
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 
 def _full_moon(audited: AuditedCohort) -> tuple[Finding, ...]:

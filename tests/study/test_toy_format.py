@@ -14,7 +14,7 @@ from medtl.imaging.formats import known
 from medtl.imaging.formats.format import Choice, Content, FilePair, Format
 from medtl.imaging.scan import Scan
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 SIGN = b"TOYSCAN1"
 

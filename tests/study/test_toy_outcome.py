@@ -14,7 +14,7 @@ import pytest
 from medtl.outcomes import DecisionKind, Outcome, known
 from medtl.outcomes.multiclass import Multiclass
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 from medtl.policies import Look, known
 from medtl.policies.lp_ft import LP_FT
 
-pytestmark = pytest.mark.usefixtures("own_places")
+pytestmark = pytest.mark.usefixtures("own_places", "without_states")
 
 
 def _distance(start: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> Tensor:

@@ -38,6 +38,7 @@ def out_of_fold(run: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_states")
 @pytest.mark.parametrize("encoder", ["resnet10-3d", "slices-resnet10", "acs-resnet10"])
 def test_every_way_to_volumes_serves_every_policy_on_the_same_folds(
     encoder: str, cohort: VolumeCohort, medtl: Medtl
@@ -57,6 +58,7 @@ def test_every_way_to_volumes_serves_every_policy_on_the_same_folds(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_states")
 def test_a_map_lies_on_the_original_scan_and_peaks_in_the_planted_lesion(tmp_path: Path, medtl: Medtl) -> None:
     """Nibabel reads map and scan; at least 9 of 10 peaks lie within the ball and half a cell of the map's own grid."""
     cohort = draw_volumes(tmp_path, patients=32, seed=3)

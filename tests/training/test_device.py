@@ -43,8 +43,17 @@ def test_cuda_that_is_not_there_and_unknown_devices_are_refused(monkeypatch: pyt
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigurationError, match=r"--device cuda was asked for, but torch sees no CUDA device.*doctor"):
         choose_device("cuda")
-    with pytest.raises(ConfigurationError, match=r"--device is auto, cpu or cuda; got 'tpu'"):
+    with pytest.raises(
+        ConfigurationError, match=r"is auto, cpu, cuda or a GPU by its number, such as cuda:1; got 'tpu'"
+    ):
         choose_device("tpu")
+    with pytest.raises(ConfigurationError, match=r"--device cuda:1 was asked for, but torch sees no CUDA device"):
+        choose_device("cuda:1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ConfigurationError, match=r"cuda:2 was asked for, and torch sees 2 GPUs, counted from cuda:0"):
+        choose_device("cuda:2")
 
 
 @pytest.mark.parametrize(("has_bf16", "expected"), [(True, torch.bfloat16), (False, torch.float16)])

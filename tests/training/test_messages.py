@@ -88,7 +88,9 @@ def test_models_on_frozen_features_that_were_lost_are_refused_by_file(scans: Sca
 
 
 def test_a_device_of_another_name_is_answered_with_the_three() -> None:
-    with pytest.raises(ConfigurationError, match=r"--device is auto, cpu or cuda; got 'tpu'"):
+    with pytest.raises(
+        ConfigurationError, match=r"is auto, cpu, cuda or a GPU by its number, such as cuda:1; got 'tpu'"
+    ):
         choose_device("tpu")
 
 

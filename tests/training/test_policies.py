@@ -25,6 +25,8 @@ from medtl.training.fit import fit
 from medtl.training.fit_task import FitTask
 from medtl.training.fold import _is_kept
 
+pytestmark = pytest.mark.usefixtures("without_states")
+
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 TRAINED = [one.name for one in POLICIES if one.is_trained and one.is_pretrained]
 ENCODERS = {"resnet10": (1, 32, 32), "resnet10-3d": (1, 16, 16, 16), "slices-resnet10": (1, 32, 32, 3)}
@@ -71,7 +73,7 @@ def moved(name: str, folder: Path, *, encoder: str = "resnet10", epochs: int = 2
     """How far each part of a network moves: stage -> the largest change of its convolutions, and of its norms."""
     network, task = prepared(name, encoder=encoder, epochs=epochs)
     before = copy.deepcopy(network.state_dict())
-    with freezing.parameters_kept(network, partial(_is_kept, policy(name), task.stage_scale)):
+    with freezing.layers_kept(network, partial(_is_kept, policy(name), task.stage_scale)):
         fit(network, task, CheckpointFolder(folder, "a state"))
     assert all(parameter.requires_grad for parameter in network.parameters())
     found: dict[str, float] = {}
@@ -100,6 +102,22 @@ def test_bn_only_moves_norms_and_head_and_no_kernel(tmp_path: Path) -> None:
     found = moved("bn_only", tmp_path)
     assert found["head"] > 0
     assert all((change > 0) == part.endswith("norms") for part, change in found.items() if part != "head")
+
+
+@pytest.mark.parametrize("encoder", ["se_resnet50", "efficientnet_b0"])
+def test_bn_only_keeps_the_biases_of_layers_that_squeeze(encoder: str) -> None:
+    network = classifier_with_new_head(build_untrained(find_encoder(encoder), seed=1), classes=2, seed=3)
+    norms = {
+        f"{name}.{kind}"
+        for name, layer in network.encoder.body.named_modules()
+        if isinstance(layer, torch.nn.BatchNorm2d)
+        for kind in ("weight", "bias")
+    }
+    with freezing.layers_kept(network, partial(_is_kept, policy("bn_only"), None)):
+        learning = {name for name, value in network.encoder.body.named_parameters() if value.requires_grad}
+    assert learning == norms
+    one_axis = {name for name, value in network.encoder.body.named_parameters() if value.ndim == 1}
+    assert one_axis - norms, "a network without biases beside its norms shows nothing here"
 
 
 def test_gradual_begins_with_the_head_and_reaches_the_stem_in_the_last_part() -> None:
