@@ -19,6 +19,10 @@ from medtl.errors import ConfigurationError
 LONGEST_NUMBER = 40
 """Characters: a float in full precision needs 24."""
 
+LONGEST_LINE = 10**6
+END = "...\n"
+"""How PyYAML ends a document that is one plain word."""
+
 RARE_LINE_BREAKS = "\x85\u2028\u2029"
 """What YAML takes for the end of a line besides the usual ones."""
 
@@ -150,6 +154,17 @@ def parsed_yaml(text: str, *, what: str, text_keys: frozenset[str] = frozenset()
 def yaml_text(values: Mapping[str, object]) -> str:
     """Values as YAML that `values_in` reads back to the same values."""
     return yaml.dump(dict(values), Dumper=_OneText, sort_keys=False, allow_unicode=True, width=110)
+
+
+def flow_text(values: Mapping[str, object]) -> str:
+    """Values as YAML with one line a key, `folds: {count: 5}`, that `values_in` reads back to the same values."""
+    lines = []
+    for key, value in values.items():
+        inner = yaml.dump(
+            value, Dumper=_OneText, sort_keys=False, allow_unicode=True, default_flow_style=True, width=LONGEST_LINE
+        )
+        lines.append(f"{key}: {inner.removesuffix(END).rstrip()}")
+    return "\n".join(lines)
 
 
 class _OneText(yaml.SafeDumper):

@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Adapt pretrained CNN encoders to medical scans and learn honestly how well they do.\n\n"
     "Start with `medtl demo` (phantoms, offline, about two minutes), then `medtl intake FOLDER --out manifest.csv`, "
-    "`medtl check manifest.csv` and `medtl run study.yaml` on scans of your own. "
+    "`medtl init manifest.csv`, `medtl check study.yaml` and `medtl run study.yaml` on scans of your own. "
     "Only `medtl weights fetch` reaches for the network.",
 )
 """What `medtl` on the command line calls; tests and other programs can call it too."""
@@ -30,6 +30,7 @@ app.add_typer(weights, name="weights")
 for verb in (
     study_verbs.demo,
     data_verbs.intake,
+    data_verbs.init,
     data_verbs.check,
     run_verbs.run,
     run_verbs.fold,

@@ -1,4 +1,4 @@
-"""Verbs about scans and this machine: intake, check, doctor."""
+"""Verbs about scans and this machine: intake, init, check, cache, doctor."""
 
 from __future__ import annotations
 
@@ -82,6 +82,38 @@ def intake(
     from medtl.intake import intake_settings, run_intake
 
     print(run_intake(folder, out, intake_settings(options)))
+
+
+@speaking
+def init(
+    data: Annotated[
+        Path, typer.Argument(metavar="MANIFEST", help="A manifest (CSV, TSV); of a folder it says how to make one.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="STUDY", help="The study to write; nothing is written over.")] = Path(
+        "study.yaml"
+    ),
+    positive: Annotated[
+        str | None, typer.Option(metavar="CLASS", help="Of two classes the one that is looked for; never guessed.")
+    ] = None,
+    changes: Changes = None,
+) -> None:
+    """Look at the scans of a manifest and write a study.yaml with the reason for each choice above it.
+
+    Sizes, spacings and values of the scans are measured; folds follow the patients of the rarest class; the encoder is
+    one that is here, or the file says how to get it. The study runs as it is written, and every choice can be changed.
+    """
+    from medtl.errors import ConfigurationError
+    from medtl.study.starter import write_starter
+    from medtl.training.device import choose_device
+
+    if data.is_dir() or data.suffix.lower() in (".json", ".npz"):
+        from medtl.intake.proposal import proposed_intake
+
+        raise ConfigurationError(proposed_intake(data))
+    if data.suffix.lower() in (".yaml", ".yml"):
+        raise ConfigurationError(f"{data} is a study already. Look at it with medtl check {data}.")
+    has_gpu = choose_device("auto").type == "cuda"
+    print(write_starter(data, out=out, positive=positive, changes=changes or [], has_gpu=has_gpu))
 
 
 @speaking

@@ -139,6 +139,8 @@ def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) 
 
 def _missing_columns(missing: Sequence[str], wanted: Mapping[str, str], header: Sequence[str], manifest: str) -> str:
     lowered = {name.casefold(): name for name in header if name}
+    role = wanted[missing[0]]
+    key = "covariates" if role == "covariate" else f"{role}_column"
     lines = []
     for name in missing:
         close = difflib.get_close_matches(name.casefold(), lowered, n=1)
@@ -148,7 +150,8 @@ def _missing_columns(missing: Sequence[str], wanted: Mapping[str, str], header: 
         f"The manifest {manifest} lacks {len(missing)} column{'s' if len(missing) > 1 else ''}:\n"
         + "\n".join(lines)
         + f"\nIt has: {', '.join(name or '(no name)' for name in header)}.\n"
-        "Rename the column in the file, or name it in the study (label_column, patient_column, image_column, …)."
+        "Rename the column in the file, or name it in the study (label_column, patient_column, image_column, …), on "
+        f"the command line with --set {key}=NAME."
     )
 
 

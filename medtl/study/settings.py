@@ -163,6 +163,17 @@ def study_from(
     values: Mapping[str, Any], *, folder: Path, changes: Sequence[str] = (), what: str = "The study"
 ) -> Study:
     """A study from plain values; relative paths start at `folder`."""
+    changed = changed_values(values, changes)
+    if isinstance(changed.get("manifest"), str):
+        changed = _with_manifest_path(changed, folder)
+    try:
+        return Study.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigurationError(_message(error, what=what), faults=error.error_count()) from error
+
+
+def changed_values(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The plain values with `key=value` changes, not yet validated."""
     changed = dict(values)
     for change in changes:
         key, sign, text = change.partition("=")
@@ -170,12 +181,7 @@ def study_from(
             raise ConfigurationError(f"--set takes key=value, such as recipe.epochs=5; got {change!r}.")
         keys = key.strip().split(".")
         changed = _with(changed, keys, _value_of(text, key=keys[-1], what=f"--set {key}"))
-    if isinstance(changed.get("manifest"), str):
-        changed = _with_manifest_path(changed, folder)
-    try:
-        return Study.model_validate(changed)
-    except ValidationError as error:
-        raise ConfigurationError(_message(error, what=what), faults=error.error_count()) from error
+    return changed
 
 
 def _with_manifest_path(values: dict[str, Any], folder: Path) -> dict[str, Any]:
