@@ -29,7 +29,7 @@ if os.environ.get("CI"):
 
 def seed_by_name(name: str) -> None:
     """The global generators start from a number drawn from ``name``; torch's only where a test has imported it."""
-    seed = zlib.crc32(f"{os.environ.get('TEST_SEED', '')}{name}".encode())
+    seed = zlib.crc32(f"{os.environ.get('TEST_SEED', '')}{name}".encode(errors="surrogatepass"))
     random.seed(seed)
     np.random.seed(seed)
     if "torch" in sys.modules:

@@ -143,12 +143,12 @@ def cache(
         str | None, typer.Option(help="Remove what was not used for longest until so much is left, such as 50GB.")
     ] = None,
 ) -> None:
-    """Say how much the cache holds (MEDTL_CACHE), kind by kind, and remove its oldest entries on request.
+    """Say how much the cache holds (MEDTL_CACHE), by kind and by study, and remove its oldest entries on request.
 
     Everything in it can be computed again. Nothing is removed while a study uses it, on any machine that shares it.
     """
     from medtl.imaging import default_cache_folder
-    from medtl.imaging.cache_use import bytes_of, cache_parts, remove_oldest
+    from medtl.imaging.cache_use import bytes_of, cache_parts, lines_by_study, remove_oldest
 
     folder = default_cache_folder()
     if keep is not None and folder.is_dir():
@@ -157,6 +157,9 @@ def cache(
     parts = cache_parts(folder) if folder.is_dir() else ()
     for part in parts:
         print(part.in_words)
+    by_study = lines_by_study(folder) if parts else ()
+    if by_study:
+        print("", "Used by:", *by_study, sep="\n")
     if not parts:
         print("The cache is empty.")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from medtl.errors import ConfigurationError
 from medtl.files import is_temporary
+from medtl.imaging import cache_studies
 from medtl.locks import exclusive, share_for_life
 
 IN_USE = ".in-use"
@@ -56,7 +57,8 @@ def use_cache(folder: Path) -> None:
 
 
 def note_use(entry: Path) -> None:
-    """Note that an entry is used, once a day, so that the oldest are those that nobody has used for longest."""
+    """Note that an entry is used by the study at work, and once a day when: the oldest nobody has used for longest."""
+    cache_studies.note_entry(entry)
     with suppress(OSError):  # another user's
         if time.time() - entry.stat().st_mtime > SECONDS_A_DAY:
             os.utime(entry)
@@ -68,6 +70,18 @@ def cache_parts(folder: Path) -> tuple[CachePart, ...]:
     for path, size, _ in _entries(folder):
         sizes.setdefault(path.relative_to(folder).parts[0], []).append(size)
     return tuple(CachePart(name, len(sizes[name]), sum(sizes[name])) for name in sorted(sizes))
+
+
+def lines_by_study(folder: Path) -> tuple[str, ...]:
+    """The size of what each study uses, a line for each, and of what none does; none where no study was noted."""
+    parts = cache_studies.parts_by_study(folder, {path: size for path, size, _ in _entries(folder)})
+    if [part.name for part in parts] in ([], [cache_studies.NOBODY]):
+        return ()
+    return tuple(
+        f"{_size(part.bytes):>10}  {part.name}"
+        + (f", {_size(part.own_bytes)} of it for no other study" if part.name != cache_studies.NOBODY else "")
+        for part in parts
+    )
 
 
 def remove_oldest(folder: Path, *, keep_bytes: int) -> tuple[int, int]:
@@ -88,6 +102,7 @@ def remove_oldest(folder: Path, *, keep_bytes: int) -> tuple[int, int]:
             with suppress(OSError):  # another user's, who does not share it
                 path.unlink()
                 left, files, removed = left - size, files + 1, removed + size
+        cache_studies.forget_removed(folder)
     return files, removed
 
 
@@ -106,7 +121,8 @@ def bytes_of(words: str) -> int:
 def _entries(folder: Path) -> Iterator[tuple[Path, int, float]]:
     """Every finished file below the parts, with its size and when it was used last."""
     for path in folder.rglob("*"):
-        if is_temporary(path.name) or path.name == IN_USE:
+        name = path.relative_to(folder)
+        if is_temporary(path.name) or name.parts[0] in (IN_USE, cache_studies.FOLDER):
             continue
         with suppress(OSError):  # removed by another process
             if path.is_file():

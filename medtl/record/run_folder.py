@@ -109,7 +109,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             refusal = (
-                f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out."
+                f"Another process is working in {self.path.name}. Wait for it, or choose another folder with --out; "
+                f"medtl status {self.path.name} says which one it is."
             )
             with ExitStack() as holding:
                 hold = holding.enter_context(exclusive(self / LOCK, refusal=refusal, folder=self.path.name))
@@ -133,10 +134,9 @@ class RunFolder:
             Locked: another process works on this fold, or holds the whole folder.
         """
         folder = self.fold(fold)
-        whole = f"Another process is working in {self.path.name}. Wait for it, and run again with --resume."
-        refusal = (
-            f"Another process is working on fold {fold} of {self.path.name}. Wait for it, and run again with --resume."
-        )
+        wait = f"Wait for it, and run again with --resume; medtl status {self.path.name} says which one it is."
+        whole = f"Another process is working in {self.path.name}. {wait}"
+        refusal = f"Another process is working on fold {fold} of {self.path.name}. {wait}"
         with shared(self / LOCK, refusal=whole, folder=self.path.name):
             folder.mkdir(exist_ok=True)
             with exclusive(folder / LOCK, refusal=refusal, folder=self.path.name, fold=fold):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,16 @@ class PartStatus:
     quiet_seconds: float | None = None
     log: tuple[str, ...] = ()
 
+    def of_a_lost_machine(self, run: str) -> str:
+        """What to do where the part is locked from another machine, whose lock a file server may keep."""
+        if self.who is None or self.who.host == platform.node():
+            return ""
+        lock = f"{self.name.replace(' ', '_')}/{names.LOCK}" if self.name.startswith("fold ") else names.LOCK
+        return (
+            f" It is locked from {self.who.host} (process {self.who.process}): if that machine is gone and the lock "
+            f"stays, remove {run}/{lock}."
+        )
+
 
 @dataclass(frozen=True)
 class RunStatus:
@@ -90,7 +101,7 @@ class RunStatus:
             head = f"{self.name}: {done} of {len(self.parts)} parts are done; {now}."
         quiet = (
             f"{part.name}: no progress for {duration(part.quiet_seconds)}. It may hang: stop its process, and go on "
-            "with --resume."
+            f"with --resume.{part.of_a_lost_machine(self.name)}"
             for part in self.parts
             if part.quiet_seconds is not None
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from medtl import encoders, imaging, training
 from medtl.errors import ConfigurationError, Locked
 from medtl.folds import FoldTable, read_folds
+from medtl.imaging.cache_studies import noting_study
 from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.journal import timed_part
@@ -86,6 +87,7 @@ def work_on_folds(path: Path, *, fold: int | None = None, device: str = "auto") 
     done = []
     for number in folds if fold is None else (fold,):
         with ExitStack() as held:
+            held.enter_context(noting_study(imaging.default_cache_folder(), opened.study.name))
             try:
                 held.enter_context(run.held_fold(number))
             except Locked:

@@ -8,6 +8,7 @@ from pathlib import Path
 from medtl import encoders, evaluation, imaging, report, training
 from medtl.controls import run_controls
 from medtl.folds import FoldTable, read_folds, write_folds
+from medtl.imaging.cache_studies import noting_study
 from medtl.policies import policy_of
 from medtl.predictions import PredictionTable, concatenate
 from medtl.progress import say
@@ -62,14 +63,14 @@ def run_study(
     run = RunFolder(out or Path("runs") / f"{study.name}-{fingerprint}")
     cohort = announced(read_cohort(study))
     announce_needs(study, cohort, resolved, run=run, device=chosen_device, threads=[one.threads for one in workers])
-    with run.held() as hold:
+    cache = imaging.PreparedCache.shared()
+    with run.held() as hold, noting_study(cache.folder, study.name):
         run.claim(fingerprint=fingerprint, resume=resume, brought=brought)
         write_study_of_run(study, run.path, fingerprint=fingerprint)
         cards = [encoder.card for encoder in resolved.values()]
         record = RunJournal.begin(run, fingerprint=fingerprint, seed=study.seed, device=chosen_device.type, cards=cards)
 
         with record.timed("preparation"):
-            cache = imaging.PreparedCache.shared()
             prepared = imaging.prepare_cohort(cohort.cases, study.preparation, cache=cache)
         recruited = audit_and_split(study, cohort.without(prepared.exclusions), prepared.facts)
         announce_left_out(recruited.cohort)

@@ -68,13 +68,12 @@ def feature_table(
     for piece in track(pieces, what="frozen features", total=len(pieces)):
         path = folder / "features" / f"{fingerprint([SCHEMA, identity, device.type, piece])}.safetensors"
         values = _stored(path, count=len(piece))
-        if values is not None:
-            note_use(path)
-        else:
+        if values is None:
             values = _computed(
                 encoder, scans, [a_case[key] for key in piece], device=device, workers=workers, readout=readout
             )
             _store(path, values, shared=folder)
+        note_use(path)
         rows.update(zip(piece, values, strict=True))
     return FeatureTable(tuple(content), np.stack([rows[key] for key in content.values()]))
 

@@ -62,6 +62,7 @@ class TrunkCache:
             self._path(key), bytes_needed=maps.nbytes, shared=self.shared, is_durable=False
         ) as temporary:  # fmt: skip
             save_file({"maps": maps, "seal": _seal(key, maps)}, temporary)
+        note_use(self._path(key))
 
     def make_room(self, keys: Iterable[str], *, bytes_each: int) -> bool:
         """Whether maps of these names fit into the budget; what others left is then removed, oldest first, as needed.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import stat
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -200,6 +202,24 @@ def test_a_file_system_that_cannot_lock_this_file_is_told_of_and_stops_nobody(
         pass
     assert "The file system here has no locks: see to it that only one process writes here" in capsys.readouterr().err
     locks._say_that_there_are_no_locks.cache_clear()
+
+
+def test_a_lock_whose_owner_was_killed_is_free_at_once(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    child = os.fork()
+    if child == 0:
+        with exclusive(lock, refusal="no"):
+            (tmp_path / "held").touch()
+            time.sleep(300)
+        os._exit(1)
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    with pytest.raises(Locked, match="wait for it"), exclusive(lock, refusal="wait for it"):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with exclusive(lock, refusal="no"):
+        pass
 
 
 # One damaged card

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from medtl.cli import app
 from medtl.errors import ConfigurationError
+from medtl.imaging.cache_studies import noting_study
 from medtl.imaging.cache_use import SECONDS_A_DAY, bytes_of, cache_parts, note_use, remove_oldest
 
 DAYS = {"prepared/aa/old.safetensors": 30, "features/middle.safetensors": 20, "prepared/bb/new.safetensors": 1}
@@ -61,6 +62,39 @@ def test_the_parts_are_counted(cache: Path) -> None:
         ("features", 1, 1000),
         ("prepared", 2, 2000),
     ]
+
+
+def test_what_each_study_uses_is_listed_also_when_another_one_shares_it(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDTL_CACHE", str(cache))
+    old, middle, new = (cache / name for name in DAYS)
+    assert "Used by:" not in CliRunner().invoke(app, ["cache"]).stdout, "no study was noted"
+    for name, entries in (("first", (old, middle)), ("second", (middle,)), ("second", (middle,)), ("none", ())):
+        with noting_study(cache, name):
+            for entry in entries:
+                note_use(entry)
+    note_use(new)
+    assert [path.parent.name for path in sorted(cache.rglob("studies/*/*"))] == ["first", "second"]
+    for path in (old, middle, new):
+        os.utime(path, (time.time() - DAYS[path.relative_to(cache).as_posix()] * SECONDS_A_DAY,) * 2)
+    listed = CliRunner().invoke(app, ["cache"]).stdout
+    assert "1.0 KB        1 files  frozen features\n" in listed
+    assert listed.endswith(
+        "\n\nUsed by:\n    2.0 KB  first, 1.0 KB of it for no other study\n    1.0 KB  second, 0 B of it for no other "
+        "study\n    1.0 KB  noted for no study\n"
+    )
+    remove_oldest(cache, keep_bytes=2000)
+    assert CliRunner().invoke(app, ["cache"]).stdout.count("1.0 KB  first, 0 B of it") == 1
+    remove_oldest(cache, keep_bytes=0)
+    assert not list(cache.rglob("studies/*"))
+
+
+def test_a_cache_in_which_no_list_can_be_kept_stops_nobody(cache: Path) -> None:
+    (cache / "studies").write_text("a file where a folder belongs")
+    with noting_study(cache, "first"):
+        note_use(cache / "features/middle.safetensors")
+    assert cache_parts(cache)[0].bytes == SIZE
 
 
 USES = """

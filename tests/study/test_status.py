@@ -119,6 +119,13 @@ def names_a_fold_without_progress_and_leaves_one_at_work_alone(
         found = medtl("status", out).out
         assert "fold 0: no progress for 31 min. It may hang: stop its process, and go on with --resume.\n" in found
         assert "fold 1: no progress" not in found
+        with pytest.MonkeyPatch.context() as patch, at_work(run.fingerprint() or "", "fold 0"):
+            os.utime(lock, (time.time() - 31 * 60,) * 2)
+            assert "It is locked from" not in medtl("status", out).out
+            patch.setattr(platform, "node", lambda: "another")
+            found = medtl("status", out).out
+            gone = f"(process {os.getpid()}): if that machine is gone and the lock stays, remove run/fold_0/.lock."
+            assert gone in found, "a file server may keep the lock of a machine that does not come back"
         monkeypatch.setenv("MEDTL_STALLED_MINUTES", "40")
         assert "no progress" not in medtl("status", out).out
         monkeypatch.delenv("MEDTL_STALLED_MINUTES")

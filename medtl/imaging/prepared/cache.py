@@ -157,10 +157,9 @@ class PreparedCache:
         key = prepared_key(sha256, settings)
         entry = self._entry(key)
         facts = _read_facts(entry, key=key)
-        if facts is not None:
-            note_use(entry)
-        else:
+        if facts is None:
             facts = _write(entry, content, key=key, sha256=sha256, settings=settings, shared=self.folder)
+        note_use(entry)
         return CachedScan(key=key, facts=facts, settings=settings, entry=entry, source=path)
 
     def count_prepared(self, paths: Iterable[Path], settings: PreparationSettings) -> int:
