@@ -32,7 +32,7 @@ The floors, from the top. Each imports only from floors below it (the order is a
     findings.py   what speaks against a result, as a value
     axes.py       the patient's axes, planes and their letters
     locks.py      one process at a time
-    files.py  yaml_values.py  environment.py  progress.py  heartbeat.py  errors.py
+    files.py  yaml_values.py  environment.py  progress.py  heartbeat.py  close_names.py  errors.py
 
 The learning wing (imaging, encoders, adaptation, training, explanation) uses torch and MONAI. The counting wing
 (outcomes, policies, cohort, folds, predictions, evaluation, record, held_out, report, tracking) never imports them.

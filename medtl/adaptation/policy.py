@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from medtl.close_names import did_you_mean
 from medtl.encoders.readout import READOUTS, Readout
 from medtl.errors import ConfigurationError
 from medtl.policies import POLICIES, policy_of
@@ -21,7 +22,10 @@ def _as_tuple(value: object) -> object:
 def _known(name: str) -> str:
     choosable = [one.name for one in POLICIES if one.is_choosable]
     if name not in choosable:
-        raise ValueError(f"there is no policy {name!r}; choose among {', '.join(choosable)}")
+        hint = did_you_mean(name, choosable)
+        raise ValueError(
+            f"there is no policy {name!r}{hint}{' C' if hint else '; c'}hoose among {', '.join(choosable)}"
+        )
     return name
 
 

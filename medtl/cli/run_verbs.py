@@ -123,13 +123,14 @@ def pipeline(study: Study) -> None:
         gpus: Gpus = None,
         print_study: Annotated[bool, typer.Option("--print-study", help="Print the study as YAML and stop.")] = False,
     ) -> None:
+        from medtl.cohort.delimited import file_and_sheet
         from medtl.study.settings import as_yaml, with_changes
 
         also = [f"manifest={manifest}"] if manifest else []
         chosen = with_changes(study, [*also, *changes_of(changes, limit_patients=limit_patients)])
         if print_study:
             print(as_yaml(chosen, folder=Path.cwd()), end="")
-        elif not chosen.manifest.is_file():
+        elif not file_and_sheet(chosen.manifest)[0].is_file():
             raise ConfigurationError(
                 f"The manifest {chosen.manifest.name} does not exist where this script looks for it "
                 f"({study.manifest.as_posix()}, from here). Say where it lies with --manifest."

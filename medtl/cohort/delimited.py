@@ -1,5 +1,6 @@
 """Text files with columns: bytes in, a header and numbered rows out.
 
+An Excel workbook is read as one of its sheets (`cases.xlsx#Patients`). Text is
 UTF-8 with or without byte order mark, or UTF-16 with one; `,`, `;`, `|` or tab between cells, or what Excel's first
 line `sep=;` names; cells may be quoted with `"`. Columns without a name and without a cell, and empty cells behind the
 last column, are left away, as spreadsheets write them.
@@ -13,6 +14,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from medtl.cohort.workbook import ENDINGS, SHEET_SIGN, rows_of_workbook
 from medtl.errors import ConfigurationError, DataRefused
 
 SIZE_LIMIT_BYTES = 64 * 2**20
@@ -25,8 +27,10 @@ SEPARATOR_LINE = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 SAVE_AS_UTF8 = "Save it as CSV UTF-8 (in Excel: Save as, CSV UTF-8) and try again."
 
+ZIP = b"PK\x03\x04"
+
 OTHER_FORMATS = (
-    (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or another zip archive"),
+    (ZIP, "a spreadsheet (.xlsx, .ods) or another zip archive"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
     (b"\x1f\x8b", "a compressed file (gzip): unpack it first"),
     (b"\x89PNG", "a picture"), (b"%PDF", "a PDF"), (b"PAR1", "a Parquet table"), (b"$FL", "an SPSS table (.sav)"),
@@ -58,12 +62,17 @@ class Delimited:
 
 
 def read_delimited(path: Path, *, expected_columns: tuple[str, ...], what: str = "manifest") -> Delimited:
-    """The rows of a CSV or TSV file; the delimiter is the one under which most expected columns are found.
+    """The rows of a CSV, TSV or Excel file; a text's delimiter is the one that finds most expected columns.
 
     Raises:
         ConfigurationError: there is no such file.
         DataRefused: the file is empty, too large, not text, or its quotes do not close.
     """
+    path, sheet = file_and_sheet(path)
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        data = _bytes_of(path, what=what)
+        if data.startswith(ZIP):
+            return _of_workbook(data, path, sheet, what=what)
     text = _text_of(path, what=what)
     named = SEPARATOR_LINE.fullmatch(text.partition("\n")[0].rstrip("\r"))
     delimiter = named[1] if named else _delimiter_of(text, expected_columns)
@@ -105,20 +114,21 @@ def _without_empty_columns(rows: list[DelimitedRow], delimiter: str) -> Delimite
     return Delimited(trimmed(header).cells, tuple(map(trimmed, below)), delimiter)
 
 
+def file_and_sheet(path: Path) -> tuple[Path, str | None]:
+    """`cases.xlsx#Patients` as the file and the sheet; any other path is a file alone."""
+    name, sign, sheet = path.name.partition(SHEET_SIGN)
+    is_workbook = sign and name.lower().endswith(ENDINGS) and not path.is_file()
+    return (path.with_name(name), sheet) if is_workbook else (path, None)
+
+
+def _of_workbook(data: bytes, path: Path, sheet: str | None, *, what: str) -> Delimited:
+    found = rows_of_workbook(data, name=path.name, sheet=sheet, what=what)
+    stripped = [DelimitedRow(line, tuple(cell.strip() for cell in cells)) for line, cells in found]
+    return _without_empty_columns([row for row in stripped if any(row.cells)], ",")
+
+
 def _text_of(path: Path, *, what: str) -> str:
-    if not path.is_file():
-        fault = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise ConfigurationError(
-            f"The {what} {path.name} {fault}. Expected a CSV or TSV file with one line per case; check the path."
-        )
-    size = path.stat().st_size
-    if size > SIZE_LIMIT_BYTES:
-        raise DataRefused(
-            f"The {what} {path.name} has {size:,} bytes; more than {SIZE_LIMIT_BYTES:,} are not read. "
-            f"A {what} lists the images, one line each; it does not hold them.",
-            bytes=size,
-        )
-    data = path.read_bytes()
+    data = _bytes_of(path, what=what)
     named = next((name for start, name in OTHER_FORMATS if data.startswith(start)), None)
     if named is not None:
         raise DataRefused(f"The {what} {path.name} is {named}, not a CSV. {SAVE_AS_UTF8}", format=named)
@@ -137,6 +147,22 @@ def _text_of(path: Path, *, what: str) -> str:
             f"The {what} {path.name} is not a text file: line {line} holds a zero byte. {SAVE_AS_UTF8}", line=line
         )
     return text
+
+
+def _bytes_of(path: Path, *, what: str) -> bytes:
+    if not path.is_file():
+        fault = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise ConfigurationError(
+            f"The {what} {path.name} {fault}. Expected a CSV, TSV or Excel file with one line per case; check the path."
+        )
+    size = path.stat().st_size
+    if size > SIZE_LIMIT_BYTES:
+        raise DataRefused(
+            f"The {what} {path.name} has {size:,} bytes; more than {SIZE_LIMIT_BYTES:,} are not read. "
+            f"A {what} lists the images, one line each; it does not hold them.",
+            bytes=size,
+        )
+    return path.read_bytes()
 
 
 def _delimiter_of(text: str, expected_columns: tuple[str, ...]) -> str:

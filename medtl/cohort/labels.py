@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 
+from medtl.close_names import did_you_mean
 from medtl.cohort.cells import class_name, declared_class, is_missing, marker_counts, plain
 from medtl.cohort.patient_ids import id_form
 from medtl.cohort.positive_class import alphabetical, positive_class_findings
@@ -69,7 +69,8 @@ def ordered_classes(
     for name in settings.leave_out_labels:
         if lines and name not in counts:
             raise DataRefused(
-                f"leave_out_labels names {name!r}, but the labels are {_listed(counts)}. Correct or remove the name.",
+                f"leave_out_labels names {name!r}, but the labels are {_listed(counts)}. Correct or remove the name."
+                f"{did_you_mean(name, counts, before=' ')}",
                 labels=dict(counts),
             )
     studied = Counter({label: n for label, n in counts.items() if label not in settings.leave_out_labels})
@@ -107,7 +108,7 @@ def _with_positive_last(
     if len(classes) != 2 or settings.positive_class not in classes:
         raise DataRefused(
             f"positive_class is {settings.positive_class!r}, but the classes are {', '.join(classes)}. "
-            "Expected one of exactly two classes.",
+            f"Expected one of exactly two classes.{did_you_mean(settings.positive_class, classes, before=' ')}",
             classes=classes,
         )
     others = tuple(name for name in classes if name != settings.positive_class)
@@ -118,8 +119,7 @@ def _with_positive_last(
 def _unknown(lines: Iterable[tuple[int, str]], *, known: tuple[str, ...]) -> Iterable[tuple[int, str]]:
     for line, label in lines:
         if label and label not in known:
-            close = difflib.get_close_matches(label, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(label, known, quoted=True)
             yield line, f"the label {label[:40]!r} is not one of {', '.join(known)}{hint}"
 
 

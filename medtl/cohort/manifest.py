@@ -5,13 +5,13 @@ No image is opened here, and no message repeats an id or a path: lines are named
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from medtl.close_names import did_you_mean
 from medtl.cohort.case import Case, Cohort, Covariate, Exclusion
 from medtl.cohort.cells import marker_counts, stated
 from medtl.cohort.covariates import AGE, USUAL_COVARIATES, covariate_findings, covariate_values
@@ -138,14 +138,11 @@ def _columns_of(table: Delimited, settings: ManifestSettings, *, manifest: str) 
 
 
 def _missing_columns(missing: Sequence[str], wanted: Mapping[str, str], header: Sequence[str], manifest: str) -> str:
-    lowered = {name.casefold(): name for name in header if name}
     role = wanted[missing[0]]
     key = "covariates" if role == "covariate" else f"{role}_column"
     lines = []
     for name in missing:
-        close = difflib.get_close_matches(name.casefold(), lowered, n=1)
-        hint = f"; did you mean {lowered[close[0]]!r}?" if close else ""
-        lines.append(f"  {name!r} for the {wanted[name]}{hint}")
+        lines.append(f"  {name!r} for the {wanted[name]}{did_you_mean(name, header, quoted=True)}")
     return (
         f"The manifest {manifest} lacks {len(missing)} column{'s' if len(missing) > 1 else ''}:\n"
         + "\n".join(lines)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from medtl.close_names import did_you_mean
 from medtl.outcomes import PROBABILITY
 
 RESERVED_COLUMNS = frozenset(
@@ -90,4 +91,6 @@ def _refuse_odd_positive(positive: str, classes: tuple[str, ...] | None, left_ou
     if len(classes) != 2:
         raise ValueError(f"positive_class is for two classes, but classes names {len(classes)}: remove it")
     if positive not in classes:
-        raise ValueError(f"positive_class {positive!r} is not one of classes {list(classes)}")
+        raise ValueError(
+            f"positive_class {positive!r} is not one of classes {list(classes)}{did_you_mean(positive, classes)}"
+        )

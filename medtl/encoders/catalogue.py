@@ -6,9 +6,9 @@ chance. Every encoder for pictures is known as `slices-`, `inflated-` and `acs-`
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 
+from medtl.close_names import close_names, did_you_mean
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.families import Family, families_on_imagenet, named_families
 from medtl.encoders.families.medicalnet import MEDICALNET
@@ -95,8 +95,8 @@ def known_encoders() -> tuple[EncoderCard, ...]:
 def unknown_encoder(name: str, *, also: tuple[str, ...]) -> ConfigurationError:
     """The error for a name that is neither in the catalogue nor among `also`, the names in the weight store."""
     names = sorted({card.name for card in known_encoders()} | set(also))
-    close = difflib.get_close_matches(name, names, n=CLOSE_MATCHES)
-    hint = f" Did you mean {' or '.join(close)}?" if close else ""
+    close = close_names(name, names, most=CLOSE_MATCHES)
+    hint = did_you_mean(name, names, before=" ", most=CLOSE_MATCHES)
     return ConfigurationError(
         f"The encoder {name!r} is not known.{hint} Known are: {', '.join(names)}; those for pictures also with "
         f"{', '.join(f'{lifting}-' for lifting in LIFTINGS)} before their names, for volumes. "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medtl.cohort import Case, pseudonyms, read_manifest
+from medtl.cohort.delimited import file_and_sheet
 from medtl.imaging.for_intake import DICOM_MAGIC, UnreadableScan, read_content, sha256_of_content
 from medtl.intake import CaseSource, sources_of
 from medtl.maps.left_out import LeftOut
@@ -50,7 +51,7 @@ class SourceTables:
         manifest_ids = {case: name for case, name in own.items() if name}
         taken_in = sources_of(manifest_ids.values())
         elsewhere = set(manifest_ids.values()) - set(taken_in)
-        there = elsewhere and study.manifest.is_file()
+        there = elsewhere and file_and_sheet(study.manifest)[0].is_file()
         cohort = read_manifest(study.manifest, study).cases if there else ()
         return cls(manifest_ids, taken_in, {case.case_id: case for case in cohort}, sha256)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from medtl.close_names import did_you_mean
 from medtl.cohort.cells import age_of, class_name, column_numbers, is_missing, sexes_of
 from medtl.cohort.delimited import Delimited, DelimitedRow, read_delimited
 from medtl.cohort.patient_ids import no_id, remedy, twin_faults
@@ -23,6 +24,7 @@ from medtl.findings import sentences
 from medtl.outcomes import PROBABILITY
 from medtl.predictions.columns import LEADING, classes_among, covariates_among
 from medtl.predictions.faults import NAMED_AT_MOST, faults_of
+from medtl.predictions.foreign_columns import in_needed_columns, open_score
 from medtl.predictions.table import PredictionTable
 from medtl.predictions.written_numbers import are_per_cent, number_in, without_rounding
 
@@ -66,7 +68,10 @@ def read_external(path: Path, *, positive: str | None = None, ids_as_written: bo
             f"{path.name} is a folder; a table of predictions is a file, of a run {path.name}/predictions.csv."
         )
     found = read_delimited(path, expected_columns=LEADING, what="table of predictions")
-    header = tuple(str(rearmed(name)) for name in found.header)
+    found, renamed = in_needed_columns(
+        replace(found, header=tuple(str(rearmed(name)) for name in found.header)), positive=positive
+    )
+    header = found.header
     classes = classes_among(header)
     faults = [*_in_header(header, classes), *_without_rows(found)]
     whole = [row for row in found.rows if len(row.cells) == len(header)]
@@ -77,7 +82,7 @@ def read_external(path: Path, *, positive: str | None = None, ids_as_written: bo
     faults += _id_faults(cells, whole, ids_as_written=ids_as_written)
     truths = _class_of_each(cells.get("truth", []), classes)
     typed, lines_left_out = _typed({**cells, "truth": truths} if truths else cells, whole, found.delimiter, faults)
-    taken = _taken(header, found.delimiter, cells)
+    taken = [*renamed, *_taken(header, found.delimiter, cells)]
     if set(NEEDED) <= set(header) and len(classes) > 1 and len(set(header)) == len(header):
         probabilities = {PROBABILITY + name: typed[PROBABILITY + name] for name in classes}
         if rounded := without_rounding(probabilities, {name: cells[name] for name in probabilities}):
@@ -146,6 +151,7 @@ def _in_header(header: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[st
     elif not classes:
         capital = [name for name in header if name.casefold().startswith(PROBABILITY)]
         hint = f"; {', '.join(capital)} begin with a capital, rename them" if capital else ""
+        hint = open_score(header) or hint
         yield f"there is no column of probabilities: call them {PROBABILITY}<class>, one for each class{hint}"
 
 
@@ -249,7 +255,7 @@ def _with_positive(table: PredictionTable, positive: str) -> PredictionTable:
     if len(table.classes) > 2 or positive not in table.classes:
         raise ConfigurationError(
             f"One of two classes can be the positive one; got {positive!r}, and the table's classes are "
-            f"{', '.join(table.classes)}.",
+            f"{', '.join(table.classes)}.{did_you_mean(positive, table.classes, before=' ')}",
             positive=positive,
             classes=table.classes,
         )

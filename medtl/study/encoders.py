@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from medtl import encoders, files
+from medtl.cohort.delimited import file_and_sheet
 from medtl.encoders import Encoder, WeightStore
 from medtl.errors import ConfigurationError
 from medtl.progress import say
@@ -64,6 +65,7 @@ def resolve_encoders(study: Study, *, store: WeightStore) -> tuple[Study, dict[s
 
 def fingerprint_of(study: Study, resolved: Mapping[str, Encoder]) -> str:
     """What a run is known by: the deciding settings, the manifest's bytes and the pretrained weights."""
-    manifest = files.sha256_of_file(study.manifest) if study.manifest.is_file() else ""
+    table, _ = file_and_sheet(study.manifest)
+    manifest = files.sha256_of_file(table) if table.is_file() else ""
     weights = [encoder.card.sha256 for encoder in resolved.values()]
     return files.fingerprint([SCHEMA, study.deciding(), manifest, *weights])

@@ -5,9 +5,9 @@ In: YAML and `key=value` changes. Out: a frozen `Study`, or one letter with ever
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from medtl.adaptation import AdaptationSettings
+from medtl.close_names import did_you_mean
 from medtl.cohort import ManifestSettings
 from medtl.cohort.manifest_links import REFERENCE, KeptManifest, keep_manifest, kept_manifest
 from medtl.controls import ControlSettings
@@ -40,6 +41,10 @@ NAMES_IN_A_MANIFEST = frozenset(
     | {"classes", "positive_class", "leave_out_labels", "from_column", "official", "sealed", "subgroups"}
 )
 """Keys below which every word is a name that stands in the manifest, as it is written: 0 and 1, yes and no, 2024."""
+
+
+QUOTED = re.compile(r"'([^']*)'")
+"""A value in pydantic's list of those that were expected."""
 
 
 class Study(ManifestSettings):
@@ -275,6 +280,8 @@ def _message(error: ValidationError, *, what: str) -> str:
             lines.append(f"  - {key}: this key is needed")
         else:
             message = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "literal_error":
+                message += did_you_mean(str(fault["input"]), QUOTED.findall(fault["ctx"]["expected"]))
             lines.append(f"  - {key}: {message}" + ("" if isinstance(fault["input"], dict) else f"; got {got[:80]}"))
     return f"{what} has {len(lines)} fault{'s' if len(lines) > 1 else ''}; nothing was started:\n" + "\n".join(lines)
 
@@ -288,5 +295,4 @@ def _hint(location: tuple[int | str, ...]) -> str:
     for part in location[:-1]:
         model = model.model_fields[part].annotation if isinstance(part, str) else model
     known = list(getattr(model, "model_fields", {}))
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+    return did_you_mean(str(location[-1]), known) or f"; known are {', '.join(known)}"

@@ -8,14 +8,22 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from medtl.close_names import did_you_mean
 from medtl.errors import ConfigurationError
+
+DEVICES = ("auto", "cpu", "cuda")
+ALSO_CALLED = {"gpu": "cuda", "nvidia": "cuda", "processor": "cpu"}
+"""What people call them."""
 
 
 def choose_device(name: str) -> torch.device:
     """`auto` takes CUDA when there is one; asking for CUDA where there is none, or for a GPU too many, is refused."""
     kind, _, number = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
-        raise ConfigurationError(f"--device is auto, cpu, cuda or a GPU by its number, such as cuda:1; got {name!r}.")
+        hint = did_you_mean(kind, DEVICES, before=" ", also_called=ALSO_CALLED)
+        raise ConfigurationError(
+            f"--device is auto, cpu, cuda or a GPU by its number, such as cuda:1; got {name!r}.{hint}"
+        )
     available = torch.cuda.is_available()
     if number and available and int(number) >= torch.cuda.device_count():
         raise ConfigurationError(

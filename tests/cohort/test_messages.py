@@ -41,11 +41,13 @@ def test_an_empty_table_names_what_a_table_has(tmp_path: Path) -> None:
 
 def test_a_path_to_nothing_and_a_path_to_a_folder_are_two_faults(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"cases\.csv does not exist\. Expected a CSV or TSV file .*; check the path"
+        ConfigurationError, match=r"cases\.csv does not exist\. Expected a CSV, TSV or Excel file .*; check the path"
     ):
         read_manifest(tmp_path / "cases.csv")
     (tmp_path / "cases.csv").mkdir()
-    with pytest.raises(ConfigurationError, match=r"cases\.csv is a folder, not a file\. Expected a CSV or TSV file"):
+    with pytest.raises(
+        ConfigurationError, match=r"cases\.csv is a folder, not a file\. Expected a CSV, TSV or Excel file"
+    ):
         read_manifest(tmp_path / "cases.csv")
 
 

@@ -162,7 +162,7 @@ def test_a_workbook_is_called_one(tmp_path: Path, intake: Intake) -> None:
     message = intake(
         pictures(tmp_path / "p", 3), "--labels", table(tmp_path, b"PK\x03\x04" + bytes(50), "l.xlsx"), code=3
     )
-    assert "The table l.xlsx is a spreadsheet (.xlsx, .ods)" in message.stderr
+    assert "The table l.xlsx is damaged: it begins like an Excel workbook and is none" in message.stderr
 
 
 def test_bids_participants_without_a_group_have_no_label(tmp_path: Path, intake: Intake) -> None:

@@ -197,12 +197,14 @@ def test_per_cents_are_called_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "header", ["Case_ID,Patient_ID,Fold,Truth,P_no,P_yes", "CASE ID,Patient-Id,FOLD,TRUTH,P_NO,P_YES"]
 )
-def test_columns_that_differ_only_in_capitals_are_named(tmp_path: Path, header: str) -> None:
-    message = refusal(tmp_path, header + LEAST[LEAST.index("\n") :])
-    first, patient, *_, last = header.split(",")
-    assert f"there is no column case_id; {first} differs only in how it is written, rename it" in message
-    assert f"there is no column patient_id; {patient} differs only in how it is written" in message
-    assert f"{last} begin with a capital, rename them" in message
+def test_columns_that_differ_only_in_capitals_are_read_and_noted(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text(header + LEAST[LEAST.index("\n") :])
+    found = read_external(path)
+    assert found.table.classes == ("no", "yes")
+    first, *_, last = header.split(",")
+    assert f"The column {first!r} was read as case_id." in found.taken
+    assert any(note.startswith(f"The column {last!r} was read as p_") for note in found.taken)
 
 
 @pytest.mark.parametrize(("one", "other"), [("p0", "P0"), ("p0", "p00"), ("p0", "Ｐ0"), ("p0", "p 0")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from medtl.close_names import did_you_mean
 from medtl.encoders.card import EncoderCard
 from medtl.encoders.catalogue import CLOSE_MATCHES, known_encoders
 from medtl.encoders.fetch.addresses import mirrored
@@ -85,9 +85,8 @@ def _fault_of(name: str, fetchable: tuple[str, ...], *, stored: Sequence[str]) -
         return f"{name} needs no file: it starts from chance."
     if name in stored:
         return f"{name} is an encoder of your own, which no publisher has."
-    close = difflib.get_close_matches(name, fetchable, n=CLOSE_MATCHES)
-    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return f"{name!r} is not in the catalogue{hint}."
+    hint = did_you_mean(name, fetchable, before=" (", most=CLOSE_MATCHES)
+    return f"{name!r} is not in the catalogue{hint}{')' * bool(hint)}."
 
 
 def _refuse_unaccepted(cards: Sequence[EncoderCard]) -> None:

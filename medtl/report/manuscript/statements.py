@@ -6,12 +6,12 @@ over an existing one. It is read as data; a key that nothing asks for is refused
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from medtl.close_names import did_you_mean
 from medtl.errors import ConfigurationError
 from medtl.files import write_atomically
 from medtl.record import run_folder as names
@@ -143,5 +143,4 @@ def _entries(group: str, entries: Mapping[object, object], faults: list[str]) ->
 
 
 def _near(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}?" if close else f"; known are {known[0]} to {known[-1]}"
+    return did_you_mean(name, known, most=3, cutoff=0.5) or f"; known are {known[0]} to {known[-1]}"
