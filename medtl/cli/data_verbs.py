@@ -87,8 +87,8 @@ def intake(
 @speaking
 def init(
     data: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="A manifest (CSV, TSV); of a folder it says how to make one.")
-    ],
+        Path | None, typer.Argument(metavar="MANIFEST", help="A manifest; of a folder it says how to make one.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="STUDY", help="The study to write; nothing is written over.")] = Path(
         "study.yaml"
     ),
@@ -96,6 +96,12 @@ def init(
         str | None, typer.Option(metavar="CLASS", help="Of two classes the one that is looked for; never guessed.")
     ] = None,
     changes: Changes = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a JSON schema for editors; a study beside a study.schema.json names it."
+        ),
+    ] = None,
 ) -> None:
     """Look at the scans of a manifest and write a study.yaml with the reason for each choice above it.
 
@@ -103,6 +109,16 @@ def init(
     one that is here, or the file says how to get it. The study runs as it is written, and every choice can be changed.
     """
     from medtl.errors import ConfigurationError
+
+    if schema is not None:
+        from medtl.study.schema import write_schema
+
+        write_schema(schema)
+        print(schema)
+    if data is None:
+        if schema is None:
+            raise ConfigurationError("Name a manifest (medtl init manifest.csv), or --schema FILE for an editor.")
+        return
     from medtl.study.starter import write_starter
     from medtl.training.device import choose_device
 

@@ -19,7 +19,9 @@ from medtl.encoders import WeightStore
 from medtl.errors import ConfigurationError
 from medtl.files import write_atomically
 from medtl.folds import assign
+from medtl.progress import quiet
 from medtl.study.scan_sample import ScanSample, sample_of
+from medtl.study.schema import editor_line
 from medtl.study.settings import NAMES_IN_A_MANIFEST, Study, changed_values, study_from
 from medtl.study.starter_choices import (
     Choice,
@@ -70,12 +72,14 @@ def write_starter(
         manifest, study.model_copy(update={"split_column": study.folds.split_column or study.split_column})
     )
     _refuse_open_question(cohort, study)
-    table = read_delimited(manifest, expected_columns=(study.label_column, study.image_column))
+    with quiet():  # what is noted of a workbook was printed when the cohort was read
+        table = read_delimited(manifest, expected_columns=(study.label_column, study.image_column))
     sample = sample_of(cohort.cases)
     choices, get = _choices(cohort, sample, table, study=study, declared=declared, has_gpu=has_gpu)
     named = [_name_choice(manifest), _question(cohort), _manifest_choice(manifest, out), *choices]
     chosen = with_declared(named, {key: value for key, value in declared.items() if key != "positive_class"})
     text = starter_text(chosen, header=_header(cohort, sample, has_gpu=has_gpu))
+    text = f"{editor_line(out)}\n{text}".lstrip("\n")
     written = study_from(
         parsed_yaml(text, what=out.name, text_keys=NAMES_IN_A_MANIFEST), folder=out.parent, what=out.name
     )
