@@ -36,6 +36,7 @@ for verb in (
     run_verbs.fold,
     run_verbs.slurm,
     result_verbs.status,
+    result_verbs.runs,
     study_verbs.sources,
     study_verbs.learning_curve,
     study_verbs.unseal,

@@ -69,6 +69,39 @@ def status(
 
 
 @speaking
+def runs(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER | RUN RUN]", help="The folder that the runs lie in, or two runs. Default: runs."
+        ),
+    ] = None,
+    page: Annotated[bool, typer.Option("--page", help="Write FOLDER/runs.html too, with a link to each run.")] = False,
+) -> None:
+    """List the runs of a folder: question, encoder, models, result with its interval, concerns, date.
+
+    Two runs stand side by side, with the settings in which they differ. Only records are read; a folder that is no run,
+    or that was changed, is named below the table.
+    """
+    from medtl.errors import ConfigurationError
+    from medtl.report.findings.run_history import entry_of, history_of, side_by_side
+    from medtl.report.pages.runs_page import write_runs_page
+
+    given = folders or [Path("runs")]
+    if len(given) > 2:
+        raise ConfigurationError("Give one folder that holds runs, or two runs to see them side by side.")
+    if len(given) == 2:
+        if page:
+            raise ConfigurationError("--page is for a folder of runs: give one folder, or leave --page out.")
+        print("\n".join(side_by_side(*map(entry_of, given))))
+        return
+    history = history_of(given[0])
+    print("\n".join(history.lines))
+    if page:
+        print(write_runs_page(history, given[0]))
+
+
+@speaking
 def verify(run: Annotated[Path, typer.Argument(help="The folder of a finished run.")]) -> None:
     """Say whether a finished run is what it published: each file that was changed, lost or added since is named.
 

@@ -137,13 +137,16 @@ class Run:
         )
 
 
-def read_run(folder: Path) -> Run:
-    """Read a run folder; refuses by name what is missing, and a folder without a finished fold."""
+def read_run(folder: Path, *, weights_too: bool = True) -> Run:
+    """Read a run folder; refuses by name what is missing or changed, and a folder without a finished fold.
+
+    Without `weights_too`, files of weights and maps are not held against the run's seal.
+    """
     if not folder.is_dir():
         raise ConfigurationError(
             f"There is no run folder {folder.name}: give the folder that medtl run made, such as runs/NAME-FINGERPRINT."
         )
-    sealed = refuse_changed(folder)
+    sealed = refuse_changed(folder, weights_too=weights_too)
     study = read_study(folder)
     fold_table = read_csv(folder / names.FOLDS, text_columns=("case_id", "patient_id", "label"))
     planned = tuple(sorted(int(fold) for fold in fold_table["fold"].unique()))

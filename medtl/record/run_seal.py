@@ -32,6 +32,9 @@ MADE_ANEW = frozenset(
 EXEMPT = MADE_ANEW | {names.STATEMENTS, names.LOCK, names.DONE, *names.OF_A_SCHEDULER}
 EXEMPT_OF_FOLD = MADE_ANEW | {names.LOCK}
 MOST_NAMED = 10
+LARGE = (".safetensors", ".nii.gz")
+"""How files of weights and maps end."""
+
 OLDER = "is not sealed as a whole: it was made by an earlier medtl, so changes since then cannot be seen."
 
 
@@ -113,11 +116,12 @@ def differences(run: Path, seal: RunSeal) -> Differences:
     return Differences(tuple(sorted(changed)), tuple(sorted(known - there)), tuple(sorted(added)))
 
 
-def refuse_changed(run: Path) -> RunSeal | None:
+def refuse_changed(run: Path, *, weights_too: bool = True) -> RunSeal | None:
     """The seal of a run of which nothing was changed or lost since; None for a run without one, which is said.
 
     A manifest that study.yaml looks for in another place is no change here. Files that were added are not read by
-    anybody who asks here, and are left to `medtl verify`.
+    anybody who asks here, and are left to `medtl verify`. Without `weights_too`, weights and maps, which are large and
+    stand in no table, are not read.
 
     Raises:
         IntegrityFailure: files were changed or are missing; they are named.
@@ -127,7 +131,8 @@ def refuse_changed(run: Path) -> RunSeal | None:
         if _is_finished(run):
             say(f"{run.name} {OLDER}")
         return None
-    found = differences(run, seal)
+    small = {name: value for name, value in seal.sha256.items() if weights_too or not name.endswith(LARGE)}
+    found = differences(run, seal.model_copy(update={"sha256": small}))
     moved = names.STUDY in found.changed and _settings(run) == seal.settings
     found = Differences(tuple(name for name in found.changed if not (moved and name == names.STUDY)), found.missing)
     if found.changed or found.missing:
