@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 from scipy.stats import rankdata
 
@@ -80,21 +81,27 @@ def subgroups(
     )
 
 
-def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) -> Subgroups:
-    if name not in table.covariates:
-        return Subgroups(covariate=name, groups=(), missing=0, reason=f"the predictions have no column {name}")
-    of_row = _named(table.rows[name], is_age=name == "age_years")
-    units = units_of(table)
+def members_by_group(table: PredictionTable, units: Units, covariate: str) -> dict[str, Bool[np.ndarray, " unit"]]:
+    """Which units each group of a covariate has, by the group's name; a unit that lacks the covariate is in none."""
+    of_row = _named(table.rows[covariate], is_age=covariate == "age_years")
     once = table.rows.assign(group=of_row).drop_duplicates("case_id").set_index("case_id")["group"]
     group_of = once.reindex(list(units.ids))
     names = [str(value) for value in dict.fromkeys(sorted(group_of.dropna(), key=_sort_key))]
-    parts = {value: units.among((group_of == value).to_numpy()) for value in names}
+    return {value: (group_of == value).to_numpy(dtype=bool) for value in names}
+
+
+def _subgroups(table: PredictionTable, name: str, *, resamples: int, seed: int) -> Subgroups:
+    if name not in table.covariates:
+        return Subgroups(covariate=name, groups=(), missing=0, reason=f"the predictions have no column {name}")
+    units = units_of(table)
+    members = members_by_group(table, units, name)
+    parts = {value: units.among(own) for value, own in members.items()}
     groups = tuple(_group(part, value, resamples=resamples) for value, part in parts.items())
     p_value = _q_test(list(parts.values()), seed=seed)
     return Subgroups(
         covariate=name,
         groups=groups,
-        missing=int(group_of.isna().sum()),
+        missing=len(units) - sum(int(own.sum()) for own in members.values()),
         p_value=None if isinstance(p_value, Undefined) else p_value,
         reason=p_value.reason if isinstance(p_value, Undefined) else None,
     )

@@ -119,7 +119,8 @@ def run_study(
         write_metrics(judged, run.path)
         record.finish()
         report.write_reports(run.path, metrics=judged)
-    say(f"The report is {run.path / names.REPORT}")
+    for line in report.result_lines(run.path, metrics=judged):
+        say(line)
     return run.path
 
 

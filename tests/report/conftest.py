@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser_tab import Tab, opened_tab
 from matplotlib import colormaps
 from PIL import Image
 
@@ -434,3 +435,9 @@ def on_a_phone(chromium: Callable[..., str], tmp_path: Path) -> Callable[[Path],
         return width, wide, beyond
 
     return measured
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Tab]:
+    """A tab of headless Chromium."""
+    yield from opened_tab()

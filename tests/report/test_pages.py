@@ -14,12 +14,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+import medtl.report
 from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import evaluate
 from medtl.record import read_run
 from medtl.record.studied_cohort import read_cohort, write_cohort
 from medtl.report import write_fold_page, write_reports, write_study_page
+from medtl.report.html.content_policy import hash_of
 
+SCRIPT = Path(medtl.report.__file__).parent / "templates" / "threshold.js"
 ACTIVE_TAGS = {"script", "iframe", "object", "embed", "link", "form", "base"}
 
 KINDS = {
@@ -53,10 +56,10 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {key: value or "" for key, value in attrs}))
-        self.skip += tag in ("style", "svg")
+        self.skip += tag in ("style", "svg", "script")
 
     def handle_endtag(self, tag: str) -> None:
-        self.skip -= tag in ("style", "svg")
+        self.skip -= tag in ("style", "svg", "script")
 
     def handle_data(self, data: str) -> None:
         if not self.skip:
@@ -129,7 +132,7 @@ def test_the_headlines_and_the_folds_table_are_the_evaluated_ones(study: Page, s
         values = [metrics.of(model).patient.folds[fold.fold].metrics["auroc"].value for model in run.models]
         threshold = metrics.of("lp_ft").patient.folds[fold.fold].threshold
         told = " ".join(f"{value:.3f}" for value in [*values, threshold.value])
-        assert re.search(rf"Fold {fold.fold} \d+ {re.escape(told)} 0\.1", study.text)
+        assert re.search(rf"Fold {fold.fold} \d+ \d+ {re.escape(told)} 0\.1", study.text)
 
 
 def test_the_confusion_counts_are_the_evaluated_ones(study: Page, small_run: Path) -> None:
@@ -139,14 +142,17 @@ def test_the_confusion_counts_are_the_evaluated_ones(study: Page, small_run: Pat
     assert f"Of {missed + found} patients whose reference standard is pneumonia, {found} were called so" in study.text
 
 
-def test_the_page_may_load_nothing_and_runs_nothing(pages: tuple[Path, ...]) -> None:
+def test_the_page_may_load_nothing_and_runs_our_script_alone(pages: tuple[Path, ...]) -> None:
     for path in pages:
         html = path.read_text(encoding="utf-8")
         page = Page(html)
         policy = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
         assert policy[0].startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
         assert html.index("Content-Security-Policy") < html.index("<style>")
-        assert not ACTIVE_TAGS & {tag for tag, _ in page.tags}
+        ours = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+        assert all(f"script-src '{hash_of(script)}'" in policy[0] for script in ours)
+        assert ours == ([SCRIPT.read_text(encoding="utf-8")] if path == pages[0] else [])
+        assert not ACTIVE_TAGS & {tag for tag, _ in page.tags if tag != "script" or not ours}
         for tag, attributes in page.tags:
             assert not [key for key in attributes if key.startswith("on")]
             assert attributes.get("src", "data:image/png;base64,").startswith("data:image/png;base64,")

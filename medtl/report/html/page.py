@@ -1,7 +1,7 @@
 """The page itself: what every page carries, and how a page becomes one self-contained file.
 
 In: frozen values. Out: HTML without a single address outside the run folder, and without script but for the viewer of
-volumes. Everything is escaped but what this floor drew itself.
+volumes and the threshold that a reader can move. Everything is escaped but what this floor drew itself.
 """
 
 from __future__ import annotations
@@ -204,13 +204,12 @@ def _links(folds: tuple[FoldRecord, ...], folder: Path, *, fold: int | None) -> 
     return (*links, *(Link(name, quote(name)) for name in files))
 
 
-def render(template: str, page: object, *, viewer: bool = False) -> str:
-    """A page as HTML; with `viewer` it carries our script, byte for byte as its policy says, and no other."""
+def render(template: str, page: object, *, scripts: Sequence[str] = ()) -> str:
+    """A page as HTML; it carries the named scripts of ours, byte for byte as its policy says, and no other."""
     environment = _environment()
-    style, script = (_source(name) for name in ("style.css", "viewer.js"))
-    script = script if viewer else ""
+    style, script = _source("style.css"), "".join(_source(name) for name in scripts)
     html = environment.get_template(template).render(
-        page=page, style=Markup(_tightened(style)), policy=content_policy(script=script), viewer=viewer
+        page=page, style=Markup(_tightened(style)), policy=content_policy(script=script), script=script
     )
     html = NUMBER_AND_UNIT.sub("\\1\u00a0", html) + "\n"
     return html.replace(SCRIPT_HERE, f"<script>{script}</script>")

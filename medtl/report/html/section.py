@@ -59,9 +59,10 @@ class Page:
         return any(isinstance(block, Folded) for section in self.sections for block in section.blocks)
 
     def as_html(self) -> str:
-        """The page as one self-contained file, with the viewer's script where a block has a viewer."""
+        """The page as one self-contained file, with the scripts that its blocks need, each once."""
         blocks = unfolded(block for section in self.sections for block in section.blocks)
-        return render("page.html.j2", self, viewer=any(getattr(block, "has_viewers", False) for block in blocks))
+        needed = [name for block in blocks for name in getattr(block, "scripts", ())]
+        return render("page.html.j2", self, scripts=tuple(dict.fromkeys(needed)))
 
 
 def shown(sections: Sequence[Section[Subject]], subject: Subject) -> tuple[ShownSection, ...]:

@@ -18,6 +18,7 @@ from medtl.files import fingerprint, write_atomically, write_json
 from medtl.findings import sentences
 from medtl.outcomes import Outcome
 from medtl.predictions import on_common_cases
+from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
@@ -39,6 +40,7 @@ from medtl.report.html.theme import look_of
 from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.references import bibtex, cite, works_of
 from medtl.report.pages.figure_files import write_page_files
+from medtl.report.pages.result_lines import verdict_lines
 from medtl.report.results.compared_models import ComparedModel
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.precision_words import precision_sentence
@@ -103,6 +105,8 @@ def write_comparison_page(
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
     write_atomically(folder / names.REPORT, page.as_html())
+    for line in verdict_lines(page):
+        say(line)
     return folder / names.REPORT
 
 

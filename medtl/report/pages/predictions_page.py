@@ -18,6 +18,7 @@ from medtl.files import fingerprint, sha256_of_file, write_atomically, write_jso
 from medtl.findings import Finding, sentences
 from medtl.outcomes import Outcome
 from medtl.predictions import ExternalTable, PredictionTable
+from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
@@ -38,6 +39,7 @@ from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.methods_paragraph import evaluation_words
 from medtl.report.manuscript.references import bibtex, works_of
 from medtl.report.pages.figure_files import write_page_files
+from medtl.report.pages.result_lines import verdict_lines
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.table_as_run import as_run
 from medtl.report.results.view import View
@@ -89,6 +91,8 @@ def write_predictions_page(
     write_page_files(page, folder)
     write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
     write_atomically(folder / names.REPORT, page.as_html())
+    for line in verdict_lines(page):
+        say(line)
     return folder / names.REPORT
 
 

@@ -12,6 +12,7 @@ from medtl.report.results.claim import sentence_of
 from medtl.report.results.precision_words import precision_sentence
 from medtl.report.results.view import View
 from medtl.report.sections.clinical_use import decisions_table
+from medtl.report.sections.explorer import explorer
 from medtl.report.sections.model_tables import folds_table, models_table, threshold_sentences
 
 
@@ -44,6 +45,7 @@ def _blocks(view: View) -> Iterator[Block | None]:
     yield models_table(run.models, run.chosen_model, run.planned_folds, judged, fold=None)
     yield from decisions(view)
     yield folded("Each model against the frozen probe, each fold, paired decisions", _in_detail(view))
+    yield explorer(view)
 
 
 def _in_detail(view: View) -> Iterator[Block | None]:

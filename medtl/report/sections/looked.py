@@ -33,9 +33,9 @@ class Gallery:
         return any(len(row.shown) > 1 for row in self.rows)
 
     @property
-    def has_viewers(self) -> bool:
-        """Whether a case has a viewer of its volume."""
-        return has_viewers(self.rows)
+    def scripts(self) -> tuple[str, ...]:
+        """What the page has to run: the viewer, where a case has one of its volume."""
+        return ("viewer.js",) if has_viewers(self.rows) else ()
 
 
 def gallery_of(view: View) -> Gallery | None:

@@ -15,7 +15,7 @@ from medtl.evaluation.metrics import known
 from medtl.evaluation.metrics.metric import Metric, Needs
 from medtl.record.fold import FoldRecord
 from medtl.record.run import Run
-from medtl.report.html.numbers import count, in_table, joined, percent, plain
+from medtl.report.html.numbers import DIGITS, count, in_table, joined, percent, plain
 from medtl.report.html.page import Cell, Row, Table, estimated, no_interval_below, reasons_below
 from medtl.report.html.theme import look_of
 from medtl.report.results.judged import Judged, Judgement
@@ -80,21 +80,27 @@ def _intervals() -> str:
 
 
 def folds_table(run: Run, judged: Judged) -> Table:
-    """The AUROC of each model in each fold, with the threshold of the chosen model and the probe's C."""
-    rows = []
+    """The AUROC of each model in each fold with its interval, the threshold of the chosen model and the probe's C."""
+    rows, positive = [], run.outcome.positive_class
     reasons: dict[str, str | None] = {}
+    without: dict[str, str | None] = {}
     for record in run.folds:
         found = {model: judged.of(model, fold=record.fold) for model in run.models}
-        cells = [Cell(f"{max(one.patients for one in found.values()):,}")]
-        cells += [Cell(plain(one.auroc.value)) for one in found.values()]
+        largest = max(found.values(), key=lambda one: one.patients)
+        cells = [Cell(f"{largest.patients:,}")]
+        if positive is not None:
+            cells.append(Cell(f"{largest.by_class[run.classes.index(positive)]:,}"))
+        cells += [estimated(one.auroc, digits=DIGITS) for one in found.values()]
         if run.outcome.has_threshold:
             cells.append(Cell(plain(found[run.chosen_model].threshold)))
         if _has_probe(run.folds):
             cells.append(Cell("–" if record.probe is None else f"{record.probe.penalty_inverse:g}"))
         rows.append(Row(name=run.named(record.fold), cells=tuple(cells)))
-        missing = [one.auroc.reason for one in found.values() if one.auroc.value is None]
-        reasons.update({f"fold {record.fold}": reason for reason in missing[:1]})
-    heads = ["Fold", "Test patients", *(look_of(model, run.models).name for model in run.models)]
+        for one in found.values():
+            if one.auroc.low is None:
+                (reasons if one.auroc.value is None else without).setdefault(f"fold {record.fold}", one.auroc.reason)
+    heads = ["Fold", "Test patients", *(() if positive is None else (f"Of {positive}",))]
+    heads += [look_of(model, run.models).name for model in run.models]
     if run.outcome.has_threshold:
         heads.append("Threshold")
     if _has_probe(run.folds):
@@ -102,7 +108,8 @@ def folds_table(run: Run, judged: Judged) -> Table:
     chosen = look_of(run.chosen_model, run.models).name
     threshold = f" The threshold is that of {chosen}." if run.outcome.has_threshold else ""
     note = f"Folds share training patients, so their spread is no confidence interval.{threshold}"
-    return Table("AUROC by fold", tuple(heads), tuple(rows), (note, *reasons_below(reasons)), name="folds")
+    notes = (note, *reasons_below(reasons), *no_interval_below(without))
+    return Table("AUROC by fold", tuple(heads), tuple(rows), notes, kind="models", name="folds")
 
 
 def _has_probe(folds: tuple[FoldRecord, ...]) -> bool:
