@@ -80,7 +80,7 @@ def test_an_encoder_is_fetched_stored_and_accounted_for(server, store, ask, publ
     assert server.paths == ["/toys/resnet10/resolve/main/model.safetensors"]
     card = store.verify("resnet10-imagenet")
     assert re.search(
-        rf"^resnet10-imagenet: resnet10, \d+ tensors unchanged, \d+ converted, 0 unused, sha256 {card.sha256}$",
+        rf"^resnet10-imagenet: resnet10, \d+ tensors unchanged, \d+ converted, 2 unused, sha256 {card.sha256}$",
         done.stdout,
         flags=re.M,
     )

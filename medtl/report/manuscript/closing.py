@@ -21,6 +21,7 @@ from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.manuscript.statements import read_statements
 from medtl.report.manuscript.works import Reference
 from medtl.report.results.view import View
+from medtl.report.sections.glossary import glossary
 
 HASHED_FILES = (names.PREDICTIONS, names.FOLDS, names.LOCK_TABLE, names.EXCLUSIONS, names.STUDY)
 
@@ -49,6 +50,7 @@ def _methods(view: View) -> Iterator[Block | None]:
     columns = TwoColumns(Facts("Settings", run.study.settings), Facts("Machine and versions", _machine(run.provenance)))
     files = Facts("Files behind this page, with their SHA-256", _hashes(run.folder))
     yield folded("Settings, versions and files", (columns, files))
+    yield folded("Glossary", (Facts("Words of this page", glossary(run)),))
 
 
 def _results(view: View) -> Iterator[Block | None]:

@@ -34,9 +34,10 @@ def models_table(
     judged: Judged,
     *,
     fold: int | None,
-    metrics: tuple[Metric, ...] = known.METRICS,
+    metrics: tuple[Metric, ...] | None = None,
 ) -> Table:
-    """All models on the same patients, pooled out of fold or of one fold, with intervals."""
+    """All models on the same patients, pooled out of fold or of one fold, with intervals; None: every metric."""
+    metrics = known.METRICS if metrics is None else metrics
     found = {model: judged.of(model, fold=fold) for model in models}
     rows = []
     reasons: dict[str, str | None] = {}
