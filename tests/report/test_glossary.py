@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medtl.record.run import MAP_METHODS, read_run
 from medtl.report import write_study_page
-from medtl.report.sections.glossary import METHODS, glossary
+from medtl.report.manuscript.glossary import METHODS, glossary
 
 
 def test_every_word_is_on_the_page_and_every_model_has_its_row(small_run: Path) -> None:

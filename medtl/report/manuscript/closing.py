@@ -15,13 +15,13 @@ from medtl.report.html.numbers import duration
 from medtl.report.html.page import Link
 from medtl.report.html.section import Section
 from medtl.report.manuscript.checklists import Checklist, checklists_of
+from medtl.report.manuscript.glossary import glossary
 from medtl.report.manuscript.methods_paragraph import limits_of, methods_paragraph
 from medtl.report.manuscript.references import references_of
 from medtl.report.manuscript.results_paragraph import results_paragraph
 from medtl.report.manuscript.statements import read_statements
 from medtl.report.manuscript.works import Reference
 from medtl.report.results.view import View
-from medtl.report.sections.glossary import glossary
 
 HASHED_FILES = (names.PREDICTIONS, names.FOLDS, names.LOCK_TABLE, names.EXCLUSIONS, names.STUDY)
 

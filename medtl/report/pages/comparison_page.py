@@ -14,11 +14,10 @@ from pathlib import Path
 from medtl import environment
 from medtl.cohort.positive_class import positive_class_findings
 from medtl.evaluation import EvaluationSettings, evaluate
-from medtl.files import fingerprint, write_atomically, write_json
+from medtl.files import fingerprint, write_json
 from medtl.findings import sentences
 from medtl.outcomes import Outcome
 from medtl.predictions import on_common_cases
-from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
@@ -39,8 +38,7 @@ from medtl.report.html.section import Origin, Page, Section, shown
 from medtl.report.html.theme import look_of
 from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.references import bibtex, cite, works_of
-from medtl.report.pages.figure_files import write_page_files
-from medtl.report.pages.result_lines import verdict_lines
+from medtl.report.pages.result_lines import write_result
 from medtl.report.results.compared_models import ComparedModel
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.precision_words import precision_sentence
@@ -102,12 +100,7 @@ def write_comparison_page(
     pairs_found = pairs_of(models, metrics)
     judged = evaluate_run(run, metrics=metrics)
     page = _page(run, judged, models, pairs_found, left_out=common.left_out, is_same_split=common.is_same_split)
-    write_page_files(page, folder)
-    write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
-    write_atomically(folder / names.REPORT, page.as_html())
-    for line in verdict_lines(page):
-        say(line)
-    return folder / names.REPORT
+    return write_result(page, folder, references=bibtex(works_of(run, judged)))
 
 
 @dataclass(frozen=True)

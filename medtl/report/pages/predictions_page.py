@@ -14,11 +14,10 @@ from medtl import environment
 from medtl.cohort.positive_class import positive_class_findings
 from medtl.errors import ConfigurationError
 from medtl.evaluation import EvaluationSettings, evaluate
-from medtl.files import fingerprint, sha256_of_file, write_atomically, write_json
+from medtl.files import fingerprint, sha256_of_file, write_json
 from medtl.findings import Finding, sentences
 from medtl.outcomes import Outcome
 from medtl.predictions import ExternalTable, PredictionTable
-from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.fold import FoldRecord
 from medtl.record.metrics import write_metrics
@@ -38,8 +37,7 @@ from medtl.report.html.theme import look_of
 from medtl.report.manuscript.closing import References
 from medtl.report.manuscript.methods_paragraph import evaluation_words
 from medtl.report.manuscript.references import bibtex, works_of
-from medtl.report.pages.figure_files import write_page_files
-from medtl.report.pages.result_lines import verdict_lines
+from medtl.report.pages.result_lines import write_result
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 from medtl.report.results.table_as_run import as_run
 from medtl.report.results.view import View
@@ -88,12 +86,7 @@ def write_predictions_page(
     )  # fmt: skip
     judged = evaluate_run(run, metrics=metrics)
     page = _page(run, judged, taken=found.taken, digest=digest, was_declared=threshold_declared)
-    write_page_files(page, folder)
-    write_atomically(folder / names.REFERENCES, bibtex(works_of(run, judged)))
-    write_atomically(folder / names.REPORT, page.as_html())
-    for line in verdict_lines(page):
-        say(line)
-    return folder / names.REPORT
+    return write_result(page, folder, references=bibtex(works_of(run, judged)))
 
 
 def _must_have(table: PredictionTable, subgroups: tuple[str, ...]) -> None:

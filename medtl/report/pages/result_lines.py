@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from medtl.evaluation import StudyMetrics
+from medtl.files import write_atomically
+from medtl.progress import say
 from medtl.record import run_folder as names
 from medtl.record.run import Run, read_run
 from medtl.report.findings.rules import findings_of
@@ -15,6 +17,7 @@ from medtl.report.findings.verdict import VerdictBlock, strongest_concern
 from medtl.report.html.numbers import count, in_words
 from medtl.report.html.section import Page
 from medtl.report.html.theme import look_of
+from medtl.report.pages.figure_files import write_page_files
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 
 AGAINST = "What speaks against it: "
@@ -35,6 +38,16 @@ def result_lines(folder: Path, *, metrics: StudyMetrics | None = None) -> tuple[
         f"The report is {folder / names.REPORT}, with {count(concerns, 'question')} that a reviewer will ask.",
         *_next(run, folder),
     )
+
+
+def write_result(page: Page, folder: Path, *, references: str) -> Path:
+    """Write a page of predictions with its figures, tables and references, and say its verdict."""
+    write_page_files(page, folder)
+    write_atomically(folder / names.REFERENCES, references)
+    write_atomically(folder / names.REPORT, page.as_html())
+    for line in verdict_lines(page):
+        say(line)
+    return folder / names.REPORT
 
 
 def verdict_lines(page: Page) -> tuple[str, ...]:
