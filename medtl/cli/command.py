@@ -8,6 +8,7 @@ import typer
 
 import medtl
 from medtl.cli import carry_verbs, data_verbs, result_verbs, run_verbs, study_verbs, weight_verbs
+from medtl.cli.examples import example_of
 from medtl.cli.exit_codes import share_the_processor, write_any_name
 
 app = typer.Typer(
@@ -51,14 +52,17 @@ for verb in (
     data_verbs.cache,
     data_verbs.doctor,
 ):
-    app.command()(verb)
-weights.command("list")(weight_verbs.list_weights)
-weights.command()(weight_verbs.fetch)
-weights.command("import")(weight_verbs.import_weights)
-weights.command()(weight_verbs.pack)
-weights.command()(weight_verbs.unpack)
-weights.command()(weight_verbs.verify)
-weights.command()(weight_verbs.describe)
+    app.command(epilog=example_of(verb.__name__.replace("_", "-")))(verb)
+for name, of_weights in (
+    ("list", weight_verbs.list_weights),
+    ("fetch", weight_verbs.fetch),
+    ("import", weight_verbs.import_weights),
+    ("pack", weight_verbs.pack),
+    ("unpack", weight_verbs.unpack),
+    ("verify", weight_verbs.verify),
+    ("describe", weight_verbs.describe),
+):
+    weights.command(name, epilog=example_of(f"weights {name}"))(of_weights)
 
 
 def _say_version(wanted: bool) -> None:

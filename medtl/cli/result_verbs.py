@@ -146,7 +146,7 @@ def evaluate(
       any other a covariate (site, sex, age_years) for subgroups
 
     \b
-    Example:
+    With thresholds chosen on validation rows, and by site:
       medtl evaluate theirs.csv --out judged --threshold sensitivity=0.9 --subgroup site --prevalence 0.02
 
     The patient is the unit: a patient's cases are averaged, patients are resampled. FOLDER gets report.html,
@@ -190,10 +190,8 @@ def compare(
     """Compare models on the patients that all of them were tested on: differences, tests, and what they cannot show.
 
     \b
-    Examples:
-      medtl compare runs/imagenet-1a2b runs/radimagenet-3c4d --out compared
-      medtl compare runs/imagenet-1a2b --model probe --model lp_ft --out compared
-      medtl compare runs/imagenet-1a2b theirs.csv --out compared
+    Models of one run:
+      medtl compare runs/first --model probe --model centroid --out compared-models
 
     Cases are matched by case_id; those that not every model was tested on are left out and counted. The patient is the
     unit. Differences have paired intervals by patient; where the folds are shared, a corrected test over folds, and a
