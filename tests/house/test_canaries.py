@@ -6,10 +6,12 @@ import base64
 import binascii
 import csv
 import gzip
+import io
 import platform
 import re
 import shutil
 import socket
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ from typer.testing import CliRunner
 
 from medtl.cli import app
 from medtl.imaging.prepared import cache as prepared_cache
+from medtl.locks import exclusive
 
 IN_DICOM = (
     "PatientID", "PatientName", "OtherPatientIDs", "OtherPatientNames", "PatientAddress", "PatientTelephoneNumbers",
@@ -213,10 +216,13 @@ def study_of(manifest: Path, folder: Path) -> Path:
 
 
 def leaks(name: str, data: bytes, words: tuple[bytes, ...]) -> list[str]:
-    """The words that stand in a file as it is, unpacked, or in what it holds as base64."""
+    """The words that stand in a file as it is, unpacked from gzip or zip, or in what it holds as base64."""
     parts = [data]
     if data[:2] == b"\x1f\x8b":
         parts.append(gzip.decompress(data))
+    if data[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            parts += [part for one in packed.infolist() for part in (one.filename.encode(), packed.read(one))]
     for run in re.findall(rb"[A-Za-z0-9+/]{24,}={0,2}", data):
         try:
             parts.append(base64.b64decode(run + b"=" * (-len(run) % 4)))
@@ -264,6 +270,11 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
     world.ask("run", study, "--out", out / "parts", "--prepare-only", code=0)
     world.ask("fold", out / "parts", "--fold", 0, code=0)
     world.ask("status", out / "parts", code=0)
+    world.ask("status", run, "--watch", code=0)
+    world.ask("export", run, "--tensorboard", out / "board", code=0)
+    world.ask("container", out / "image", code=0)
+    world.ask("cache", code=0)
+    assert (run / "summary.html").is_file()
     world.ask("unseal", run, code=0)
     world.ask("verify", run, code=0)
     world.ask("weights", "list", code=0)
@@ -278,6 +289,14 @@ def test_no_word_that_names_somebody_leaves_the_machine_by_any_command(
     shutil.copytree(run, flipped)
     (flipped / "predictions.csv").write_text((flipped / "predictions.csv").read_text().replace("0.", "0.9", 1))
     world.ask("verify", flipped, code=7)
+
+    world.ask("status", out / "taken", code=2)
+    world.ask("export", run, "--tensorboard", run / "board", code=2)
+    world.ask("container", out / "image", code=2)
+    world.ask("fold", out / "parts", "--fold", 9, code=2)
+    world.ask("slurm", world.folder / "study" / "absent.yaml", code=2)
+    with exclusive(run / ".lock", refusal="no"):
+        world.ask("run", study, "--out", run, "--resume", code=6)
 
     def unforeseen(*_: object, **__: object) -> None:
         raise KeyError(canary("patient"))

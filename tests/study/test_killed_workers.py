@@ -6,6 +6,7 @@ which. Every third kill is in the middle of a write: of a kind of files that is 
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import random
@@ -47,7 +48,7 @@ class Killings:
 
     def __init__(self, study: Path, folder: Path, medtl: Medtl) -> None:
         self._study, self._folder, self._medtl = study, folder, medtl
-        self.rounds, self.told = 0, list[str]()
+        self.rounds, self.told, self.lasts = 0, list[str](), math.inf
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -86,10 +87,11 @@ class Killings:
 
     def kill_after(self, seconds: float, chance: random.Random) -> bool:
         """End the parent or one of its workers after so long; no, where the run has finished before."""
-        process = self.start()
+        began, process = time.monotonic(), self.start()
         process.join(seconds)
         if process.exitcode is not None:
             assert self.ended(process) == 0, self.one.said
+            self.lasts = min(self.lasts, time.monotonic() - began)
             return False
         found = [one for one in members(process.pid) if one != process.pid]
         victim = chance.choice(found) if found and chance.random() < 0.5 else process.pid
@@ -140,7 +142,7 @@ def test_killed_at_any_instant_a_run_on_two_processes_ends_in_the_bytes_of_one_t
     killings = Killings(study, tmp_path, medtl)
     began = time.monotonic()
     assert killings.one.do() == 0, killings.one.said
-    lasts = time.monotonic() - began
+    killings.lasts = time.monotonic() - began
     undisturbed, writes = killings.one.contents(), killings.one.seen
 
     killings.begin_anew()
@@ -154,7 +156,7 @@ def test_killed_at_any_instant_a_run_on_two_processes_ends_in_the_bytes_of_one_t
             killings.kill_within(chance.choice([name for name in fresh if kind_of(name) == kind]))
             kills += 1
             continue
-        elif killings.kill_after(chance.uniform(0, lasts), chance):
+        elif killings.kill_after(chance.uniform(0, killings.lasts), chance):
             kills += 1
             continue
         ended = killings.one.contents()
@@ -163,5 +165,5 @@ def test_killed_at_any_instant_a_run_on_two_processes_ends_in_the_bytes_of_one_t
         assert "is whole" in verified(killings.one.run)
         compared += 1
         killings.begin_anew()
-    print(*killings.told, f"{kills} kills, {compared} runs compared, {lasts:.1f} s undisturbed", sep="\n")
+    print(*killings.told, f"{kills} kills, {compared} runs compared, {killings.lasts:.1f} s undisturbed", sep="\n")
     assert compared
