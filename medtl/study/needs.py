@@ -62,7 +62,9 @@ class Needs:
             f"This run will write up to {size(self.run_bytes)} into its folder, of which up to {size(self.kept_bytes)} "
             f"stay, and up to {size(self.cache_bytes)} into the cache."
         )
-        if self.seconds is None:
+        if self.seconds is None and not self.networks:
+            time = "How long features will take was not measured: one scan takes long here."
+        elif self.seconds is None:
             time = "How long it will take is said after the first epoch (medtl status): one scan takes long here."
         elif self.networks:
             networks = "1 network" if self.networks == 1 else f"{self.networks} networks"

@@ -109,7 +109,8 @@ def unseal(
         if seal is not None:
             run_seal.seal_run(run)
         report.write_reports(run.path)
-    say(f"The report is {run.path / names.REPORT}")
+    for line in report.result_lines(run.path):
+        say(line)
     return run / names.REPORT
 
 

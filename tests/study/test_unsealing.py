@@ -116,6 +116,7 @@ def test_a_first_opening_judges_the_mean_of_the_folds_and_a_second_is_asked_for_
     page = (a_copy / "report.html").read_text()
     assert "The sealed test: 8 cases of 8 patients" in page
     assert "Opened once" in page
+    assert f"On the sealed test (8 patients, opened once) the AUROC was {witness:.3f}" in answer.err
 
     refused = medtl("unseal", a_copy)
     assert refused.code == 2

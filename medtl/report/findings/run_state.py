@@ -37,7 +37,7 @@ def limited(run: Run, judged: Judged) -> Finding | None:
         return None
     return Finding(
         "limited run",
-        "The run was limited to a part of the cohort, so its numbers are a try and not a result.",
+        "The run was limited to a part of the cohort, so its numbers are a trial, not a result.",
         f"What was studied: {run.cohort.limited}.",
         advice="Run without the limit before quoting a number. The limit set the shares of the classes, so no "
         "probability of "

@@ -18,13 +18,14 @@ from medtl.report.html.numbers import count, in_words
 from medtl.report.html.section import Page
 from medtl.report.html.theme import look_of
 from medtl.report.pages.figure_files import write_page_files
+from medtl.report.results.held_out_words import finding
 from medtl.report.results.judged import Judged, evaluate_run, metric_name
 
 AGAINST = "What speaks against it: "
 
 
 def result_lines(folder: Path, *, metrics: StudyMetrics | None = None) -> tuple[str, ...]:
-    """Each model's primary metric with its interval, the strongest concern, where the page is, and the next command.
+    """Each model's primary metric with its interval, also on opened cases, the strongest concern, and the next command.
 
     `metrics` spares the counting when it was just done on the same predictions.
     """
@@ -34,6 +35,7 @@ def result_lines(folder: Path, *, metrics: StudyMetrics | None = None) -> tuple[
     concerns = sum(bool(one.question) for one in findings)
     return (
         *_numbers(run, judged),
+        *finding(run, judged, metric=metric_name(run.classes)),
         f"{AGAINST}{strongest_concern(findings)}",
         f"The report is {folder / names.REPORT}, with {count(concerns, 'question')} that a reviewer will ask.",
         *_next(run, folder),
