@@ -10,6 +10,7 @@ import torch
 
 from medtl.close_names import did_you_mean
 from medtl.errors import ConfigurationError
+from medtl.training.shared_gpu import emptiest_gpu
 
 DEVICES = ("auto", "cpu", "cuda")
 ALSO_CALLED = {"gpu": "cuda", "nvidia": "cuda", "processor": "cpu"}
@@ -17,7 +18,10 @@ ALSO_CALLED = {"gpu": "cuda", "nvidia": "cuda", "processor": "cpu"}
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes CUDA when there is one; asking for CUDA where there is none, or for a GPU too many, is refused."""
+    """`auto` takes CUDA where there is some, and of several GPUs the emptiest, as `cuda` does.
+
+    Asking for CUDA where there is none, or for a GPU too many, is refused.
+    """
     kind, _, number = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
         hint = did_you_mean(kind, DEVICES, before=" ", also_called=ALSO_CALLED)
@@ -36,7 +40,7 @@ def choose_device(name: str) -> torch.device:
         )
     if number:
         return torch.device(name)
-    return torch.device("cuda" if available and name != "cpu" else "cpu")
+    return emptiest_gpu() if available and name != "cpu" else torch.device("cpu")
 
 
 def lower_precision(device: torch.device, *, wanted: bool) -> torch.dtype | None:

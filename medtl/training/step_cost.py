@@ -19,6 +19,7 @@ from medtl.encoders import Encoder
 from medtl.training.device import autocast, lower_precision
 from medtl.training.recipe import Recipe
 from medtl.training.seeding import seeded_torch
+from medtl.training.shared_gpu import SharedGpu
 
 SECONDS_TO_MEASURE = 2.0
 """Spent at most, about: who starts a study of hours does not mind, and who tries a small one hardly notices."""
@@ -44,6 +45,9 @@ def measured_step(
 ) -> MeasuredStep:
     """The cost of one step of the whole network; the encoder is left as it is.
 
+    Where a batch does not fit into a GPU that others use too, it waits; where it still does not, fewer cases at a time
+    are measured, as the training will then take them.
+
     Args:
         encoder: Of the study.
         shape: Of a prepared scan, without its channels.
@@ -52,17 +56,26 @@ def measured_step(
         device: Where it is computed.
         is_learning: Whether networks are trained; otherwise frozen features are all that is measured.
     """
-    with seeded_torch(0, device):
-        own = copy.deepcopy(encoder).to(device)
-        together = (recipe.micro_batch_size or recipe.batch_size) if is_learning else 1
-        passes = LEARNING_PASSES if is_learning else 1.0
-        if passes * _expected(own, tuple(shape), channels=channels, device=device) > SECONDS_TO_MEASURE:
-            return MeasuredStep(None, None)
-        step = _learning(own, recipe=recipe, device=device) if is_learning else _predicting(own)
-        seconds, peak = _measured(step, (channels, *shape), together=together, device=device)
-    if not is_learning:
-        return MeasuredStep(None, seconds)
-    return MeasuredStep(seconds, seconds / LEARNING_PASSES, peak)
+    shared, together = SharedGpu(device), (recipe.micro_batch_size or recipe.batch_size) if is_learning else 1
+    while True:
+        try:
+            with seeded_torch(0, device):
+                own = copy.deepcopy(encoder).to(device)
+                passes = LEARNING_PASSES if is_learning else 1.0
+                if passes * _expected(own, tuple(shape), channels=channels, device=device) > SECONDS_TO_MEASURE:
+                    return MeasuredStep(None, None)
+                step = _learning(own, recipe=recipe, device=device) if is_learning else _predicting(own)
+                seconds, peak = _measured(step, (channels, *shape), together=together, device=device)
+        except torch.OutOfMemoryError:
+            if shared.is_worth_waiting():
+                continue
+            if together == 1:
+                raise
+            together = math.ceil(together / 2)
+        else:
+            return (
+                MeasuredStep(seconds, seconds / LEARNING_PASSES, peak) if is_learning else MeasuredStep(None, seconds)
+            )
 
 
 def _expected(encoder: Encoder, shape: tuple[int, ...], *, channels: int, device: torch.device) -> float:
