@@ -30,6 +30,7 @@ The floors, from the top. Each imports only from floors below it (the order is a
     policies/     how an encoder is adapted: one room per policy, as a value
 
     findings.py   what speaks against a result, as a value
+    notebook.py   beside cli: medtl.run(study), medtl.open_run(folder)
     axes.py       the patient's axes, planes and their letters
     locks.py      one process at a time
     files.py  yaml_values.py  environment.py  progress.py  heartbeat.py  close_names.py  errors.py
@@ -41,5 +42,9 @@ They meet in one table, predictions.csv.
 A floor's `__init__.py` is its door: a docstring, and where others use few of its names, an `__init__.pyi` that lists
 them. Doors open lazily (lazy_loader), so that reading settings or rebuilding a report never waits for torch or MONAI.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"

@@ -35,8 +35,8 @@ def emptiest_gpu() -> torch.device:
     """Of several GPUs the one with the most free memory; the first where there is one, or where none can be asked."""
     if torch.cuda.device_count() < 2:
         return torch.device("cuda")
-    asked = subprocess.run([sys.executable, "-c", FREE_OF_EACH], capture_output=True, text=True, check=False)
-    free = [int(word) for word in asked.stdout.split() if word.isdecimal()]
+    answer = subprocess.run([sys.executable, "-c", FREE_OF_EACH], capture_output=True, text=True, check=False)
+    free = [int(word) for word in answer.stdout.split() if word.isdecimal()]
     best = max(range(len(free)), key=lambda number: free[number], default=0)
     if best:
         say(f"cuda:{best} is taken, with {free[best] / GB:.1f} GB the GPU with the most free memory.")
