@@ -1,10 +1,12 @@
 """The house is as it is drawn: floors, doors, and the README's tree."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -220,3 +222,17 @@ def test_a_private_word_in_a_name_is_found_and_in_a_sentence_is_not() -> None:
         "f",
     }
     assert names_given_in("x = 'a place that was told'") == {"x"}
+
+
+NAMED_AS_ITS_ROOM = [
+    (".".join(door.parent.relative_to(ROOT).parts), room, name)
+    for door in sorted(PACKAGE.rglob("__init__.pyi"))
+    for room, name in re.findall(r"^from \.([\w.]+) import (\w+) as", door.read_text(), flags=re.M)
+    if room.rpartition(".")[2] == name
+]
+
+
+@pytest.mark.parametrize(("floor", "room", "name"), NAMED_AS_ITS_ROOM)
+def test_a_door_gives_the_function_also_where_its_room_was_imported_first(floor: str, room: str, name: str) -> None:
+    importlib.import_module(f"{floor}.{room}")
+    assert not isinstance(getattr(importlib.import_module(floor), name), ModuleType)

@@ -116,7 +116,7 @@ def test_a_threshold_that_is_none_is_said_and_the_start_comes_back(
     first = tab.ask("document.querySelector('.explorer').textContent")
     asked(tab, Threshold=1.5)
     assert tab.ask("document.querySelector('.explorer .alarm').textContent") == (
-        "Give a threshold from 0 to 1 and a prevalence between 0 and 100 %."
+        "Give a threshold from 0 to 1 and a prevalence between 0 and 100 %, such as 0.25 and 12.5."
     )
     asked(tab, Threshold=0.9)
     assert tab.ask("document.querySelector('.explorer').textContent") != first

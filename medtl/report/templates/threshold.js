@@ -112,7 +112,7 @@
     function show() {
       const at = Number(threshold.value), share = Number(prevalence.value) / 100;
       const isWhole = threshold.value !== "" && at >= 0 && at <= 1 && share > 0 && share < 1;
-      fault.textContent = isWhole ? "" : "Give a threshold from 0 to 1 and a prevalence between 0 and 100 %.";
+      fault.textContent = isWhole ? "" : "Give a threshold from 0 to 1 and a prevalence between 0 and 100 %, such as 0.25 and 12.5.";
       if (!isWhole) return;
       const chosen = facts.groups[group.select.value - 1];
       const one = judge(facts, model.select.value, chosen, at, share);
