@@ -6,6 +6,7 @@ no torch; running does what `medtl run` does, with the same folder, the same byt
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,9 +45,10 @@ class SavedFigure:
         """The numbers that it shows."""
         return self.svg.with_suffix(".csv")
 
-    def _repr_svg_(self) -> str:
-        text = self.svg.read_text(encoding="utf-8")
-        return text[text.index("<svg") :]
+    def _repr_html_(self) -> str:
+        """As a picture: figures of two runs bear the same names inside, which one document cannot hold twice."""
+        data = base64.b64encode(self.svg.read_bytes()).decode("ascii")
+        return f'<img alt="{escape(self.svg.stem)}" src="data:image/svg+xml;base64,{data}">'
 
 
 class Figures(Mapping[str, SavedFigure]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,7 +62,9 @@ def test_numbers_figures_and_tables_are_those_of_the_folder(ran: Results) -> Non
     assert len(ran.predictions) == len(pd.read_csv(ran.folder / "predictions.csv"))
     assert ran.tables["models"]["Model"].tolist() == ["Frozen probe", "Nearest centroid"]
     roc = ran.figures["roc"]
-    assert roc._repr_svg_().startswith("<svg")
+    picture = roc._repr_html_()
+    assert picture.startswith('<img alt="roc" src="data:image/svg+xml;base64,')
+    assert b64decode(picture.split("base64,")[1].rstrip('">')) == roc.svg.read_bytes()
     assert roc.csv.is_file()
     assert len(ran.left_out) == 0
     assert ran._repr_html_().startswith("<pre>")
