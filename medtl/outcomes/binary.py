@@ -88,21 +88,17 @@ class Binary(Outcome):
 
     def decision_kinds(self) -> tuple[DecisionKind, ...]:
         negative, positive = self.classes
-        agrees = "Called {}, and the reference standard agrees."
+        agrees = "The reference standard agrees."
         return (
+            DecisionKind(f"Right: called {positive}", agrees, frozenset({(positive, positive)})),
+            DecisionKind(f"Right: called {negative}", agrees, frozenset({(negative, negative)})),
             DecisionKind(
-                f"Confident and right: {positive}", agrees.format(positive), frozenset({(positive, positive)})
-            ),
-            DecisionKind(
-                f"Confident and right: {negative}", agrees.format(negative), frozenset({(negative, negative)})
-            ),
-            DecisionKind(
-                f"Confident and wrong: called {positive}",
+                f"Wrong: called {positive}",
                 f"The reference standard says {negative}: false positives.",
                 frozenset({(negative, positive)}),
             ),
             DecisionKind(
-                f"Confident and wrong: called {negative}",
+                f"Wrong: called {negative}",
                 f"The reference standard says {positive}: false negatives.",
                 frozenset({(positive, negative)}),
             ),

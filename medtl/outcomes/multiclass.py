@@ -79,9 +79,9 @@ class Multiclass(Outcome):
         pairs = {(truth, called) for truth in self.classes for called in self.classes}
         right = frozenset(pair for pair in pairs if pair[0] == pair[1])
         return (
-            DecisionKind("Confident and right", "The class called is the reference standard's.", right),
+            DecisionKind("Right", "The class called is the reference standard's.", right),
             DecisionKind(
-                "Confident and wrong",
+                "Wrong",
                 "The class called is another than the reference standard's.",
                 frozenset(pairs) - right,
             ),

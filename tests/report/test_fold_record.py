@@ -113,10 +113,10 @@ def test_the_gallery_shows_what_the_declared_threshold_calls_and_the_surest_of_e
     judged = evaluate_run(run)
     rows = gallery(run, folds=(0, 1, 2), judged=judged)
     assert [row.title for row in rows] == [
-        "Confident and right: pneumonia",
-        "Confident and right: normal",
-        "Confident and wrong: called pneumonia",
-        "Confident and wrong: called normal",
+        "Right: called pneumonia",
+        "Right: called normal",
+        "Wrong: called pneumonia",
+        "Wrong: called normal",
     ]
     tested = run.predictions.of(model="lp_ft", role="test").rows.set_index(["case_id", "fold"])["p_pneumonia"]
     for row in rows:
