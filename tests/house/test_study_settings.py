@@ -87,7 +87,7 @@ def test_an_unknown_key_is_named_with_the_closest_known_one(tmp_path: Path, line
         ("preparation: {preset: xray}", "preparation.preset: Input should be 'radiograph', .*; got 'xray'"),
         (
             "adaptation: {policy: lpft}",
-            "adaptation.policy.0: .*there is no policy 'lpft'; choose among probe, lp_ft",
+            "adaptation.policy.0: .*there is no policy 'lpft'; did you mean lp_ft\\? Choose among probe, lp_ft",
         ),
         ("question: 2024", "question: Input should be a valid string; got 2024"),
         ("resamples: 1:30", "resamples: Input should be a valid integer.*; got '1:30'"),
