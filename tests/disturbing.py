@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,7 +71,7 @@ class Disturbed:
         return int(done.code)
 
     def choose(self, name: str) -> None:
-        """The write that is disturbed next; of no name, none."""
+        """The write that is disturbed next, by its name or a pattern; of no name, none."""
         (self.place / NEXT).write_text(name)
 
     @property
@@ -127,7 +128,7 @@ class Disturbed:
         name = path.relative_to(self.disk).as_posix() + (f": {what_of(event)}" if event else "")
         with (self.place / SEEN).open("a") as stream:
             stream.write(f"{name}\n")
-        return not self.was_disturbed and (self.place / NEXT).read_text() == name
+        return not self.was_disturbed and fnmatch(name, (self.place / NEXT).read_text())
 
     def _disturb(self) -> None:
         (self.place / NEXT).unlink()
