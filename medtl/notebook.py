@@ -7,12 +7,12 @@ no torch; running does what `medtl run` does, with the same folder, the same byt
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from medtl.study.settings import Study
 
 FIGURES, TABLES = "figures", "tables"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -51,40 +53,23 @@ class SavedFigure:
         return f'<img alt="{escape(self.svg.stem)}" src="data:image/svg+xml;base64,{data}">'
 
 
-class Figures(Mapping[str, SavedFigure]):
-    """The figures of a page by their names, such as `roc`."""
+class ByName(Mapping[str, Found]):
+    """The files of one kind in a folder by their names without the ending, each as it is read; `what` they are."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, ending: str, what: str, read: Callable[[Path], Found]) -> None:
+        self._files = {path.stem: path for path in sorted(folder.glob(f"*{ending}"))}
+        self._what, self._read = what, read
 
-    def __getitem__(self, name: str) -> SavedFigure:
-        if name not in list(self):
-            raise KeyError(f"{name!r} is no figure of this run; there are {', '.join(self) or 'none'}.")
-        return SavedFigure(self._folder / f"{name}.svg")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(path.stem for path in self._folder.glob("*.svg")))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class Tables(Mapping[str, pd.DataFrame]):
-    """The tables of a page by their names, such as `models`, in full precision with both ends of each interval."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in list(self):
-            raise KeyError(f"{name!r} is no table of this run; there are {', '.join(self) or 'none'}.")
-        return pd.read_csv(self._folder / f"{name}.csv")
+    def __getitem__(self, name: str) -> Found:
+        if name not in self._files:
+            raise KeyError(f"{name!r} is no {self._what} of this run; there are {', '.join(self) or 'none'}.")
+        return self._read(self._files[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(path.stem for path in self._folder.glob("*.csv")))
+        return iter(self._files)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self._files)
 
 
 @dataclass(frozen=True)
@@ -131,14 +116,14 @@ class Results:
         return pd.DataFrame(rows)
 
     @property
-    def figures(self) -> Figures:
-        """Of the study page."""
-        return Figures(self.folder / FIGURES)
+    def figures(self) -> ByName[SavedFigure]:
+        """Of the study page, such as `roc`."""
+        return ByName(self.folder / FIGURES, ".svg", "figure", SavedFigure)
 
     @property
-    def tables(self) -> Tables:
-        """Of the study page."""
-        return Tables(self.folder / TABLES)
+    def tables(self) -> ByName[pd.DataFrame]:
+        """Of the study page, such as `models`, in full precision with both ends of each interval."""
+        return ByName(self.folder / TABLES, ".csv", "table", pd.read_csv)
 
     @cached_property
     def left_out(self) -> pd.DataFrame:

@@ -7,7 +7,7 @@ Only records are read, and of a finished run all but its weights and maps are he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medtl.errors import ConfigurationError, MedtlError
@@ -147,14 +147,9 @@ def entry_of(folder: Path) -> RunEntry:
     judged = evaluate_run(run, metrics=read_study_metrics(folder))
     findings = [one for one in findings_of(run, judged) if one.question and one.kind != PHANTOMS]
     found = judged.of(run.chosen_model, fold=None).auroc
-    return RunEntry(
-        folder=folder,
-        question=entry.question,
-        encoder=entry.encoder,
+    return replace(
+        entry,
         models=run.models,
-        date=entry.date,
-        state=entry.state,
-        settings=entry.settings,
         patients=run.cohort.patients,
         model=run.chosen_model,
         metric=run.outcome.primary_metric,
