@@ -144,3 +144,19 @@ def test_an_unfinished_run_and_a_stuck_probe_are_told(
     )
     titles = [finding.title for finding in findings_of(replace(run, folds=edge), evaluate_run(run))]
     assert any("edge of what was tried" in title for title in titles)
+
+
+def test_a_ranking_that_is_compatible_with_chance_is_called_so_once(
+    run_writer: Callable[..., Path], run_recipe: type, tmp_path: Path
+) -> None:
+    run = read_run(run_writer(tmp_path, run_recipe(signal=0.0, patients=60, fold_count=3)))
+    judged = evaluate_run(run)
+    findings = findings_of(run, judged)
+    chance = [one for one in findings if one.kind == "chance"]
+    assert len(chance) == 1
+    others = tuple(one for one in findings if one.kind != "chance")
+    for order in ((*others, *chance), (*chance, *others)):
+        verdict = verdict_of(run, judged, order)
+        said = " ".join((*verdict.sentences, verdict.against))
+        assert said.count("compatible with chance") == 1
+        assert verdict.words <= MOST_WORDS

@@ -12,6 +12,9 @@ from medtl.report.results.control_words import control_sentence
 from medtl.report.results.judged import Judged, Judgement
 
 CHANCE = 0.5
+COMPATIBLE_WITH_CHANCE = "chance"
+"""The kind of the finding, which the verdict says also where another concern is stronger."""
+
 FEW_PATIENTS = 100
 """Below this a 95 % interval of an AUROC of 0.8 is wider than 0.17 (Hanley and McNeil 1982)."""
 
@@ -92,7 +95,7 @@ def chance(run: Run, judged: Judged) -> Finding | None:
     if auroc.low is None or auroc.low > CHANCE:
         return None
     return Finding(
-        "chance",
+        COMPATIBLE_WITH_CHANCE,
         "The interval of the AUROC includes 0.5: the ranking is compatible with chance.",
         f"AUROC {plain(auroc.value)}, 95 % CI {interval(auroc.low, auroc.high)}.",
         advice="Do not claim that the condition can be recognised from these scans; collect more patients.",

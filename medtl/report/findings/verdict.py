@@ -13,6 +13,7 @@ from typing import ClassVar
 from medtl.findings import Finding
 from medtl.policies import POLICIES, reference_model
 from medtl.record.run import Run
+from medtl.report.findings.ranking import COMPATIBLE_WITH_CHANCE
 from medtl.report.findings.run_state import PHANTOMS
 from medtl.report.html.numbers import count, in_words, interval, plain
 from medtl.report.html.theme import look_of
@@ -63,7 +64,9 @@ class Verdict:
 def verdict_of(run: Run, judged: Judged, findings: Sequence[Finding]) -> Verdict:
     """The verdict on the chosen model against the frozen probe and the network from scratch."""
     chosen = run.chosen_model
+    against = strongest_concern(findings)
     sentences = [_found(run, judged)]
+    sentences += [one.title for one in findings if one.kind == COMPATIBLE_WITH_CHANCE and one.title not in against]
     reference = reference_model()
     trained = judged.differences_that_count
     sentence = [found for found in trained if chosen in (reference, found.model)][:1]
@@ -81,7 +84,7 @@ def verdict_of(run: Run, judged: Judged, findings: Sequence[Finding]) -> Verdict
     verdict = Verdict(
         headlines=headlines_of(run.chosen_model, run.models, judged, fold=None),
         sentences=tuple(sentences),
-        against=strongest_concern(findings),
+        against=against,
     )
     longer = replace(verdict, sentences=(*sentences, *_without_pretraining(run, judged)))
     return longer if longer.words <= MOST_WORDS else verdict
